@@ -1,0 +1,55 @@
+# Every target sets up what it needs: a fresh clone and Python 3.11 or newer are enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+CODE := codat relay receiver workers scheduler portal ops sandbox tests bench
+
+.PHONY: run install dev test check format bench chaos lock clean
+
+run: install  ## install and start everything on one port
+	@$(BIN)/codat-relay up
+
+install: $(VENV)/.installed  ## what running needs, and nothing else
+
+dev: $(VENV)/.installed-dev  ## what tests and checks need besides
+
+test: dev  ## all tests; those that need what the machine lacks skip and say so
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: dev  ## format, lint, types
+	@$(BIN)/ruff format --check $(CODE)
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/mypy
+
+format: dev  ## rewrite to the project's format
+	@$(BIN)/ruff format $(CODE)
+	@$(BIN)/ruff check --fix $(CODE)
+
+bench: dev  ## measure against the naive way, in one run; writes bench/results/
+	@$(BIN)/python -m bench $(ARGS)
+
+chaos: dev  ## kills and restarts under load, longer than the test suite does
+	@$(BIN)/python -m pytest tests/test_chaos.py $(ARGS)
+
+lock: dev  ## renew both lock files within the bounds of pyproject.toml
+	@$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --extra embedded --group build -o requirements.lock $(ARGS)
+	@$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --extra dev --group build -c requirements.lock -o requirements-dev.lock $(ARGS)
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "codat-relay needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 run"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Could not make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing (once) ..."
+	@$(PIP) install --quiet --require-hashes --no-deps -r requirements.lock
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	@echo "Installing what tests and checks need (once) ..."
+	@$(PIP) install --quiet --require-hashes --no-deps -r requirements-dev.lock
+	@touch $@
+
+clean:  ## remove the virtual environment; keeps .relay/, where the data is
+	rm -rf $(VENV)

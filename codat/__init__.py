@@ -1,0 +1,1 @@
+"""What Codat is: statuses, webhook bodies, signatures and its API. No Redis, Flask, environment."""

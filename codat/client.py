@@ -1,0 +1,283 @@
+"""Codat's API as methods, named after Codat's operationIds."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Self, TypeVar
+
+from codat.answers import Answer
+from codat.errors import CodatError, ConnectionNotCreated, RateLimit
+from codat.pages import pages
+from codat.records import (
+    Company,
+    CompanyInfo,
+    Connection,
+    DataStatus,
+    Integration,
+    PullOperation,
+)
+from codat.routes import Generation, route
+from codat.transport import Transport
+
+__all__ = ["Codat", "Generation"]
+
+_MAX_QUERY = 2048  # Codat: using-the-api/querying
+
+Record = TypeVar("Record")
+Reader = Callable[[Mapping[str, Any]], Record]
+
+
+class Codat:
+    """A client for one API key, to be shared by threads. Sends each request once.
+
+    Every method raises a CodatError when the call fails, and ValueError for an id, key or data
+    type that must not stand in a path. `on_answer` hears what each answer's headers say of the
+    rate limit; it must not raise. `timeout` is (connect, read) in seconds.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        base_url: str = "https://api.codat.io",
+        *,
+        generation: Generation = Generation.CURRENT,
+        timeout: tuple[float, float] = (3.05, 15.0),
+        pool_size: int = 16,
+        on_answer: Callable[[RateLimit], None] | None = None,
+    ) -> None:
+        self.generation = Generation(generation)
+        self._transport = Transport(
+            api_key, base_url, timeout=timeout, pool_size=pool_size, on_answer=on_answer
+        )
+
+    def __repr__(self) -> str:
+        """Show where it asks, never the key."""
+        return f"Codat({self._transport.base_url!r}, generation={self.generation.value!r})"
+
+    def __enter__(self) -> Self:
+        """Use as a context manager to close the pooled connections at the end."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the pooled connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._transport.close()
+
+    def list_integrations(
+        self, query: str | None = None, order_by: str | None = None, page_size: int = 100
+    ) -> Iterator[Integration]:
+        """Give every platform, enabled or not."""
+        return self._list(
+            "list-integrations", Integration.from_json, page_size, query=query, orderBy=order_by
+        )
+
+    def get_integration(self, platform_key: str) -> Integration:
+        """Give one platform by its key."""
+        answer = self._call("get-integration", platform_key=platform_key)
+        return _read(answer, Integration.from_json)
+
+    def list_companies(
+        self,
+        query: str | None = None,
+        tags: str | None = None,
+        order_by: str | None = None,
+        page_size: int = 100,
+    ) -> Iterator[Company]:
+        """Give companies with their connections, page by page as they are taken.
+
+        Filter again: whether Codat minds `query` here is documented both ways
+        (Codat: using-the-api/querying).
+        """
+        return self._list(
+            "list-companies",
+            Company.from_json,
+            page_size,
+            query=query,
+            tags=tags,
+            orderBy=order_by,
+        )
+
+    def get_company(self, company_id: str) -> Company:
+        """Give one company with its connections."""
+        return _read(self._call("get-company", company_id=company_id), Company.from_json)
+
+    def create_company(
+        self,
+        name: str,
+        description: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        platform_key: str | None = None,
+    ) -> Company:
+        """Create a company, with a platform also its connection.
+
+        The classic API takes both in one call. Today's needs two; if the second fails,
+        ConnectionNotCreated holds the company that there is now.
+        """
+        body: dict[str, Any] = {"name": name}
+        if description is not None:
+            body["description"] = description
+        if tags:
+            body["tags"] = dict(tags)
+        if platform_key is not None and self.generation is Generation.CLASSIC:
+            body["platformType"] = platform_key
+        company = _read(self._call("create-company", body), Company.from_json)
+        if platform_key is None or self.generation is Generation.CLASSIC:
+            return company
+        return self._with_connection(company, platform_key)
+
+    def _with_connection(self, company: Company, platform_key: str) -> Company:
+        try:
+            connection = self.create_connection(company.id, platform_key)
+        except (CodatError, ValueError) as error:
+            raise ConnectionNotCreated(str(error), company=company) from error
+        return replace(company, connections=(*company.connections, connection))
+
+    def update_company(self, company_id: str, name: str) -> Company:
+        """Change the name and nothing else.
+
+        The classic API replaces the whole company, so there it is read first and sent back.
+        """
+        if self.generation is Generation.CLASSIC:
+            company = self.get_company(company_id)
+            answer = self._call("update-company", {**company.raw, "id": company_id, "name": name})
+        else:
+            # A `tags` that is null or empty would remove all tags (Codat: managing-companies).
+            answer = self._call("update-company", {"name": name}, company_id=company_id)
+        return _read(answer, Company.from_json)
+
+    def delete_company(self, company_id: str) -> None:
+        """Delete the company, its connections and its data, for good."""
+        self._call("delete-company", company_id=company_id)
+
+    def list_connections(
+        self,
+        company_id: str,
+        query: str | None = None,
+        order_by: str | None = None,
+        page_size: int = 100,
+    ) -> Iterator[Connection]:
+        """Give a company's connections; deleted ones are gone from here."""
+        return self._list(
+            "list-connections",
+            Connection.from_json,
+            page_size,
+            {"company_id": company_id},
+            query=query,
+            orderBy=order_by,
+        )
+
+    def get_connection(self, company_id: str, connection_id: str) -> Connection:
+        """Give one connection, with a fresh link URL."""
+        answer = self._call("get-connection", company_id=company_id, connection_id=connection_id)
+        return _read(answer, Connection.from_json)
+
+    def create_connection(self, company_id: str, platform_key: str) -> Connection:
+        """Create a connection to a platform; the customer links it at its `link_url`."""
+        body = {"platformKey": platform_key}
+        return _read(
+            self._call("create-connection", body, company_id=company_id), Connection.from_json
+        )
+
+    def unlink_connection(self, company_id: str, connection_id: str) -> Connection:
+        """Unlink a linked connection; its data stays readable."""
+        answer = self._call(
+            "unlink-connection",
+            {"status": "Unlinked"},
+            company_id=company_id,
+            connection_id=connection_id,
+        )
+        return _read(answer, Connection.from_json)
+
+    def get_company_info(self, company_id: str) -> CompanyInfo:
+        """Give what the accounting software says; Conflict until `company` has synced."""
+        return _read(self._call("get-company-info", company_id=company_id), CompanyInfo.from_json)
+
+    def get_company_data_status(self, company_id: str) -> dict[str, DataStatus]:
+        """Give how fresh each data type is, by data type."""
+        body = self._call("get-company-data-status", company_id=company_id).json_object()
+        return {
+            data_type: DataStatus.from_json({**value, "dataType": data_type})
+            for data_type, value in body.items()
+            if isinstance(value, dict) and data_type
+        }
+
+    def list_pull_operations(
+        self,
+        company_id: str,
+        query: str | None = None,
+        order_by: str | None = None,
+        page_size: int = 100,
+    ) -> Iterator[PullOperation]:
+        """Give a company's pull history. `isCompleted` cannot be queried, `status` can."""
+        return self._list(
+            "list-pull-operations",
+            PullOperation.from_json,
+            page_size,
+            {"company_id": company_id},
+            query=query,
+            orderBy=order_by,
+        )
+
+    def get_pull_operation(self, company_id: str, dataset_id: str) -> PullOperation:
+        """Give one pull operation."""
+        answer = self._call("get-pull-operation", company_id=company_id, dataset_id=dataset_id)
+        return _read(answer, PullOperation.from_json)
+
+    def refresh_company_data(self, company_id: str) -> None:
+        """Queue every data type that is fetched on first link; Codat gives no ids for it."""
+        self._call("refresh-company-data", company_id=company_id)
+
+    def refresh_data_type(
+        self, company_id: str, data_type: str, connection_id: str | None = None
+    ) -> PullOperation:
+        """Queue one data type; without a connection every fitting one may be queued.
+
+        SyncInProgress if it is running already, NotSupported if the platform has no such data.
+        """
+        method, path = route(
+            self.generation, "refresh-data-type", company_id=company_id, data_type=data_type
+        )
+        parameters = [("connectionId", connection_id)] if connection_id else []
+        answer = self._transport.send(method, path, parameters=parameters)
+        return _read(answer, PullOperation.from_json)
+
+    def _call(self, operation: str, body: Mapping[str, Any] | None = None, **names: str) -> Answer:
+        method, path = route(self.generation, operation, **names)
+        return self._transport.send(method, path, body=body)
+
+    def _list(
+        self,
+        operation: str,
+        read: Reader[Record],
+        page_size: int,
+        names: Mapping[str, str] | None = None,
+        **filters: str | None,
+    ) -> Iterator[Record]:
+        """Check everything now, ask only when the first record is taken."""
+        if not 1 <= page_size <= 5000:
+            raise ValueError("a page holds 1 to 5000 records")
+        given = {key: value for key, value in filters.items() if value is not None}
+        if any(len(value) >= _MAX_QUERY for value in given.values()):
+            raise ValueError(f"a query must be shorter than {_MAX_QUERY} characters")
+        _, path = route(self.generation, operation, **(names or {}))
+        return self._records(path, {**given, "page": "1", "pageSize": str(page_size)}, read)
+
+    def _records(
+        self, path: str, parameters: dict[str, str], read: Reader[Record]
+    ) -> Iterator[Record]:
+        for answer, items in pages(self._transport, path, parameters):
+            for item in items:
+                yield _reading(answer, item, read)
+
+
+def _read(answer: Answer, read: Reader[Record]) -> Record:
+    return _reading(answer, answer.json_object(), read)
+
+
+def _reading(answer: Answer, data: Mapping[str, Any], read: Reader[Record]) -> Record:
+    try:
+        return read(data)
+    except ValueError as error:
+        raise answer.bad(str(error)) from error

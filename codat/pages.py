@@ -1,0 +1,58 @@
+"""Walks a list of Codat's, page by page, and never off its host."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from codat.answers import Answer
+from codat.transport import Transport
+
+Page = tuple[Answer, list[dict[str, Any]]]
+
+
+def pages(transport: Transport, path: str, parameters: dict[str, str]) -> Iterator[Page]:
+    """Give each page's answer and its records, asking for the next only when it is taken.
+
+    A list that leads in a circle or off the host raises BadAnswer: whoever compares it with what
+    is held must not take a part for the whole.
+    """
+    seen = set[tuple[str, str]]()
+    asked = dict(parameters)
+    while True:
+        seen.add((path, asked["page"]))
+        answer = transport.send("GET", path, parameters=list(asked.items()))
+        body = answer.json_object()
+        results = body.get("results")
+        if not isinstance(results, list) or not all(isinstance(item, dict) for item in results):
+            raise answer.bad("the list has no results")
+        yield answer, results
+        href = _next_href(body)
+        if href is None or not results:
+            return
+        path, given = _target(transport.base_url, href, answer)
+        # What was asked for stays asked for, should the link leave it out.
+        asked = {**parameters, **given}
+        if (path, asked["page"]) in seen:
+            raise answer.bad("the pages lead in a circle")
+
+
+def _next_href(body: dict[str, Any]) -> str | None:
+    links = body.get("_links")
+    following = links.get("next") if isinstance(links, dict) else None
+    href = following.get("href") if isinstance(following, dict) else None
+    return href if isinstance(href, str) and href else None
+
+
+def _target(base_url: str, href: str, answer: Answer) -> tuple[str, dict[str, str]]:
+    """Give path and parameters of a link, relative as Codat's are or to the same host."""
+    try:
+        link, base = urlsplit(href), urlsplit(base_url)
+    except ValueError:
+        raise answer.bad("the link to the next page is malformed") from None
+    is_elsewhere = (link.scheme or link.netloc) and link[:2] != base[:2]
+    if is_elsewhere or not link.path.startswith("/"):
+        raise answer.bad("the link to the next page leads elsewhere")
+    path = link.path
+    if link.netloc and base.path:
+        path = path.removeprefix(base.path)
+    return path, dict(parse_qsl(link.query, keep_blank_values=True))

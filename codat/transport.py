@@ -1,0 +1,155 @@
+"""Carries one request to Codat over a pooled session, and brings back one whole answer."""
+
+import base64
+import time
+from collections.abc import Callable, Mapping, Sequence
+from http.cookiejar import DefaultCookiePolicy
+from importlib.metadata import PackageNotFoundError, version
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import orjson
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError
+
+from codat.answers import Answer
+from codat.errors import BadAnswer, RateLimit, Unreachable
+
+MAX_BODY = 10 * 1024 * 1024
+_CHUNK = 64 * 1024
+# The read timeout bounds one silence; this many of them bound a body that comes in drips.
+_SILENCES = 4
+
+Parameters = Sequence[tuple[str, str]]
+
+
+class _Key(AuthBase):
+    """Codat's header: base64 of the bare key, no colon (Codat: using-the-api/authentication).
+
+    As an auth object it also keeps a `.netrc` entry from taking the header's place.
+    """
+
+    def __init__(self, api_key: str) -> None:
+        self._header = "Basic " + base64.b64encode(api_key.encode()).decode()
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self._header
+        return request
+
+
+class Transport:
+    """One pooled session to one host: no cookies, no redirects, no repeats. Safe to share."""
+
+    def __init__(
+        self,
+        api_key: str,
+        base_url: str,
+        *,
+        timeout: tuple[float, float],
+        pool_size: int,
+        on_answer: Callable[[RateLimit], None] | None,
+    ) -> None:
+        if not api_key:
+            raise ValueError("the Codat API key is empty")
+        self.base_url = _checked(base_url)
+        self._timeout = timeout
+        self._on_answer = on_answer
+        self._session = _session(api_key, self.base_url, pool_size)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        parameters: Parameters = (),
+        body: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """Send one request and read its answer whole; raises a CodatError unless it is a 2xx."""
+        url = self.base_url + path
+        if parameters:
+            url += "?" + urlencode(parameters, quote_via=quote)
+        try:
+            answer = self._exchange(method, path, url, body)
+        # urllib3's own errors come through `requests` in a few corners.
+        except (requests.RequestException, HTTPError) as error:
+            raise Unreachable(f"{method} {path}: {_reason(error)}") from error
+        limit = answer.rate_limit
+        if limit is not None and self._on_answer is not None:
+            self._on_answer(limit)
+        answer.raise_for_status()
+        return answer
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._session.close()
+
+    def _exchange(self, method: str, path: str, url: str, body: Mapping[str, Any] | None) -> Answer:
+        deadline = time.monotonic() + sum(self._timeout) * _SILENCES
+        with self._session.request(
+            method,
+            url,
+            data=None if body is None else orjson.dumps(body),
+            headers=None if body is None else {"Content-Type": "application/json"},
+            timeout=self._timeout,
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            content = bytearray()
+            for chunk in response.iter_content(_CHUNK):
+                content += chunk
+                if len(content) > MAX_BODY:
+                    raise BadAnswer(f"{method} {path}: the answer is larger than 10 MB")
+                if time.monotonic() > deadline:
+                    raise Unreachable(f"{method} {path}: the answer came too slowly")
+            return Answer(
+                method, path, response.status_code, response.headers, bytes(content), time.time()
+            )
+
+
+def _session(api_key: str, base_url: str, pool_size: int) -> requests.Session:
+    session = requests.Session()
+    session.auth = _Key(api_key)
+    session.headers.update({"User-Agent": _user_agent(), "Accept": "application/json"})
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    # A firm's proxy settings lead to Codat, never to a sandbox on this machine.
+    session.trust_env = not _is_this_machine(urlsplit(base_url).hostname or "")
+    adapter = HTTPAdapter(pool_connections=2, pool_maxsize=pool_size, max_retries=0)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def _user_agent() -> str:
+    try:
+        return f"codat-relay/{version('codat-relay')}"
+    except PackageNotFoundError:
+        return "codat-relay"
+
+
+def _checked(base_url: str) -> str:
+    parts = urlsplit(base_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("Codat's address must begin with https:// and name a host")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("Codat's address must hold no user, query or fragment")
+    return base_url.rstrip("/")
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, requests.ConnectTimeout):
+        return "no connection in time"
+    if isinstance(error, requests.Timeout) or "timed out" in str(error):
+        return "no answer in time"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the answer broke off"
+    return f"no connection ({type(error).__name__})"

@@ -1,0 +1,207 @@
+"""Turns the body of a webhook into an event, whichever of Codat's two generations sent it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from codat.legacy import legacy_type
+from codat.records import Company, Connection, parse_time, read_id
+
+_MAX_DEPTH = 100
+_MAX_NAME = 256  # no type or id of Codat's is nearly as long
+
+
+class Malformed(ValueError):
+    """A body that is no event at all: not JSON, not an object, or without a type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What became of one data type in a `read.completed`; completed does not mean succeeded."""
+
+    connection_id: str | None
+    data_type: str
+    records_modified: bool
+    status: str
+    issues: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """The daily request quota; `expires` in microseconds since the epoch."""
+
+    daily_quota: int | None
+    quota_remaining: int | None
+    expires: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened at Codat.
+
+    `type` is today's name as sent, or for a legacy rule the name it has in today's service;
+    `sent_type` is always as sent. `generated` is in microseconds since the epoch, None for legacy
+    bodies, which carry no time. A legacy `payload` is its `Data`, with keys in camelCase.
+    """
+
+    id: str | None
+    type: str
+    sent_type: str
+    is_legacy: bool
+    company_id: str | None
+    generated: int | None
+    payload: dict[str, Any] = field(repr=False)
+    connection_id: str | None = None
+
+    @property
+    def connection(self) -> Connection | None:
+        """The connection in a `connection.*` payload. A legacy event has only its id."""
+        data = self.payload.get("connection")
+        if not isinstance(data, dict) or read_id(data.get("id")) is None:
+            return None
+        return Connection.from_json(data)
+
+    @property
+    def company(self) -> Company | None:
+        """The company a `company.*` event is about, else the short form other events carry."""
+        data = (
+            self.payload if _is_about_company(self.type) else self.payload.get("referenceCompany")
+        )
+        if not isinstance(data, dict) or read_id(data.get("id")) is None:
+            return None
+        return Company.from_json(data)
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        """Every data type of a `read.completed*`; one event can hold several connections."""
+        items = self.payload.get("dataTypes")
+        if not self.type.startswith("read.completed") or not isinstance(items, list):
+            return ()
+        return tuple(
+            _read(item)
+            for item in items
+            if isinstance(item, dict) and isinstance(item.get("dataType"), str)
+        )
+
+    @property
+    def rate_limit(self) -> Quota | None:
+        """The quota that a rate limit event tells of, in both generations; else None."""
+        if not self.type.startswith(("client.rateLimit.", "ClientRateLimit")):
+            return None
+        return Quota(
+            daily_quota=_int(self.payload.get("dailyQuota")),
+            quota_remaining=_int(self.payload.get("quotaRemaining")),
+            expires=parse_time(self.payload.get("expiryDate") or self.payload.get("expiresUtc")),
+        )
+
+
+def parse(body: bytes) -> Event:
+    """Read a webhook body; unknown types and fields are fine. Raises only Malformed."""
+    try:
+        data = orjson.loads(body)
+    except ValueError as error:
+        raise Malformed("the body is not JSON") from error
+    if not isinstance(data, dict):
+        raise Malformed("the body is not a JSON object")
+    if _may_be_deep(body) and _is_deeper_than(data, _MAX_DEPTH):
+        raise Malformed("the body is nested too deeply")
+    kind = _name(data.get("eventType"))
+    if kind:
+        return _current(kind, data)
+    folded = {key.lower(): value for key, value in data.items()}
+    if "ruletype" in folded or "alertid" in folded:
+        return _legacy(folded)
+    # Some of Codat's own examples say `type` (Codat: using-the-api/webhooks/event-types).
+    kind = _name(data.get("type"))
+    if kind:
+        return _current(kind, data)
+    raise Malformed("the body names no event type")
+
+
+def _current(kind: str, data: dict[str, Any]) -> Event:
+    payload = _dict(data.get("payload"))
+    company = payload if _is_about_company(kind) else _dict(payload.get("referenceCompany"))
+    connection_id = payload.get("connectionId") or _dict(payload.get("connection")).get("id")
+    return Event(
+        id=_name(data.get("id")),
+        type=kind,
+        sent_type=kind,
+        is_legacy=False,
+        company_id=read_id(company.get("id")) or read_id(payload.get("companyId")),
+        generated=parse_time(data.get("generatedDate")),
+        payload=payload,
+        connection_id=read_id(connection_id),
+    )
+
+
+def _legacy(folded: dict[str, Any]) -> Event:
+    kind = _name(folded.get("ruletype")) or _name(folded.get("type"))
+    if not kind:
+        raise Malformed("the body names no rule type")
+    # Codat's own table and bodies differ in case (Codat: webhooks/legacy/core-rules-types).
+    payload = {key[:1].lower() + key[1:]: value for key, value in _dict(folded.get("data")).items()}
+    return Event(
+        id=_name(folded.get("alertid")) or _name(folded.get("id")),
+        type=legacy_type(kind),
+        sent_type=kind,
+        is_legacy=True,
+        company_id=read_id(folded.get("companyid")),
+        generated=None,
+        payload=payload,
+        connection_id=read_id(payload.get("dataConnectionId"))
+        or read_id(folded.get("dataconnectionid")),
+    )
+
+
+def _is_about_company(kind: str) -> bool:
+    return kind.startswith("company.")
+
+
+def _name(value: object) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) <= _MAX_NAME else None
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _int(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _read(item: dict[str, Any]) -> Read:
+    issues = item.get("issues")
+    status = item.get("status")
+    return Read(
+        connection_id=read_id(item.get("connectionId")),
+        data_type=item["dataType"],
+        records_modified=item.get("recordsModified") is True,
+        status=status if isinstance(status, str) else "",
+        issues=tuple(
+            issue["message"]
+            for issue in (issues if isinstance(issues, list) else ())
+            if isinstance(issue, dict) and isinstance(issue.get("message"), str)
+        ),
+    )
+
+
+def _may_be_deep(body: bytes) -> bool:
+    # Counting is far quicker than walking, and all but the largest bodies end here.
+    return body.count(b"{") + body.count(b"[") > _MAX_DEPTH
+
+
+def _is_deeper_than(value: object, limit: int) -> bool:
+    """Tell whether anything is nested deeper than `limit`; JSON writers stop before readers."""
+    level: list[object] = [value]
+    for _ in range(limit):
+        inner: list[object] = []
+        for item in level:
+            if isinstance(item, dict):
+                inner.extend(item.values())
+            elif isinstance(item, list):
+                inner.extend(item)
+        if not inner:
+            return False
+        level = inner
+    return any(isinstance(item, (dict, list)) for item in level)

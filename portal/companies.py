@@ -1,0 +1,121 @@
+"""Look companies up: page by page with filters, or one with all that is held of it."""
+
+from typing import Annotated
+
+from flask.typing import ResponseReturnValue
+from pydantic import BaseModel, Field
+
+from codat.records import read_id
+from portal import company_shapes, schedule_shapes
+from portal.company_shapes import CompanyDetail, CompanyShape
+from portal.groups import Given, described, group
+from portal.parts import parts
+from portal.problems import Refusal
+from relay.company import Company, CompanyStatus
+from relay.store.companies import Companies
+
+api = group("companies", __name__, "Companies")
+
+PAGE = 500
+MOST_SCANNED = 5000  # companies looked at in one request when a filter leaves most of them out
+UNKNOWN = "Look at /v1/companies for the companies there are."
+
+
+class CompanyPath(BaseModel):
+    """Which company."""
+
+    company_id: Annotated[str, Field(description="Codat's id of the company.")]
+
+
+class CompanyQuery(Given):
+    """Which companies, and from where on."""
+
+    after: Annotated[
+        str, Field(max_length=64, pattern="^[A-Za-z0-9-]*$", description="`next` of the page before.")
+    ] = ""
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+    status: CompanyStatus | None = None
+    platform: Annotated[
+        str | None, Field(max_length=100, description="A platform's key or name.")
+    ] = None
+    q: Annotated[
+        str | None, Field(max_length=100, description="Part of the name, or the id's beginning.")
+    ] = None
+
+
+class CompanyList(BaseModel):
+    """Companies in the order of their ids; `next` is null on the last page.
+
+    With a filter a page can be short or empty and still have a `next`: go on until it is null.
+    """
+
+    companies: list[CompanyShape]
+    next: str | None
+    total: Annotated[int, Field(description="How many companies are held, whatever the filter.")]
+
+
+@api.get("/companies", responses={200: CompanyList})
+def list_companies(query: CompanyQuery) -> ResponseReturnValue:
+    """List companies."""
+    store = parts().store
+    found, cursor = _search(store.companies, query)
+    return CompanyList(
+        companies=[company_shapes.short(company) for company in found],
+        next=cursor,
+        total=store.companies.count(),
+    ).model_dump()
+
+
+@api.get(
+    "/companies/<company_id>", responses={200: CompanyDetail, **described("unknown-company")}
+)
+def get_company(path: CompanyPath) -> ResponseReturnValue:
+    """Give one company: status, connections, info, freshness and schedules."""
+    company = known(path.company_id)
+    schedules = schedule_shapes.of_company(parts().store, company.id)
+    return company_shapes.whole(company, schedules).model_dump()
+
+
+def known(company_id: str) -> Company:
+    """Give the company of this id, or refuse with the one 404 there is for every unknown id."""
+    wanted = read_id(company_id)
+    company = parts().store.companies.get(wanted) if wanted else None
+    if company is None:
+        raise Refusal("unknown-company", UNKNOWN)
+    return company
+
+
+def _search(companies: Companies, query: CompanyQuery) -> tuple[list[Company], str | None]:
+    found: list[Company] = []
+    after = query.after
+    for _ in range(MOST_SCANNED // PAGE):
+        page = companies.page(after, PAGE if _filters(query) else query.limit + 1)
+        for company in page:
+            if len(found) == query.limit:
+                return found, after
+            after = company.id
+            if _fits(company, query):
+                found.append(company)
+        if len(page) < PAGE:
+            return found, None
+    return found, after
+
+
+def _filters(query: CompanyQuery) -> bool:
+    return bool(query.status or query.platform or query.q)
+
+
+def _fits(company: Company, query: CompanyQuery) -> bool:
+    if query.status and company.status is not query.status:
+        return False
+    if query.platform and not _is_on(company, query.platform.casefold()):
+        return False
+    if query.q:
+        part = query.q.casefold()
+        return part in company.name.casefold() or company.id.startswith(part)
+    return True
+
+
+def _is_on(company: Company, platform: str) -> bool:
+    keys = {c.platform_key.casefold() for c in company.connections.values()}
+    return platform in keys | {name.casefold() for name in company.platforms}

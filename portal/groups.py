@@ -1,0 +1,41 @@
+"""What every group of API routes shares: its place under /v1, its token, the problems it answers."""
+
+from typing import Any
+
+from flask_openapi import APIBlueprint
+from pydantic import BaseModel, ConfigDict
+
+from portal.problems import KINDS, MEDIA_TYPE
+
+COMMON = ("unauthorized", "invalid", "store-away")
+
+
+class Given(BaseModel):
+    """Values that a caller sends; a name that is not known is an error, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def group(name: str, module: str, about: str) -> APIBlueprint:
+    """Give a blueprint whose routes are described under `about`."""
+    return APIBlueprint(
+        name,
+        module,
+        url_prefix="/v1",
+        abp_tags=[{"name": about}],
+        abp_security=[{"token": []}],
+        abp_responses=described(*COMMON),
+    )
+
+
+def described(*kinds: str) -> dict[str, Any]:
+    """Describe, for the API's documentation, the problems of these kinds."""
+    found: dict[str, Any] = {}
+    for kind in kinds:
+        status, meaning = str(KINDS[kind].status), KINDS[kind].meaning
+        known = found.get(status)
+        found[status] = {
+            "description": f"{known['description']} {meaning}" if known else meaning,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+    return found

@@ -1,0 +1,32 @@
+"""Security headers on every answer: nothing is framed, sniffed, or loaded from elsewhere."""
+
+from flask import Flask, Response, request
+
+STRICT = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+PAGE = STRICT + "; style-src 'self'"
+# The documentation page is a script. Its style sheet carries icons as data: addresses, and the
+# page is the only one that may call the API.
+DOCS = PAGE.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'") + (
+    "; script-src 'self'; img-src 'self' data:; connect-src 'self'"
+)
+
+
+def register(app: Flask) -> None:
+    """Put the headers on all that the app answers, errors included."""
+
+    @app.after_request
+    def secure(response: Response) -> Response:
+        headers = response.headers
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["X-Frame-Options"] = "DENY"
+        headers["Referrer-Policy"] = "no-referrer"
+        headers["Content-Security-Policy"] = _policy(request.path)
+        if request.path.startswith("/v1"):
+            headers["Cache-Control"] = "no-store"
+        return response
+
+
+def _policy(path: str) -> str:
+    if path.startswith("/v1"):
+        return STRICT
+    return DOCS if path == "/docs" else PAGE

@@ -1,0 +1,38 @@
+"""What the views work with: one set of parts per app, handed over by `create_app`."""
+
+from dataclasses import dataclass
+from threading import BoundedSemaphore
+from typing import cast
+
+from flask import current_app
+
+from codat.client import Codat
+from portal.auth import Tokens
+from relay.queues import Hints
+from relay.settings import Settings
+from relay.store import Store
+
+NAME = "codat-relay"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of one app.
+
+    `waiting` is the store that long polls block on; `slots` and `calls` bound how many threads may
+    wait for events and for Codat at once, so that there are always some left for webhooks.
+    """
+
+    settings: Settings
+    store: Store
+    hints: Hints
+    codat: Codat
+    waiting: Store | None
+    tokens: Tokens
+    slots: BoundedSemaphore
+    calls: BoundedSemaphore
+
+
+def parts() -> Parts:
+    """Give the parts of the app that serves this request."""
+    return cast(Parts, current_app.extensions[NAME])

@@ -1,0 +1,181 @@
+"""Every error of the API as RFC 9457 problem details: what is wrong, and what to do about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from flask import Flask, Response, current_app, request
+from flask.typing import ResponseReturnValue
+from pydantic import BaseModel, ValidationError
+from redis.exceptions import RedisError
+from werkzeug.exceptions import HTTPException
+
+from relay.store.inbox import NotDurable
+
+MEDIA_TYPE = "application/problem+json"
+STORE_AWAY_SECONDS = 5
+MOST_ERRORS = 20
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of problem: its HTTP status, its title, and what it means in a sentence."""
+
+    status: int
+    title: str
+    meaning: str
+
+
+# By the name that ends a problem's `type`, which is an address on the page /problems.
+KINDS: dict[str, Kind] = {
+    "malformed": Kind(400, "Malformed request", "The request cannot be read as it stands."),
+    "unauthorized": Kind(401, "No valid token", "Everything under /v1 needs a bearer token."),
+    "forbidden": Kind(403, "Not allowed", "The token's role does not allow this."),
+    "not-found": Kind(404, "Not found", "There is nothing at this address."),
+    "unknown-company": Kind(404, "Unknown company", "No company of this id is known here."),
+    "method-not-allowed": Kind(
+        405, "Method not allowed", "The address exists, but not for this method."
+    ),
+    "conflict": Kind(409, "Conflict", "What is held does not allow this now."),
+    "cursor-gone": Kind(
+        410,
+        "Cursor not usable",
+        "Events after this cursor are not kept, or were never written; begin again from `oldest`.",
+    ),
+    "too-large": Kind(413, "Too large", "The body is larger than any that makes sense here."),
+    "not-json": Kind(415, "Not JSON", "A body must be sent as application/json."),
+    "invalid": Kind(422, "Invalid values", "`errors` names each field and what is wrong with it."),
+    "codat-limit": Kind(429, "Codat's limit is reached", "Codat takes no more requests for now."),
+    "internal": Kind(500, "Our fault", "Something is broken here; the log knows the instance."),
+    "codat-refused": Kind(502, "Codat refused", "Codat answered that it will not do this."),
+    "codat-unavailable": Kind(
+        503, "Codat is unavailable", "Codat did not answer, or not with what it promises."
+    ),
+    "busy": Kind(503, "Busy", "Too many requests that have to wait are under way."),
+    "store-away": Kind(
+        503, "The store is away", "Redis does not answer; nothing can be read or kept for now."
+    ),
+}
+BY_STATUS = {400: "malformed", 404: "not-found", 405: "method-not-allowed", 413: "too-large"}
+BY_STATUS |= {415: "not-json"}
+DETAILS = {
+    400: "The body must be valid JSON.",
+    404: "Look at /docs for the addresses there are.",
+    405: "Look at the Allow header for the methods there are.",
+    413: "Send less.",
+    415: "Send the body as JSON, with the header `Content-Type: application/json`.",
+}
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """Problem details as in RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[FieldError] | None = None
+
+
+class Refusal(Exception):
+    """A request is refused: answered as a problem of the kind named, with `extra` members."""
+
+    def __init__(
+        self,
+        kind: str,
+        detail: str,
+        *,
+        retry_after: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        **extra: Any,
+    ) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+        self.extra = extra
+        self.headers = dict(headers or {})
+        if retry_after is not None:
+            self.headers["Retry-After"] = str(max(1, round(retry_after)))
+
+
+def invalid(error: ValidationError) -> Response:
+    """Refuse a request that does not fit its model; never shows a value that was sent."""
+    errors = [
+        {
+            "field": ".".join(str(part) for part in found["loc"]) or "body",
+            "message": found["msg"].removeprefix("Value error, "),
+        }
+        for found in error.errors(include_url=False, include_input=False)[:MOST_ERRORS]
+    ]
+    names = ", ".join(dict.fromkeys(found["field"] for found in errors))
+    raise Refusal("invalid", f"Correct {names} and send again.", errors=errors)
+
+
+def register(app: Flask, base_url: str) -> None:
+    """Answer every error under /v1 as a problem, whoever raised it; `base_url` begins its type."""
+    app.extensions["problems"] = f"{base_url}/problems#"
+
+    @app.errorhandler(Refusal)
+    def refused(refusal: Refusal) -> Response:
+        return _answer(refusal)
+
+    @app.errorhandler(RedisError)
+    @app.errorhandler(NotDurable)
+    def store_away(error: Exception) -> Response:
+        log.warning("store.unavailable", error=str(error)[:200], path=request.path[:200])
+        return _answer(
+            Refusal(
+                "store-away",
+                f"Try again in {STORE_AWAY_SECONDS} seconds.",
+                retry_after=STORE_AWAY_SECONDS,
+            )
+        )
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> ResponseReturnValue:
+        if not request.path.startswith("/v1") or error.code not in BY_STATUS:
+            return error
+        headers = {k: v for k, v in error.get_headers() if k in ("Allow", "Retry-After")}
+        return _answer(Refusal(BY_STATUS[error.code], DETAILS[error.code], headers=headers))
+
+    @app.errorhandler(Exception)
+    def broken(error: Exception) -> Response:
+        instance = _instance()
+        log.exception("request.failed", instance=instance, path=request.path[:200])
+        return _answer(
+            Refusal("internal", "Try again; if it stays, tell your operator the instance."),
+            instance,
+        )
+
+
+def _answer(refusal: Refusal, instance: str | None = None) -> Response:
+    kind = KINDS[refusal.kind]
+    body = {
+        "type": current_app.extensions["problems"] + refusal.kind,
+        "title": kind.title,
+        "status": kind.status,
+        "detail": refusal.detail,
+        "instance": instance or _instance(),
+        **refusal.extra,
+    }
+    response = current_app.response_class(
+        current_app.json.dumps(body), status=kind.status, mimetype=MEDIA_TYPE
+    )
+    response.headers.update(refusal.headers)
+    return response
+
+
+def _instance() -> str:
+    return f"urn:uuid:{uuid4()}"

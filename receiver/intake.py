@@ -1,0 +1,126 @@
+"""Decide what to answer to one delivery: headers and raw body in, stored by the way, status out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+import structlog
+from redis.exceptions import RedisError
+
+from codat import signature
+from codat.webhook import Event, Malformed, parse
+from relay.message import MALFORMED, webhook_fields
+from relay.queues import Hints
+from relay.store import Store
+from relay.store.inbox import NotDurable
+
+LARGEST_BODY = 256 * 1024  # bytes; Standard Webhooks advises 20 kB, Codat publishes no limit
+RETRY_AFTER = "30"  # seconds; the older service waits that long, today's has its own table
+JSON_TYPES = ("application/json", "text/json")
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One request to a webhook route, body aside. Header names are in lower case."""
+
+    headers: Mapping[str, str]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The status to answer with, and why, in a word or two that the sender may see."""
+
+    status: int
+    reason: str = ""
+
+
+TAKEN = Answer(204)
+UNAVAILABLE = Answer(503, "try again later")
+
+
+class Intake:
+    """Takes deliveries in. `secrets` and `authorizations` are what it accepts as proof."""
+
+    def __init__(
+        self,
+        store: Store,
+        hints: Hints,
+        *,
+        secrets: Sequence[str],
+        authorizations: Sequence[str] = (),
+    ) -> None:
+        if not secrets and not any(authorizations):
+            raise ValueError("without a secret no webhook can be proved genuine")
+        self._store = store
+        self._hints = hints
+        self._verifiers = signature.prepare(secrets)
+        self._authorizations = tuple(authorizations)
+
+    def before_body(self, delivery: Delivery) -> Answer | int:
+        """Judge the headers alone: an answer to give at once, or how many bytes to read."""
+        headers = delivery.headers
+        if headers.get("content-encoding", "identity") != "identity":
+            return Answer(415, "send the body without a content encoding")
+        content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if content_type and content_type not in JSON_TYPES and not content_type.endswith("+json"):
+            return Answer(415, "send JSON")
+        length = headers.get("content-length", "")
+        if not (length.isascii() and length.isdigit()):
+            return Answer(411, "send a Content-Length")
+        if len(length) > 9 or int(length) > LARGEST_BODY:
+            return Answer(413, f"the body may have {LARGEST_BODY} bytes at most")
+        return int(length)
+
+    def take(self, delivery: Delivery, body: bytes) -> Answer:
+        """Verify, store and answer; 503 for anything that goes wrong inside."""
+        try:
+            return self._take(delivery, body)
+        except signature.Refused as refusal:
+            log.info("webhook.refused", reason=refusal.reason, source=delivery.source)
+            return Answer(401, "not proved genuine")
+        except (RedisError, NotDurable, OSError) as error:
+            log.warning("webhook.not_stored", error=str(error)[:200], source=delivery.source)
+        except Exception:
+            log.exception("webhook.failed", source=delivery.source)
+        return UNAVAILABLE
+
+    def _take(self, delivery: Delivery, body: bytes) -> Answer:
+        message_id = self._prove(delivery.headers, body)
+        event: Event | None = None
+        try:
+            event = parse(body)
+        except Malformed as error:
+            # Genuine, so it is kept: the drain sets it aside with its reason. A refusal would only
+            # be sent again for a day.
+            log.warning("webhook.malformed", reason=str(error), message_id=message_id)
+        if event and message_id is None and not event.is_legacy:
+            raise signature.Refused("only rule webhooks may come without a signature")
+        company_id = event.company_id if event else None
+        key = (event and event.id) or message_id or sha256(body).hexdigest()
+        stored = self._store.inbox.ingest(
+            key,
+            company_id,
+            webhook_fields(
+                source=delivery.source,
+                message_id=message_id or key,
+                event_type=event.type if event else MALFORMED,
+                company_id=company_id,
+                body=body,
+            ),
+        )
+        if stored.wake:
+            self._hints.drain(stored.lane)
+        return TAKEN
+
+    def _prove(self, headers: Mapping[str, str], body: bytes) -> str | None:
+        """Give the signed message id, or None for a shared header; raises Refused."""
+        given = headers.get("authorization")
+        signed = any(name.startswith(("webhook-", "svix-")) for name in headers)
+        if not signed and given and self._authorizations:
+            if signature.authorised(self._authorizations, given):
+                return None
+            raise signature.Refused("the Authorization value is not one that is accepted")
+        return signature.verify(self._verifiers, headers, body)

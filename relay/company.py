@@ -1,0 +1,228 @@
+"""What a company is to us, and the rules by which events change it: values in, values out."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Self
+
+import orjson
+
+from codat.records import Connection as CodatConnection
+from codat.records import sanitise_name
+from codat.statuses import ConnectionStatus
+from codat.webhook import Event
+
+Version = tuple[int, str]  # microseconds since the epoch, then the event's id to break a tie
+NEVER: Version = (0, "")
+
+DELETED = "deleted"  # a connection that Codat no longer has
+
+
+def version_of(event: Event) -> Version | None:
+    """Give what orders an event among its company's, None when Codat dated it badly or not."""
+    return None if event.generated is None else (event.generated, event.id or "")
+
+
+class CompanyStatus(StrEnum):
+    """A company's status as a whole, derived from its connections."""
+
+    BLANK = "Blank"
+    PENDING_AUTH = "PendingAuth"
+    LINKED = "Linked"
+    UNLINKED = "Unlinked"
+    DEAUTHORISED = "Deauthorised"
+    DELETED = "Deleted"
+
+
+class NameSource(StrEnum):
+    """Who a company's present name is from."""
+
+    PLACEHOLDER = "placeholder"  # a dummy name, to be replaced
+    CODAT = "codat"  # ours, taken from Codat's company info
+    PERSON = "person"  # chosen by someone: never written over
+
+
+# The company's status by what its connections are; the first line that fits decides.
+TRANSITIONS: tuple[tuple[frozenset[str], CompanyStatus], ...] = (
+    (frozenset({ConnectionStatus.LINKED}), CompanyStatus.LINKED),
+    (frozenset({ConnectionStatus.DEAUTHORIZED}), CompanyStatus.DEAUTHORISED),
+    (frozenset({ConnectionStatus.UNLINKED}), CompanyStatus.UNLINKED),
+    (frozenset({ConnectionStatus.PENDING_AUTH}), CompanyStatus.PENDING_AUTH),
+)
+BROKEN = frozenset({ConnectionStatus.DEAUTHORIZED, ConnectionStatus.UNLINKED})
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A company's link to one source, as of `version`."""
+
+    id: str
+    status: str  # Codat's word, or "deleted"
+    version: Version
+    platform_key: str = ""
+    platform_name: str = ""
+    source_type: str = ""
+    errors: tuple[str, ...] = ()
+    ever_linked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DataTypeState:
+    """How the last read of one data type over one connection ended."""
+
+    status: str
+    version: Version
+    last_success: int | None = None  # microseconds since the epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """All we hold of one company. Every register carries the version it was set from."""
+
+    id: str
+    source: str = "default"
+    name: str = ""
+    name_version: Version = NEVER
+    placeholder: str | None = None  # the dummy name it was created with
+    given_name: str | None = None  # the name we wrote in its place
+    info: dict[str, Any] | None = None
+    info_version: Version = NEVER
+    connections: dict[str, Connection] = field(default_factory=dict)
+    data_types: dict[str, DataTypeState] = field(default_factory=dict)  # "<connection>|<type>"
+    deleted: bool = False
+    first_seen: int = 0  # ms since the epoch
+    last_webhook: int = 0  # ms since the epoch
+
+    def to_json(self) -> bytes:
+        """Give the company as it is stored."""
+        return orjson.dumps(self)
+
+    @classmethod
+    def from_json(cls, raw: bytes | str) -> Self:
+        """Read what `to_json` wrote."""
+        values = orjson.loads(raw)
+        values["name_version"] = tuple(values["name_version"])
+        values["info_version"] = tuple(values["info_version"])
+        values["connections"] = {
+            key: _connection(connection) for key, connection in values["connections"].items()
+        }
+        values["data_types"] = {
+            key: DataTypeState(state["status"], tuple(state["version"]), state["last_success"])
+            for key, state in values["data_types"].items()
+        }
+        return cls(**values)
+
+    @property
+    def status(self) -> CompanyStatus:
+        """The status as a whole: see TRANSITIONS; no connection left is Blank."""
+        if self.deleted:
+            return CompanyStatus.DELETED
+        statuses = {c.status for c in self.connections.values()}
+        for present, status in TRANSITIONS:
+            if statuses & present:
+                return status
+        return CompanyStatus.BLANK
+
+    @property
+    def known(self) -> bool:
+        """Whether we hold more than its id: a name or a connection."""
+        return bool(self.name or self.connections or self.placeholder)
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether a linked company has a broken connection besides."""
+        return self.status is CompanyStatus.LINKED and any(
+            c.status in BROKEN for c in self.connections.values()
+        )
+
+    @property
+    def name_source(self) -> NameSource:
+        """Who the present name is from: only a placeholder may be replaced."""
+        if self.given_name is not None and self.name == self.given_name:
+            return NameSource.CODAT
+        if self.placeholder is not None and self.name == self.placeholder:
+            return NameSource.PLACEHOLDER
+        return NameSource.PERSON
+
+    @property
+    def platforms(self) -> list[str]:
+        """The names of the platforms it is connected to, deleted connections aside."""
+        names = (c.platform_name for c in self.connections.values() if c.status != DELETED)
+        return sorted({name for name in names if name})
+
+    def named(self, name: str, version: Version) -> Self:
+        """Give the company with Codat's present name for it, unless we know a newer one."""
+        if not name or version <= self.name_version:
+            return self
+        return replace(self, name=name, name_version=version)
+
+    def with_connection(
+        self, given: CodatConnection, version: Version, status: str | None = None
+    ) -> Self:
+        """Give the company with this connection as of `version`; `status` overrides what it says.
+
+        An older or equal version changes nothing: the caller asks `is_stale` first.
+        """
+        held = self.connections.get(given.id)
+        new_status = status or _status_word(given.status)
+        connection = Connection(
+            id=given.id,
+            status=new_status,
+            version=version,
+            platform_key=given.platform_key or (held.platform_key if held else ""),
+            platform_name=given.platform_name or (held.platform_name if held else ""),
+            source_type=given.source_type or (held.source_type if held else ""),
+            errors=tuple(
+                text for issue in given.errors if (text := issue.message or issue.status_text)
+            ),
+            ever_linked=(held is not None and held.ever_linked)
+            or new_status == ConnectionStatus.LINKED,
+        )
+        return replace(self, connections={**self.connections, given.id: connection})
+
+    def is_stale(self, connection_id: str, version: Version) -> bool:
+        """Whether we already hold this connection as of this version or a newer one."""
+        held = self.connections.get(connection_id)
+        return held is not None and version <= held.version
+
+    def with_read(self, key: str, status: str, version: Version, *, success: bool) -> Self:
+        """Give the company with the outcome of one data type's read, unless a newer is known."""
+        held = self.data_types.get(key)
+        if held is not None and version <= held.version:
+            return self
+        last_success = version[0] if success else (held.last_success if held else None)
+        state = DataTypeState(status, version, last_success)
+        return replace(self, data_types={**self.data_types, key: state})
+
+    def recognise_placeholder(self, pattern: re.Pattern[str] | None) -> Self:
+        """Give the company with its name taken for a placeholder, where the pattern says so."""
+        if pattern is None or self.placeholder is not None or self.given_name is not None:
+            return self
+        if not pattern.fullmatch(self.name):
+            return self
+        return replace(self, placeholder=self.name)
+
+
+def real_name(info: Mapping[str, Any] | None, order: tuple[str, ...]) -> str:
+    """Give the first usable name of Codat's company info, with the characters Codat keeps.
+
+    `order` names the fields to try (Codat: companyName may be null and companyLegalName filled,
+    or the reverse). Empty when there is none.
+    """
+    for name in order:
+        value = (info or {}).get(name)
+        if isinstance(value, str) and (clean := sanitise_name(value)):
+            return clean
+    return ""
+
+
+def _connection(values: dict[str, Any]) -> Connection:
+    values["version"] = tuple(values["version"])
+    values["errors"] = tuple(values["errors"])
+    return Connection(**values)
+
+
+def _status_word(text: str) -> str:
+    """Give Codat's own spelling of a status; one it has not told us of stays as it is."""
+    return ConnectionStatus.parse(text) or text

@@ -1,0 +1,103 @@
+"""One entry of a lane: a webhook as Codat sent it, or an action of ours told to its company."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+
+from codat.webhook import Event, Malformed, parse
+
+Kind = Literal["webhook", "action"]
+MALFORMED = "malformed"  # the type of a genuine message whose body cannot be read
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What we did or learned at Codat, told to the company through its lane.
+
+    `at` is when it was asked (microseconds since the epoch), which is its version: an answer is
+    never newer than its question.
+    """
+
+    id: str
+    type: str
+    company_id: str
+    at: int
+    payload: dict[str, Any]
+
+    @property
+    def version(self) -> tuple[int, str]:
+        """What orders this among a company's events."""
+        return (self.at, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One entry as read from its lane; `received` is ms since the epoch."""
+
+    entry: str
+    kind: str
+    source: str
+    message_id: str
+    type: str
+    company_id: str | None
+    received: int
+    body: bytes
+
+    @classmethod
+    def from_entry(cls, entry: bytes, fields: Mapping[bytes, bytes]) -> "Message":
+        """Read what `webhook_fields` or `action_fields` wrote."""
+        kind = fields[b"kind"].decode()
+        return cls(
+            entry=entry.decode(),
+            kind=kind,
+            source=fields.get(b"source", b"default").decode(),
+            message_id=fields.get(b"id", b"").decode(errors="replace"),
+            type=fields[b"type"].decode(errors="replace"),
+            company_id=fields.get(b"company", b"").decode(errors="replace") or None,
+            received=int(entry.split(b"-", 1)[0]),
+            body=fields[b"body"],
+        )
+
+    def read(self) -> Event | Action:
+        """Parse the body; raises Malformed when it cannot be read."""
+        if self.kind == "webhook":
+            return parse(self.body)
+        try:
+            content = orjson.loads(self.body)
+            return Action(
+                self.message_id, self.type, self.company_id or "", content["at"], content["payload"]
+            )
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            raise Malformed(f"not an action of ours: {error}") from None
+
+
+def webhook_fields(
+    *, source: str, message_id: str, event_type: str, company_id: str | None, body: bytes
+) -> dict[str, str | bytes]:
+    """Give a webhook's stream fields, the body as it was signed."""
+    return {
+        "kind": "webhook",
+        "source": source,
+        "id": message_id,
+        "type": event_type,
+        "company": company_id or "",
+        "body": body,
+    }
+
+
+def action_fields(action: Action) -> dict[str, str | bytes]:
+    """Give an action's stream fields."""
+    return {
+        "kind": "action",
+        "id": action.id,
+        "type": action.type,
+        "company": action.company_id,
+        "body": action_body(action.at, action.payload),
+    }
+
+
+def action_body(at: int, payload: dict[str, Any]) -> bytes:
+    """Give an action's content as it stands in the stream; `at` in microseconds."""
+    return orjson.dumps({"at": at, "payload": payload})

@@ -1,0 +1,51 @@
+"""What a handler gives back: the company as it now is, what to log, what to do at Codat."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from relay.company import Company
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """One status event to be appended to the log."""
+
+    type: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Something to be done at Codat; `delay` in ms."""
+
+    kind: str
+    delay: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of handling one event. `stale` ones want nothing done."""
+
+    company: Company
+    logged: tuple[Logged, ...] = ()
+    wanted: tuple[Wanted, ...] = ()
+    hold_until: int | None = None  # ms since the epoch; 0 lifts the hold on calls to Codat
+    stale: bool = False
+
+    def log(self, logged_type: str, /, **data: Any) -> Self:
+        """Append a status event."""
+        return replace(self, logged=(*self.logged, Logged(logged_type, data)))
+
+    def then(self, kind: str, *, delay: int = 0) -> Self:
+        """Leave an intent, due after `delay` ms; a stale event leaves none."""
+        if self.stale:
+            return self
+        return replace(self, wanted=(*self.wanted, Wanted(kind, delay)))
+
+    def hold(self, until: int) -> Self:
+        """Let nobody call Codat until `until` (ms since the epoch); 0 lets calls go on."""
+        return replace(self, hold_until=until)
+
+    def now(self, company: Company) -> Self:
+        """Replace the company, keep the rest."""
+        return replace(self, company=company)

@@ -1,0 +1,245 @@
+"""Every setting, read from the environment (and `.env`) once per process, all faults at once."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from codat import signature
+from codat.client import Generation
+
+CODAT_URL = "https://api.codat.io"
+REDIS_SCHEMES = {"redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel"}
+SECRET_FILE_SUFFIX = "_FILE"  # noqa: S105 (a name, not a password)
+RISKS = {"no-aof", "fsync", "eviction", "old-server", "unknown-config"}
+ROLES = {"view", "operate"}
+
+
+class BadSettings(Exception):
+    """One or more settings are missing or wrong; `str()` names them all, a line each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        lines = "\n".join(f"  {fault}" for fault in faults)
+        super().__init__(f"The settings are not right:\n{lines}")
+
+
+def _split(value: object) -> object:
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+Commas = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+SecretCommas = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
+
+
+class Settings(BaseSettings):
+    """What can be set. Field names in capitals are the environment's names."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+
+    redis_url: str | None = None
+    relay_data_dir: Path = Path(".relay")
+    relay_lanes: Annotated[int, Field(ge=1, le=1024)] = 64
+    relay_accept_risks: Commas = ()
+
+    codat_api_key: SecretStr | None = None
+    codat_api_url: str | None = None
+    codat_api_generation: Generation = Generation.CURRENT
+    codat_webhook_secrets: SecretCommas = ()
+    codat_legacy_authorization: SecretCommas = ()
+
+    relay_tokens: SecretCommas = ()
+    relay_public_url: str | None = None
+    relay_placeholder_pattern: str | None = None
+    relay_name_order: Commas = ("companyName", "companyLegalName")
+    relay_default_cadence: Annotated[str, Field(pattern="^(hourly|daily|weekly|monthly|none)$")] = (
+        "daily"
+    )
+    relay_dedupe_days: Annotated[int, Field(ge=14, le=400)] = 30
+    relay_message_days: Annotated[int, Field(ge=1, le=400)] = 30
+    relay_calls_per_minute: Annotated[int, Field(ge=1)] = 900
+    relay_retry_seconds: Annotated[float, Field(gt=0)] = 5.0
+    relay_codat_timeout: Annotated[float, Field(gt=0)] = 15.0
+    relay_log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    web_processes: Annotated[int, Field(ge=1)] = 1
+    web_threads: Annotated[int, Field(ge=2)] = 16
+    sandbox_port: Annotated[int | None, Field(ge=0, le=65535)] = None
+    sandbox_api_key: SecretStr = SecretStr("sandbox")
+
+    @classmethod
+    def from_env(
+        cls, environ: Mapping[str, str] | None = None, env_file: str | Path | None = ".env"
+    ) -> Self:
+        """Read the process's environment over `.env`; `NAME_FILE` gives a secret from a file.
+
+        Raises BadSettings, which names every fault in one message.
+        """
+        values: dict[str, str] = {}
+        if env_file is not None:
+            values.update({k: v for k, v in dotenv_values(env_file).items() if v is not None})
+        values.update(os.environ if environ is None else environ)
+        faults = _read_secret_files(values)
+        try:
+            settings = cls.model_validate(
+                {
+                    name: values[name.upper()]
+                    for name in cls.model_fields
+                    if values.get(name.upper())
+                }
+            )
+        except ValidationError as error:
+            raise BadSettings(faults + [_sentence(e) for e in error.errors()]) from None
+        faults += settings._disagreements()
+        if faults:
+            raise BadSettings(faults)
+        return settings
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take values from `from_env` alone, so that tests and production share one door."""
+        return (init_settings,)
+
+    @field_validator("redis_url")
+    @classmethod
+    def _known_scheme(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).scheme not in REDIS_SCHEMES:
+            raise ValueError(f"must start with one of {', '.join(sorted(REDIS_SCHEMES))} and ://")
+        return value
+
+    @field_validator("codat_api_url", "relay_public_url")
+    @classmethod
+    def _http_address(cls, value: str | None) -> str | None:
+        if value is not None and (
+            urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname
+        ):
+            raise ValueError("must be an http:// or https:// address")
+        return value.rstrip("/") if value else value
+
+    @field_validator("relay_placeholder_pattern")
+    @classmethod
+    def _compiles(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                re.compile(value)
+            except re.error as error:
+                raise ValueError(f"is not a regular expression: {error}") from None
+        return value
+
+    @field_validator("relay_name_order")
+    @classmethod
+    def _known_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        known = {"companyName", "companyLegalName"}
+        if not value or not set(value) <= known:
+            raise ValueError("takes companyName and companyLegalName, in the order to be tried")
+        return value
+
+    @field_validator("relay_accept_risks")
+    @classmethod
+    def _known_risks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := set(value) - RISKS:
+            raise ValueError(
+                f"does not know {', '.join(sorted(unknown))}; known: {', '.join(sorted(RISKS))}"
+            )
+        return value
+
+    @field_validator("codat_webhook_secrets")
+    @classmethod
+    def _usable_secrets(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        signature.prepare([secret.get_secret_value() for secret in value])
+        return value
+
+    @field_validator("relay_tokens")
+    @classmethod
+    def _tokens_in_three_parts(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for number, token in enumerate(value, 1):
+            name, _, rest = token.get_secret_value().partition(":")
+            role, _, secret = rest.partition(":")
+            if not name or role not in ROLES or len(secret) < 16:
+                raise ValueError(
+                    f"entry {number} must read name:role:token, role view or operate,"
+                    " token at least 16 characters"
+                )
+        return value
+
+    def _disagreements(self) -> list[str]:
+        faults = []
+        if self.codat_api_key is not None and not (
+            self.codat_webhook_secrets or self.codat_legacy_authorization
+        ):
+            faults.append(
+                "CODAT_WEBHOOK_SECRETS: is needed with CODAT_API_KEY, or no webhook could be proved"
+                " genuine; the Codat Portal shows it per endpoint (whsec_...)"
+            )
+        return faults
+
+    @property
+    def uses_sandbox(self) -> bool:
+        """Whether the sandbox stands in for Codat: no key is set, nor another address."""
+        return self.codat_api_key is None and self.codat_api_url is None
+
+    @property
+    def api_key(self) -> str:
+        """The bare key for Codat, or the sandbox's."""
+        return (self.codat_api_key or self.sandbox_api_key).get_secret_value()
+
+    @property
+    def api_url(self) -> str:
+        """Codat's base address, or the sandbox's, without a slash at the end."""
+        if self.codat_api_url:
+            return self.codat_api_url
+        return f"http://127.0.0.1:{self.sandbox_at}" if self.uses_sandbox else CODAT_URL
+
+    @property
+    def sandbox_at(self) -> int:
+        """The sandbox's port: the one set, else the one after ours."""
+        return self.port + 1 if self.sandbox_port is None else self.sandbox_port
+
+    @property
+    def public_url(self) -> str:
+        """Where customers and Codat find the portal, without a slash at the end."""
+        return self.relay_public_url or f"http://127.0.0.1:{self.port}"
+
+
+def _read_secret_files(values: dict[str, str]) -> list[str]:
+    """Fill each setting given as `NAME_FILE` from that file; tell what could not be read."""
+    faults = []
+    for name in (field.upper() for field in Settings.model_fields):
+        path = values.get(name + SECRET_FILE_SUFFIX)
+        if not path:
+            continue
+        if values.get(name):
+            faults.append(f"{name}: is set, and {name}_FILE too; keep one of them")
+            continue
+        try:
+            values[name] = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "is not text"
+            faults.append(f"{name}_FILE: {path} cannot be read ({reason})")
+    return faults
+
+
+def _sentence(error: Any) -> str:
+    """Turn one of pydantic's errors into `NAME: what is wrong`, never showing the value."""
+    name = str(error["loc"][0]).upper() if error["loc"] else "settings"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{name}: {message[:1].lower()}{message[1:]}"

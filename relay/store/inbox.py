@@ -1,0 +1,243 @@
+"""The lanes: take messages in once, lease a lane, read it, and commit what it came to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+from zlib import crc32
+
+from redis import Redis
+
+from relay.message import Message
+from relay.store import keys
+from relay.store.intents import Need
+from relay.store.scripts import Scripts
+from relay.store.server import WAITAOF_MS, Server
+
+DAY_MS = 86_400_000
+NOT_FOR_A_COMPANY = 0  # the lane of events that name no company
+
+
+class NotDurable(Exception):
+    """The server did not confirm in time that a write is on disk; it may be, so send it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What became of one message: its entry, whether it was known, whether to hint its lane."""
+
+    duplicate: bool
+    entry: str
+    lane: int
+    wake: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on one lane for a while; `fence` rises with each new holder."""
+
+    lane: int
+    fence: int
+    cursor: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusEvent:
+    """One entry of the log, before it has its number. `time` is microseconds since the epoch."""
+
+    type: str
+    source: str
+    subject: str
+    time: int
+    cause: str
+    data: bytes  # JSON
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that could not be handled, and why."""
+
+    message: Message
+    lane: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """What a run of messages came to, to be committed whole."""
+
+    states: dict[str, bytes] = field(default_factory=dict)  # company id -> JSON
+    events: list[StatusEvent] = field(default_factory=list)
+    needs: list[Need] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+    hold_until: int | None = None  # ms; 0 lifts a hold
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The log's last number after a commit, and how many intents are now due."""
+
+    log_seq: int
+    intents: int
+
+
+class Inbox:
+    """The lanes of one store."""
+
+    def __init__(
+        self, client: Redis, scripts: Scripts, server: Server, lanes: int, dedupe_days: int
+    ) -> None:
+        self._client: Any = client  # redis-py types each answer as a union of all it may be
+        self._scripts = scripts
+        self._server = server
+        self._remember_ms = dedupe_days * DAY_MS
+        self.lanes = lanes
+
+    def lane_of(self, company_id: str | None) -> int:
+        """Give the lane on which all of a company's messages are handled, one after another."""
+        if company_id is None:
+            return NOT_FOR_A_COMPANY
+        return crc32(company_id.encode()) % self.lanes
+
+    def ingest(
+        self, event_key: str, company_id: str | None, fields: Mapping[str, str | bytes]
+    ) -> Ingested:
+        """Store a message unless its event is known, and return once it is on disk.
+
+        Raises redis.RedisError or NotDurable: then it may or may not be stored, and sending it
+        again is safe.
+        """
+        lane = self.lane_of(company_id)
+        arguments: list[str | bytes | int] = [uuid4().hex, self._remember_ms, lane]
+        for name, value in fields.items():
+            arguments += (name, value)
+        names = [keys.SEEN + event_key, keys.LANE + str(lane), keys.WAITING, keys.COUNTERS]
+        duplicate, entry, wake = self._durably(names, arguments)
+        return Ingested(bool(duplicate), entry.decode(), lane, bool(wake))
+
+    def _durably(
+        self, names: list[str], arguments: list[str | bytes | int]
+    ) -> tuple[int, bytes, int]:
+        if not self._server.must_wait:
+            return tuple(self._scripts.ingest(names, arguments))
+        with self._client.pipeline(transaction=False) as pipe:
+            self._scripts.ingest(names, arguments, client=pipe)
+            # WAITAOF speaks for the writes of its own connection only, so it rides behind.
+            pipe.execute_command("WAITAOF", 1, self._server.replicas, WAITAOF_MS)
+            answer, (local, replicas) = pipe.execute()
+        if local < 1 or replicas < self._server.replicas:
+            raise NotDurable("the server did not confirm the write to disk in time")
+        return tuple(answer)
+
+    def claim(self, lane: int | None, lease_ms: int) -> Lease | None:
+        """Lease `lane` if it is free and has unread messages, else the longest waiting free one."""
+        owner = uuid4().hex
+        answer = self._scripts.claim_lane(
+            [keys.WAITING, keys.LEASES, keys.FENCES, keys.CURSORS],
+            [owner, lease_ms, "" if lane is None else lane],
+        )
+        if not answer:
+            return None
+        return Lease(answer[0], answer[1], answer[2].decode(), owner)
+
+    def read(self, lease: Lease, cursor: str, count: int) -> list[Message]:
+        """Read up to `count` messages after `cursor`, in order of arrival."""
+        entries = self._client.xrange(keys.LANE + str(lease.lane), f"({cursor}", "+", count=count)
+        return [Message.from_entry(entry, fields) for entry, fields in entries]
+
+    def commit(
+        self, lease: Lease, cursor: str, to: str, batch: Batch, *, now: int, lease_ms: int
+    ) -> Committed | None:
+        """Write the whole batch and move the cursor, or nothing (None) if the lane was lost."""
+        arguments: list[str | bytes | int] = [
+            lease.lane,
+            lease.fence,
+            cursor,
+            to,
+            lease.owner,
+            lease_ms,
+            now,
+            keys.INTENT,
+            keys.INTENTS_DUE,
+            "" if batch.hold_until is None else batch.hold_until,
+            len(batch.states),
+        ]
+        for company_id, state in batch.states.items():
+            arguments += (company_id, state)
+        arguments.append(len(batch.events))
+        for e in batch.events:
+            arguments += (e.type, e.source, e.subject, e.time, e.cause, e.data)
+        arguments.append(len(batch.needs))
+        for need in batch.needs:
+            arguments += need.arguments()
+        arguments.append(len(batch.dead))
+        for letter in batch.dead:
+            m = letter.message
+            arguments += (
+                letter.lane,
+                m.entry,
+                m.type,
+                m.company_id or "",
+                letter.reason,
+                m.body,
+            )
+        answer = self._scripts.commit(
+            [
+                keys.LEASES,
+                keys.FENCES,
+                keys.CURSORS,
+                keys.LOG,
+                keys.META,
+                keys.COMPANIES,
+                keys.DEAD,
+                keys.HOLD,
+                *(keys.COMPANY + company_id for company_id in batch.states),
+            ],
+            arguments,
+        )
+        return Committed(answer[1], answer[2]) if answer[0] else None
+
+    def release(self, lease: Lease, *, unread: bool = False) -> bool:
+        """Give the lane back if it is empty, or anyway with `unread`; False: messages came in."""
+        answer = self._scripts.release_lane(
+            [keys.WAITING, keys.LEASES, keys.CURSORS, keys.LANE + str(lease.lane)],
+            [lease.owner, lease.lane, "1" if unread else ""],
+        )
+        return bool(answer != 0)
+
+    def sweep(self, older_than_ms: int) -> list[int]:
+        """Name lanes with unread messages, no live lease, and no hint within `older_than_ms`."""
+        return list(self._scripts.sweep_lanes([keys.WAITING, keys.LEASES], [older_than_ms]))
+
+    def trim(self, before_ms: int) -> int:
+        """Drop applied messages received before `before_ms`; unread ones always stay."""
+        dropped = 0
+        cursors = self._client.hgetall(keys.CURSORS)
+        for lane, cursor in cursors.items():
+            applied_ms = int(cursor.split(b"-", 1)[0])
+            lane_key = keys.LANE + lane.decode()
+            dropped += int(
+                self._client.xtrim(lane_key, minid=min(before_ms, applied_ms), approximate=True)
+            )
+        return dropped
+
+    def depths(self) -> dict[str, int]:
+        """Tell how many messages wait unread, and how many were accepted and duplicated."""
+        waiting: Sequence[bytes] = self._client.zrange(keys.WAITING, 0, -1)
+        counters: dict[bytes, bytes] = self._client.hgetall(keys.COUNTERS)
+        return {
+            "lanes_waiting": len(waiting),
+            "accepted": int(counters.get(b"accepted", 0)),
+            "duplicates": int(counters.get(b"duplicates", 0)),
+            "dead_letters": int(self._client.xlen(keys.DEAD)),
+        }
+
+    def dead_letters(self, limit: int = 100) -> list[dict[str, str]]:
+        """Give the newest messages that could not be handled, newest first."""
+        entries = self._client.xrevrange(keys.DEAD, count=limit)
+        return [
+            {"id": entry.decode()}
+            | {name.decode(): value.decode(errors="replace") for name, value in fields.items()}
+            for entry, fields in entries
+        ]

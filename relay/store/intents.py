@@ -1,0 +1,209 @@
+"""What must be done at Codat: durable, named so that a need exists once, claimed and fenced."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+from uuid import uuid4
+
+import orjson
+from redis import Redis
+
+from relay.message import Action, action_fields
+from relay.store import keys
+from relay.store.scripts import Scripts
+
+AT_ONCE_PER_COMPANY = 10  # Codat: using-the-api/rate-limits, concurrent requests
+HINT_MS = 2000  # how long one `perform` hint stands for all needs that arise meanwhile
+
+
+class Priority(IntEnum):
+    """Whose work goes first when calls are short."""
+
+    LINK = 0  # a customer is waiting
+    NOW = 1  # a person asked
+    SCHEDULED = 2
+    RECONCILE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """An intent to be left: its name (`kind:company...`), when it is due (ms), and why."""
+
+    name: str
+    company_id: str
+    priority: Priority
+    due: int
+    cause: str
+    args: dict[str, Any] = field(default_factory=dict)
+
+    def arguments(self) -> tuple[str | bytes | int, ...]:
+        """Give the six arguments every script that leaves intents takes."""
+        return (
+            self.name,
+            self.company_id,
+            int(self.priority),
+            self.due,
+            orjson.dumps(self.args),
+            self.cause,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A claimed intent. `attempts` counts this one; `created` is ms since the epoch."""
+
+    name: str
+    fence: int
+    company_id: str
+    attempts: int
+    created: int
+    args: dict[str, Any]
+    cause: str
+    priority: Priority
+
+    @property
+    def kind(self) -> str:
+        """The word before the first colon: `info`, `name`, `reread`, `sync`, `cadence`."""
+        return self.name.partition(":")[0]
+
+
+class Intents:
+    """The intents of one store."""
+
+    def __init__(self, client: Redis, scripts: Scripts) -> None:
+        self._client: Any = client  # redis-py types each answer as a union of all it may be
+        self._scripts = scripts
+
+    def put(self, needs: Sequence[Need], now: int) -> int:
+        """Leave intents; give how many are due. `now` in ms."""
+        arguments: list[str | bytes | int] = [keys.INTENT, keys.INTENTS_DUE, now]
+        for need in needs:
+            arguments += need.arguments()
+        return int(self._scripts.put_intents([keys.REPLY + uuid4().hex], arguments))
+
+    def claim(
+        self,
+        *,
+        now: int,
+        lease_ms: int,
+        limit: int,
+        calls_per_minute: int,
+        costs: Mapping[str, int],
+    ) -> list[Intent]:
+        """Claim up to `limit` due intents; none while Codat is on hold or this minute is spent."""
+        answer = self._scripts.claim_intents(
+            [keys.HOLD, f"{keys.CALLS}{now // 60_000}", keys.REPLY + uuid4().hex],
+            [
+                keys.INTENT,
+                keys.INTENTS_DUE,
+                len(Priority),
+                now,
+                lease_ms,
+                limit,
+                calls_per_minute,
+                AT_ONCE_PER_COMPANY,
+                keys.INFLIGHT,
+                orjson.dumps(dict(costs)),
+            ],
+        )
+        return [_claimed(row) for row in answer or ()]
+
+    def finish(
+        self,
+        intent: Intent,
+        verdict: str,
+        *,
+        now: int,
+        lane: int,
+        due: int = 0,
+        error: str = "",
+        hold_until: int | None = None,
+        expected: bool = False,
+        told: Action | None = None,
+    ) -> tuple[bool, bool]:
+        """Record `done`, `later` (again at `due` ms) or `dead`, and tell the company's lane.
+
+        Gives whether we still held the intent, and whether the lane needs a hint. `expected`: the
+        attempt found a wait that is normal, so it does not count.
+        """
+        arguments: list[str | bytes | int] = [
+            intent.name,
+            intent.fence,
+            verdict,
+            now,
+            due,
+            error,
+            "" if hold_until is None else hold_until,
+            lane,
+            "1" if expected else "",
+        ]
+        if told is not None:
+            for name, value in action_fields(told).items():
+                arguments += (name, value)
+        recorded, wake = self._scripts.finish_intent(
+            [
+                keys.INTENT + intent.name,
+                f"{keys.INTENTS_DUE}{int(intent.priority)}",
+                keys.DEAD_INTENTS,
+                keys.INFLIGHT + intent.company_id,
+                keys.HOLD,
+                keys.LANE + str(lane),
+                keys.WAITING,
+                keys.REPLY + uuid4().hex,
+            ],
+            arguments,
+        )
+        return bool(recorded), bool(wake)
+
+    def any_due(self, now: int) -> bool:
+        """Whether some intent is due and Codat is not on hold."""
+        if self.held_until() > now:
+            return False
+        return any(
+            self._client.zcount(f"{keys.INTENTS_DUE}{int(priority)}", "-inf", now)
+            for priority in Priority
+        )
+
+    def may_hint(self) -> bool:
+        """Whether a `perform` hint is wanted: the first to ask in a while hears yes."""
+        return bool(self._client.set(keys.HINTED, "1", nx=True, px=HINT_MS))
+
+    def hint_taken(self) -> None:
+        """Let new needs send a hint again: a worker has begun to claim."""
+        self._client.delete(keys.HINTED)
+
+    def held_until(self) -> int:
+        """Until when (ms) nobody may call Codat; 0 when nothing holds."""
+        return int(self._client.get(keys.HOLD) or 0)
+
+    def counts(self) -> dict[str, int]:
+        """Tell how many intents wait, by priority, and how many were given up."""
+        counts = {
+            priority.name.lower(): int(self._client.zcard(f"{keys.INTENTS_DUE}{int(priority)}"))
+            for priority in Priority
+        }
+        return counts | {"dead": int(self._client.zcard(keys.DEAD_INTENTS))}
+
+    def get(self, name: str) -> dict[str, str] | None:
+        """Give one intent's record as it stands, or None."""
+        record: dict[bytes, bytes] = self._client.hgetall(keys.INTENT + name)
+        return {k.decode(): v.decode() for k, v in record.items()} or None
+
+
+def _claimed(row: Sequence[Any]) -> Intent:
+    name, fence, company_id, attempts, created, args, cause, priority = row
+    return Intent(
+        name=_text(name),
+        fence=int(fence),
+        company_id=_text(company_id),
+        attempts=int(attempts),
+        created=int(created),
+        args=orjson.loads(args),
+        cause=_text(cause),
+        priority=Priority(int(priority)),
+    )
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value

@@ -1,0 +1,5 @@
+-- The server's clock in milliseconds: leases and hints follow one clock, whatever the hosts say.
+local function now_ms()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end

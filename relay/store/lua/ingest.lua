@@ -1,0 +1,26 @@
+-- Take one message in: once, however often it is delivered.
+-- KEYS  1 marker of this event  2 the lane's stream  3 waiting lanes  4 counters
+-- ARGV  1 nonce of this call  2 how long to remember the event, ms  3 the lane's number
+--       4... field, value, field, value ... of the message
+-- Gives {0 new | 1 duplicate, entry id, 1 when the lane was idle and needs a hint}
+-- Resend: the marker is set last and carries the nonce, so our own second sending hears "new"
+-- again, with a hint (one too many is harmless); any other sending is a duplicate. The entry id
+-- is given by the server inside this script: strictly rising in a lane, and a time to search by.
+local marker = redis.call('GET', KEYS[1])
+if marker then
+  local id, nonce = string.match(marker, '^(%S+) (%S+)$')
+  if nonce == ARGV[1] then
+    return {0, id, 1}
+  end
+  redis.call('HINCRBY', KEYS[4], 'duplicates', 1)
+  return {1, id, 0}
+end
+local entry = {}
+for i = 4, #ARGV do
+  entry[#entry + 1] = ARGV[i]
+end
+local id = redis.call('XADD', KEYS[2], '*', unpack(entry))
+local woke = redis.call('ZADD', KEYS[3], 'NX', now_ms(), ARGV[3])
+redis.call('HINCRBY', KEYS[4], 'accepted', 1)
+redis.call('SET', KEYS[1], id .. ' ' .. ARGV[1], 'PX', ARGV[2])
+return {0, id, woke}

@@ -1,0 +1,46 @@
+"""Load the Lua scripts of `lua/`, each with the shared pieces it calls put in front."""
+
+from functools import cache
+from importlib import resources
+
+from redis import Redis
+from redis.commands.core import Script
+
+PIECES = {
+    "now_ms(": "_now",
+    "put_intent(": "_intent",
+    "remembered(": "_reply",
+}
+
+
+@cache
+def source(name: str) -> str:
+    """Give the whole text of the script `name`, with the pieces it uses."""
+    folder = resources.files("relay.store") / "lua"
+    body = (folder / f"{name}.lua").read_text(encoding="utf-8")
+    pieces = [
+        (folder / f"{piece}.lua").read_text(encoding="utf-8")
+        for call, piece in PIECES.items()
+        if call in body
+    ]
+    return "\n".join([*pieces, body])
+
+
+class Scripts:
+    """The scripts, ready to be called on one client; a server that lost them is sent them again."""
+
+    def __init__(self, client: Redis) -> None:
+        self.ingest = _script(client, "ingest")
+        self.claim_lane = _script(client, "claim_lane")
+        self.release_lane = _script(client, "release_lane")
+        self.sweep_lanes = _script(client, "sweep_lanes")
+        self.commit = _script(client, "commit")
+        self.put_intents = _script(client, "put_intents")
+        self.claim_intents = _script(client, "claim_intents")
+        self.finish_intent = _script(client, "finish_intent")
+        self.put_schedule = _script(client, "put_schedule")
+        self.dispatch = _script(client, "dispatch")
+
+
+def _script(client: Redis, name: str) -> Script:
+    return client.register_script(source(name))

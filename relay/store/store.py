@@ -1,0 +1,116 @@
+"""One store: the parts that read and write Redis, over one client."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+
+from relay.settings import Settings
+from relay.store import keys
+from relay.store.companies import Companies
+from relay.store.connect import connect
+from relay.store.events import Events
+from relay.store.inbox import Inbox
+from relay.store.intents import Intents
+from relay.store.schedules import Schedules
+from relay.store.scripts import Scripts
+from relay.store.server import Server, inspect
+from relay.times import now_ms
+
+SCHEMA = 1
+
+
+class WrongStore(Exception):
+    """The store was made by a version or with settings that do not fit; `str()` says which."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """Who a bearer token speaks for, and what it may do: `view` or `operate`."""
+
+    name: str
+    role: str
+
+
+class Store:
+    """Everything kept, over one client. `server` says what a durable write must wait for."""
+
+    def __init__(
+        self, client: Redis, server: Server, *, lanes: int = 64, dedupe_days: int = 30
+    ) -> None:
+        self.client = client
+        self.server = server
+        scripts = Scripts(client)
+        self.inbox = Inbox(client, scripts, server, lanes, dedupe_days)
+        self.intents = Intents(client, scripts)
+        self.schedules = Schedules(client, scripts)
+        self.companies = Companies(client)
+        self.events = Events(client)
+
+    @classmethod
+    def open(cls, settings: Settings, *, timeout: float = 5.0, retries: int = 3) -> "Store":
+        """Connect by the settings, judge the server and fix the number of lanes at first start.
+
+        Raises redis.RedisError, ServerRefused or WrongStore.
+        """
+        if settings.redis_url is None:
+            raise WrongStore(
+                "No server is set. Start everything with `codat-relay up`, or set REDIS_URL."
+            )
+        client = connect(settings.redis_url, timeout=timeout, retries=retries)
+        server = inspect(client, settings.relay_accept_risks)
+        lanes = fix_lanes(client, settings.relay_lanes)
+        return cls(client, server, lanes=lanes, dedupe_days=settings.relay_dedupe_days)
+
+    def ping(self) -> bool:
+        """Whether the server answers; raises redis.RedisError when not."""
+        return bool(self.client.ping())
+
+    def add_token(self, token: str, name: str, role: str) -> None:
+        """Let a bearer token in; only its hash is kept."""
+        self.client.hset(keys.TOKENS, _hash(token), f"{name}:{role}")
+
+    def token(self, token: str) -> Token | None:
+        """Tell whose token this is, or None."""
+        held: Any = self.client.hget(keys.TOKENS, _hash(token))
+        if held is None:
+            return None
+        name, _, role = held.decode().rpartition(":")
+        return Token(name, role)
+
+    def has_tokens(self) -> bool:
+        """Whether any token is kept."""
+        return bool(self.client.hlen(keys.TOKENS))
+
+    def beat(self, process: str) -> None:
+        """Note that a process is alive."""
+        self.client.hset(keys.HEARTBEATS, process, now_ms())
+
+    def heartbeats(self) -> dict[str, int]:
+        """Tell when each process last gave a sign of life, in ms since the epoch."""
+        beats: Any = self.client.hgetall(keys.HEARTBEATS)
+        return {name.decode(): int(at) for name, at in beats.items()}
+
+
+def fix_lanes(client: Redis, wanted: int) -> int:
+    """Store the number of lanes at first start, and hold to it ever after; raises WrongStore.
+
+    Another number would move companies to other lanes and break the order of their messages.
+    """
+    client.hsetnx(keys.META, "lanes", str(wanted))
+    client.hsetnx(keys.META, "schema", str(SCHEMA))
+    raw: Any = client.hmget(keys.META, ["lanes", "schema"])
+    lanes, schema = (int(value) for value in raw)
+    if schema != SCHEMA:
+        raise WrongStore(f"The store has schema {schema}; this version reads {SCHEMA}.")
+    if lanes != wanted:
+        raise WrongStore(
+            f"RELAY_LANES is {wanted}, but this store was begun with {lanes}: the number is fixed"
+            f" at first start. Set RELAY_LANES={lanes}."
+        )
+    return lanes
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,123 @@
+"""Puts a sandbox together as a Flask application."""
+
+import time
+from typing import Any
+
+import orjson
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from sandbox import refusals
+from sandbox.config import SandboxConfig
+from sandbox.delivery import PostOffice
+from sandbox.faults import FaultKind, Faults
+from sandbox.journal import Journal
+from sandbox.moments import http_date
+from sandbox.parts import EXTENSION, Parts, may_call, parts, reply
+from sandbox.routes import API, OPEN
+from sandbox.wire import PLAN, SECONDS, Plan
+from sandbox.world import World
+
+API_NAMES = frozenset(blueprint.name for blueprint in API)
+PLANS = {FaultKind.DOWN: Plan.DROP, FaultKind.HANG: Plan.HANG}
+PLANS_AFTER = {FaultKind.LOST: Plan.DROP, FaultKind.HALF: Plan.HALF}
+NOTED_BODY = 4096  # bytes of a request body that the journal keeps
+
+
+def create_app(config: SandboxConfig) -> Flask:
+    """Build the application; nothing runs until its post office and a server are started."""
+    journal = Journal()
+    post = PostOffice(config, journal)
+    world = World(config, post.tell)
+    post.consumers = lambda: list(world.consumers.values())
+    app = Flask("sandbox")
+    app.extensions[EXTENSION] = Parts(config, world, post, journal, Faults(config.seed))
+    for blueprint in (*API, *OPEN):
+        app.register_blueprint(blueprint)
+    app.before_request(_begin)
+    app.after_request(_end)
+    app.register_error_handler(refusals.Refusal, _refuse)
+    app.register_error_handler(HTTPException, _refuse_plainly)
+    return app
+
+
+def _is_api() -> bool:
+    return request.blueprint in API_NAMES or request.blueprint is None
+
+
+def _company_id() -> str | None:
+    found = (request.view_args or {}).get("company_id")
+    return str(found).lower() if found else None
+
+
+def _begin() -> Response | None:
+    """Meet the faults, then the key, then the quota, in the order a real request would."""
+    g.fault, g.standing = None, None
+    if not _is_api():
+        return None
+    fault = parts().faults.strike(request.method, request.path, _company_id())
+    if fault is not None:
+        g.fault = fault.kind
+        if fault.kind in PLANS:
+            request.environ[PLAN], request.environ[SECONDS] = PLANS[fault.kind], fault.seconds
+            return Response(status=503)
+        if fault.kind is FaultKind.STATUS:
+            raise refusals.fault(fault.status, fault.retry_after)
+        if fault.kind is FaultKind.SLOW:
+            time.sleep(fault.seconds)
+        elif fault.kind in PLANS_AFTER:
+            request.environ[PLAN] = PLANS_AFTER[fault.kind]
+    if not may_call():
+        raise refusals.unauthorized()
+    g.standing = parts().world.spend(request.remote_addr or "")
+    if g.standing.retry_after is not None:
+        raise refusals.too_many(g.standing.retry_after)
+    parts().world.advance()
+    return None
+
+
+def _end(answer: Response) -> Response:
+    if not _is_api():
+        return answer
+    _add_rate_limit(answer)
+    note: dict[str, Any] = {
+        "method": request.method,
+        "path": request.path,
+        "companyId": _company_id(),
+        "status": None if g.get("fault") in PLANS else answer.status_code,
+    }
+    if request.query_string:
+        note["query"] = request.query_string.decode("latin-1")
+    if g.get("fault"):
+        note["fault"] = str(g.fault)
+    if (sent := request.get_data()) and len(sent) <= NOTED_BODY:
+        note["body"] = _parsed(sent)
+    parts().journal.note("api", **note)
+    return answer
+
+
+def _add_rate_limit(answer: Response) -> None:
+    """Put Codat's rate limit headers on (Codat: using-the-api/rate-limits)."""
+    world = parts().world
+    limit = world.quota.limit(world.linked_companies())
+    answer.headers["X-Rate-Limit-Limit"] = str(limit)
+    answer.headers["X-Rate-Limit-Remaining"] = str(max(0, limit - world.quota.used))
+    answer.headers["X-Rate-Limit-Reset"] = http_date(world.quota.resets)
+
+
+def _parsed(sent: bytes) -> Any:
+    try:
+        return orjson.loads(sent)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _refuse(refusal: refusals.Refusal) -> Response:
+    answer = reply(refusal.body(), refusal.status)
+    if refusal.retry_after is not None:
+        answer.headers["Retry-After"] = str(refusal.retry_after)
+    return answer
+
+
+def _refuse_plainly(error: HTTPException) -> Response:
+    return _refuse(refusals.Refusal(error.code or 500, error.name))

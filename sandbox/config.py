@@ -1,0 +1,40 @@
+"""What a sandbox is told when it starts."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from uuid import uuid4
+
+
+class WebhookGeneration(StrEnum):
+    """Which of Codat's two webhook services the sandbox plays."""
+
+    CURRENT = "current"
+    LEGACY = "legacy"
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxConfig:
+    """How the sandbox behaves; times in seconds.
+
+    `time_scale` divides Codat's waits between delivery attempts: 100 turns 5 minutes into 3 seconds.
+    `sync_seconds` is how long one data set takes; 0 completes it at once.
+    `daily_quota` None follows Codat's own formula; `minute_quota` None sets no limit per address.
+    """
+
+    webhook_secret: str = field(repr=False)
+    webhook_url: str | None = None
+    api_key: str = field(default="sandbox", repr=False)
+    legacy_authorization: str | None = field(default=None, repr=False)
+    webhook_generation: WebhookGeneration = WebhookGeneration.CURRENT
+    host: str = "127.0.0.1"
+    port: int = 8001
+    public_url: str | None = None
+    seed: int = 1
+    sync_seconds: float = 0.3
+    time_scale: float = 1.0
+    daily_quota: int | None = None
+    minute_quota: int | None = None
+    delivery_threads: int = 8
+    server_threads: int = 128
+    client_id: str = field(default_factory=lambda: str(uuid4()))
+    client_name: str = "Sandbox client"

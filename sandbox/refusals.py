@@ -1,0 +1,99 @@
+"""What the sandbox answers when it says no, in the words Codat publishes."""
+
+from typing import Any
+from uuid import uuid4
+
+
+class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault of ours
+    """An answer that is not a success (Codat: using-the-api/errors)."""
+
+    def __init__(
+        self, status: int, error: str, service: str = "PublicApi", retry_after: int | None = None
+    ) -> None:
+        super().__init__(error)
+        self.status = status
+        self.error = error
+        self.service = service
+        self.retry_after = retry_after
+
+    def body(self) -> dict[str, Any]:
+        """Give the error body of every 4xx and 5xx."""
+        return {
+            "statusCode": self.status,
+            "service": self.service,
+            "error": self.error,
+            "correlationId": uuid4().hex,
+            "canBeRetried": "Unknown",
+            "detailedErrorCode": 0,
+        }
+
+
+def bad_request(error: str = "Error processing request - not valid.") -> Refusal:
+    """Say that the request cannot be understood."""
+    return Refusal(400, error)
+
+
+def unauthorized() -> Refusal:
+    """Say that the API key is not ours."""
+    return Refusal(401, "Unauthorized")
+
+
+def no_company(company_id: str) -> Refusal:
+    """Say that there is no such company."""
+    return Refusal(404, f"No company was found with ID {company_id}", "ClientsApi")
+
+
+def no_connection(connection_id: str) -> Refusal:
+    """Say that there is no such connection."""
+    return Refusal(404, f"Data connection {connection_id} not found")
+
+
+def not_found(what: str) -> Refusal:
+    """Say that there is no such thing."""
+    return Refusal(404, f"{what} not found")
+
+
+def not_requested() -> Refusal:
+    """Say that the data set has not been read yet."""
+    return Refusal(409, "The data set has not been requested.")
+
+
+def in_progress(data_type: str, company_id: str, pull_id: str) -> Refusal:
+    """Say that the data type is being read (Codat: using-the-api/queueing-data-syncs)."""
+    return Refusal(
+        400,
+        f"DatasetAlreadyInProgressException: Cannot queue {data_type} sync for {company_id} "
+        f"as previous sync {pull_id} is still in progress",
+        "PullApi",
+    )
+
+
+def not_supported(data_type: str, platforms: str) -> Refusal:
+    """Say that no platform of the company has this data type."""
+    return Refusal(404, f"Datatype {data_type} not supported by platform(s) {platforms}")
+
+
+def too_many(retry_after: int) -> Refusal:
+    """Say that a quota is used up; `retry_after` in seconds (Codat: using-the-api/rate-limits)."""
+    return Refusal(
+        429,
+        "You have made too many requests in a given amount of time; please retry later.",
+        retry_after=retry_after,
+    )
+
+
+FAULTS = {
+    400: "Error processing request - not valid.",
+    401: "Unauthorized",
+    403: "You are using an outdated API key or a key not associated with that resource.",
+    404: "No data available",
+    409: "The data set has not been requested.",
+    429: "You have made too many requests in a given amount of time; please retry later.",
+    500: "There is a problem with our server. Please try again later.",
+    503: "The Codat API is temporarily offline for maintenance. Please try again later.",
+}
+
+
+def fault(status: int, retry_after: int | None = None) -> Refusal:
+    """Give Codat's published answer for a status code."""
+    return Refusal(status, FAULTS.get(status, "Fault"), retry_after=retry_after)

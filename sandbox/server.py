@@ -1,0 +1,114 @@
+"""Runs a sandbox: for good in a process of its own, or for a while inside a test."""
+
+import signal
+import threading
+from dataclasses import dataclass
+from types import FrameType, TracebackType
+from typing import Self
+
+from sandbox.app import create_app
+from sandbox.config import SandboxConfig
+from sandbox.delivery import PostOffice
+from sandbox.faults import Faults
+from sandbox.journal import Journal
+from sandbox.parts import EXTENSION, Parts
+from sandbox.wire import Server
+from sandbox.world import World
+
+LONGEST_NAP = 1.0  # seconds between looks at the clock, for the quota's midnight
+
+
+@dataclass(frozen=True, slots=True)
+class RunningSandbox:
+    """A sandbox that serves now; leave it as a context, or call `stop`."""
+
+    url: str
+    parts: Parts
+    server: Server
+    stopping: threading.Event
+
+    @property
+    def world(self) -> World:
+        """What it holds."""
+        return self.parts.world
+
+    @property
+    def journal(self) -> Journal:
+        """What it was asked and what it sent."""
+        return self.parts.journal
+
+    @property
+    def post(self) -> PostOffice:
+        """What sends its webhooks."""
+        return self.parts.post
+
+    @property
+    def faults(self) -> Faults:
+        """The faults set on its API."""
+        return self.parts.faults
+
+    def deliver_to(self, url: str | None) -> None:
+        """Send webhooks there from now on."""
+        self.parts.post.url = url
+
+    def stop(self) -> None:
+        """Stop serving, sending and reading; safe to call twice."""
+        if self.stopping.is_set():
+            return
+        self.stopping.set()
+        with self.world.changed:
+            self.world.changed.notify_all()
+        self.server.stop()
+        self.post.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def start(config: SandboxConfig) -> RunningSandbox:
+    """Serve in background threads; port 0 takes a free one, which `url` then names."""
+    app = create_app(config)
+    server = Server(config.host, config.port, app, config.server_threads)
+    url = f"http://{config.host}:{server.server_address[1]}"
+    parts: Parts = app.extensions[EXTENSION]
+    parts.world.serve_at(config.public_url or url)
+    running = RunningSandbox(url, parts, server, threading.Event())
+    parts.post.start()
+    for name, work in (
+        ("sandbox-server", server.serve_forever),
+        ("sandbox-clock", lambda: _tick(running)),
+    ):
+        threading.Thread(target=work, name=name, daemon=True).start()
+    return running
+
+
+def serve(config: SandboxConfig) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    ended = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        ended.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    with start(config):
+        ended.wait()
+
+
+def _tick(running: RunningSandbox) -> None:
+    """Finish reads when they are due."""
+    world = running.world
+    while not running.stopping.is_set():
+        with world.changed:
+            due = world.advance()
+            nap = LONGEST_NAP if due is None else min(LONGEST_NAP, due - world.clock())
+            if nap > 0 and not running.stopping.is_set():
+                world.changed.wait(nap)

@@ -1,0 +1,371 @@
+"""The sandbox's Codat in memory: companies, connections and what happens to them.
+
+Every public method takes the one lock, so any thread may call it. Each change is told by one `Event`
+handed to `tell`, in order. No input or output happens here.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from codat.records import sanitise_name
+from codat.statuses import ConnectionStatus
+from sandbox import events, platforms, refusals
+from sandbox.businesses import company_info
+from sandbox.config import SandboxConfig
+from sandbox.events import Event
+from sandbox.model import Company, Connection, Consumer, Pull
+from sandbox.moments import iso
+from sandbox.quota import Quota, Standing
+from sandbox.settings import SyncSettings
+from sandbox.syncs import Reading, Syncs
+
+CANCELLED = ("403", "User cancelled linking", "User cancelled")
+REVOKED = ("401", *("The integration de-authorized access to the connection.",) * 2)
+
+
+class World:
+    """All that one Codat client holds."""
+
+    def __init__(
+        self,
+        config: SandboxConfig,
+        tell: Callable[[Event], None] = lambda event: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.config = config
+        self.tell = tell
+        self.clock = clock
+        self.base_url = config.public_url or f"http://{config.host}:{config.port}"
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
+        self.companies: dict[str, Company] = {}
+        self.connections: dict[str, Connection] = {}
+        self.consumers: dict[str, Consumer] = {}
+        self.profile: dict[str, Any] = {"name": config.client_name, "redirectUrl": ""}
+        self.sync_settings = SyncSettings()
+        self.quota = Quota(config.daily_quota, config.minute_quota)
+        self.syncs = Syncs(config.sync_seconds, self._read_finished)
+        self._linked: set[str] = set()
+        self._made = 0
+        self._last_stamp = 0
+        self.serve_at(self.base_url)
+
+    def serve_at(self, base_url: str) -> None:
+        """Set the address that links start with; known only once a port is taken."""
+        self.base_url = base_url
+        logo = f"{base_url}/logos/mqjo.svg"
+        self.profile |= {"logoUrl": logo, "iconUrl": logo, "whiteListUrls": [base_url]}
+
+    # Companies
+
+    def create_company(
+        self,
+        name: str,
+        description: str = "",
+        tags: dict[str, str] | None = None,
+        platform_key: str | None = None,
+    ) -> Company:
+        """Make a company; the older way (`platform_key`) makes its connection in the same call."""
+        clean = sanitise_name(name)
+        if not clean:
+            raise refusals.bad_request("CompanyValidationException: Name must not be empty")
+        platform = self._platform(platform_key) if platform_key else None
+        with self.lock:
+            now = self.clock()
+            self._made += 1
+            company = Company(
+                str(uuid4()), clean, iso(now), self._made, description or "", dict(tags or {})
+            )
+            company.is_classic = platform is not None
+            self.companies[company.id] = company
+            self._tell_company("company.created", company)
+            if platform:
+                self.create_connection(company.id, platform.key)
+            return company
+
+    def company(self, company_id: str) -> Company:
+        """Find a company; raises `Refusal` 404."""
+        company = self.companies.get(company_id.lower())
+        if company is None:
+            raise refusals.no_company(company_id)
+        return company
+
+    def change_company(self, company_id: str, changes: dict[str, Any]) -> Company:
+        """Set the name, description and tags that `changes` names; what it leaves out is kept."""
+        with self.lock:
+            company = self.company(company_id)
+            if "name" in changes:
+                name = sanitise_name(str(changes["name"] or ""))
+                if not name:
+                    raise refusals.bad_request("CompanyValidationException: Name must not be empty")
+                company.name = name
+            if "description" in changes:
+                company.description = str(changes["description"] or "")
+            if "tags" in changes:
+                company.tags = dict(changes["tags"] or {})
+            return company
+
+    def delete_company(self, company_id: str) -> None:
+        """Remove a company with its connections and data, for good."""
+        with self.lock:
+            company = self.company(company_id)
+            del self.companies[company.id]
+            self._linked.discard(company.id)
+            for connection in company.connections.values():
+                del self.connections[connection.id]
+            for pull in company.running.values():
+                pull.final = "Cancelled"
+            self._tell_company("company.deleted", company)
+
+    # Connections
+
+    def create_connection(self, company_id: str, platform_key: str) -> Connection:
+        """Make a connection that waits for its customer (`PendingAuth`)."""
+        platform = self._platform(platform_key)
+        with self.lock:
+            now = self.clock()
+            company = self.company(company_id)
+            connection = Connection(
+                str(uuid4()), company.id, platform, iso(now), otp_issued=now
+            )
+            company.connections[connection.id] = self.connections[connection.id] = connection
+            self._tell_connection("connection.created", connection)
+            return connection
+
+    def connection(self, connection_id: str, company_id: str | None = None) -> Connection:
+        """Find a connection (of that company); raises `Refusal` 404."""
+        connection = self.connections.get(connection_id.lower())
+        if connection is None or company_id not in (None, connection.company_id):
+            raise refusals.no_connection(connection_id)
+        return connection
+
+    def authorise(self, connection_id: str) -> Connection:
+        """Do what a customer's consent does: link, and let Codat start the first reads itself."""
+        with self.lock:
+            now = self.clock()
+            connection = self.connection(connection_id)
+            if connection.status is ConnectionStatus.LINKED:
+                raise refusals.Refusal(409, f"Data connection {connection.id} is already linked")
+            for error in connection.errors:
+                error.update(status="Resolved", resolvedOnUtc=iso(now))
+            again = connection.was_linked
+            old = self._set_status(connection, ConnectionStatus.LINKED)
+            connection.renew_otp(now)
+            kind = "connection.reconnected" if again else "connection.connected"
+            self._tell_connection(kind, connection, old)
+            company = self.company(connection.company_id)
+            settings = self.settings_of(company)
+            wanted = [
+                (connection, name)
+                for name in connection.platform.data_types
+                if settings.fetches_on_first_link(name)
+            ]
+            self._started(self.syncs.start(company, wanted, now, is_initial=True), now)
+            return connection
+
+    def refuse(self, connection_id: str) -> Connection:
+        """Do what a customer's "no" does: the connection stays pending, with an error."""
+        with self.lock:
+            connection = self.connection(connection_id)
+            self._add_error(connection, CANCELLED)
+            connection.renew_otp(self.clock())
+            self._tell_connection("connection.failed", connection)
+            return connection
+
+    def deauthorise(self, connection_id: str) -> Connection:
+        """Take access away at the source, as an expired or revoked token does."""
+        return self._disconnect(connection_id, ConnectionStatus.DEAUTHORIZED, "AuthError")
+
+    def unlink(self, connection_id: str) -> Connection:
+        """Unlink by the client's own act; only linked connections can be (Codat: connections)."""
+        return self._disconnect(connection_id, ConnectionStatus.UNLINKED, "Cancelled")
+
+    def delete_connection(self, connection_id: str) -> None:
+        """Remove a connection; its event still shows the last status, as Codat's does."""
+        with self.lock:
+            now = self.clock()
+            connection = self.connection(connection_id)
+            company = self.company(connection.company_id)
+            self.syncs.stop(company, connection, "Cancelled", now)
+            self._tell_connection("connection.deleted", connection)
+            del self.connections[connection.id], company.connections[connection.id]
+            self._count_linked(company)
+
+    # Reads
+
+    def refresh_all(self, company_id: str) -> list[Pull]:
+        """Queue every data type fetched on first link; those running already are left alone."""
+        with self.lock:
+            now = self.clock()
+            company = self.company(company_id)
+            settings = self.settings_of(company)
+            linked = list(company.linked())
+            if not linked:
+                raise refusals.bad_request(
+                    f"Cannot queue sync for {company.id} as it has no linked connection"
+                )
+            wanted = [
+                (connection, name)
+                for connection in linked
+                for name in connection.platform.data_types
+                if settings.fetches_on_first_link(name)
+            ]
+            return self._started(self.syncs.start(company, wanted, now), now)
+
+    def refresh(self, company_id: str, data_type: str, connection_id: str | None = None) -> Pull:
+        """Queue one data type."""
+        with self.lock:
+            now = self.clock()
+            company = self.company(company_id)
+            if data_type not in platforms.ALL_DATA_TYPES:
+                names = ", ".join(c.platform.name for c in company.connections.values())
+                raise refusals.not_supported(data_type, names)
+            pull = self.syncs.start_one(company, data_type, connection_id, now)
+            self._started([pull], now)
+            return pull
+
+    def settings_of(self, company: Company) -> SyncSettings:
+        """Give the sync settings that hold for a company: its own, else the profile's."""
+        return company.sync_settings or self.sync_settings
+
+    def advance(self, now: float | None = None) -> float | None:
+        """Let what is due happen; say when the next thing is due."""
+        with self.lock:
+            now = self.clock() if now is None else now
+            self.syncs.advance(now)
+            self._tell_reset(now)
+            return self.syncs.next_due()
+
+    # Quota
+
+    def spend(self, address: str) -> Standing:
+        """Count one API request from an address."""
+        with self.lock:
+            now = self.clock()
+            self._tell_reset(now)
+            standing = self.quota.spend(address, len(self._linked), now)
+            if standing.remaining == 0 and not self.quota.was_reached:
+                self.quota.was_reached = True
+                self._tell_quota("client.rateLimit.reached", standing.limit, 0)
+            return standing
+
+    def linked_companies(self) -> int:
+        """Count the companies with a linked connection."""
+        return len(self._linked)
+
+    # Inside
+
+    def _platform(self, key: str) -> platforms.Platform:
+        platform = platforms.find(key)
+        if platform is None:
+            raise refusals.bad_request(f"Platform key '{key}' is not known")
+        return platform
+
+    def _disconnect(
+        self, connection_id: str, status: ConnectionStatus, pull_status: str
+    ) -> Connection:
+        with self.lock:
+            now = self.clock()
+            connection = self.connection(connection_id)
+            if connection.status is not ConnectionStatus.LINKED:
+                raise refusals.bad_request(f"Data connection {connection.id} is not linked")
+            old = self._set_status(connection, status)
+            if status is ConnectionStatus.DEAUTHORIZED:
+                self._add_error(connection, REVOKED)
+            self._tell_connection("connection.disconnected", connection, old)
+            self.syncs.stop(self.company(connection.company_id), connection, pull_status, now)
+            return connection
+
+    def _set_status(self, connection: Connection, status: ConnectionStatus) -> str:
+        old, connection.status = connection.status, status
+        if status is ConnectionStatus.LINKED:
+            connection.was_linked = True
+        self._count_linked(self.company(connection.company_id))
+        return str(old)
+
+    def _count_linked(self, company: Company) -> None:
+        if any(True for _ in company.linked()):
+            self._linked.add(company.id)
+        else:
+            self._linked.discard(company.id)
+
+    def _add_error(self, connection: Connection, error: tuple[str, str, str]) -> None:
+        code, text, message = error
+        connection.errors.append(
+            {
+                "statusCode": code,
+                "statusText": text,
+                "errorMessage": message,
+                "erroredOnUtc": iso(self.clock()),
+                "status": "Active",
+            }
+        )
+
+    def _started(self, pulls: list[Pull], now: float) -> list[Pull]:
+        if self.config.sync_seconds <= 0:
+            self.syncs.advance(now)
+        self.changed.notify_all()
+        return pulls
+
+    def _read_finished(self, reading: Reading, pulls: list[Pull], now: float) -> None:
+        company = reading.company
+        if self.companies.get(company.id) is not company:
+            return
+        stamp = iso(now)
+        for pull in pulls:
+            connection = company.connections.get(pull.connection_id)
+            if pull.final == "Complete" and connection:
+                company.last_sync = connection.last_sync = stamp
+                if pull.data_type == "company" and company.info is None:
+                    company.info = company_info(
+                        self.config.seed, company.ordinal, connection.platform.name
+                    )
+        kinds = ("read.completed.initial", "read.completed") if reading.is_initial else None
+        for kind in kinds or ("read.completed",):
+            payload = events.about_reads(company, pulls, self.base_url)
+            self._tell(kind, payload, company, pulls=tuple(pulls))
+
+    def _tell_company(self, kind: str, company: Company) -> None:
+        self._tell(kind, events.about_company(company, self.base_url), company)
+
+    def _tell_connection(self, kind: str, connection: Connection, old: str = "") -> None:
+        company = self.company(connection.company_id)
+        payload = events.about_connection(company, connection, self.base_url, self.clock())
+        self._tell(kind, payload, company, old_status=old)
+
+    def _tell_quota(self, kind: str, limit: int, remaining: int) -> None:
+        self._tell(kind, events.about_rate_limit(limit, remaining, self.quota.resets), None)
+
+    def _tell_reset(self, now: float) -> None:
+        self.quota.roll(now)
+        limit = self.quota.limit(len(self._linked))
+        if self.quota.was_reached and self.quota.used < limit:
+            self.quota.was_reached = False
+            self._tell_quota("client.rateLimit.reset", limit, limit - self.quota.used)
+
+    def _tell(
+        self,
+        kind: str,
+        payload: dict[str, Any],
+        company: Company | None,
+        old_status: str = "",
+        pulls: tuple[Pull, ...] = (),
+    ) -> None:
+        # Strictly rising, so that a reader can order any two events of one world.
+        self._last_stamp = max(int(self.clock() * 1_000_000), self._last_stamp + 1)
+        self.tell(
+            Event(
+                id=str(uuid4()),
+                type=kind,
+                micros=self._last_stamp,
+                payload=payload,
+                company_id=company.id if company else None,
+                tags=dict(company.tags) if company else {},
+                is_silent=bool(company and company.is_silent),
+                old_status=old_status,
+                pulls=pulls,
+            )
+        )

@@ -1,0 +1,1 @@
+"""The clock: turns time into due work. Ticks hold no state; what is due stands in the store."""

@@ -1,0 +1,75 @@
+"""APScheduler drives the ticks, in memory and in UTC; it holds no schedule of anybody's."""
+
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC
+from threading import Thread
+
+import structlog
+from apscheduler.schedulers.blocking import BlockingScheduler
+from redis.exceptions import RedisError
+
+from relay.queues import Hints
+from relay.settings import Settings
+from relay.store import Store
+from scheduler import ticks
+
+TICK = 1.0  # seconds
+TRIM_EVERY = 3600.0  # seconds
+STALLED_AFTER = 60.0  # seconds without a tick, after which the process ends itself
+STALLED = 70  # its exit code then
+
+log = structlog.get_logger(__name__)
+
+
+class Clock:
+    """Runs the ticks, each of which may fail without stopping the next."""
+
+    def __init__(self, settings: Settings, store: Store, hints: Hints) -> None:
+        self._settings = settings
+        self._store = store
+        self._hints = hints
+        self.last_tick = time.monotonic()
+
+    def tick(self) -> None:
+        """Sweep, dispatch, and give a sign of life."""
+        self.last_tick = time.monotonic()
+        self._safely("sweep", lambda: ticks.sweep(self._store, self._hints))
+        self._safely("dispatch", lambda: ticks.dispatch(self._store, self._hints, int(time.time())))
+        self._safely("beat", lambda: self._store.beat("scheduler"))
+
+    def trim(self) -> None:
+        """Drop old messages."""
+        self._safely("trim", lambda: ticks.trim(self._store, self._settings))
+
+    def _safely(self, name: str, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except RedisError as error:
+            log.warning("tick.failed", tick=name, error=str(error)[:200])
+        except Exception:
+            log.exception("tick.failed", tick=name)
+
+
+def run(settings: Settings) -> None:
+    """Tick until told to stop. Any number may run: the store decides who was first."""
+    store = Store.open(settings)
+    clock = Clock(settings, store, Hints(store.client))
+    scheduler = BlockingScheduler(timezone=UTC)
+    # Late ticks run once, and none is dropped: APScheduler's own default drops those 1 s late.
+    options = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+    scheduler.add_job(clock.tick, "interval", seconds=TICK, **options)
+    scheduler.add_job(clock.trim, "interval", seconds=TRIM_EVERY, **options)
+    Thread(target=_end_when_stalled, args=(clock,), daemon=True).start()
+    log.info("scheduler.started")
+    scheduler.start()
+
+
+def _end_when_stalled(clock: Clock) -> None:
+    """End the process when ticks have stopped, so that its supervisor starts a working one."""
+    while True:
+        time.sleep(1)
+        if time.monotonic() - clock.last_tick > STALLED_AFTER:
+            log.error("scheduler.stalled")
+            os._exit(STALLED)

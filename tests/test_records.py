@@ -1,0 +1,283 @@
+"""Records are read whatever is missing from them; times and names come out the same each time."""
+
+import json
+import random
+import string
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codat.records import (
+    Company,
+    CompanyInfo,
+    Connection,
+    DataStatus,
+    Integration,
+    PullOperation,
+    parse_time,
+    sanitise_name,
+)
+from tests.published import load, needs_published
+
+COMPANY = "5b1d9c1e-7a3f-4f4e-9a54-0d6f2c8e1a01"
+CONNECTION = "c2f0a7d4-1e6b-4b8a-8f3d-7795e1b0d302"
+NOON = int(datetime(2024, 9, 1, 12, tzinfo=UTC).timestamp()) * 1_000_000
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=6,
+)
+FIELDS = [
+    "name",
+    "description",
+    "redirect",
+    "created",
+    "lastSync",
+    "tags",
+    "dataConnections",
+    "products",
+    "status",
+    "platformName",
+    "integrationKey",
+    "sourceType",
+    "linkUrl",
+    "dataConnectionErrors",
+    "companyId",
+    "connectionId",
+    "progress",
+    "isCompleted",
+    "currentStatus",
+    "latestSyncId",
+    "enabled",
+    "logoUrl",
+    "companyName",
+    "taxNumber",
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "micros"),
+    [
+        ("2024-09-01T12:00:00Z", NOON),
+        ("2024-09-01T12:00:00", NOON),
+        ("2024-09-01T12:00:00+00:00", NOON),
+        ("2024-09-01T13:00:00+01:00", NOON),
+        ("2024-09-01T06:30:00-0530", NOON),
+        ("2024-09-01T12:00:00.5Z", NOON + 500_000),
+        ("2024-09-01T12:00:00.15033Z", NOON + 150_330),
+        ("2024-09-01T12:00:00.123456", NOON + 123_456),
+        ("2024-09-01T12:00:00.1234567Z", NOON + 123_456),
+        ("2024-09-01T12:00:00.9999999+00:00", NOON + 999_999),
+        ("1969-12-31T23:59:59.999999Z", -1),
+    ],
+)
+def test_a_time_is_read_in_every_form_codat_sends(text, micros):
+    assert parse_time(text) == micros
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-09-01T23:59:99Z",
+        "2024-02-30T00:00:00Z",
+        "2024-09-01T24:00:00Z",
+        "2024-09-01",
+        "20240901T120000Z",
+        "2024-W35-7T12:00:00Z",
+        "2024-09-01 12:00:00Z",
+        "2024-09-01T12:00:00.12345678Z",
+        "2024-09-01T12:00:00.Z",
+        "2024-09-01T12:00:00Z\n",
+        "٢٠٢٤-09-01T12:00:00Z",
+        "2024-09-01T12:00:00+99:99",
+        "0000-00-00T00:00:00Z",
+        "now",
+        "",
+        None,
+        1_725_192_000,
+        ["2024-09-01T12:00:00Z"],
+    ],
+)
+def test_what_is_no_time_is_none(text):
+    assert parse_time(text) is None
+
+
+def test_the_first_and_last_moments_are_read():
+    assert parse_time("0001-01-01T00:00:00+14:00") < parse_time("0001-01-01T00:00:00Z")
+    assert parse_time("9999-12-31T23:59:59-14:00") > parse_time("9999-12-31T23:59:59Z")
+
+
+@given(st.text())
+def test_no_text_makes_the_reading_of_a_time_fail(text):
+    assert parse_time(text) is None or isinstance(parse_time(text), int)
+
+
+@given(st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(2200, 1, 1)))
+def test_microseconds_are_kept_exactly(moment):
+    micros = parse_time(moment.isoformat(timespec="microseconds") + "Z")
+    seconds, rest = divmod(micros, 1_000_000)
+    assert datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None, microsecond=rest) == moment
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("Company (Codat[1])", "Company Codat1"),
+        ("Sandbox Company_US_1", "Sandbox CompanyUS1"),
+        ("Café Zoë Ltd", "Cafe Zoe Ltd"),
+        ("  Smith\t&\n Sons,  Inc. ", "Smith & Sons, Inc."),
+        ("O’Hara – Partners", "O'Hara - Partners"),
+        ("A / B", "A B"),
+        ("ﬁrst №1", "first No1"),
+        ("Who's there?! me@home", "Who's there?! me@home"),
+        ("株式会社", ""),
+        ("\x00\x1b[31mRed\u202e", "31mRed"),
+    ],
+)
+def test_a_name_comes_out_as_codat_keeps_it(name, kept):
+    assert sanitise_name(name) == kept
+
+
+@given(st.text())
+def test_a_kept_name_is_allowed_and_stays_as_it_is(name):
+    kept = sanitise_name(name)
+    allowed = set(string.ascii_letters + string.digits + "-',&@.?! ")
+    assert set(kept) <= allowed
+    assert kept == kept.strip()
+    assert sanitise_name(kept) == kept
+
+
+def test_a_connection_is_read_whole():
+    connection = Connection.from_json(
+        {
+            "id": CONNECTION.upper(),
+            "integrationKey": "gbol",
+            "platformName": "Xero",
+            "status": "PendingAuth",
+            "sourceType": "Accounting",
+            "linkUrl": "https://link.example/start?otp=1",
+            "dataConnectionErrors": [
+                {"statusCode": 403, "statusText": "no", "errorMessage": "User cancelled"},
+                "not an error",
+            ],
+        }
+    )
+    assert connection.id == CONNECTION
+    assert (connection.platform_key, connection.status) == ("gbol", "PendingAuth")
+    (issue,) = connection.errors
+    assert (issue.status_code, issue.message, issue.resolved_on) == ("403", "User cancelled", None)
+
+
+def test_a_link_url_with_its_one_time_password_is_not_shown():
+    connection = Connection.from_json({"id": CONNECTION, "linkUrl": "https://l.example/?otp=9876"})
+    assert connection.link_url == "https://l.example/?otp=9876"
+    assert "9876" not in repr(connection)
+
+
+def test_a_company_keeps_what_it_understands():
+    company = Company.from_json(
+        {
+            "id": COMPANY,
+            "name": "Quayside",
+            "tags": {"team": "north", "odd": 3},
+            "products": ["lending", None],
+            "dataConnections": [{"id": CONNECTION, "status": "Linked"}, {"status": "lost"}, 4],
+        }
+    )
+    assert company.tags == {"team": "north"}
+    assert company.products == ("lending",)
+    assert [connection.id for connection in company.connections] == [CONNECTION]
+    assert company.raw["tags"] == {"team": "north", "odd": 3}
+    assert company.status is None
+
+
+def test_the_classic_company_has_a_status_of_its_own():
+    assert Company.from_json({"id": COMPANY, "status": "PendingAuth"}).status == "PendingAuth"
+
+
+def test_either_name_of_the_company_info_may_be_missing():
+    info = CompanyInfo.from_json({"companyName": None, "companyLegalName": "Quayside Ltd"})
+    assert (info.company_name, info.company_legal_name) == (None, "Quayside Ltd")
+
+
+def test_a_data_type_that_never_synced_has_no_status():
+    assert DataStatus.from_json({"dataType": "suppliers"}).current_status is None
+
+
+@pytest.mark.parametrize(
+    ("record", "data"),
+    [
+        (Company, {"name": "x"}),
+        (Company, {"id": ""}),
+        (Company, {"id": 4}),
+        (Company, {"id": "../../etc"}),
+        (Company, {"id": "00000000-0000-0000-0000-000000000000"}),
+        (Connection, {"status": "Linked"}),
+        (PullOperation, {"id": None}),
+        (Integration, {"name": "Xero"}),
+        (DataStatus, {}),
+    ],
+)
+def test_a_record_without_an_id_is_refused(record, data):
+    with pytest.raises(ValueError, match="has no"):
+        record.from_json(data)
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), json_values))
+def test_nothing_but_a_missing_id_is_refused(data):
+    data = {**data, "id": COMPANY, "key": "gbol", "dataType": "bills"}
+    for record in (Company, Connection, CompanyInfo, Integration, PullOperation, DataStatus):
+        assert isinstance(record.from_json(data), record)
+
+
+def test_reading_does_not_depend_on_the_order_of_the_fields():
+    path = Path(__file__).parent / "payloads" / "connection.failed.json"
+    data = json.loads(path.read_bytes())["payload"]["connection"]
+    keys = list(data)
+    random.Random(7).shuffle(keys)
+    assert Connection.from_json({key: data[key] for key in keys}) == Connection.from_json(data)
+
+
+@needs_published
+@pytest.mark.parametrize(
+    ("name", "record"),
+    [
+        ("get-company.response-200.simple-company", Company),
+        ("get-company.response-200.parent-multi-entity-company", Company),
+        ("list-companies.response-200.list-of-companies", Company),
+        ("create-company.response-200.with-a-tag", Company),
+        ("list-connections.response-200.connections", Connection),
+        ("create-connection.response-200.connection", Connection),
+        ("list-pull-operations.response-200.example", PullOperation),
+        ("refresh-data-type.response-200.schema-example-1", PullOperation),
+    ],
+)
+def test_a_published_record_is_read_with_the_id_it_was_sent_with(name, record):
+    data = load(f"api-current/{name}.json")
+    items = data.get("results", [data])
+    assert [record.from_json(item).id for item in items] == [item["id"] for item in items]
+
+
+@needs_published
+def test_the_published_company_info_is_read():
+    info = CompanyInfo.from_json(load("api-current/get-company-info.response-200.example-1.json"))
+    assert (info.company_name, info.company_legal_name) == ("Codat", "Codat Ltd")
+    assert (info.base_currency, info.platform_ref) == ("GBP", "1700060034_ETD")
+
+
+@needs_published
+def test_the_published_integration_is_read_though_two_of_its_fields_are_swapped():
+    sample = load("api-current/get-integration.response-200.schema-example-1.json")
+    integration = Integration.from_json(sample)
+    assert (integration.key, integration.name, integration.enabled) == ("gbol", "Xero", True)
+
+
+@needs_published
+def test_the_classic_answer_to_creating_a_company_holds_its_connection():
+    company = Company.from_json(load("api-older/create-company.2021-commerce.response.json"))
+    assert company.status == "PendingAuth"
+    assert company.connections[0].link_url.endswith("/start")

@@ -1,0 +1,23 @@
+"""Fetch a company's info; before the first read there is none, and Codat says so."""
+
+from codat import errors
+from relay.store.intents import Intent
+from relay.times import now_micros, now_ms
+from workers.context import Context
+from workers.endings import Ended, Ending, Told
+
+LEFT_OUT = frozenset({"supplementalData", "sourceUrls"})
+SHORTEST_WAIT, LONGEST_WAIT = 30.0, 3600.0  # seconds; the read's own event asks sooner
+
+
+def do(context: Context, intent: Intent) -> Ended:
+    """GET the info (Codat: 409 until data type `company` has been read)."""
+    at = now_micros()
+    try:
+        info = context.codat.get_company_info(intent.company_id)
+    except errors.Conflict as error:
+        age = (now_ms() - intent.created) / 1000
+        wait = min(max(SHORTEST_WAIT, age / 2), LONGEST_WAIT)
+        return Ended(Ending.LATER, wait=wait, error=str(error), expected=True)
+    kept = {name: value for name, value in info.raw.items() if name not in LEFT_OUT}
+    return Ended(Ending.DONE, told=Told("relay.info_fetched", {"info": kept}), at=at)

@@ -1,0 +1,50 @@
+"""Request one sync at Codat, for one period, once."""
+
+from codat.records import parse_time
+from relay.cadence import ALL
+from relay.company import CompanyStatus
+from relay.store.intents import Intent
+from relay.times import now_micros
+from workers.context import Context
+from workers.endings import Ended, Ending, Told
+
+SKEW_MICROS = 5_000_000  # by which Codat's clock may be behind ours
+HISTORY = 50  # pull operations looked at, newest first
+
+
+def do(context: Context, intent: Intent) -> Ended:
+    """POST the refresh, unless the company cannot sync or an earlier attempt got through."""
+    at = now_micros()
+    facts = {"data_type": intent.args["data_type"], "period": intent.args["period"]}
+    company = context.store.companies.get(intent.company_id)
+    status = company.status if company else None
+    if status is not CompanyStatus.LINKED:
+        reason = f"the company is {status}" if status else "the company is unknown"
+        return Ended(Ending.DONE, told=Told("relay.sync_missed", facts | {"reason": reason}), at=at)
+    if intent.attempts > 1 and (operation := _requested_since(context, intent)):
+        facts |= {"operation_id": operation, "note": "found in Codat's pull history"}
+        return Ended(Ending.DONE, told=Told("relay.sync_requested", facts), at=at)
+    if intent.args["data_type"] == ALL:
+        context.codat.refresh_company_data(intent.company_id)
+        facts |= {"operation_id": None}
+    else:
+        operation = context.codat.refresh_data_type(intent.company_id, intent.args["data_type"]).id
+        facts |= {"operation_id": operation}
+    return Ended(Ending.DONE, told=Told("relay.sync_requested", facts), at=at)
+
+
+def _requested_since(context: Context, intent: Intent) -> str | None:
+    """Find a pull that was requested since this need arose: the lost answer of an earlier POST."""
+    data_type = intent.args["data_type"]
+    operations = context.codat.list_pull_operations(
+        intent.company_id, order_by="-requested", page_size=HISTORY
+    )
+    for number, operation in enumerate(operations):
+        requested = parse_time(operation.requested)
+        if number >= HISTORY or requested is None:
+            break
+        if requested < intent.created * 1000 - SKEW_MICROS:
+            break
+        if data_type in (ALL, operation.data_type):
+            return operation.id
+    return None

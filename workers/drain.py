@@ -1,0 +1,102 @@
+"""Drain lanes: read what came in, fold it in pure code, commit it whole, until all is applied."""
+
+import time
+from collections.abc import Sequence
+
+import structlog
+
+from relay.company import Company
+from relay.message import Message
+from relay.store.inbox import Batch, DeadLetter, Lease
+from relay.store.intents import Need
+from relay.times import now_ms
+from workers.context import Context, current
+from workers.fold import fold
+
+BATCH = 500  # messages per commit
+LEASE_MS = 15_000
+HAND_ON_AFTER = 1.0  # seconds in one job, so that no lane starves behind a busy one
+
+log = structlog.get_logger(__name__)
+
+
+def drain(lane: int) -> None:
+    """The job: drain `lane`, then whatever else waits, for about a second."""
+    drain_lanes(current(), lane)
+
+
+def drain_lanes(context: Context, lane: int | None = None) -> int:
+    """Drain `lane` if it is free, then other waiting lanes; give how many messages were applied."""
+    until = time.monotonic() + HAND_ON_AFTER
+    applied = 0
+    lease = context.store.inbox.claim(lane, LEASE_MS)
+    while lease is not None:
+        applied += _drain_lane(context, lease, until)
+        if time.monotonic() > until:
+            break
+        lease = context.store.inbox.claim(None, LEASE_MS)
+    return applied
+
+
+def _drain_lane(context: Context, lease: Lease, until: float) -> int:
+    inbox = context.store.inbox
+    cursor, applied = lease.cursor, 0
+    while True:
+        messages = inbox.read(lease, cursor, BATCH)
+        if not messages:
+            if inbox.release(lease):
+                return applied
+            continue  # one came in between
+        batch = fold_all(context, messages, lease.lane)
+        to = messages[-1].entry
+        committed = inbox.commit(lease, cursor, to, batch, now=now_ms(), lease_ms=LEASE_MS)
+        if committed is None:
+            log.info("lane.lost", lane=lease.lane)  # someone else took over: nothing was written
+            return applied
+        cursor, applied = to, applied + len(messages)
+        log.debug("lane.committed", lane=lease.lane, messages=len(messages))
+        if committed.intents and context.store.intents.may_hint():
+            context.hints.perform()
+        if time.monotonic() > until:
+            inbox.release(lease, unread=True)
+            context.hints.drain(lease.lane)
+            return applied
+
+
+def fold_all(context: Context, messages: Sequence[Message], lane: int) -> Batch:
+    """Fold a run of one lane's messages, in order; one that raises becomes a dead letter."""
+    now = now_ms()
+    ids = {m.company_id for m in messages if m.company_id}
+    companies = context.store.companies.get_many(ids)
+    batch = Batch()
+    changed: dict[str, Company] = {}
+    needs: dict[str, Need] = {}
+    for message in messages:
+        company_id = message.company_id or ""
+        try:
+            folded = fold(
+                companies.get(company_id), message, now=now, placeholders=context.placeholders
+            )
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"[:500]
+            log.warning(
+                "message.set_aside",
+                message_id=message.message_id,
+                event_type=message.type,
+                company_id=company_id,
+                reason=reason,
+            )
+            batch.dead.append(DeadLetter(message, lane, reason))
+            continue
+        if folded.company is not None:
+            companies[company_id] = changed[company_id] = folded.company
+        batch.events += folded.events
+        for need in folded.needs:
+            held = needs.get(need.name)
+            if held is None or need.due < held.due:
+                needs[need.name] = need
+        if folded.hold_until is not None:
+            batch.hold_until = folded.hold_until
+    batch.needs = list(needs.values())
+    batch.states = {company_id: company.to_json() for company_id, company in changed.items()}
+    return batch

@@ -1,0 +1,86 @@
+"""How an intent can end, and the policy for each way a call to Codat can fail."""
+
+import random
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from codat import errors
+from relay.store.intents import Intent
+
+DAY_MS = 86_400_000
+GIVE_UP_AFTER = 7 * DAY_MS  # for what only time can cure
+LONGEST_BACKOFF = 900.0  # seconds
+KEY_REFUSED_WAIT = 60.0  # seconds, until an operator has mended the key
+UNSAID_WAIT = 60.0  # seconds after a 429 that does not say how long
+MOST_REFUSALS = 3  # times the same request may be refused before it is set aside
+
+
+class Ending(StrEnum):
+    """The classes of outcome; `LATER` alone leaves the intent waiting."""
+
+    DONE = "done"
+    LATER = "later"
+    IN_PROGRESS = "in_progress"  # Codat is at it already: as good as done
+    NEEDS_CUSTOMER = "needs_customer"  # only a new authorisation helps
+    NOT_SUPPORTED = "not_supported"
+    GONE = "gone"
+    GAVE_UP = "gave_up"  # a dead letter, to be run again by a person
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the company's lane is told: the type of the action and its payload."""
+
+    type: str
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How one attempt ended. `wait` in seconds, for LATER; `expected` attempts do not count."""
+
+    ending: Ending
+    told: Told | None = None
+    wait: float = 0.0
+    error: str = ""
+    expected: bool = False
+    hold: float | None = None  # seconds for which nobody may call Codat
+    at: int | None = field(default=None)  # microseconds: when what is told was asked for
+
+
+def after_error(error: errors.CodatError, intent: Intent, *, now: int, base: float) -> Ended:
+    """Decide by the error: wait and try again, or end. `now` in ms, `base` in seconds."""
+    text = str(error)
+    match error:
+        case errors.RateLimited():
+            wait = error.retry_after if error.retry_after is not None else UNSAID_WAIT
+            return Ended(Ending.LATER, wait=wait, error=text, expected=True, hold=wait)
+        case errors.SyncInProgress():
+            return Ended(Ending.IN_PROGRESS, error=text)
+        case errors.NotSupported():
+            return Ended(Ending.NOT_SUPPORTED, error=text)
+        case errors.NotFound():
+            return Ended(Ending.GONE, error=text)
+        case errors.Unauthorized() | errors.Forbidden():
+            wait = max(base, KEY_REFUSED_WAIT if base >= 1 else base)
+            return _later_or_never(intent, now, wait, text)
+        case errors.Unreachable() | errors.CodatBroken() | errors.BadAnswer():
+            wait = error.retry_after or backoff(intent.attempts, base)
+            return _later_or_never(intent, now, wait, text)
+        case _ if intent.attempts < MOST_REFUSALS:
+            return Ended(Ending.LATER, wait=backoff(intent.attempts, base), error=text)
+        case _:
+            return Ended(Ending.GAVE_UP, error=text)
+
+
+def backoff(attempts: int, base: float) -> float:
+    """Give the wait before the next attempt in seconds: doubling, capped, with 20 % jitter."""
+    wait: float = min(base * 2 ** min(attempts - 1, 30), LONGEST_BACKOFF)
+    return wait * random.uniform(0.8, 1.2)  # noqa: S311 (not a secret)
+
+
+def _later_or_never(intent: Intent, now: int, wait: float, text: str) -> Ended:
+    if now - intent.created > GIVE_UP_AFTER:
+        return Ended(Ending.GAVE_UP, error=text)
+    return Ended(Ending.LATER, wait=wait, error=text)

@@ -1,0 +1,163 @@
+"""Fold one message into its company: the handler's outcome, and what every change is told as."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import orjson
+
+from codat.webhook import Event
+from relay.company import Company, NameSource, version_of
+from relay.message import Action, Message
+from relay.outcome import Logged, Outcome, Wanted
+from relay.store.inbox import StatusEvent
+from relay.store.intents import Need, Priority
+from workers.routing import handler_for
+
+
+class NoHandler(Exception):
+    """An action of ours that no handler takes: a message of another version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What one message came to. `company` is None when nothing is to be kept of it."""
+
+    company: Company | None
+    events: list[StatusEvent]
+    needs: list[Need]
+    hold_until: int | None
+
+
+def fold(
+    held: Company | None,
+    message: Message,
+    *,
+    now: int,
+    placeholders: re.Pattern[str] | None = None,
+) -> Folded:
+    """Apply a message to the company as held; raises what the handler or the parser raises.
+
+    `now` is in ms since the epoch. A company that we do not hold begins blank, and is kept only if
+    the message tells something of it: hints alone do not make one.
+    """
+    event = message.read()
+    blank = Company(id=message.company_id or "", source=message.source, first_seen=message.received)
+    before = held or blank
+    seen = _seen(before, event, placeholders)
+    outcome = _handle(seen, event)
+    after = outcome.company
+    keep = bool(after.id) and (held is not None or after != blank)
+    logged = list(_logged(held, before, after, outcome, event, keep=keep))
+    if keep and message.kind == "webhook":
+        after = replace(after, last_webhook=max(after.last_webhook, message.received))
+    return Folded(
+        company=after if keep else None,
+        events=[_status_event(one, message, event) for one in logged],
+        needs=[
+            Need(
+                name=f"{wanted.kind}:{after.id}",
+                company_id=after.id,
+                priority=Priority.LINK,
+                due=now + wanted.delay,
+                cause=message.message_id,
+            )
+            for wanted in _wanted(outcome, seen, before)
+            if after.id
+        ],
+        hold_until=outcome.hold_until,
+    )
+
+
+def _seen(before: Company, event: Event | Action, placeholders: re.Pattern[str] | None) -> Company:
+    """Take over the name that every dated event of today carries, whatever it is about."""
+    if isinstance(event, Action) or event.is_legacy:
+        return before
+    version, shown = version_of(event), event.company
+    if version is None or shown is None:
+        return before
+    return before.named(shown.name, version).recognise_placeholder(placeholders)
+
+
+def _handle(company: Company, event: Event | Action) -> Outcome:
+    handler = handler_for(event.type)
+    if handler is not None:
+        return handler(company, event)
+    if isinstance(event, Action):
+        raise NoHandler(event.type)
+    return Outcome(company).log("webhook.unknown_type", event_type=event.sent_type)
+
+
+def _logged(
+    held: Company | None,
+    before: Company,
+    after: Company,
+    outcome: Outcome,
+    event: Event | Action,
+    *,
+    keep: bool,
+) -> Iterator[Logged]:
+    """Give what the handler logged and what the change itself says, the change first."""
+    if keep and held is None:
+        yield Logged("company.created", {"name": after.name, "status": after.status})
+    if after is not before:
+        yield from _changes(before, after)
+    yield from outcome.logged
+    if outcome.stale:
+        yield Logged("webhook.stale", {"event_type": event.type, "event_id": event.id})
+
+
+def _changes(before: Company, after: Company) -> Iterator[Logged]:
+    if after.connections is not before.connections:
+        for connection in after.connections.values():
+            old = before.connections.get(connection.id)
+            if old is None or old.status != connection.status:
+                yield Logged(
+                    "connection.status_changed",
+                    {
+                        "connection_id": connection.id,
+                        "platform_key": connection.platform_key,
+                        "platform_name": connection.platform_name,
+                        "source_type": connection.source_type,
+                        "previous": old.status if old else None,
+                        "current": connection.status,
+                        "errors": list(connection.errors),
+                    },
+                )
+    if (before.status, before.needs_attention) != (after.status, after.needs_attention):
+        yield Logged(
+            "company.status_changed",
+            {
+                "previous": before.status,
+                "current": after.status,
+                "needs_attention": after.needs_attention,
+            },
+        )
+    # A placeholder's end is told by the handlers in `names`, which know who ended it.
+    told_elsewhere = before.name_source is NameSource.PLACEHOLDER or after.given_name == after.name
+    if before.name and after.name != before.name and not told_elsewhere:
+        yield Logged(
+            "company.renamed",
+            {"previous": before.name, "current": after.name, "source": NameSource.PERSON},
+        )
+
+
+def _wanted(outcome: Outcome, seen: Company, before: Company) -> Iterator[Wanted]:
+    yield from outcome.wanted
+    if before.name_source is NameSource.PLACEHOLDER and seen.name != before.name:
+        # Someone renamed it, perhaps we: the `name` intent finds out who, and says so.
+        yield from Outcome(seen).then("name").wanted
+
+
+def _status_event(logged: Logged, message: Message, event: Event | Action) -> StatusEvent:
+    at = event.at if isinstance(event, Action) else event.generated
+    subject = message.company_id or ""
+    source = f"/codat/{message.source}"
+    return StatusEvent(
+        type=logged.type,
+        source=f"{source}/companies/{subject}" if subject else source,
+        subject=subject,
+        time=message.received * 1000 if at is None else at,
+        cause=message.message_id,
+        data=orjson.dumps(logged.data),
+    )

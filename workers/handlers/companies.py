@@ -1,0 +1,35 @@
+"""Companies as Codat creates and deletes them, and the products they are given."""
+
+from dataclasses import replace
+
+from codat.webhook import Event
+from relay.company import Company
+from relay.outcome import Outcome
+from workers.routing import Router
+
+router = Router()
+
+
+@router.on("company.created")
+def created(company: Company, event: Event) -> Outcome:
+    """Take the company in; its name was taken over already, as from every event."""
+    return Outcome(company)
+
+
+@router.on("company.deleted")
+def deleted(company: Company, event: Event) -> Outcome:
+    """Mark the company gone for good: Codat cannot bring one back."""
+    if company.deleted:
+        return Outcome(company)
+    return Outcome(replace(company, deleted=True)).log("company.deleted").then("cadence")
+
+
+@router.on("company.product.added", "company.product.removed")
+def products_changed(company: Company, event: Event) -> Outcome:
+    """Tell which product the company was given or lost."""
+    return Outcome(company).log(
+        "company.products_changed",
+        change=event.type.rpartition(".")[2],
+        product_id=event.payload.get("productId"),
+        product_name=event.payload.get("productName"),
+    )

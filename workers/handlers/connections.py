@@ -1,0 +1,55 @@
+"""Keep each connection's status true, and start the company's work when it links."""
+
+from codat.webhook import Event
+from relay.company import DELETED, Company, version_of
+from relay.outcome import Outcome
+from workers.routing import Router
+
+router = Router()
+
+# Company info exists only after a first read; the read's own event asks for it sooner than this.
+INFO_AFTER_LINK = 20_000  # ms
+
+
+@router.on("connection.created", "connection.disconnected")
+def changed(company: Company, event: Event) -> Outcome:
+    """Take over the connection as the event shows it."""
+    return _take_over(company, event).then("cadence")
+
+
+@router.on("connection.connected", "connection.reconnected")
+def linked(company: Company, event: Event) -> Outcome:
+    """Take over the link; ask for the company's info and give it its cadences."""
+    return _take_over(company, event).then("info", delay=INFO_AFTER_LINK).then("cadence")
+
+
+@router.on("connection.failed")
+def link_failed(company: Company, event: Event) -> Outcome:
+    """Note why linking failed; the connection stays as it was, waiting for the customer."""
+    outcome = _take_over(company, event)
+    connection = event.connection
+    if outcome.stale or connection is None:
+        return outcome
+    reasons = [issue.message or issue.status_text for issue in connection.errors]
+    return outcome.log(
+        "connection.link_failed",
+        connection_id=connection.id,
+        platform_name=connection.platform_name,
+        reasons=[reason for reason in reasons if reason],
+    )
+
+
+@router.on("connection.deleted")
+def deleted(company: Company, event: Event) -> Outcome:
+    """Mark the connection gone, whatever status the body still shows."""
+    return _take_over(company, event, status=DELETED).then("cadence")
+
+
+def _take_over(company: Company, event: Event, status: str | None = None) -> Outcome:
+    connection, version = event.connection, version_of(event)
+    if connection is None or version is None:
+        # Nothing to go by but the fact that something changed: ask Codat how it stands.
+        return Outcome(company).then("reread")
+    if company.is_stale(connection.id, version):
+        return Outcome(company, stale=True)
+    return Outcome(company.with_connection(connection, version, status))

@@ -1,0 +1,50 @@
+"""A company as Codat showed it when asked: the cure for hints, bad dates and lost webhooks."""
+
+from dataclasses import replace
+
+from codat.records import Company as CodatCompany
+from relay.company import DELETED, Company
+from relay.message import Action
+from relay.outcome import Outcome
+from workers.routing import Router
+
+router = Router()
+
+
+@router.on("relay.company_read")
+def company_read(company: Company, action: Action) -> Outcome:
+    """Take over every connection as it was when asked; one that Codat no longer shows is gone."""
+    shown = CodatCompany.from_json(action.payload["company"])
+    newly_linked = False
+    after = company.named(shown.name, action.version)
+    for connection in shown.connections:
+        if after.is_stale(connection.id, action.version):
+            continue
+        held = after.connections.get(connection.id)
+        after = after.with_connection(connection, action.version)
+        now_linked = after.connections[connection.id].status == "Linked"
+        newly_linked |= now_linked and (held is None or held.status != "Linked")
+    present = {connection.id for connection in shown.connections}
+    gone = {
+        key: replace(held, status=DELETED, version=action.version)
+        for key, held in after.connections.items()
+        if key not in present and held.status != DELETED and held.version < action.version
+    }
+    if gone:
+        after = replace(after, connections={**after.connections, **gone})
+    outcome = Outcome(after)
+    if after.status != company.status:
+        outcome = outcome.then("cadence")
+    return outcome.then("info") if newly_linked else outcome
+
+
+@router.on("relay.company_gone")
+def company_gone(company: Company, action: Action) -> Outcome:
+    """Mark a company deleted that Codat does not know; one we never held stays unknown."""
+    if company.deleted or not company.known:
+        return Outcome(company)
+    return (
+        Outcome(replace(company, deleted=True))
+        .log("company.deleted", note="Codat does not know this company")
+        .then("cadence")
+    )

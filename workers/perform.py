@@ -1,0 +1,137 @@
+"""Do what is due at Codat: claim intents, work on several at once, record how each ended."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+import structlog
+
+from codat.errors import CodatError
+from relay.message import Action
+from relay.store.intents import Intent
+from relay.times import now_micros, now_ms
+from workers.context import Context, current
+from workers.doing import cadence, info, name, reread, sync
+from workers.endings import Ended, Ending, Told, after_error
+
+AT_ONCE = 8  # attempts under way in one worker
+LEASE_MS = 90_000  # longer than the calls of one attempt may take together
+HAND_ON_AFTER = 20.0  # seconds in one job
+
+Doing = Callable[[Context, Intent], Ended]
+KINDS: dict[str, Doing] = {
+    "info": info.do,
+    "name": name.do,
+    "reread": reread.do,
+    "sync": sync.do,
+    "cadence": cadence.do,
+}
+# Calls an attempt may make, counted against the minute when it is claimed.
+COSTS = {"info": 1, "name": 2, "reread": 1, "sync": 1, "cadence": 0}
+
+VERDICTS = {Ending.LATER: "later", Ending.GAVE_UP: "dead"}
+
+log = structlog.get_logger(__name__)
+
+
+def perform() -> None:
+    """The job: work until nothing is due, for about twenty seconds."""
+    context = current()
+    perform_due(context)
+    if context.store.intents.any_due(now_ms()):
+        context.hints.perform()
+
+
+def perform_due(context: Context) -> int:
+    """Claim and attempt what is due, several at once; give how many attempts were made."""
+    until = time.monotonic() + HAND_ON_AFTER
+    context.store.intents.hint_taken()
+    attempts = 0
+    running: set[Future[None]] = set()
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="perform") as pool:
+        while True:
+            claimed = _claim(context, AT_ONCE - len(running)) if time.monotonic() < until else []
+            running |= {pool.submit(perform_one, context, intent) for intent in claimed}
+            attempts += len(claimed)
+            if not running:
+                return attempts
+            ended, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in ended:
+                future.result()
+
+
+def _claim(context: Context, limit: int) -> list[Intent]:
+    return context.store.intents.claim(
+        now=now_ms(),
+        lease_ms=LEASE_MS,
+        limit=limit,
+        calls_per_minute=context.settings.relay_calls_per_minute,
+        costs=COSTS,
+    )
+
+
+def perform_one(context: Context, intent: Intent) -> None:
+    """Make one attempt at an intent and record how it ended."""
+    asked = now_micros()
+    ended = _attempt(context, intent)
+    told = ended.told or _told_anyway(intent, ended)
+    action = None
+    if told is not None:
+        action = Action(
+            id=f"{intent.name}#{intent.fence}",
+            type=told.type,
+            company_id=intent.company_id,
+            at=ended.at or asked,
+            payload=told.payload,
+        )
+    now = now_ms()
+    lane = context.store.inbox.lane_of(intent.company_id)
+    recorded, wake = context.store.intents.finish(
+        intent,
+        VERDICTS.get(ended.ending, "done"),
+        now=now,
+        lane=lane,
+        due=now + int(ended.wait * 1000),
+        error=ended.error[:500],
+        hold_until=None if ended.hold is None else now + int(ended.hold * 1000),
+        expected=ended.expected,
+        told=action,
+    )
+    log.info(
+        "intent.ended",
+        intent=intent.name,
+        company_id=intent.company_id,
+        ending=ended.ending,
+        attempt=intent.attempts,
+        recorded=recorded,
+        **({"error": ended.error} if ended.error else {}),
+    )
+    if wake:
+        context.hints.drain(lane)
+
+
+def _attempt(context: Context, intent: Intent) -> Ended:
+    doing = KINDS.get(intent.kind)
+    if doing is None:
+        return Ended(Ending.GAVE_UP, error=f"nobody here can do {intent.kind!r}")
+    try:
+        return doing(context, intent)
+    except CodatError as error:
+        base = context.settings.relay_retry_seconds
+        return after_error(error, intent, now=now_ms(), base=base)
+    except Exception as error:
+        log.exception("intent.failed", intent=intent.name)
+        return Ended(Ending.GAVE_UP, error=f"{type(error).__name__}: {error}")
+
+
+def _told_anyway(intent: Intent, ended: Ended) -> Told | None:
+    """Give what the log must hear of an ending that the kind itself did not tell."""
+    if intent.kind == "sync" and ended.ending is Ending.IN_PROGRESS:
+        facts = {"operation_id": None, "note": "a sync was running already"}
+        return Told("relay.sync_requested", intent.args | facts)
+    if intent.kind == "sync" and ended.ending not in (Ending.DONE, Ending.LATER):
+        return Told("relay.sync_missed", intent.args | {"reason": ended.error or ended.ending})
+    if ended.ending in (Ending.GAVE_UP, Ending.NEEDS_CUSTOMER, Ending.NOT_SUPPORTED, Ending.GONE):
+        facts = {"intent": intent.name, "ending": ended.ending, "reason": ended.error}
+        return Told("relay.intent_given_up", facts)
+    return None
