@@ -137,7 +137,8 @@ def _error_text(body: dict[str, Any] | None) -> str:
 
 
 def _one_line(text: str) -> str:
-    return re.sub(r"[^ -~\u00a0-\ud7ff]+", " ", text).strip()[:_MAX_ERROR_TEXT]
+    plain = re.sub(r"[^ -~\u00a0-\u1fff]+", " ", text)
+    return " ".join(plain.split())[:_MAX_ERROR_TEXT]
 
 
 def _phrase(status: int) -> str:

@@ -1,1 +1,103 @@
-def main() -> None: ...
+"""The command `codat-relay`: a table of subcommands, each in a file of its own."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import Any
+
+import click
+from redis.exceptions import RedisError
+
+from ops import faults
+from relay.settings import BadSettings
+from relay.store.server import ServerRefused
+from relay.store.store import WrongStore
+
+# Name -> module in ops/commands, attribute, one line of help. Loaded when called: a worker should
+# not carry a web server.
+COMMANDS = {
+    "up": ("up", "up", "Start everything on this machine, with a server of its own if need be."),
+    "demo": ("demo", "demo", "Play a story of companies linking, against the sandbox."),
+    "status": ("status", "status", "Show what waits, what runs and what is stuck."),
+    "companies": ("companies", "companies", "List companies, or show one."),
+    "events": ("events", "events", "Read the event log, and follow it."),
+    "cadence": ("cadence", "cadence", "See, set and preview when companies are synced."),
+    "sync": ("sync", "sync", "Request syncs now."),
+    "dead": ("dead", "dead", "Look at messages that could not be handled."),
+    "webhook": ("webhook", "webhook", "Sign and send webhooks, as Codat does."),
+    "doctor": ("doctor", "doctor", "Check settings, server, service, Codat and clock."),
+    "config": ("config", "config", "Show every setting and where it comes from."),
+    "web": ("web", "web", "Serve webhooks and the portal."),
+    "worker": ("worker", "worker", "Work on one queue: drain or codat."),
+    "scheduler": ("scheduler", "scheduler", "Run the clock that makes work due."),
+    "sandbox": ("sandbox", "sandbox", "Run the sandbox that stands in for Codat."),
+}
+
+
+class Commands(click.Group):
+    """A group that loads a subcommand when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Give the names in the order of the table: what is wanted first comes first."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load one subcommand."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command = getattr(importlib.import_module(f"ops.commands.{module}"), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the subcommands without loading any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand; an expected fault becomes a sentence and an exit code."""
+        with told():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Say expected faults on stderr and end with their code, without a trace."""
+    try:
+        yield
+    except (
+        BadSettings,
+        ServerRefused,
+        WrongStore,
+        faults.CannotStart,
+        faults.NotAccepted,
+    ) as error:
+        _leave(str(error), faults.WRONG_SETTINGS)
+    except faults.Unreachable as error:
+        _leave(str(error), faults.UNREACHABLE)
+    except RedisError as error:
+        _leave(f"The Redis or Valkey server does not answer: {error}", faults.UNREACHABLE)
+    except faults.Failed as error:
+        _leave(str(error), faults.FAILED)
+
+
+def _leave(message: str, code: int) -> None:
+    click.echo(message, err=True)
+    sys.exit(code)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("codat-relay"), prog_name="codat-relay")
+def main() -> None:
+    """Take in Codat's webhooks, keep every company's link status true, sync on a cadence.
+
+    Begin with `codat-relay up`, then `codat-relay demo` in a second terminal. Without a Codat key
+    both run against a sandbox that stands in for Codat. Settings come from the environment and
+    from .env; `codat-relay config` lists them.
+
+    Exit codes: 0 done, 1 failed, 2 wrong settings or usage, 3 the service or its server does not
+    answer.
+    """

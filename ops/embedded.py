@@ -35,10 +35,33 @@ class EmbeddedServer:
     """A server we started; `stop` it, or leave the `with` block."""
 
     url: str
-    process: subprocess.Popen[bytes]
+    command: list[str]
     lock: IO[str]
     data_dir: Path
-    socket_dir: Path | None = field(default=None)  # set when it is ours to remove
+    socket_dir: Path | None  # set when it is ours to remove
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    @property
+    def log(self) -> Path:
+        """Where the server writes what it has to say."""
+        return self.data_dir / LOG
+
+    def launch(self) -> None:
+        """Start the process, also after it died, and wait for its data; raises CannotStart."""
+        # The server holds the lock too: if we are killed, nobody starts a second over its data.
+        self.process = subprocess.Popen(  # noqa: S603
+            tethered(self.command),
+            pass_fds=[self.lock.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # a Ctrl-C is for us; the server goes last
+        )
+        try:
+            _wait_until_loaded(self)
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """End the server and wait for it: SIGTERM, then SIGKILL after ten seconds."""
@@ -84,22 +107,10 @@ def start(data_dir: Path) -> EmbeddedServer:
     lock = _take(data_dir)
     _turn_over(data_dir / LOG)
     socket, socket_dir = _socket_for(data_dir)
-    # The server holds the lock too: if we are killed, nobody starts a second one over its data.
-    process = subprocess.Popen(  # noqa: S603
-        tethered([binary, *_arguments(data_dir, socket)]),
-        pass_fds=[lock.fileno()],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,  # a Ctrl-C is for us; the server goes last
-    )
-    server = EmbeddedServer(f"unix://{socket}", process, lock, data_dir, socket_dir)
-    try:
-        _wait_until_loaded(server)
-        write_private(data_dir / ADDRESS, server.url)
-    except BaseException:
-        server.stop()
-        raise
+    command = [binary, *_arguments(data_dir, socket)]
+    server = EmbeddedServer(f"unix://{socket}", command, lock, data_dir, socket_dir)
+    server.launch()
+    write_private(data_dir / ADDRESS, server.url)
     return server
 
 

@@ -7,10 +7,15 @@ from pydantic import SecretStr
 
 from codat.signature import new_secret
 from ops import embedded
+from ops.faults import CannotStart
 from relay.settings import Settings
 
 SECRET_FILE = "webhook-secret"  # noqa: S105 (a file's name)
 TOKEN_FILE = "operator-token"  # noqa: S105
+UNPROVABLE = (
+    "No webhook could be proved genuine: set CODAT_WEBHOOK_SECRETS (or start everything with"
+    " `codat-relay up`, which makes one for the sandbox)."
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,12 @@ def settings_here() -> Settings:
         secret = here.webhook_secret()
         made["codat_webhook_secrets"] = (SecretStr(secret),) if secret else ()
     return settings.model_copy(update=made)
+
+
+def refuse_unprovable(settings: Settings) -> None:
+    """Raise CannotStart when there is nothing by which to tell Codat's webhooks from others."""
+    if not settings.codat_webhook_secrets and not settings.codat_legacy_authorization:
+        raise CannotStart(UNPROVABLE)
 
 
 def _read(path: Path) -> str | None:

@@ -18,9 +18,7 @@ class Lines:
     def __init__(self, console: Console, names: list[str]) -> None:
         self._console = console
         self._width = max(map(len, [*names, OURS]))
-        self._styles = {
-            name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)
-        }
+        self._styles = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
 
     def line(self, name: str, text: str) -> None:
         """Show a line of a process; a JSON log line is made readable on a terminal."""

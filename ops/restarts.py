@@ -16,11 +16,17 @@ class Restarts:
     _pause: float = FIRST_PAUSE
     _deaths: list[float] = field(default_factory=list)
 
-    def pause_after_death(self, started: float, now: float) -> float | None:
-        """Give the seconds to wait before starting again; None when it died too often."""
-        self._deaths = [death for death in self._deaths if now - death < WITHIN] + [now]
-        if len(self._deaths) >= TOO_MANY:
-            return None
+    def pause_after_death(
+        self, started: float, now: float, *, excused: bool = False
+    ) -> float | None:
+        """Give the seconds to wait before starting again; None when it died too often.
+
+        An `excused` death makes the pauses longer, but never leads to giving up.
+        """
+        if not excused:
+            self._deaths = [death for death in self._deaths if now - death < WITHIN] + [now]
+            if len(self._deaths) >= TOO_MANY:
+                return None
         if now - started >= HEALTHY_AFTER:
             self._pause = FIRST_PAUSE
         pause, self._pause = self._pause, min(self._pause * 2, LONGEST_PAUSE)

@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Protocol
 
 from ops.child import Child
+from ops.faults import UNREACHABLE
 from ops.processes import Process
 
 STOP_WITHIN = 10.0  # seconds for each turn
@@ -29,7 +30,8 @@ class Output(Protocol):
 class Runner:
     """Starts processes, restarts what dies, and stops all in order.
 
-    `when_ready` is called again and again until it gives True; then it has said what it had to say.
+    `attend` is called every round, some ten times a second, for what else needs looking after; what
+    it raises stops everything and comes out of `run`.
     """
 
     def __init__(
@@ -37,11 +39,11 @@ class Runner:
         processes: Sequence[Process],
         environment: Mapping[str, str],
         output: Output,
-        when_ready: Callable[[], bool] = lambda: True,
+        attend: Callable[[], None] = lambda: None,
     ) -> None:
         self._children = [Child(process, environment) for process in processes]
         self._output = output
-        self._when_ready = when_ready
+        self._attend = attend
         self._stopping = False
         self._failed = False
 
@@ -51,12 +53,11 @@ class Runner:
         try:
             for child in self._children:
                 child.start()
-            ready = False
             while not self._stopping:
                 self._pass_on_output()
                 for child in self._children:
                     self._look_after(child)
-                ready = ready or self._stopping or self._when_ready()
+                self._attend()
             return not self._failed
         finally:
             self._stop_all()
@@ -84,7 +85,9 @@ class Runner:
 
     def _mourn(self, child: Child, now: float) -> None:
         how = _in_words(child.exit_code())
-        pause = child.restarts.pause_after_death(child.started, now)
+        # Redis away is no fault of the process: it is tried again for as long as that lasts.
+        waits = child.exit_code() == UNREACHABLE
+        pause = child.restarts.pause_after_death(child.started, now, excused=waits)
         if pause is None:
             lines = "\n".join(f"  {line}" for line in child.last_lines)
             self._output.say(

@@ -4,15 +4,15 @@ from importlib.metadata import PackageNotFoundError, version
 from threading import BoundedSemaphore
 
 from flask import Flask
-from flask_openapi import Info, OpenAPI
-from flask_openapi.models import SecurityScheme
+from flask_openapi.models.info import Info
+from flask_openapi.models.security_scheme import SecurityScheme
+from flask_openapi.openapi import OpenAPI
 
 from codat.client import Codat
 from portal import (
     auth,
     bodies,
     companies,
-    creation,
     events,
     headers,
     health,
@@ -35,7 +35,6 @@ ABOUT = (
 )
 GROUPS = (
     companies.api,
-    creation.api,
     run_now.api,
     schedules.api,
     events.api,

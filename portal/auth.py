@@ -26,7 +26,7 @@ class Tokens:
         self._configured = [_configured(entry.get_secret_value()) for entry in configured]
 
     def find(self, token: str) -> Token | None:
-        """Tell whose token this is, or None; raises redis.RedisError when it cannot be looked up."""
+        """Tell whose token this is, or None; raises redis.RedisError when that cannot be read."""
         digest = _digest(token)
         found = None
         for held, owner in self._configured:  # all of them: the time taken tells nothing

@@ -1,4 +1,4 @@
-"""JSON in and out of the app by orjson: quick, and it refuses NaN, surrogates and bottomless nesting."""
+"""JSON in and out of the app by orjson: quick, and strict about NaN, surrogates and nesting."""
 
 from typing import Any
 

@@ -1,17 +1,19 @@
-"""Look companies up: page by page with filters, or one with all that is held of it."""
+"""Companies: page by page with filters, one with all that is held of it, and new ones."""
 
+from http import HTTPStatus
 from typing import Annotated
 
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, Field
 
 from codat.records import read_id
-from portal import company_shapes, schedule_shapes
+from portal import company_shapes, creation, schedule_shapes
 from portal.company_shapes import CompanyDetail, CompanyShape
+from portal.creation import CompanyBody, CompanyCreated
 from portal.groups import Given, described, group
 from portal.parts import parts
 from portal.problems import Refusal
-from relay.company import Company, CompanyStatus
+from relay.company import DELETED, Company, CompanyStatus
 from relay.store.companies import Companies
 
 api = group("companies", __name__, "Companies")
@@ -31,7 +33,8 @@ class CompanyQuery(Given):
     """Which companies, and from where on."""
 
     after: Annotated[
-        str, Field(max_length=64, pattern="^[A-Za-z0-9-]*$", description="`next` of the page before.")
+        str,
+        Field(max_length=64, pattern="^[A-Za-z0-9-]*$", description="`next` of the page before."),
     ] = ""
     limit: Annotated[int, Field(ge=1, le=500)] = 100
     status: CompanyStatus | None = None
@@ -66,14 +69,31 @@ def list_companies(query: CompanyQuery) -> ResponseReturnValue:
     ).model_dump()
 
 
-@api.get(
-    "/companies/<company_id>", responses={200: CompanyDetail, **described("unknown-company")}
-)
+@api.get("/companies/<company_id>", responses={200: CompanyDetail, **described("unknown-company")})
 def get_company(path: CompanyPath) -> ResponseReturnValue:
     """Give one company: status, connections, info, freshness and schedules."""
     company = known(path.company_id)
     schedules = schedule_shapes.of_company(parts().store, company.id)
     return company_shapes.whole(company, schedules).model_dump()
+
+
+@api.post(
+    "/companies",
+    responses={
+        201: CompanyCreated,
+        **described(
+            "forbidden", "codat-limit", "codat-refused", "codat-unavailable", "busy", "store-away"
+        ),
+    },
+)
+def create_company(body: CompanyBody) -> ResponseReturnValue:
+    """Create a company at Codat.
+
+    It is known here a moment after the answer. Not safe to send again after a 502 or 503: look at
+    Codat whether the company is there.
+    """
+    created = creation.create(body)
+    return created.model_dump(), HTTPStatus.CREATED, {"Location": f"/v1/companies/{created.id}"}
 
 
 def known(company_id: str) -> Company:
@@ -117,5 +137,5 @@ def _fits(company: Company, query: CompanyQuery) -> bool:
 
 
 def _is_on(company: Company, platform: str) -> bool:
-    keys = {c.platform_key.casefold() for c in company.connections.values()}
+    keys = {c.platform_key.casefold() for c in company.connections.values() if c.status != DELETED}
     return platform in keys | {name.casefold() for name in company.platforms}

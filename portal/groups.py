@@ -1,8 +1,8 @@
-"""What every group of API routes shares: its place under /v1, its token, the problems it answers."""
+"""What every group of API routes shares: its place, its token, its problems."""
 
 from typing import Any
 
-from flask_openapi import APIBlueprint
+from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict
 
 from portal.problems import KINDS, MEDIA_TYPE
@@ -28,7 +28,7 @@ def group(name: str, module: str, about: str) -> APIBlueprint:
     )
 
 
-def described(*kinds: str) -> dict[str, Any]:
+def described(*kinds: str) -> dict[Any, Any]:
     """Describe, for the API's documentation, the problems of these kinds."""
     found: dict[str, Any] = {}
     for kind in kinds:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 from uuid import uuid4
 
@@ -99,15 +100,15 @@ class Refusal(Exception):
         *,
         retry_after: float | None = None,
         headers: Mapping[str, str] | None = None,
-        **extra: Any,
+        extra: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
-        self.extra = extra
+        self.extra = dict(extra or {})
         self.headers = dict(headers or {})
         if retry_after is not None:
-            self.headers["Retry-After"] = str(max(1, round(retry_after)))
+            self.headers["Retry-After"] = str(max(1, ceil(retry_after)))
 
 
 def invalid(error: ValidationError) -> Response:
@@ -120,7 +121,7 @@ def invalid(error: ValidationError) -> Response:
         for found in error.errors(include_url=False, include_input=False)[:MOST_ERRORS]
     ]
     names = ", ".join(dict.fromkeys(found["field"] for found in errors))
-    raise Refusal("invalid", f"Correct {names} and send again.", errors=errors)
+    raise Refusal("invalid", f"Correct {names} and send again.", extra={"errors": errors})
 
 
 def register(app: Flask, base_url: str) -> None:

@@ -11,11 +11,11 @@ from sandbox import refusals
 from sandbox.config import SandboxConfig
 from sandbox.delivery import PostOffice
 from sandbox.faults import FaultKind, Faults
+from sandbox.handler import PLAN, SECONDS, Plan
 from sandbox.journal import Journal
 from sandbox.moments import http_date
 from sandbox.parts import EXTENSION, Parts, may_call, parts, reply
 from sandbox.routes import API, OPEN
-from sandbox.wire import PLAN, SECONDS, Plan
 from sandbox.world import World
 
 API_NAMES = frozenset(blueprint.name for blueprint in API)

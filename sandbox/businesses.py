@@ -22,16 +22,31 @@ FIRST = (
     "Ærø",
     "Kestrel",
 )
-SECOND = ("Bakery", "Motors", "Joinery", "Books", "Fisheries", "Textiles", "Dairy", "Print", "Tiles")
+SECOND = (
+    "Bakery",
+    "Motors",
+    "Joinery",
+    "Books",
+    "Fisheries",
+    "Textiles",
+    "Dairy",
+    "Print",
+    "Tiles",
+)
 ENDING = ("Ltd", "Limited", "(UK) Ltd", "LLP", "& Co.", "plc", "[Trading]", "GmbH")
-CITIES = (("London", "EC1A 4JQ"), ("Leeds", "LS1 5AB"), ("Cardiff", "CF10 2AF"), ("Hull", "HU1 1RR"))
+CITIES = (
+    ("London", "EC1A 4JQ"),
+    ("Leeds", "LS1 5AB"),
+    ("Cardiff", "CF10 2AF"),
+    ("Hull", "HU1 1RR"),
+)
 
 
 def company_info(seed: int, ordinal: int, platform_name: str) -> dict[str, Any]:
     """Make up what `GET /data/info` tells of the `ordinal`-th linked business.
 
-    The same seed and ordinal always give the same business. One in eight has no trading name and one
-    in eight no legal name, since either may be null at Codat.
+    The same seed and ordinal always give the same business. One in eight has no trading name and
+    one in eight no legal name, since either may be null at Codat.
     """
     rng = random.Random(f"{seed}/{ordinal}")  # noqa: S311 - made-up names, no secret
     trading = f"{rng.choice(FIRST)} {rng.choice(SECOND)}"

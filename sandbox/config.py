@@ -16,7 +16,7 @@ class WebhookGeneration(StrEnum):
 class SandboxConfig:
     """How the sandbox behaves; times in seconds.
 
-    `time_scale` divides Codat's waits between delivery attempts: 100 turns 5 minutes into 3 seconds.
+    `time_scale` divides Codat's waits between delivery attempts: 100 makes 3 seconds of 5 minutes.
     `sync_seconds` is how long one data set takes; 0 completes it at once.
     `daily_quota` None follows Codat's own formula; `minute_quota` None sets no limit per address.
     """

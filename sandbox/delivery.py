@@ -8,37 +8,19 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import count
-from uuid import uuid4
 
 import requests
 
-from codat import signature
-from sandbox import rules
-from sandbox.config import SandboxConfig, WebhookGeneration
+from sandbox.config import SandboxConfig
 from sandbox.events import Event
 from sandbox.journal import Journal
+from sandbox.messages import Message, headers, messages_of, new_id
 from sandbox.model import Consumer
 from sandbox.postage import DeliveryFaults, next_wait
 
 TIMEOUT = 15.0  # Codat: using-the-api/webhooks/create-consumer, an answer within 15 seconds
 KEPT = 100_000  # messages that can be sent again
-USER_AGENT = "codat-relay-sandbox"
 OWN = "configured"  # the id of the endpoint given at start
-
-
-@dataclass(slots=True)
-class Message:
-    """One event for one endpoint; `taken` is True after a 2xx, False when given up."""
-
-    id: str
-    url: str
-    endpoint: str
-    body: bytes
-    event_id: str
-    event_type: str
-    company_id: str | None
-    is_legacy: bool
-    taken: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -94,7 +76,7 @@ class PostOffice:
         """Take an event for every endpoint that wants it."""
         for consumer in self._endpoints():
             if consumer.wants(event.type, event.tags):
-                for message in self._messages_of(event, consumer):
+                for message in messages_of(event, consumer, self.config):
                     self._take(message, is_silent=event.is_silent)
 
     def replay(self, wanted: Callable[[Message], bool], *, new_ids: bool = False) -> int:
@@ -102,7 +84,7 @@ class PostOffice:
         with self._changed:
             chosen = [message for message in self._messages.values() if wanted(message)]
             for message in chosen:
-                again = replace(message, id=_new_id()) if new_ids else message
+                again = replace(message, id=new_id()) if new_ids else message
                 self._push(again, 0.0)
         return len(chosen)
 
@@ -120,25 +102,6 @@ class PostOffice:
     def _endpoints(self) -> list[Consumer]:
         own = [Consumer(OWN, self.url)] if self.url else []
         return own + list(self.consumers())
-
-    def _messages_of(self, event: Event, consumer: Consumer) -> list[Message]:
-        if self.config.webhook_generation is WebhookGeneration.LEGACY:
-            told = rules.bodies(event, self.config)
-        else:
-            told = [(event.type, event.id, event.body())]
-        return [
-            Message(
-                id=_new_id(),
-                url=consumer.url,
-                endpoint=consumer.id,
-                body=body,
-                event_id=event_id,
-                event_type=kind,
-                company_id=event.company_id,
-                is_legacy=self.config.webhook_generation is WebhookGeneration.LEGACY,
-            )
-            for kind, event_id, body in told
-        ]
 
     def _take(self, message: Message, *, is_silent: bool) -> None:
         with self._changed:
@@ -196,30 +159,18 @@ class PostOffice:
                 if not self._stopped:
                     self._push(message, wait / self.config.time_scale, attempt + 1)
 
-    def _post(
-        self, session: requests.Session, message: Message
-    ) -> tuple[int | None, str | None]:
+    def _post(self, session: requests.Session, message: Message) -> tuple[int | None, str | None]:
         try:
             answer = session.post(
                 message.url,
                 data=message.body,
-                headers=self._headers(message),
+                headers=headers(message, self.config, int(time.time())),
                 timeout=TIMEOUT,
                 allow_redirects=message.is_legacy,
             )
         except requests.RequestException:
             return None, None
         return answer.status_code, answer.headers.get("Retry-After")
-
-    def _headers(self, message: Message) -> dict[str, str]:
-        headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT}
-        if message.is_legacy:
-            headers["X-Codat-ClientId"] = self.config.client_id
-            if self.config.legacy_authorization:
-                headers["Authorization"] = self.config.legacy_authorization
-            return headers
-        secret = self.config.webhook_secret
-        return headers | signature.headers(secret, message.id, int(time.time()), message.body)
 
     def _note(self, message: Message, attempt: int, status: int | None, outcome: str) -> None:
         self.journal.note(
@@ -234,7 +185,3 @@ class PostOffice:
             attempt=attempt,
             outcome=outcome,
         )
-
-
-def _new_id() -> str:
-    return f"msg_{uuid4().hex}"

@@ -3,7 +3,6 @@
 import random
 import re
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import count
@@ -25,7 +24,8 @@ class FaultKind(StrEnum):
 class Fault:
     """One rule: which requests it hits, how often, and what happens to them.
 
-    `path` may hold `{name}` for one part and `*` for anything; None matches all. `left` counts down.
+    `path` may hold `{name}` for one part and `*` for anything; None matches all. `left` counts
+    down.
     """
 
     id: int
@@ -119,7 +119,10 @@ class Faults:
 
 def _pattern(path: str) -> re.Pattern[str]:
     pieces = re.split(r"(\{[^}]*\}|\*)", path)
-    known: Callable[[str], str] = (
-        lambda p: "[^/]+" if p.startswith("{") else ".*" if p == "*" else re.escape(p)
-    )
-    return re.compile("".join(map(known, pieces)))
+    return re.compile("".join(map(_piece, pieces)))
+
+
+def _piece(piece: str) -> str:
+    if piece.startswith("{"):
+        return "[^/]+"
+    return ".*" if piece == "*" else re.escape(piece)

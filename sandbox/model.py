@@ -84,7 +84,8 @@ class Company:
     tags: dict[str, str] = field(default_factory=dict)
     last_sync: str | None = None
     connections: dict[str, Connection] = field(default_factory=dict)
-    info: dict[str, Any] | None = None
+    info: dict[str, Any] | None = None  # what its ledger says, once read
+    given_info: dict[str, Any] = field(default_factory=dict)  # wins over what is made up
     is_classic: bool = False
     is_silent: bool = False
     history: deque[Pull] = field(default_factory=lambda: deque(maxlen=HISTORY_KEPT))
@@ -113,4 +114,6 @@ class Consumer:
         """Say whether an event goes here: any of its company tags is enough (Codat)."""
         if self.disabled or (self.event_types is not None and event_type not in self.event_types):
             return False
-        return not self.company_tags or any(f"{k}:{v}" in self.company_tags for k, v in tags.items())
+        return not self.company_tags or any(
+            f"{k}:{v}" in self.company_tags for k, v in tags.items()
+        )

@@ -4,22 +4,17 @@ from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
 # Codat: core-concepts/data-type-settings, and the DataType list of its OpenAPI file.
-ACCOUNTING = tuple(
-    """company accountTransactions balanceSheet bankAccounts bankTransactions billCreditNotes
-    billPayments bills cashFlowStatement chartOfAccounts creditNotes customers directCosts
-    directIncomes invoices itemReceipts items journalEntries journals paymentMethods payments
-    profitAndLoss purchaseOrders salesOrders suppliers taxRates trackingCategories
-    transfers""".split()
-)
-BANKING = tuple(
-    f"banking-{name}"
-    for name in ("accountBalances", "accounts", "transactionCategories", "transactions")
-)
-COMMERCE = tuple(
-    f"commerce-{name}"
-    for name in """companyInfo customers disputes locations orders paymentMethods payments
-    productCategories products taxComponents transactions""".split()
-)
+_ACCOUNTING = """company accountTransactions balanceSheet bankAccounts bankTransactions
+    billCreditNotes billPayments bills cashFlowStatement chartOfAccounts creditNotes customers
+    directCosts directIncomes invoices itemReceipts items journalEntries journals paymentMethods
+    payments profitAndLoss purchaseOrders salesOrders suppliers taxRates trackingCategories
+    transfers"""
+_BANKING = "accountBalances accounts transactionCategories transactions"
+_COMMERCE = """companyInfo customers disputes locations orders paymentMethods payments
+    productCategories products taxComponents transactions"""
+ACCOUNTING = tuple(_ACCOUNTING.split())
+BANKING = tuple(f"banking-{name}" for name in _BANKING.split())
+COMMERCE = tuple(f"commerce-{name}" for name in _COMMERCE.split())
 DATA_TYPES = {"Accounting": ACCOUNTING, "Banking": BANKING, "Commerce": COMMERCE}
 ALL_DATA_TYPES = ACCOUNTING + BANKING + COMMERCE
 

@@ -13,7 +13,10 @@ LEGACY_RETRIED = frozenset({408, 420, 429, 460, 502, 503, 504, 522, 524})
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFaults:
-    """Shares from 0 to 1; times in seconds. All zero: webhooks go out at once and in order."""
+    """Shares from 0 to 1; times in seconds. All zero: webhooks go out at once.
+
+    Order is never promised, even then: several threads send, as at Codat.
+    """
 
     duplicate_share: float = 0.0
     drop_share: float = 0.0

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import uuid4
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault of ours
+class Refusal(Exception):
     """An answer that is not a success (Codat: using-the-api/errors)."""
 
     def __init__(

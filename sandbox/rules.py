@@ -1,4 +1,7 @@
-"""The bodies of Codat's older rule webhooks (Codat: using-the-api/webhooks/legacy/core-rules-types)."""
+"""The bodies of Codat's older rule webhooks.
+
+Codat: using-the-api/webhooks/legacy/core-rules-types.
+"""
 
 from typing import Any
 from uuid import uuid4
@@ -72,15 +75,14 @@ def _pull(event: Event, config: SandboxConfig, pull: Pull) -> list[Rule]:
         text = f"ERROR: syncing {pull.data_type} triggered a {pull.final} notification."
         name = "Data Sync Status Changed To Error"
         return [_rule(event, config, name, text, data, connection=owner, own_id=False)]
-    of = f"{pull.data_type} completed for company {pull.company_id}"
-    done = _rule(
-        event, config, "Data sync completed", f"Data sync of type {of}", about, owner, own_id=False
-    )
+    text = f"Data sync of type {pull.data_type} completed for company {pull.company_id}"
+    name = "Data sync completed"
+    done = _rule(event, config, name, text, about, connection=owner, own_id=False)
     if not pull.records_modified:
         return [done]
     text = f"Data has changed for dataset type {pull.data_type}, company {pull.company_id}"
-    changed = _rule(event, config, "Dataset data changed", text, about, owner, own_id=False)
-    return [done, changed]
+    name = "Dataset data changed"
+    return [done, _rule(event, config, name, text, about, connection=owner, own_id=False)]
 
 
 def _rule(
@@ -89,6 +91,7 @@ def _rule(
     name: str,
     message: str,
     data: dict[str, Any],
+    *,
     connection: str | None = None,
     own_id: bool = True,
 ) -> Rule:

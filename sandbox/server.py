@@ -62,6 +62,7 @@ class RunningSandbox:
         self.post.stop()
 
     def __enter__(self) -> Self:
+        """Give itself; it serves already."""
         return self
 
     def __exit__(
@@ -70,6 +71,7 @@ class RunningSandbox:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        """Stop."""
         self.stop()
 
 

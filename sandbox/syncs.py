@@ -37,7 +37,7 @@ class Syncs:
     seconds: float
     finished: Callable[[Reading, list[Pull], float], None]
     _due: list[Reading] = field(default_factory=list)
-    _order: count[int] = field(default_factory=count)
+    _order: "count[int]" = field(default_factory=count)
 
     def next_due(self) -> float | None:
         """Say when the next read finishes."""
@@ -63,9 +63,7 @@ class Syncs:
             key = (connection.id, data_type)
             if key in company.running:
                 continue
-            pull = Pull(
-                str(uuid4()), company.id, connection.id, data_type, now, now + self.seconds
-            )
+            pull = Pull(str(uuid4()), company.id, connection.id, data_type, now, now + self.seconds)
             company.running[key] = company.latest[data_type] = pull
             company.history.append(pull)
             pulls.append(pull)

@@ -1,7 +1,7 @@
 """The sandbox's Codat in memory: companies, connections and what happens to them.
 
-Every public method takes the one lock, so any thread may call it. Each change is told by one `Event`
-handed to `tell`, in order. No input or output happens here.
+Every public method takes the one lock, so any thread may call it. Each change is told by an
+`Event` handed to `tell`, in order. No input or output happens here.
 """
 
 import threading
@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from codat.records import sanitise_name
 from codat.statuses import ConnectionStatus
-from sandbox import events, platforms, refusals
+from sandbox import platforms, refusals
 from sandbox.businesses import company_info
 from sandbox.config import SandboxConfig
 from sandbox.events import Event
@@ -21,6 +21,7 @@ from sandbox.moments import iso
 from sandbox.quota import Quota, Standing
 from sandbox.settings import SyncSettings
 from sandbox.syncs import Reading, Syncs
+from sandbox.telling import Teller
 
 CANCELLED = ("403", "User cancelled linking", "User cancelled")
 REVOKED = ("401", *("The integration de-authorized access to the connection.",) * 2)
@@ -36,9 +37,9 @@ class World:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.config = config
-        self.tell = tell
         self.clock = clock
         self.base_url = config.public_url or f"http://{config.host}:{config.port}"
+        self.teller = Teller(tell, clock)
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
         self.companies: dict[str, Company] = {}
@@ -50,12 +51,11 @@ class World:
         self.syncs = Syncs(config.sync_seconds, self._read_finished)
         self._linked: set[str] = set()
         self._made = 0
-        self._last_stamp = 0
         self.serve_at(self.base_url)
 
     def serve_at(self, base_url: str) -> None:
         """Set the address that links start with; known only once a port is taken."""
-        self.base_url = base_url
+        self.base_url = self.teller.base_url = base_url
         logo = f"{base_url}/logos/mqjo.svg"
         self.profile |= {"logoUrl": logo, "iconUrl": logo, "whiteListUrls": [base_url]}
 
@@ -81,7 +81,7 @@ class World:
             )
             company.is_classic = platform is not None
             self.companies[company.id] = company
-            self._tell_company("company.created", company)
+            self.teller.company("company.created", company)
             if platform:
                 self.create_connection(company.id, platform.key)
             return company
@@ -118,7 +118,7 @@ class World:
                 del self.connections[connection.id]
             for pull in company.running.values():
                 pull.final = "Cancelled"
-            self._tell_company("company.deleted", company)
+            self.teller.company("company.deleted", company)
 
     # Connections
 
@@ -128,11 +128,9 @@ class World:
         with self.lock:
             now = self.clock()
             company = self.company(company_id)
-            connection = Connection(
-                str(uuid4()), company.id, platform, iso(now), otp_issued=now
-            )
+            connection = Connection(str(uuid4()), company.id, platform, iso(now), otp_issued=now)
             company.connections[connection.id] = self.connections[connection.id] = connection
-            self._tell_connection("connection.created", connection)
+            self.teller.connection("connection.created", company, connection)
             return connection
 
     def connection(self, connection_id: str, company_id: str | None = None) -> Connection:
@@ -155,8 +153,8 @@ class World:
             old = self._set_status(connection, ConnectionStatus.LINKED)
             connection.renew_otp(now)
             kind = "connection.reconnected" if again else "connection.connected"
-            self._tell_connection(kind, connection, old)
             company = self.company(connection.company_id)
+            self.teller.connection(kind, company, connection, old)
             settings = self.settings_of(company)
             wanted = [
                 (connection, name)
@@ -172,7 +170,8 @@ class World:
             connection = self.connection(connection_id)
             self._add_error(connection, CANCELLED)
             connection.renew_otp(self.clock())
-            self._tell_connection("connection.failed", connection)
+            company = self.company(connection.company_id)
+            self.teller.connection("connection.failed", company, connection)
             return connection
 
     def deauthorise(self, connection_id: str) -> Connection:
@@ -190,7 +189,7 @@ class World:
             connection = self.connection(connection_id)
             company = self.company(connection.company_id)
             self.syncs.stop(company, connection, "Cancelled", now)
-            self._tell_connection("connection.deleted", connection)
+            self.teller.connection("connection.deleted", company, connection)
             del self.connections[connection.id], company.connections[connection.id]
             self._count_linked(company)
 
@@ -249,7 +248,9 @@ class World:
             standing = self.quota.spend(address, len(self._linked), now)
             if standing.remaining == 0 and not self.quota.was_reached:
                 self.quota.was_reached = True
-                self._tell_quota("client.rateLimit.reached", standing.limit, 0)
+                self.teller.rate_limit(
+                    "client.rateLimit.reached", standing.limit, 0, standing.reset
+                )
             return standing
 
     def linked_companies(self) -> int:
@@ -275,8 +276,9 @@ class World:
             old = self._set_status(connection, status)
             if status is ConnectionStatus.DEAUTHORIZED:
                 self._add_error(connection, REVOKED)
-            self._tell_connection("connection.disconnected", connection, old)
-            self.syncs.stop(self.company(connection.company_id), connection, pull_status, now)
+            company = self.company(connection.company_id)
+            self.teller.connection("connection.disconnected", company, connection, old)
+            self.syncs.stop(company, connection, pull_status, now)
             return connection
 
     def _set_status(self, connection: Connection, status: ConnectionStatus) -> str:
@@ -320,52 +322,18 @@ class World:
             if pull.final == "Complete" and connection:
                 company.last_sync = connection.last_sync = stamp
                 if pull.data_type == "company" and company.info is None:
-                    company.info = company_info(
+                    made_up = company_info(
                         self.config.seed, company.ordinal, connection.platform.name
                     )
-        kinds = ("read.completed.initial", "read.completed") if reading.is_initial else None
-        for kind in kinds or ("read.completed",):
-            payload = events.about_reads(company, pulls, self.base_url)
-            self._tell(kind, payload, company, pulls=tuple(pulls))
-
-    def _tell_company(self, kind: str, company: Company) -> None:
-        self._tell(kind, events.about_company(company, self.base_url), company)
-
-    def _tell_connection(self, kind: str, connection: Connection, old: str = "") -> None:
-        company = self.company(connection.company_id)
-        payload = events.about_connection(company, connection, self.base_url, self.clock())
-        self._tell(kind, payload, company, old_status=old)
-
-    def _tell_quota(self, kind: str, limit: int, remaining: int) -> None:
-        self._tell(kind, events.about_rate_limit(limit, remaining, self.quota.resets), None)
+                    company.info = made_up | company.given_info
+        if reading.is_initial:
+            self.teller.reads("read.completed.initial", company, pulls)
+        self.teller.reads("read.completed", company, pulls)
 
     def _tell_reset(self, now: float) -> None:
         self.quota.roll(now)
         limit = self.quota.limit(len(self._linked))
         if self.quota.was_reached and self.quota.used < limit:
             self.quota.was_reached = False
-            self._tell_quota("client.rateLimit.reset", limit, limit - self.quota.used)
-
-    def _tell(
-        self,
-        kind: str,
-        payload: dict[str, Any],
-        company: Company | None,
-        old_status: str = "",
-        pulls: tuple[Pull, ...] = (),
-    ) -> None:
-        # Strictly rising, so that a reader can order any two events of one world.
-        self._last_stamp = max(int(self.clock() * 1_000_000), self._last_stamp + 1)
-        self.tell(
-            Event(
-                id=str(uuid4()),
-                type=kind,
-                micros=self._last_stamp,
-                payload=payload,
-                company_id=company.id if company else None,
-                tags=dict(company.tags) if company else {},
-                is_silent=bool(company and company.is_silent),
-                old_status=old_status,
-                pulls=pulls,
-            )
-        )
+            left = limit - self.quota.used
+            self.teller.rate_limit("client.rateLimit.reset", limit, left, self.quota.resets)

@@ -36,7 +36,7 @@ def dispatch(store: Store, hints: Hints, now: int) -> int:
     while due := store.schedules.due(now, BATCH):
         count, lanes = store.schedules.dispatch(
             [dispatch_of(one, now, store.inbox.lane_of(one.schedule.company_id)) for one in due],
-            now_ms(),
+            now * 1000,
         )
         left += count
         for lane in lanes:

@@ -64,3 +64,11 @@ def make_settings() -> Callable[..., "Settings"]:
 
 def _as_text(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+@pytest.fixture
+def bench(store: "Store", make_settings: Callable[..., "Settings"]) -> Any:
+    """An intake in front of the store and workers behind it; see `parts.Bench`."""
+    from parts import SECRET, Bench
+
+    return Bench(store, make_settings(codat_webhook_secrets=SECRET, relay_retry_seconds="0.05"))

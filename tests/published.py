@@ -15,9 +15,9 @@ needs_published = pytest.mark.skipif(
 
 
 def paths(folder: str) -> list[Path]:
-    """Give the sample files of a folder; none when they are not at hand."""
+    """Give the sample files of a folder; when they are not at hand, one name to be skipped."""
     if not _DIRECTORY:
-        return []
+        return [Path(folder)]
     found = sorted((Path(_DIRECTORY) / "samples" / folder).glob("*.json"))
     assert found, f"CODAT_SPEC_DIR holds no samples/{folder}"
     return found

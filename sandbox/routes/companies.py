@@ -12,8 +12,20 @@ from sandbox.query import Query, ordered
 
 routes = Blueprint("companies", __name__)
 KNOWN = frozenset(
-    """id name description redirect created lastSync createdByUserName platform status tags
-    dataConnections products""".split()
+    [
+        "id",
+        "name",
+        "description",
+        "redirect",
+        "created",
+        "lastSync",
+        "createdByUserName",
+        "platform",
+        "status",
+        "tags",
+        "dataConnections",
+        "products",
+    ]
 )
 MOST_TAGS = 10  # Codat: using-the-api/managing-companies
 LONGEST_TAG = 100

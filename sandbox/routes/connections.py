@@ -13,8 +13,17 @@ from sandbox.query import Query
 routes = Blueprint("connections", __name__)
 ROOT = "/companies/<company_id>/connections"
 KNOWN = frozenset(
-    """id integrationId integrationKey sourceId platformName status created lastSync
-    sourceType""".split()
+    [
+        "id",
+        "integrationId",
+        "integrationKey",
+        "sourceId",
+        "platformName",
+        "status",
+        "created",
+        "lastSync",
+        "sourceType",
+    ]
 )
 
 

@@ -11,8 +11,18 @@ routes = Blueprint("data", __name__)
 ROOT = "/companies/<company_id>"
 # Whether a read has ended cannot be asked for: Codat answers 400 (its PullOperation schema).
 KNOWN = frozenset(
-    """id companyId connectionId dataType status statusDescription errorMessage requested completed
-    progress""".split()
+    [
+        "id",
+        "companyId",
+        "connectionId",
+        "dataType",
+        "status",
+        "statusDescription",
+        "errorMessage",
+        "requested",
+        "completed",
+        "progress",
+    ]
 )
 
 

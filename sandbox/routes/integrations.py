@@ -11,7 +11,17 @@ from sandbox.query import Query, ordered
 
 routes = Blueprint("integrations", __name__)
 KNOWN = frozenset(
-    "key logoUrl name enabled sourceId sourceType integrationId isOfflineConnector isBeta".split()
+    [
+        "key",
+        "logoUrl",
+        "name",
+        "enabled",
+        "sourceId",
+        "sourceType",
+        "integrationId",
+        "isOfflineConnector",
+        "isBeta",
+    ]
 )
 
 

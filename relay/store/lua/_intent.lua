@@ -1,6 +1,7 @@
 -- Leave one intent: a need that exists once by its name.
 -- A new name is created. A waiting one keeps its work and moves forward, never back. A running one
--- is marked to run once more, because what it has read may be older than this need.
+-- is marked to run once more, because what it has read may be older than this need. A dead one
+-- lives again.
 local function put_intent(intent_prefix, due_prefix, name, company, priority, due, args, cause, now)
   local key = intent_prefix .. name
   local held = redis.call('HMGET', key, 'state', 'priority')
@@ -16,6 +17,7 @@ local function put_intent(intent_prefix, due_prefix, name, company, priority, du
   end
   if held[1] == 'dead' then
     redis.call('HSET', key, 'state', 'due', 'attempts', 0, 'priority', priority, 'cause', cause)
+    redis.call('ZREM', due_prefix .. 'dead', name)
     redis.call('ZADD', due_prefix .. priority, due, name)
     return 1
   end

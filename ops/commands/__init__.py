@@ -1,0 +1,1 @@
+"""The subcommands of `codat-relay`, a file by subject."""

@@ -1,0 +1,107 @@
+"""Start everything on this machine with one command, and stop it with Ctrl-C."""
+
+import os
+import shutil
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from ops import embedded
+from ops.addresses import local
+from ops.faults import FAILED
+from ops.here import Here
+from ops.lines import Lines
+from ops.local import Attendant, check_ports, make_secrets, make_token, processes
+from ops.runner import Runner
+from relay.settings import Settings
+from relay.store import Store
+
+NAME = "codat-relay"
+
+
+@click.command()
+def up() -> None:
+    """Start the web process, the workers, the scheduler and whatever they need.
+
+    Without REDIS_URL a server is started on RELAY_DATA_DIR; without a Codat key the sandbox stands
+    in for Codat. At first start an operator token is made, shown once and kept in the data
+    directory. A process that dies is started again; one that keeps dying stops everything.
+    """
+    settings = Settings.from_env()
+    here = Here(settings.relay_data_dir)
+    console = Console()
+    check_ports(settings)
+    made = make_secrets(settings, here)
+    with ExitStack() as stack:
+        server = None
+        if settings.redis_url is None:
+            server = stack.enter_context(embedded.start(settings.relay_data_dir))
+            made["REDIS_URL"] = server.url
+            settings = settings.model_copy(update={"redis_url": server.url})
+        store = Store.open(settings)
+        token = make_token(settings, store, here)
+        store.client.close()
+        wanted = processes(settings)
+        lines = Lines(console, [process.name for process in wanted])
+        attendant = Attendant(
+            settings, server, lines.say, lambda: announce(console, settings, here, token)
+        )
+        # Handed on to the processes, which read it by their own settings.
+        environment = {**os.environ, **made}
+        done = Runner(wanted, environment, lines, attendant).run()
+    if not done:
+        sys.exit(FAILED)
+    console.print("Stopped.")
+
+
+def announce(console: Console, settings: Settings, here: Here, token: str | None) -> None:
+    """Say where everything is and what to try next."""
+    at = local(settings)
+    rows = [("Portal", f"{at}/"), ("API", f"{at}/docs"), ("Webhooks", f"{at}/webhooks/codat")]
+    if settings.uses_sandbox:
+        rows.append(("Sandbox", f"{settings.api_url}/sandbox/"))
+    else:
+        rows.append(("Codat", settings.api_url))
+    if settings.redis_url and "@" not in settings.redis_url:
+        rows.append(("Server", settings.redis_url))
+    text = ["", "codat-relay is up.", *(f"  {name:<9} {where}" for name, where in rows), ""]
+    if settings.uses_sandbox:
+        text += [
+            "The sandbox stands in for Codat, as no CODAT_API_KEY is set: no company here is real.",
+            "",
+        ]
+    text += [*_about_token(settings, here, token), "", "Try next, in another terminal:"]
+    if settings.uses_sandbox:
+        text.append(f"  {_call()} demo")
+    bearer = f"$(cat {here.token_file})" if here.token_file.exists() else "<token>"
+    text += [
+        f'  curl -H "Authorization: Bearer {bearer}" {at}/v1/companies',
+        "",
+        "Ctrl-C stops everything.",
+        "",
+    ]
+    console.print("\n".join(text), soft_wrap=True, highlight=False, markup=False)
+
+
+def _about_token(settings: Settings, here: Here, token: str | None) -> list[str]:
+    if settings.relay_tokens:
+        return ["Tokens are those of RELAY_TOKENS."]
+    if token is not None:
+        return [
+            f"The operator token, shown this once and kept in {here.token_file}:",
+            f"  {token}",
+        ]
+    if here.token_file.exists():
+        return [f"The operator token lies in {here.token_file}."]
+    return ["The operator token was shown at first start, on the machine that began this store."]
+
+
+def _call() -> str:
+    """Give what to type to call us again: the bare name if the shell would find it."""
+    if shutil.which(NAME):
+        return NAME
+    script = Path(sys.executable).with_name(NAME)
+    return os.path.relpath(script) if script.is_relative_to(Path.cwd()) else str(script)

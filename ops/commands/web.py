@@ -1,0 +1,41 @@
+"""Serve webhooks and the portal, in the foreground."""
+
+import click
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.log import LogLevels
+
+from ops.here import settings_here
+from ops.ports import refuse_taken
+from ops.web import check
+from relay.logging import set_up
+
+STOP_WITHIN = 8  # seconds given to requests under way
+
+
+@click.command()
+def web() -> None:
+    """Serve webhooks (POST /webhooks/codat) and the portal on HOST and PORT.
+
+    Runs WEB_PROCESSES processes of WEB_THREADS threads. Comes up even while Redis is away, answers
+    503 then, and works again when it is back. A server that could lose acknowledged webhooks is
+    refused with exit code 2.
+    """
+    settings = settings_here()
+    set_up(settings.relay_log_level)
+    check(settings)
+    refuse_taken(settings.host, settings.port, "PORT")
+    Granian(
+        "ops.web:app",
+        factory=True,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        workers=settings.web_processes,
+        blocking_threads=settings.web_threads,
+        respawn_failed_workers=True,
+        workers_kill_timeout=STOP_WITHIN,
+        log_level=LogLevels.warning,
+    ).serve()

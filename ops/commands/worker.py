@@ -1,0 +1,22 @@
+"""Work on one queue, in the foreground."""
+
+import click
+
+from ops.here import settings_here
+from relay.logging import set_up
+from relay.queues import QUEUES
+from workers.worker import work
+
+
+@click.command()
+@click.argument("queue", type=click.Choice(QUEUES))
+@click.option("--burst", is_flag=True, help="End when the queue is empty.")
+def worker(queue: str, burst: bool) -> None:
+    """Work on one QUEUE until told to stop.
+
+    `drain` applies what webhooks told; `codat` does what must be done at Codat. Run as many of
+    each as you like, on any number of machines.
+    """
+    settings = settings_here()
+    set_up(settings.relay_log_level)
+    work(queue, settings, burst=burst)

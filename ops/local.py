@@ -1,0 +1,130 @@
+"""The whole service on this machine: what is made before it starts, and what is looked after."""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import requests
+
+from ops.addresses import local
+from ops.embedded import EmbeddedServer, make_private, write_private
+from ops.faults import CannotStart, Failed
+from ops.here import Here, refuse_unprovable
+from ops.ports import refuse_taken
+from ops.processes import PROCESSES, SANDBOX, Process
+from ops.restarts import Restarts
+from relay.settings import Settings
+from relay.store import Store
+
+OPERATOR = "operator"
+LOOK_EVERY = 0.3  # seconds between looks whether all is ready
+SAY_AFTER = 30.0  # seconds of not being ready before we say what is missing
+ANSWER_WITHIN = 1.0
+
+
+def check_ports(settings: Settings) -> None:
+    """Raise CannotStart, before anything is started, when a port we need is taken."""
+    if settings.port == 0:
+        raise CannotStart("PORT is 0, but customers and Codat must know it: set a number above 0.")
+    if settings.uses_sandbox and settings.sandbox_at == settings.port:
+        raise CannotStart("SANDBOX_PORT and PORT are the same; set them apart.")
+    refuse_taken(settings.host, settings.port, "PORT")
+    if settings.uses_sandbox:
+        refuse_taken("127.0.0.1", settings.sandbox_at, "SANDBOX_PORT")
+
+
+def processes(settings: Settings) -> list[Process]:
+    """Give what is to run: the Procfile's processes, with the sandbox when no Codat key is set."""
+    return [*PROCESSES, *([SANDBOX] if settings.uses_sandbox else [])]
+
+
+def make_secrets(settings: Settings, here: Here) -> dict[str, str]:
+    """Give the environment that the processes need besides ours, making the sandbox's secret."""
+    made = {}
+    if settings.uses_sandbox and not settings.codat_webhook_secrets:
+        make_private(here.data_dir)
+        made["CODAT_WEBHOOK_SECRETS"] = here.make_webhook_secret()
+    else:
+        refuse_unprovable(settings)
+    return made
+
+
+def make_token(settings: Settings, store: Store, here: Here) -> str | None:
+    """Make the operator token at first start and give it, to be shown once; None later.
+
+    It is not made when RELAY_TOKENS is set, or when the store holds one from elsewhere.
+    """
+    if settings.relay_tokens:
+        return None
+    kept = here.token()
+    if kept is None and store.has_tokens():
+        return None
+    token = kept or secrets.token_urlsafe(32)
+    if kept is None:
+        make_private(here.data_dir)
+        write_private(here.token_file, token)
+    store.add_token(token, OPERATOR, "operate")
+    return token if kept is None else None
+
+
+@dataclass
+class Attendant:
+    """Looks after what the runner does not: the embedded server, and the moment all is ready."""
+
+    settings: Settings
+    server: EmbeddedServer | None
+    say: Callable[[str], None]
+    announce: Callable[[], None]
+
+    def __post_init__(self) -> None:
+        """Begin."""
+        self._restarts = Restarts()
+        self._server_started = self._began = time.monotonic()
+        self._launch_at: float | None = None
+        self._look_at = self._began
+        self._announced = self._said = False
+
+    def __call__(self) -> None:
+        """Look once, without waiting long; raises Failed when the server cannot be kept alive."""
+        now = time.monotonic()
+        if self.server is not None:
+            self._keep(self.server, now)
+        if not self._announced and now >= self._look_at:
+            self._look(now)
+
+    def _keep(self, server: EmbeddedServer, now: float) -> None:
+        if self._launch_at is not None:
+            if now >= self._launch_at:
+                self._launch_at = None
+                server.launch()
+                self._server_started = time.monotonic()
+        elif server.process.poll() is not None:
+            pause = self._restarts.pause_after_death(self._server_started, now)
+            if pause is None:
+                raise Failed(f"The embedded server keeps ending; see {server.log}.")
+            self.say(f"the embedded server ended; it is started again in {pause:.0f} s")
+            self._launch_at = now + pause
+
+    def _look(self, now: float) -> None:
+        missing = self._missing()
+        if missing is None:
+            self._announced = True
+            self.announce()
+        elif now - self._began > SAY_AFTER and not self._said:
+            self._said = True
+            self.say(f"not ready yet: {missing}")
+        self._look_at = time.monotonic() + LOOK_EVERY
+
+    def _missing(self) -> str | None:
+        wanted = [f"{local(self.settings)}/readyz"]
+        if self.settings.uses_sandbox:
+            wanted.append(f"{self.settings.api_url}/sandbox/state")
+        for address in wanted:
+            try:
+                answer = requests.get(address, timeout=ANSWER_WITHIN)
+            except requests.RequestException:
+                return f"{address} does not answer"
+            if not answer.ok:
+                return f"{address} answers {answer.status_code} {answer.text[:200]}"
+        return None

@@ -1,0 +1,131 @@
+"""The web process's one WSGI app: webhooks to the receiver, all else to the portal.
+
+It comes up whether or not Redis does. Until the store can be opened it answers 503, looking again
+at most once a second, so nobody has to restart it after an outage.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import orjson
+import structlog
+from redis.exceptions import RedisError
+
+from codat.client import Codat
+from ops.here import refuse_unprovable, settings_here
+from portal.app import create_app as create_portal
+from receiver.app import create_app as create_receiver
+from relay.logging import set_up
+from relay.queues import Hints
+from relay.settings import Settings
+from relay.store import Store
+from relay.store.server import ServerRefused
+from relay.store.store import WrongStore
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+WEBHOOKS = "/webhooks/"
+# Codat gives a delivery 15 s; an answer of "later" must come well within that.
+RECEIVER_TIMEOUT, RECEIVER_RETRIES = 1.5, 2
+LONG_POLL_TIMEOUT = 35.0  # seconds; longer than any poll waits
+LOOK_AGAIN_AFTER = 1.0  # seconds
+RETRY_AFTER = "5"  # seconds
+log = structlog.get_logger(__name__)
+
+
+def app() -> "LateApp":
+    """Give the app of one web process; the server calls this in each."""
+    settings = settings_here()
+    set_up(settings.relay_log_level)
+    return LateApp(lambda: build(settings))
+
+
+def check(settings: Settings) -> None:
+    """Raise CannotStart, ServerRefused or WrongStore now for what no waiting will mend."""
+    refuse_unprovable(settings)
+    try:
+        Store.open(settings, timeout=RECEIVER_TIMEOUT, retries=0).client.close()
+    except RedisError as error:
+        log.warning("store.away", error=str(error)[:200])
+
+
+def build(settings: Settings) -> "WSGIApplication":
+    """Open the stores and put the two apps behind one door; raises redis.RedisError."""
+    taking = Store.open(settings, timeout=RECEIVER_TIMEOUT, retries=RECEIVER_RETRIES)
+    showing = Store.open(settings)
+    waiting = Store.open(settings, timeout=LONG_POLL_TIMEOUT)
+    codat = Codat(
+        settings.api_key,
+        settings.api_url,
+        generation=settings.codat_api_generation,
+        timeout=(min(3.05, settings.relay_codat_timeout), settings.relay_codat_timeout),
+    )
+    receiver = create_receiver(settings, taking, Hints(taking.client))
+    portal = create_portal(settings, showing, Hints(showing.client), codat, waiting)
+
+    def divided(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        chosen = receiver if environ.get("PATH_INFO", "").startswith(WEBHOOKS) else portal
+        return chosen(environ, start_response)
+
+    return divided
+
+
+class LateApp:
+    """A WSGI app that is built as soon as it can be, and says 503 until then."""
+
+    def __init__(
+        self, build_app: "Callable[[], WSGIApplication]", now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._build = build_app
+        self._now = now
+        self._app: WSGIApplication | None = None
+        self._look_at = now()
+        self._looking = threading.Lock()
+        self._reason = "the store has not been opened yet"
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Serve one request."""
+        served = self._app or self._look()
+        if served is not None:
+            return served(environ, start_response)
+        if environ.get("PATH_INFO") == "/healthz":
+            return _answer(start_response, "200 OK", {"status": "alive"})
+        problem = {"title": "The store is away", "status": 503, "detail": self._reason}
+        return _answer(start_response, "503 Service Unavailable", problem)
+
+    def _look(self) -> "WSGIApplication | None":
+        """Try to build, unless another thread is at it or has just failed."""
+        if not self._looking.acquire(blocking=False):
+            return None
+        try:
+            if self._app is None and self._now() >= self._look_at:
+                self._app = self._build()
+        except RedisError:
+            self._wait("Redis does not answer; try again later.")
+        except (ServerRefused, WrongStore) as error:
+            log.error("store.refused", error=str(error))  # noqa: TRY400 (the trace tells nothing)
+            self._wait("The store cannot be used as it is set up; the log says why.")
+        finally:
+            self._looking.release()
+        return self._app
+
+    def _wait(self, reason: str) -> None:
+        self._reason = reason
+        self._look_at = self._now() + LOOK_AGAIN_AFTER
+
+
+def _answer(
+    start_response: "StartResponse", status: str, body: dict[str, object]
+) -> Iterable[bytes]:
+    content = orjson.dumps(body)
+    kind = "application/problem+json" if status.startswith("503") else "application/json"
+    headers = [("Content-Type", kind), ("Content-Length", str(len(content)))]
+    if status.startswith("503"):
+        headers.append(("Retry-After", RETRY_AFTER))
+    start_response(status, headers)
+    return [content]

@@ -1,0 +1,166 @@
+"""The event log for downstream systems: read on from a cursor, or wait a while for what comes."""
+
+import time
+from collections.abc import Callable
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from flask.typing import ResponseReturnValue
+from pydantic import BaseModel, Field
+
+from portal.groups import Given, described, group
+from portal.parts import parts
+from portal.problems import Refusal
+from relay.store.events import CursorTooOld, Events, LoggedEvent, Page
+
+api = group("events", __name__, "Events")
+
+LONGEST_WAIT = 25  # seconds; proxies commonly cut at 30
+SLICE = 1.0  # seconds at a time, on a store whose client does not wait long for an answer
+SCAN = 1000  # events read at a time under a filter, and
+MOST_SCANNED = 20_000  # looked at in one request
+LARGEST = 2**53
+
+EventType = Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9_.-]+\*?$|^\*$")]
+
+
+class EventQuery(Given):
+    """Which events."""
+
+    after: Annotated[
+        int, Field(ge=0, le=LARGEST, description="`cursor` of the answer before; 0 at first.")
+    ] = 0
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    company: Annotated[str | None, Field(max_length=64, description="A company's id.")] = None
+    type: Annotated[
+        list[EventType],
+        Field(
+            default_factory=list,
+            max_length=20,
+            description="Wanted types; one that ends in * takes what follows.",
+        ),
+    ]
+    wait: Annotated[
+        float, Field(ge=0, le=LONGEST_WAIT, description="Seconds to wait when there are none.")
+    ] = 0
+
+
+class EventsPage(BaseModel):
+    """Events in order, as CloudEvents 1.0, and the cursor to ask with next."""
+
+    events: list[dict[str, Any]]
+    cursor: str
+
+
+@api.get("/events", responses={200: EventsPage, **described("cursor-gone")})
+def list_events(query: EventQuery) -> ResponseReturnValue:
+    """Read the log of everything that happened, from a cursor on.
+
+    Keep `cursor` once the events are dealt with, and ask with it next. A page may be empty and
+    still move the cursor: then a filter left everything out.
+    """
+    page = _read(parts().store.events, query, query.after)
+    if not page.events and query.wait:
+        page = _wait(query, page)
+    if not page.events:
+        _refuse_ahead(query.after)
+    body = {
+        "events": [event.cloud_event() for event in page.events],
+        "cursor": str(page.cursor),
+    }
+    return body, {"Link": f'<{_next(query, page.cursor)}>; rel="next"'}
+
+
+def wanted(company: str | None, types: list[str]) -> Callable[[LoggedEvent], bool] | None:
+    """Give the filter for these types (a closing * takes what follows), None to take all."""
+    if company is None and not types:
+        return None
+    exact = {name for name in types if not name.endswith("*")}
+    beginnings = tuple(name[:-1] for name in types if name.endswith("*"))
+    subject = None if company is None else company.lower()
+
+    def fits(event: LoggedEvent) -> bool:
+        if subject is not None and event.subject != subject:
+            return False
+        return not types or event.type in exact or event.type.startswith(beginnings)
+
+    return fits
+
+
+def _read(events: Events, query: EventQuery, after: int) -> Page:
+    fits = wanted(query.company, query.type)
+    try:
+        if fits is None:
+            return events.read(after, query.limit)
+        return _sift(events, fits, after, query.limit)
+    except CursorTooOld as error:
+        raise Refusal(
+            "cursor-gone",
+            f"Events up to {error.oldest} are no longer kept: read on from `oldest`, and read the"
+            " companies anew for what was missed.",
+            extra={"oldest": str(error.oldest)},
+        ) from error
+
+
+def _sift(events: Events, fits: Callable[[LoggedEvent], bool], after: int, limit: int) -> Page:
+    """Read with a filter, but look at so many events only: the caller goes on from the cursor."""
+    found: list[LoggedEvent] = []
+    for _ in range(MOST_SCANNED // SCAN):
+        page = events.read(after, SCAN)
+        for event in page.events:
+            after = event.sequence
+            if fits(event):
+                found.append(event)
+                if len(found) == limit:
+                    return Page(found, after)
+        if len(page.events) < SCAN:
+            break
+    return Page(found, after)
+
+
+def _wait(query: EventQuery, page: Page) -> Page:
+    """Wait for wanted events while one of the few slots for it is free, else answer at once."""
+    p = parts()
+    if not p.slots.acquire(blocking=False):
+        return page
+    try:
+        events = (p.waiting or p.store).events
+        longest = LONGEST_WAIT if p.waiting else SLICE
+        until = time.monotonic() + query.wait
+        while not page.events and (left := until - time.monotonic()) > 0:
+            if events.wait(page.cursor, min(left, longest)):
+                page = _read(p.store.events, query, page.cursor)
+        return page
+    finally:
+        p.slots.release()
+
+
+def _refuse_ahead(after: int) -> None:
+    """Refuse a cursor that no event has reached: it is another store's, and would wait for ever."""
+    events = parts().store.events
+    last = events.last()
+    if after > last:
+        raise Refusal(
+            "cursor-gone",
+            f"The newest event is {last}, so this cursor comes from another store: read on from"
+            " `oldest`, and read the companies anew.",
+            extra={"oldest": str(_oldest(events))},
+        )
+
+
+def _oldest(events: Events) -> int:
+    try:
+        events.read(0, 1)
+    except CursorTooOld as error:
+        return error.oldest
+    return 0
+
+
+def _next(query: EventQuery, cursor: int) -> str:
+    values: list[tuple[str, str | int]] = [("after", cursor), ("limit", query.limit)]
+    if query.company is not None:
+        values.append(("company", query.company))
+    values += [("type", name) for name in query.type]
+    if query.wait:
+        values.append(("wait", f"{query.wait:g}"))
+    return "/v1/events?" + urlencode(values)

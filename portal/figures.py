@@ -1,0 +1,40 @@
+"""The figures that tell how things stand, read once for the status route and for metrics alike."""
+
+from dataclasses import dataclass
+
+from relay.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What waits, what was done, who is alive. Times are in ms since the epoch."""
+
+    messages: dict[str, int]
+    intents: dict[str, int]
+    held_until: int
+    companies: int
+    schedules: int
+    last_event: int
+    heartbeats: dict[str, int]
+
+
+def read(store: Store) -> Figures:
+    """Read the figures; raises redis.RedisError."""
+    return Figures(
+        messages=store.inbox.depths(),
+        intents=store.intents.counts(),
+        held_until=store.intents.held_until(),
+        companies=store.companies.count(),
+        schedules=store.schedules.count(),
+        last_event=store.events.last(),
+        heartbeats=store.heartbeats(),
+    )
+
+
+def durability(store: Store) -> str:
+    """Say what an acknowledged message has behind it, as found when the store was opened."""
+    server = store.server
+    lost = {"no-aof", "fsync", "unknown-config"} & set(server.accepted_risks)
+    if lost:
+        return f"at risk, accepted by setting: {', '.join(sorted(lost))}"
+    return "each write waited for (WAITAOF)" if server.must_wait else "on disk before it answers"

@@ -1,0 +1,72 @@
+"""For load balancers and monitoring, without a token: alive, ready, and figures for Prometheus."""
+
+import structlog
+from flask import Response
+from flask.typing import ResponseReturnValue
+from flask_openapi.blueprint import APIBlueprint
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from pydantic import BaseModel
+from redis.exceptions import RedisError
+
+from portal import figures
+from portal.metrics import RelayCollector
+from portal.parts import parts
+
+api = APIBlueprint("health", __name__, abp_tags=[{"name": "Health"}])
+
+RETRY_SECONDS = "5"
+
+log = structlog.get_logger(__name__)
+
+
+class Health(BaseModel):
+    """This process is alive."""
+
+    status: str
+
+
+class Readiness(BaseModel):
+    """Whether requests can be served, and what is missing when not."""
+
+    ready: bool
+    missing: list[str]
+    durability: str
+    accepted_risks: list[str]
+    uses_sandbox: bool
+
+
+@api.get("/healthz", responses={200: Health})
+def healthz() -> ResponseReturnValue:
+    """Tell that this process is alive, whatever else is not."""
+    return {"status": "ok"}
+
+
+@api.get("/readyz", responses={200: Readiness, 503: Readiness})
+def readyz() -> ResponseReturnValue:
+    """Tell whether requests can be served."""
+    p = parts()
+    missing = []
+    try:
+        p.store.ping()
+    except RedisError as error:
+        log.warning("readiness.failed", error=str(error)[:200])
+        missing.append("redis: the server does not answer")
+    answer = Readiness(
+        ready=not missing,
+        missing=missing,
+        durability=figures.durability(p.store),
+        accepted_risks=list(p.store.server.accepted_risks),
+        uses_sandbox=p.settings.uses_sandbox,
+    ).model_dump()
+    return (answer, 503, {"Retry-After": RETRY_SECONDS}) if missing else answer
+
+
+@api.get(
+    "/metrics",
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+def metrics() -> ResponseReturnValue:
+    """Give the figures in Prometheus' text format; `relay_redis_up` is 0 when Redis is away."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(RelayCollector(parts().store, parts().settings))
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

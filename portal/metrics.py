@@ -1,0 +1,81 @@
+"""The figures under Prometheus' names; read from the store, so all processes tell the same."""
+
+from collections.abc import Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+from redis.exceptions import RedisError
+
+from portal import figures
+from portal.figures import Figures
+from relay.settings import Settings
+from relay.store import Store
+
+
+class RelayCollector(Collector):
+    """Reads the figures anew for each scrape."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+
+    def describe(self) -> list[Metric]:
+        """Name nothing ahead, so that registering asks Redis nothing."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the metrics; without Redis only those that need none."""
+        yield _gauge(
+            "relay_uses_sandbox",
+            "1 when the sandbox stands in for Codat.",
+            self._settings.uses_sandbox,
+        )
+        try:
+            found = figures.read(self._store)
+        except RedisError:
+            yield _gauge("relay_redis_up", "1 when Redis answers.", 0)
+            return
+        yield _gauge("relay_redis_up", "1 when Redis answers.", 1)
+        yield from _metrics(found)
+
+
+def _metrics(found: Figures) -> Iterator[Metric]:
+    messages, intents = found.messages, dict(found.intents)
+    yield _counter(
+        "relay_messages_accepted", "Messages taken in, each counted once.", messages["accepted"]
+    )
+    yield _counter("relay_messages_duplicate", "Messages delivered again.", messages["duplicates"])
+    yield _gauge("relay_lanes_waiting", "Lanes with unread messages.", messages["lanes_waiting"])
+    yield _gauge(
+        "relay_dead_letters", "Messages that could not be handled.", messages["dead_letters"]
+    )
+    yield _gauge("relay_intents_dead", "Intents that were given up.", intents.pop("dead"))
+    waiting = GaugeMetricFamily(
+        "relay_intents", "Intents not done yet, by priority.", labels=["priority"]
+    )
+    for priority, count in intents.items():
+        waiting.add_metric([priority], count)
+    yield waiting
+    yield _gauge(
+        "relay_codat_held_until_seconds",
+        "Until when Codat is asked nothing, 0 when nothing holds.",
+        found.held_until / 1000,
+    )
+    yield _gauge("relay_companies", "Companies held.", found.companies)
+    yield _gauge("relay_schedules", "Schedules that run.", found.schedules)
+    yield _counter("relay_events", "Events in the log, trimmed ones too.", found.last_event)
+    beats = GaugeMetricFamily(
+        "relay_heartbeat_seconds", "Each process's last sign of life.", labels=["process"]
+    )
+    for process, at in found.heartbeats.items():
+        beats.add_metric([process], at / 1000)
+    yield beats
+
+
+def _gauge(name: str, about: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, about, value=float(value))
+
+
+def _counter(name: str, about: str, value: float) -> Metric:
+    return CounterMetricFamily(name, about, value=value)

@@ -1,0 +1,102 @@
+"""How things stand, and what could not be handled: for whoever runs the service."""
+
+from typing import Annotated
+
+from flask.typing import ResponseReturnValue
+from pydantic import BaseModel, Field
+
+from portal import figures
+from portal.groups import Given, group
+from portal.parts import parts
+from relay.times import iso_from_ms, now_ms
+
+api = group("operations", __name__, "Operations")
+
+LONGEST_BODY = 2000  # characters of a dead letter's body that are shown
+
+
+class DeadLetterQuery(Given):
+    """How many."""
+
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+
+
+class DeadLetter(BaseModel):
+    """A message that could not be handled, and why; a long `body` is cut."""
+
+    id: str
+    received: str
+    lane: int
+    entry: str
+    type: str
+    company_id: str | None
+    reason: str
+    body: str
+    body_is_cut: bool
+
+
+class DeadLetters(BaseModel):
+    """Messages that could not be handled, newest first."""
+
+    dead_letters: list[DeadLetter]
+
+
+class Status(BaseModel):
+    """How things stand."""
+
+    messages: Annotated[dict[str, int], Field(description="Messages taken in, and what waits.")]
+    intents: Annotated[dict[str, int], Field(description="What waits to be done at Codat.")]
+    codat_held_until: Annotated[
+        str | None, Field(description="Until when nobody asks Codat anything.")
+    ]
+    companies: int
+    schedules: int
+    last_event: str
+    lanes: int
+    heartbeats: Annotated[dict[str, str], Field(description="Each process's last sign of life.")]
+    server: str
+    durability: str
+    uses_sandbox: Annotated[bool, Field(description="The sandbox stands in for Codat.")]
+
+
+@api.get("/status", responses={200: Status})
+def get_status() -> ResponseReturnValue:
+    """Tell how things stand."""
+    p = parts()
+    found = figures.read(p.store)
+    held = found.held_until if found.held_until > now_ms() else 0
+    return Status(
+        messages=found.messages,
+        intents=found.intents,
+        codat_held_until=iso_from_ms(held) if held else None,
+        companies=found.companies,
+        schedules=found.schedules,
+        last_event=str(found.last_event),
+        lanes=p.store.inbox.lanes,
+        heartbeats={name: iso_from_ms(at) for name, at in sorted(found.heartbeats.items())},
+        server=p.store.server.version,
+        durability=figures.durability(p.store),
+        uses_sandbox=p.settings.uses_sandbox,
+    ).model_dump()
+
+
+@api.get("/dead-letters", responses={200: DeadLetters})
+def list_dead_letters(query: DeadLetterQuery) -> ResponseReturnValue:
+    """List messages that could not be handled, newest first."""
+    letters = parts().store.inbox.dead_letters(query.limit)
+    return DeadLetters(dead_letters=[_letter(letter) for letter in letters]).model_dump()
+
+
+def _letter(fields: dict[str, str]) -> DeadLetter:
+    body = fields["body"]
+    return DeadLetter(
+        id=fields["id"],
+        received=iso_from_ms(int(fields["entry"].partition("-")[0])),
+        lane=int(fields["lane"]),
+        entry=fields["entry"],
+        type=fields["type"],
+        company_id=fields["company"] or None,
+        reason=fields["reason"],
+        body=body[:LONGEST_BODY],
+        body_is_cut=len(body) > LONGEST_BODY,
+    )

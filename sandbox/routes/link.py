@@ -1,0 +1,190 @@
+"""Codat's link pages: choose a platform, then agree or refuse, as a company's customer would."""
+
+import re
+from urllib.parse import quote, urlencode
+
+from flask import Blueprint, Response, redirect, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from codat.statuses import ConnectionStatus
+from sandbox import platforms
+from sandbox.model import Company, Connection
+from sandbox.parts import parts, world
+from sandbox.refusals import Refusal
+
+routes = Blueprint("link", __name__, template_folder="../templates", static_folder=None)
+Page = AnyResponse | tuple[str, int]
+KINDS = ("Accounting", "Banking", "Commerce")
+OUTCOMES = {"authorise": (200, ""), "refuse": (403, "User cancelled")}
+POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'"
+
+
+@routes.after_request
+def guard(answer: Response) -> Response:
+    """Keep pages from running scripts and links from being passed on."""
+    answer.headers["Content-Security-Policy"] = POLICY
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    return answer
+
+
+@routes.get("/sandbox.css")
+def style() -> Response:
+    """Give the pages their look."""
+    return Response(render_template("sandbox.css"), mimetype="text/css")
+
+
+@routes.get("/logos/<key>.svg")
+def logo(key: str) -> Response:
+    """Draw a platform's stand-in logo."""
+    platform = platforms.find(key)
+    if platform is None:
+        return Response(status=404)
+    return Response(platforms.logo(platform), mimetype="image/svg+xml")
+
+
+@routes.get("/link/company/<company_id>")
+def choose(company_id: str) -> Page:
+    """Let the customer choose a platform, or go on with one chosen before."""
+    try:
+        company = world().company(company_id)
+    except Refusal:
+        return _gone("This company is not known here.")
+    shown = _wanted_platforms()
+    groups = [(kind, [p for p in shown if p.source_type == kind]) for kind in KINDS]
+    return _page(
+        "choose.html",
+        company=company,
+        connections=list(company.connections.values()),
+        groups=[(kind, found) for kind, found in groups if found],
+        found=len(shown),
+        asked=request.args.get("find", ""),
+    )
+
+
+@routes.post("/link/company/<company_id>")
+def chosen(company_id: str) -> Page:
+    """Make (or find) the connection for the chosen platform and go to its page."""
+    with world().lock:
+        try:
+            company = world().company(company_id)
+            key = request.form.get("platformKey", "")
+            connection = _waiting(company, key) or world().create_connection(company.id, key)
+        except Refusal as refusal:
+            return _gone(refusal.error)
+        return redirect(_page_of(connection), 303)
+
+
+@routes.get("/link/<connection_id>")
+def consent(connection_id: str) -> Page:
+    """Say what would be shared, and let the customer agree or refuse."""
+    connection = _connection(connection_id)
+    if connection is None:
+        return _gone("This connection is not known here. It may have been deleted.")
+    if connection.status is ConnectionStatus.LINKED:
+        return _linked(connection)
+    otp = request.args.get("otp", "")
+    if not connection.accepts(otp, world().clock()):
+        return _page("used.html", connection=connection, again=_company_page(connection))
+    return _page(
+        "consent.html",
+        company=world().company(connection.company_id),
+        platform=connection.platform,
+        otp=otp,
+        passed=_passed_on(),
+        back=_company_page(connection),
+    )
+
+
+@routes.post("/link/<connection_id>/<any(authorise, refuse):act>")
+def decide(connection_id: str, act: str) -> Page:
+    """Carry out the customer's decision, then send them back to the client."""
+    with world().lock:
+        connection = _connection(connection_id)
+        if connection is None:
+            return _gone("This connection is not known here. It may have been deleted.")
+        if not connection.accepts(request.form.get("otp", ""), world().clock()):
+            return _page("used.html", connection=connection, again=_company_page(connection))
+        if act == "refuse":
+            world().refuse(connection.id)
+        elif connection.status is not ConnectionStatus.LINKED:
+            world().authorise(connection.id)
+    template = str(world().profile.get("redirectUrl") or "")
+    if template:
+        return redirect(_redirect_target(template, connection, *OUTCOMES[act]), 303)
+    if act == "refuse":
+        return _page("refused.html", connection=connection, again=_company_page(connection))
+    return _linked(connection)
+
+
+def _linked(connection: Connection) -> Page:
+    return _page("linked.html", connection=connection, again=_company_page(connection))
+
+
+def _gone(reason: str) -> Page:
+    return render_template("gone.html", reason=reason), 404
+
+
+def _page(name: str, **what: object) -> Page:
+    return render_template(name, client=parts().config.client_name, **what), 200
+
+
+def _connection(connection_id: str) -> Connection | None:
+    return world().connections.get(connection_id.lower())
+
+
+def _company_page(connection: Connection) -> str:
+    return f"/link/company/{connection.company_id}"
+
+
+def _page_of(connection: Connection) -> str:
+    passed = _passed_on()
+    otp = connection.fresh_otp(world().clock())
+    return f"/link/{connection.id}?{urlencode({'otp': otp, **passed})}"
+
+
+def _waiting(company: Company, key: str) -> Connection | None:
+    """Find a connection to this platform that the customer may still authorise."""
+    return next(
+        (
+            c
+            for c in company.connections.values()
+            if c.platform.key == key and c.status is not ConnectionStatus.LINKED
+        ),
+        None,
+    )
+
+
+def _wanted_platforms() -> list[platforms.Platform]:
+    words = request.args.get("find", "").casefold()
+    shows_sandbox = request.args.get("link.showSandboxIntegrations") != "false"
+    return [
+        p
+        for p in platforms.PLATFORMS.values()
+        if words in p.name.casefold() and (shows_sandbox or "Sandbox" not in p.name)
+    ]
+
+
+def _passed_on() -> dict[str, str]:
+    """Give the parameters that the client put on the link and wants back."""
+    return {k: v for k, v in request.args.items() if k not in ("otp", "find")}
+
+
+def _redirect_target(template: str, connection: Connection, status: int, error: str) -> str:
+    """Fill the client's redirect template (Codat: auth-flow/customize/set-up-redirects)."""
+    platform = connection.platform
+    known = {
+        **_passed_on(),
+        "clientId": parts().config.client_id,
+        "companyId": connection.company_id,
+        "connectionId": connection.id,
+        "integrationId": platform.integration_id,
+        "sourceId": platform.source_id,
+        "platform": platform.key,
+        "platformName": platform.name,
+        "sourceType": platform.source_type,
+        "statusCode": str(status),
+        "statusText": "OK" if status == 200 else "Forbidden",
+        "errorMessage": error,
+    }
+    return re.sub(r"\{([^{}]*)\}", lambda m: quote(known.get(m[1], ""), safe=""), template)

@@ -1,0 +1,212 @@
+"""What tests build with: signed deliveries, events of today, workers without RQ, one fake Codat."""
+
+import itertools
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from codat import records, signature
+from codat.client import Codat
+from codat.errors import CodatError, NotFound
+from receiver.intake import Answer, Delivery, Intake
+from relay.settings import Settings
+from relay.store import Store
+from workers.context import Context
+from workers.drain import drain_lanes
+from workers.perform import perform_due
+
+SECRET = "whsec_" + "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"
+OTHER_SECRET = "whsec_" + "b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXI="
+SHARED = "Bearer shared-value-of-the-rules"
+START = datetime(2026, 1, 5, 9, tzinfo=UTC)
+
+
+def company_id(number: int) -> str:
+    """The id of a company by number: the same every time."""
+    return str(UUID(int=0xC0DA7 << 64 | number))
+
+
+def connection_id(number: int) -> str:
+    """The id of a connection by number."""
+    return str(UUID(int=0xC022 << 64 | number))
+
+
+def moment(seconds: float = 0) -> str:
+    """A time as Codat writes it, `seconds` after a fixed start."""
+    return (START + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
+
+
+def make_event(
+    event_type: str, *, company: int | None = 1, at: float = 0, id: str | None = None, **payload: Any
+) -> dict[str, Any]:
+    """An event of today as a dict; `connection=(number, status)` puts a connection in."""
+    if company is not None:
+        named = {"id": company_id(company), "name": payload.pop("name", f"Company {company}")}
+        payload = payload | named if event_type.startswith("company.") else {
+            **payload,
+            "referenceCompany": named,
+        }
+    if "connection" in payload:
+        number, status = payload.pop("connection")
+        payload["connection"] = make_connection(number, status)
+    return {
+        "id": id or str(uuid4()),
+        "eventType": event_type,
+        "generatedDate": moment(at),
+        "payload": payload,
+    }
+
+
+def make_connection(number: int, status: str) -> dict[str, Any]:
+    """A connection as Codat writes it."""
+    return {
+        "id": connection_id(number),
+        "integrationId": str(UUID(int=1)),
+        "integrationKey": "gbol",
+        "sourceId": str(UUID(int=2)),
+        "platformName": "Xero",
+        "linkUrl": f"https://link-api.codat.io/connections/{connection_id(number)}",
+        "status": status,
+        "created": moment(),
+        "sourceType": "Accounting",
+    }
+
+
+def signed(
+    body: bytes, *, message_id: str | None = None, secret: str = SECRET, at: int | None = None
+) -> dict[str, str]:
+    """All headers of a signed delivery, names in lower case."""
+    stamp = int(time.time()) if at is None else at
+    return {
+        "content-type": "application/json",
+        "content-length": str(len(body)),
+        **signature.headers(secret, message_id or f"msg_{uuid4().hex}", stamp, body),
+    }
+
+
+@dataclass
+class SentHints:
+    """Hints that were sent, instead of RQ's queues."""
+
+    drained: list[int] = field(default_factory=list)
+    performed: int = 0
+
+    def drain(self, lane: int) -> None:
+        self.drained.append(lane)
+
+    def perform(self) -> None:
+        self.performed += 1
+
+
+@dataclass
+class FakeCodat:
+    """Codat as a dict of companies; what was asked is recorded, and `failing` makes calls fail."""
+
+    companies: dict[str, dict[str, Any]] = field(default_factory=dict)
+    infos: dict[str, dict[str, Any]] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    failing: Callable[[str, str], CodatError | None] = lambda operation, company: None
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    refreshed: list[tuple[str, str]] = field(default_factory=list)
+    renamed: list[tuple[str, str]] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def _ask(self, operation: str, company: str) -> None:
+        with self.lock:
+            self.asked.append((operation, company))
+            if error := self.failing(operation, company):
+                raise error
+
+    def _held(self, company: str) -> dict[str, Any]:
+        if company not in self.companies:
+            raise NotFound("no such company", status=404)
+        return self.companies[company]
+
+    def get_company(self, company: str) -> records.Company:
+        self._ask("get_company", company)
+        return records.Company.from_json(json.loads(json.dumps(self._held(company))))
+
+    def update_company(self, company: str, name: str) -> records.Company:
+        self._ask("update_company", company)
+        self._held(company)["name"] = records.sanitise_name(name)
+        self.renamed.append((company, name))
+        return records.Company.from_json(self._held(company))
+
+    def get_company_info(self, company: str) -> records.CompanyInfo:
+        from codat.errors import Conflict
+
+        self._ask("get_company_info", company)
+        if company not in self.infos:
+            raise Conflict("The data set has not been requested.", status=409)
+        return records.CompanyInfo.from_json(self.infos[company])
+
+    def refresh_company_data(self, company: str) -> None:
+        self._ask("refresh_company_data", company)
+        self.refreshed.append((company, "all"))
+
+    def refresh_data_type(self, company: str, data_type: str) -> records.PullOperation:
+        self._ask("refresh_data_type", company)
+        self.refreshed.append((company, data_type))
+        return records.PullOperation.from_json({"id": str(uuid4())})
+
+    def list_pull_operations(self, company: str, **_: Any) -> Iterable[records.PullOperation]:
+        self._ask("list_pull_operations", company)
+        return iter([records.PullOperation.from_json(one) for one in self.history])
+
+
+@dataclass
+class Bench:
+    """A store with an intake in front and workers behind, without processes between them."""
+
+    store: Store
+    settings: Settings
+    codat: FakeCodat = field(default_factory=FakeCodat)
+    hints: SentHints = field(default_factory=SentHints)
+    numbers: Iterable[int] = field(default_factory=itertools.count)
+
+    def __post_init__(self) -> None:
+        self.intake = Intake(
+            self.store, self.hints, secrets=[SECRET, OTHER_SECRET], authorizations=[SHARED]  # type: ignore[arg-type]
+        )
+        self.context = Context(self.settings, self.store, self.hints, self.codat)  # type: ignore[arg-type]
+
+    def deliver(self, event: dict[str, Any] | bytes, **signing: Any) -> Answer:
+        """Post one event, signed, as Codat would."""
+        body = event if isinstance(event, bytes) else json.dumps(event).encode()
+        return self.take(signed(body, **signing), body)
+
+    def take(self, headers: dict[str, str], body: bytes) -> Answer:
+        delivery = Delivery(headers, "default")
+        before = self.intake.before_body(delivery)
+        return before if isinstance(before, Answer) else self.intake.take(delivery, body)
+
+    def drain(self) -> int:
+        return drain_lanes(self.context)
+
+    def perform(self) -> int:
+        return perform_due(self.context)
+
+    def settle(self, rounds: int = 20) -> None:
+        """Drain and perform until neither finds anything to do."""
+        for _ in range(rounds):
+            if not self.drain() + self.perform():
+                return
+
+    def log(self) -> list[tuple[str, dict[str, Any]]]:
+        """All events as type and data, after checking that their numbers have no gap."""
+        events = self.store.events.read(0, 1_000_000).events
+        assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+        return [(event.type, event.data) for event in events]
+
+    def types(self) -> list[str]:
+        return [event_type for event_type, _ in self.log()]
+
+
+def make_codat(api_key: str, url: str) -> Codat:
+    """A real client with short patience, for a sandbox."""
+    return Codat(api_key, url, timeout=(2.0, 2.0))

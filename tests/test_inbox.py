@@ -1,0 +1,216 @@
+"""Lanes on a real server: taken in once, leased, committed whole or not at all."""
+
+import time
+
+import pytest
+
+from parts import company_id
+from relay.message import webhook_fields
+from relay.store import keys
+from relay.store.inbox import Batch, DeadLetter, StatusEvent
+from relay.store.intents import Need, Priority
+from relay.store.scripts import source
+
+LEASE = 5000
+
+
+def put(store, number=1, key=None, body=b"{}"):
+    company = company_id(number)
+    fields = webhook_fields(
+        source="default", message_id="m", event_type="t", company_id=company, body=body
+    )
+    return store.inbox.ingest(key or f"e-{number}-{time.monotonic_ns()}", company, fields)
+
+
+def logged(n=1):
+    return [StatusEvent("t", "/s", "c", 1, "m", b"{}") for _ in range(n)]
+
+
+def commit(store, lease, cursor, to, batch):
+    return store.inbox.commit(lease, cursor, to, batch, now=1, lease_ms=LEASE)
+
+
+def test_the_first_message_wakes_its_lane_and_the_next_do_not(store):
+    assert put(store).wake
+    assert not put(store).wake
+
+
+def test_a_known_event_is_a_duplicate_and_is_not_stored_again(store, client):
+    first, second = put(store, key="same"), put(store, key="same")
+    assert not first.duplicate
+    assert second.duplicate
+    assert second.entry == first.entry
+    assert client.xlen(keys.LANE + str(first.lane)) == 1
+
+
+def test_a_marker_outlives_the_longest_replay(store, client):
+    put(store, key="kept")
+    fourteen_days = 14 * 86_400
+    assert client.ttl(keys.SEEN + "kept") > fourteen_days
+
+
+def test_the_same_call_sent_twice_counts_once_and_still_wakes(store, client):
+    """redis-py sends a script again when its answer is lost."""
+    script = client.register_script(source("ingest"))
+    names = [keys.SEEN + "x", keys.LANE + "3", keys.WAITING, keys.COUNTERS]
+    first = script(names, ["nonce", 1000, 3, "kind", "webhook"])
+    second = script(names, ["nonce", 1000, 3, "kind", "webhook"])
+    assert first[1] == second[1]
+    assert second[0] == 0
+    assert second[2] == 1
+    assert client.xlen(keys.LANE + "3") == 1
+    assert store.inbox.depths()["duplicates"] == 0
+
+
+def test_one_company_stays_on_one_lane_and_companies_spread(store):
+    lanes = {store.inbox.lane_of(company_id(n)) for n in range(1000)}
+    assert len(lanes) > 50
+    assert store.inbox.lane_of(company_id(7)) == store.inbox.lane_of(company_id(7))
+    assert store.inbox.lane_of(None) == 0
+
+
+def test_a_leased_lane_is_not_leased_again(store):
+    lane = put(store).lane
+    assert store.inbox.claim(lane, LEASE) is not None
+    assert store.inbox.claim(lane, LEASE) is None
+
+
+def test_a_lease_that_ran_out_goes_to_the_next_with_a_higher_fence(store):
+    lane = put(store).lane
+    first = store.inbox.claim(lane, 1)
+    time.sleep(0.01)
+    second = store.inbox.claim(lane, LEASE)
+    assert second.fence == first.fence + 1
+
+
+def test_with_no_lane_wanted_the_longest_waiting_is_leased(store):
+    first = put(store, 1).lane
+    time.sleep(0.005)
+    other = next(n for n in range(2, 100) if store.inbox.lane_of(company_id(n)) != first)
+    put(store, other)
+    assert store.inbox.claim(None, LEASE).lane == first
+
+
+def test_a_commit_writes_states_log_intents_and_dead_letters_together(store):
+    entry = put(store).entry
+    lease = store.inbox.claim(None, LEASE)
+    [message] = store.inbox.read(lease, lease.cursor, 10)
+    need = Need(f"info:{company_id(1)}", company_id(1), Priority.LINK, 1, "m")
+    batch = Batch(
+        states={company_id(1): b'{"x":1}'},
+        events=logged(3),
+        needs=[need],
+        dead=[DeadLetter(message, lease.lane, "why")],
+    )
+    done = commit(store, lease, lease.cursor, entry, batch)
+    assert (done.log_seq, done.intents) == (3, 1)
+    assert [e.sequence for e in store.events.read(0).events] == [1, 2, 3]
+    assert store.intents.get(need.name)["state"] == "due"
+    assert store.inbox.dead_letters()[0]["reason"] == "why"
+    assert store.companies.count() == 1
+
+
+def test_a_commit_sent_twice_writes_once(store):
+    entry = put(store).entry
+    lease = store.inbox.claim(None, LEASE)
+    batch = Batch(events=logged(2))
+    first = commit(store, lease, lease.cursor, entry, batch)
+    second = commit(store, lease, lease.cursor, entry, batch)
+    assert first.log_seq == second.log_seq == 2
+    assert store.events.last() == 2
+
+
+def test_a_commit_over_a_moved_cursor_writes_nothing(store):
+    first, second = put(store, 1).entry, put(store, 1).entry
+    lease = store.inbox.claim(None, LEASE)
+    assert commit(store, lease, lease.cursor, first, Batch(events=logged())) is not None
+    assert commit(store, lease, lease.cursor, second, Batch(events=logged())) is None
+    assert store.events.last() == 1
+
+
+def test_a_commit_by_a_former_holder_writes_nothing(store):
+    entry = put(store).entry
+    old = store.inbox.claim(None, 1)
+    time.sleep(0.01)
+    new = store.inbox.claim(None, LEASE)
+    assert commit(store, old, old.cursor, entry, Batch(events=logged())) is None
+    assert commit(store, new, new.cursor, entry, Batch(events=logged())) is not None
+    assert store.events.last() == 1
+
+
+def test_an_emptied_lane_is_given_back_and_wakes_anew(store):
+    entry = put(store).entry
+    lease = store.inbox.claim(None, LEASE)
+    commit(store, lease, lease.cursor, entry, Batch())
+    assert store.inbox.release(lease)
+    assert store.inbox.claim(None, LEASE) is None
+    assert put(store).wake
+
+
+def test_a_lane_is_kept_when_a_message_came_in_between(store):
+    entry = put(store).entry
+    lease = store.inbox.claim(None, LEASE)
+    commit(store, lease, lease.cursor, entry, Batch())
+    assert not put(store).wake
+    assert not store.inbox.release(lease)
+    assert store.inbox.release(lease, unread=True)
+    assert store.inbox.claim(None, LEASE) is not None
+
+
+def test_the_sweeper_names_waiting_lanes_nobody_works_on_once(store):
+    lane = put(store).lane
+    assert store.inbox.sweep(10_000) == []
+    time.sleep(0.01)
+    assert store.inbox.sweep(5) == [lane]
+    assert store.inbox.sweep(5) == []
+    time.sleep(0.01)
+    store.inbox.claim(lane, LEASE)
+    assert store.inbox.sweep(5) == []
+
+
+def test_trimming_leaves_unread_messages(store, client):
+    first, _second = put(store, 1), put(store, 1)
+    lease = store.inbox.claim(None, LEASE)
+    commit(store, lease, lease.cursor, first.entry, Batch())
+    far_future = int(time.time() * 1000) + 10_000_000
+    store.inbox.trim(far_future)
+    assert [m.entry for m in store.inbox.read(lease, first.entry, 10)] == [_second.entry]
+
+
+@pytest.mark.parametrize("until", [0, 4_000_000_000_000])
+def test_a_hold_is_set_and_lifted_with_the_commit(store, until):
+    entry = put(store).entry
+    lease = store.inbox.claim(None, LEASE)
+    commit(store, lease, lease.cursor, entry, Batch(hold_until=until))
+    assert store.intents.held_until() == until
+
+
+def test_everysec_waits_until_the_write_is_on_disk(client):
+    """On such a server the ingest is followed by WAITAOF on its own connection."""
+    from relay.store.server import inspect
+    from relay.store.store import Store
+
+    client.config_set("appendfsync", "everysec")
+    try:
+        server = inspect(client)
+        assert server.must_wait
+        store = Store(client, server)
+        assert not put(store).duplicate
+    finally:
+        client.config_set("appendfsync", "always")
+
+
+def test_an_unconfirmed_write_is_not_durable(client):
+    from relay.store.inbox import NotDurable
+    from relay.store.server import Server
+    from relay.store.store import Store
+
+    no_such_replica = Server("x", must_wait=True, replicas=1)
+    import relay.store.inbox as inbox
+
+    patience, inbox.WAITAOF_MS = inbox.WAITAOF_MS, 50
+    try:
+        with pytest.raises(NotDurable):
+            put(Store(client, no_such_replica))
+    finally:
+        inbox.WAITAOF_MS = patience

@@ -1,0 +1,143 @@
+"""Schedules and the clock's ticks on a real server: each period once, whoever is first."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import orjson
+
+from parts import SentHints, company_id
+from relay.cadence import ALL, Anchor, Cadence, Schedule, next_run
+from relay.store import keys
+from scheduler import ticks
+
+NOW = int(datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp())
+DAY = 86_400
+
+
+def schedule(number=1, cadence=Cadence.DAILY, **more):
+    return Schedule(company_id(number), ALL, cadence, **more)
+
+
+def put(store, wanted, after=NOW):
+    assert store.schedules.put(wanted, next_run(wanted, after).due, over=None)
+    return next_run(wanted, after)
+
+
+def due_syncs(store, now):
+    return store.intents.claim(
+        now=now * 1000, lease_ms=1000, limit=1000, calls_per_minute=10_000, costs={}
+    )
+
+
+def test_a_schedule_is_read_back_as_it_was_set(store):
+    wanted = schedule(anchor=Anchor(minute=5, hour=7), zone="Europe/London", spread=600)
+    put(store, wanted)
+    assert store.schedules.of(company_id(1)) == {ALL: wanted}
+    assert store.schedules.next_due([wanted]) == [next_run(wanted, NOW).due]
+
+
+def test_a_schedule_changed_meanwhile_is_not_written_over(store):
+    first = schedule()
+    put(store, first)
+    second = schedule(cadence=Cadence.WEEKLY)
+    assert not store.schedules.put(second, NOW, over=None)
+    assert store.schedules.put(second, NOW, over=first)
+    assert store.schedules.put(second, NOW, over=second)
+    assert not store.schedules.remove(first)
+    assert store.schedules.remove(second)
+    assert store.schedules.count() == 0
+
+
+def test_a_suspended_schedule_is_not_due(store):
+    wanted = schedule()
+    put(store, wanted)
+    assert store.schedules.put(wanted.suspend("unlinked"), None, over=wanted)
+    assert store.schedules.due(NOW + 10 * DAY, 10) == []
+    assert store.schedules.next_due([wanted]) == [None]
+
+
+def test_a_due_schedule_becomes_one_sync_intent_named_by_its_period(store):
+    run = put(store, schedule())
+    assert ticks.dispatch(store, SentHints(), run.due - 1) == 0
+    assert ticks.dispatch(store, SentHints(), run.due) == 1
+    [intent] = due_syncs(store, run.due)
+    assert intent.name == f"sync:{company_id(1)}:{ALL}:{run.period}"
+    assert intent.args == {"data_type": ALL, "period": run.period}
+    assert ticks.dispatch(store, SentHints(), run.due) == 0
+
+
+def test_five_schedulers_at_once_dispatch_each_period_once(store):
+    runs = [put(store, schedule(n, Cadence.HOURLY, spread=600)) for n in range(300)]
+    last = max(run.due for run in runs)
+    with ThreadPoolExecutor(5) as pool:
+        counts = list(pool.map(lambda _: ticks.dispatch(store, SentHints(), last), range(5)))
+    assert sum(counts) == 300
+    names = [intent.name for intent in due_syncs(store, last)]
+    assert len(names) == len(set(names)) == 300
+
+
+def test_a_dispatch_sent_twice_leaves_one_intent(store):
+    put(store, schedule())
+    due = store.schedules.due(NOW + 10 * DAY, 10)
+    batch = [ticks.dispatch_of(one, one.due, 1) for one in due]
+    assert store.schedules.dispatch(batch, NOW * 1000)[0] == 1
+    assert store.schedules.dispatch(batch, NOW * 1000)[0] == 0
+
+
+def test_the_same_period_is_not_dispatched_again_although_due_anew(store):
+    """As when a schedule is set back to an earlier time of the same day."""
+    wanted = schedule(anchor=Anchor(hour=13))
+    run = put(store, wanted)
+    ticks.dispatch(store, SentHints(), run.due)
+    assert store.schedules.put(wanted, run.due, over=wanted)
+    assert ticks.dispatch(store, SentHints(), run.due + 1) == 0
+    assert store.schedules.next_due([wanted]) == [run.due + DAY]
+
+
+def test_after_downtime_the_latest_period_runs_and_the_missed_ones_are_told(store, bench):
+    run = put(store, schedule())
+    back = run.due + 3 * DAY + 5
+    hints = SentHints()
+    assert ticks.dispatch(store, hints, back) == 1
+    [intent] = due_syncs(store, back)
+    assert intent.args["period"] == "2026-03-06"
+    assert hints.drained == [store.inbox.lane_of(company_id(1))]
+    bench.drain()
+    missed = [data["period"] for kind, data in bench.log() if kind == "sync.missed"]
+    assert missed == ["2026-03-03", "2026-03-04", "2026-03-05"]
+
+
+def test_a_new_cadence_forgets_the_last_period(store, client):
+    wanted = schedule(cadence=Cadence.MONTHLY)
+    run = put(store, wanted)
+    ticks.dispatch(store, SentHints(), run.due)
+    hourly = schedule(cadence=Cadence.HOURLY)
+    assert store.schedules.put(hourly, run.due + 60, over=wanted)
+    assert ticks.dispatch(store, SentHints(), run.due + 3700) == 1
+    assert client.hget(keys.SCHEDULES + company_id(1), "all#period") > b"2026-04-01T"
+
+
+def test_sweeping_hints_forgotten_lanes_and_due_intents(store, bench, monkeypatch):
+    from parts import make_event
+
+    bench.deliver(make_event("company.created"))
+    monkeypatch.setattr(ticks, "HINT_IS_OLD", 1)
+    time.sleep(0.01)
+    hints = SentHints()
+    assert ticks.sweep(store, hints) == 1
+    assert hints.drained == [store.inbox.lane_of(company_id(1))]
+    bench.deliver(make_event("connection.connected", at=1, connection=(1, "Linked")))
+    bench.drain()
+    store.intents.hint_taken()
+    hints = SentHints()
+    ticks.sweep(store, hints)
+    assert hints.performed == 1
+
+
+def test_missed_message_is_an_action_the_handlers_read():
+    due = next_run(schedule(), NOW)
+    from relay.store.schedules import Due
+
+    one = ticks.dispatch_of(Due(schedule(), due.due), due.due + 2 * DAY, 3)
+    assert orjson.loads(one.missed)["payload"]["periods"] == [due.period, "2026-03-04"]
