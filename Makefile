@@ -30,7 +30,7 @@ bench: dev  ## measure against the naive way, in one run; writes bench/results/
 	@$(BIN)/python -m bench $(ARGS)
 
 chaos: dev  ## kills and restarts under load, longer than the test suite does
-	@$(BIN)/python -m pytest tests/test_chaos.py $(ARGS)
+	@RELAY_CHAOS_ROUNDS=$${RELAY_CHAOS_ROUNDS:-10} $(BIN)/python -m pytest tests/test_chaos.py $(ARGS)
 
 lock: dev  ## renew both lock files within the bounds of pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --extra embedded --group build -o requirements.lock $(ARGS)

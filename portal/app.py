@@ -33,6 +33,7 @@ ABOUT = (
     "Companies linked through Codat, the log of what happened to them, and when their data is"
     " synced. Errors are problem details (RFC 9457); each `type` leads to its explanation."
 )
+SANDBOX = " **The sandbox stands in for Codat: all companies here are made up.**"
 GROUPS = (
     companies.api,
     run_now.api,
@@ -57,7 +58,7 @@ def create_app(
     """
     app = OpenAPI(
         __name__,
-        info=Info(title=TITLE, version=_version(), description=ABOUT),
+        info=Info(title=TITLE, version=_version(), description=_about(settings)),
         security_schemes={"token": SecurityScheme(type="http", scheme="bearer")},
         validation_error_model=problems.Problem,
         validation_error_callback=problems.invalid,
@@ -88,6 +89,10 @@ def create_app(
         app.register_api(group)
     app.register_blueprint(pages.pages)
     return app
+
+
+def _about(settings: Settings) -> str:
+    return ABOUT + SANDBOX if settings.uses_sandbox else ABOUT
 
 
 def _codat(settings: Settings) -> Codat:

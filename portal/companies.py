@@ -3,14 +3,13 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, Field
 
 from codat.records import read_id
 from portal import company_shapes, creation, schedule_shapes
 from portal.company_shapes import CompanyDetail, CompanyShape
 from portal.creation import CompanyBody, CompanyCreated
-from portal.groups import Given, described, group
+from portal.groups import Given, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
 from relay.company import DELETED, Company, CompanyStatus
@@ -20,6 +19,10 @@ api = group("companies", __name__, "Companies")
 
 PAGE = 500
 MOST_SCANNED = 5000  # companies looked at in one request when a filter leaves most of them out
+CREATING = (
+    "It is known here a moment after the answer. Not safe to send again after a 502 or 503: look at"
+    " Codat whether the company is there."
+)
 UNKNOWN = "Look at /v1/companies for the companies there are."
 
 
@@ -58,7 +61,7 @@ class CompanyList(BaseModel):
 
 
 @api.get("/companies", responses={200: CompanyList})
-def list_companies(query: CompanyQuery) -> ResponseReturnValue:
+def list_companies(query: CompanyQuery) -> Reply:
     """List companies."""
     store = parts().store
     found, cursor = _search(store.companies, query)
@@ -70,7 +73,7 @@ def list_companies(query: CompanyQuery) -> ResponseReturnValue:
 
 
 @api.get("/companies/<company_id>", responses={200: CompanyDetail, **described("unknown-company")})
-def get_company(path: CompanyPath) -> ResponseReturnValue:
+def get_company(path: CompanyPath) -> Reply:
     """Give one company: status, connections, info, freshness and schedules."""
     company = known(path.company_id)
     schedules = schedule_shapes.of_company(parts().store, company.id)
@@ -79,6 +82,7 @@ def get_company(path: CompanyPath) -> ResponseReturnValue:
 
 @api.post(
     "/companies",
+    description=CREATING,
     responses={
         201: CompanyCreated,
         **described(
@@ -86,12 +90,8 @@ def get_company(path: CompanyPath) -> ResponseReturnValue:
         ),
     },
 )
-def create_company(body: CompanyBody) -> ResponseReturnValue:
-    """Create a company at Codat.
-
-    It is known here a moment after the answer. Not safe to send again after a 502 or 503: look at
-    Codat whether the company is there.
-    """
+def create_company(body: CompanyBody) -> Reply:
+    """Create a company at Codat."""
     created = creation.create(body)
     return created.model_dump(), HTTPStatus.CREATED, {"Location": f"/v1/companies/{created.id}"}
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from uuid import uuid4
 
 import structlog
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from redis.exceptions import RedisError
 
 from codat.errors import ConnectionNotCreated
@@ -31,6 +31,8 @@ MOST_TAGS = 10  # of them (Codat: using-the-api/managing-companies)
 
 class CompanyBody(Given):
     """The company to create. Without `name` it gets a placeholder, replaced once it is linked."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"reference": "LOAN-1042"}})
 
     name: Annotated[str | None, Field(min_length=1, max_length=200)] = None
     reference: Annotated[

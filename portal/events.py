@@ -5,10 +5,9 @@ from collections.abc import Callable
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, Field
 
-from portal.groups import Given, described, group
+from portal.groups import Given, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
 from relay.store.events import CursorTooOld, Events, LoggedEvent, Page
@@ -20,6 +19,10 @@ SLICE = 1.0  # seconds at a time, on a store whose client does not wait long for
 SCAN = 1000  # events read at a time under a filter, and
 MOST_SCANNED = 20_000  # looked at in one request
 LARGEST = 2**53
+READING = (
+    "Keep `cursor` once the events are dealt with, and ask with it next. A page may be empty and"
+    " still move the cursor: then a filter left everything out."
+)
 
 EventType = Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9_.-]+\*?$|^\*$")]
 
@@ -52,13 +55,9 @@ class EventsPage(BaseModel):
     cursor: str
 
 
-@api.get("/events", responses={200: EventsPage, **described("cursor-gone")})
-def list_events(query: EventQuery) -> ResponseReturnValue:
-    """Read the log of everything that happened, from a cursor on.
-
-    Keep `cursor` once the events are dealt with, and ask with it next. A page may be empty and
-    still move the cursor: then a filter left everything out.
-    """
+@api.get("/events", description=READING, responses={200: EventsPage, **described("cursor-gone")})
+def list_events(query: EventQuery) -> Reply:
+    """Read the log of everything that happened, from a cursor on."""
     page = _read(parts().store.events, query, query.after)
     if not page.events and query.wait:
         page = _wait(query, page)

@@ -2,11 +2,10 @@
 
 from typing import Annotated
 
-from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, Field
 
 from portal import figures
-from portal.groups import Given, group
+from portal.groups import Given, Reply, group
 from portal.parts import parts
 from relay.times import iso_from_ms, now_ms
 
@@ -60,7 +59,7 @@ class Status(BaseModel):
 
 
 @api.get("/status", responses={200: Status})
-def get_status() -> ResponseReturnValue:
+def get_status() -> Reply:
     """Tell how things stand."""
     p = parts()
     found = figures.read(p.store)
@@ -81,7 +80,7 @@ def get_status() -> ResponseReturnValue:
 
 
 @api.get("/dead-letters", responses={200: DeadLetters})
-def list_dead_letters(query: DeadLetterQuery) -> ResponseReturnValue:
+def list_dead_letters(query: DeadLetterQuery) -> Reply:
     """List messages that could not be handled, newest first."""
     letters = parts().store.inbox.dead_letters(query.limit)
     return DeadLetters(dead_letters=[_letter(letter) for letter in letters]).model_dump()

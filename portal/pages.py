@@ -5,10 +5,10 @@ from importlib import resources
 from pathlib import Path
 from typing import cast
 
-from flask import Blueprint, current_app, render_template, send_from_directory
-from flask.typing import ResponseReturnValue
+from flask import Blueprint, current_app, jsonify, render_template, send_from_directory
 from flask_openapi.openapi import OpenAPI
 
+from portal.groups import Reply
 from portal.parts import parts
 from portal.problems import KINDS
 
@@ -16,31 +16,31 @@ pages = Blueprint("pages", __name__)
 
 
 @pages.get("/")
-def start() -> ResponseReturnValue:
+def start() -> Reply:
     """Say what this is and where to go."""
     return render_template("start.html", uses_sandbox=parts().settings.uses_sandbox)
 
 
 @pages.get("/problems")
-def problems() -> ResponseReturnValue:
+def problems() -> Reply:
     """Explain each kind of problem; a problem's `type` leads here."""
     return render_template("problems.html", kinds=KINDS)
 
 
 @pages.get("/openapi.json")
-def openapi() -> ResponseReturnValue:
+def openapi() -> Reply:
     """Describe the API."""
-    return current_app.json.response(cast(OpenAPI, current_app).api_doc)
+    return jsonify(cast(OpenAPI, current_app).api_doc)
 
 
 @pages.get("/docs")
-def docs() -> ResponseReturnValue:
+def docs() -> Reply:
     """Show the API's description as a page from which it can be tried."""
     return render_template("docs.html")
 
 
 @pages.get("/docs/<name>")
-def docs_file(name: str) -> ResponseReturnValue:
+def docs_file(name: str) -> Reply:
     """Serve the documentation page's own script and style, so that it needs no other host."""
     folder = "css" if name.endswith(".css") else "js"
     return send_from_directory(_swagger() / folder, name, max_age=86_400)

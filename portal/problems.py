@@ -18,6 +18,7 @@ from relay.store.inbox import NotDurable
 MEDIA_TYPE = "application/problem+json"
 STORE_AWAY_SECONDS = 5
 MOST_ERRORS = 20
+MESSAGES = {"extra_forbidden": "is not known here", "missing": "is missing"}
 
 log = structlog.get_logger(__name__)
 
@@ -116,7 +117,7 @@ def invalid(error: ValidationError) -> Response:
     errors = [
         {
             "field": ".".join(str(part) for part in found["loc"]) or "body",
-            "message": found["msg"].removeprefix("Value error, "),
+            "message": MESSAGES.get(found["type"]) or found["msg"].removeprefix("Value error, "),
         }
         for found in error.errors(include_url=False, include_input=False)[:MOST_ERRORS]
     ]

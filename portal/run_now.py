@@ -3,13 +3,12 @@
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from flask.typing import ResponseReturnValue
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from codat.statuses import DATA_TYPES
 from portal.auth import caller
 from portal.companies import CompanyPath, known
-from portal.groups import Given, described, group
+from portal.groups import Given, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
 from relay.cadence import ALL
@@ -54,7 +53,7 @@ class Accepted(BaseModel):
     "/companies/<company_id>/reread",
     responses={202: Accepted, **described("forbidden", "unknown-company")},
 )
-def reread_company(path: CompanyPath) -> ResponseReturnValue:
+def reread_company(path: CompanyPath) -> Reply:
     """Read a company's status and connections from Codat again."""
     company = known(path.company_id)
     return _leave(company, f"reread:{company.id}", {})
@@ -64,7 +63,7 @@ def reread_company(path: CompanyPath) -> ResponseReturnValue:
     "/companies/<company_id>/syncs",
     responses={202: Accepted, **described("forbidden", "unknown-company", "conflict")},
 )
-def request_sync(path: CompanyPath, body: SyncBody) -> ResponseReturnValue:
+def request_sync(path: CompanyPath, body: SyncBody) -> Reply:
     """Ask Codat to sync a company's data now."""
     company = known(path.company_id)
     if company.status is CompanyStatus.DELETED:
@@ -77,7 +76,7 @@ def request_sync(path: CompanyPath, body: SyncBody) -> ResponseReturnValue:
     )
 
 
-def _leave(company: Company, name: str, args: dict[str, Any]) -> ResponseReturnValue:
+def _leave(company: Company, name: str, args: dict[str, Any]) -> Reply:
     store, now = parts().store, now_ms()
     need = Need(
         name=name,

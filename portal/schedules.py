@@ -6,12 +6,11 @@ from http import HTTPStatus
 from typing import Annotated, Self
 from zoneinfo import available_timezones
 
-from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from portal import schedule_shapes
 from portal.companies import CompanyPath, known
-from portal.groups import Given, described, group
+from portal.groups import Given, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
 from portal.run_now import DataType
@@ -89,12 +88,13 @@ class ScheduleList(BaseModel):
     schedules: list[ScheduleShape]
 
 
-@api.get("/schedules", responses={200: ScheduleList, **described("unknown-company")})
-def list_schedules(query: ScheduleQuery) -> ResponseReturnValue:
-    """List one company's schedules, or those of all companies that run next, the soonest first.
-
-    Suspended schedules have no next run, and are listed with their company only.
-    """
+@api.get(
+    "/schedules",
+    description="Suspended schedules have no next run, and are listed with their company only.",
+    responses={200: ScheduleList, **described("unknown-company")},
+)
+def list_schedules(query: ScheduleQuery) -> Reply:
+    """List one company's schedules, or those of all companies that run next, the soonest first."""
     store = parts().store
     if query.company is not None:
         found = schedule_shapes.of_company(store, known(query.company).id)[: query.limit]
@@ -112,7 +112,7 @@ def list_schedules(query: ScheduleQuery) -> ResponseReturnValue:
         **described("forbidden", "unknown-company", "conflict"),
     },
 )
-def put_schedule(path: SchedulePath, query: PutQuery, body: ScheduleBody) -> ResponseReturnValue:
+def put_schedule(path: SchedulePath, query: PutQuery, body: ScheduleBody) -> Reply:
     """Set when a data type of a company is synced; the company's status may suspend it."""
     company, now = known(path.company_id), int(time.time())
     schedule = _schedule(company, path.data_type, body)
@@ -130,7 +130,7 @@ def put_schedule(path: SchedulePath, query: PutQuery, body: ScheduleBody) -> Res
         **described("forbidden", "unknown-company", "not-found", "conflict"),
     },
 )
-def delete_schedule(path: SchedulePath) -> ResponseReturnValue:
+def delete_schedule(path: SchedulePath) -> Reply:
     """Remove a schedule; the data type is then synced on request only."""
     company, store = known(path.company_id), parts().store
     for _ in range(TRIES):

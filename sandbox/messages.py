@@ -29,7 +29,7 @@ class Message:
 
 def messages_of(event: Event, consumer: Consumer, config: SandboxConfig) -> list[Message]:
     """Make what an endpoint gets of an event: one message today, none or many in the older way."""
-    is_legacy = config.webhook_generation is WebhookGeneration.LEGACY
+    is_legacy = config.webhook_generation == WebhookGeneration.LEGACY
     told = rules.bodies(event, config) if is_legacy else [(event.type, event.id, event.body())]
     return [
         Message(

@@ -15,6 +15,7 @@ from sandbox.parts import EXTENSION, Parts
 from sandbox.wire import Server
 from sandbox.world import World
 
+POLL_SECONDS = 0.05  # how soon a stop is noticed
 LONGEST_NAP = 1.0  # seconds between looks at the clock, for the quota's midnight
 
 
@@ -85,7 +86,7 @@ def start(config: SandboxConfig) -> RunningSandbox:
     running = RunningSandbox(url, parts, server, threading.Event())
     parts.post.start()
     for name, work in (
-        ("sandbox-server", server.serve_forever),
+        ("sandbox-server", lambda: server.serve_forever(POLL_SECONDS)),
         ("sandbox-clock", lambda: _tick(running)),
     ):
         threading.Thread(target=work, name=name, daemon=True).start()

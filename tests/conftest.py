@@ -72,3 +72,24 @@ def bench(store: "Store", make_settings: Callable[..., "Settings"]) -> Any:
     from parts import SECRET, Bench
 
     return Bench(store, make_settings(codat_webhook_secrets=SECRET, relay_retry_seconds="0.05"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--no-skips", action="store_true", help="fail if anything was skipped, for want of whatever"
+    )
+
+
+def pytest_terminal_summary(
+    terminalreporter: Any, exitstatus: int, config: pytest.Config
+) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    if config.getoption("--no-skips") and skipped:
+        terminalreporter.write_line(f"--no-skips: {len(skipped)} tests were skipped", red=True)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    if session.config.getoption("--no-skips") and skipped and exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -14,7 +14,7 @@ from workers.context import Context, current
 from workers.fold import fold
 
 BATCH = 500  # messages per commit
-LEASE_MS = 15_000
+LEASE_MS = 5_000  # how long a killed worker keeps its lane from others
 HAND_ON_AFTER = 1.0  # seconds in one job, so that no lane starves behind a busy one
 
 log = structlog.get_logger(__name__)

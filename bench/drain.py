@@ -1,0 +1,160 @@
+"""Webhooks applied in a second, from a full store: our drain worker, and stock RQ a job each."""
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis
+from rq import Queue
+
+from bench import events, naive
+from bench.processes import DidNotWork, environment, running
+from codat.webhook import parse
+from ops import embedded
+from relay.message import webhook_fields
+from relay.queues import Hints
+from relay.settings import Settings
+from relay.store import Store
+
+MESSAGES = 50_000
+FORK_JOBS = 300
+SIMPLE_JOBS = 1_500
+WITHIN = 120.0  # seconds for one cell
+LOOK_EVERY = 0.005  # seconds
+FILL_THREADS = 8
+PAGE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One way to work a full store off; `measure` gives how many events it applied in a second."""
+
+    name: str
+    measure: Callable[[Path], float]
+
+
+# --- ours
+
+
+def fill(folder: Path) -> Path:
+    """Make the data directory of a store that took all messages in and applied none."""
+    data = folder / "full"
+    with embedded.start(data) as server, _store(server.url) as store:
+        hints = Hints(store.client)
+        # The fsyncs of several writers are shared; a company's messages stay with one, in order.
+        with ThreadPoolExecutor(FILL_THREADS) as pool:
+            list(pool.map(lambda part: _take_in(store, hints, part), range(FILL_THREADS)))
+    return data
+
+
+def _take_in(store: Store, hints: Hints, part: int) -> None:
+    for number in range(MESSAGES):
+        if number % events.COMPANIES % FILL_THREADS != part:
+            continue
+        body = events.body(number)
+        event = parse(body)
+        fields = webhook_fields(
+            source="default",
+            message_id=events.message_id(number),
+            event_type=event.type,
+            company_id=event.company_id,
+            body=body,
+        )
+        stored = store.inbox.ingest(event.id or "", event.company_id, fields)
+        if stored.wake:
+            hints.drain(stored.lane)
+
+
+def measure_ours(full: Path, folder: Path) -> float:
+    """Let one worker, as production starts it, apply a copy of the full store; check all of it."""
+    data = folder / "data"
+    shutil.copytree(full, data, ignore=shutil.ignore_patterns("*.sock", "lock", "address"))
+    with embedded.start(data) as server, _store(server.url) as store:
+        if store.inbox.depths()["accepted"] != MESSAGES:
+            raise DidNotWork("the full store is not full")
+        env = environment(server.url)
+        with running(["-m", "ops", "worker", "drain"], env, folder) as process:
+            began = _wait(lambda: store.events.last() > 0, process)
+            ended = _wait(lambda: store.inbox.depths()["lanes_waiting"] == 0, process)
+        check(store)
+    return MESSAGES / (ended - began)
+
+
+def _wait(is_so: Callable[[], bool], process: subprocess.Popen) -> float:
+    """Give the moment at which `is_so` became true; raises DidNotWork."""
+    deadline = time.monotonic() + WITHIN
+    while not is_so():
+        if time.monotonic() > deadline or process.poll() is not None:
+            raise DidNotWork("the worker ended or took too long")
+        time.sleep(LOOK_EVERY)
+    return time.perf_counter()
+
+
+def check(store: Store) -> None:
+    """Raise DidNotWork unless every message is in the log, and every company in its last state."""
+    causes, cursor = set(), 0
+    while page := store.events.read(cursor, PAGE).events:
+        if [event.sequence for event in page] != list(range(cursor + 1, cursor + 1 + len(page))):
+            raise DidNotWork("the log has a gap")
+        causes.update(event.cause for event in page)
+        cursor = page[-1].sequence
+    if causes != {events.message_id(number) for number in range(MESSAGES)}:
+        raise DidNotWork(f"the log tells of {len(causes)} messages of {MESSAGES}")
+    if cursor != store.events.last():
+        raise DidNotWork("the log is shorter than its last number says")
+    last_turn = MESSAGES // events.COMPANIES - 1
+    linked_turn = last_turn - last_turn % events.TURNS_PER_LINK
+    wanted = events.status_after(linked_turn)
+    companies = list(store.companies.all())
+    right = [c for c in companies if [x.status for x in c.connections.values()] == [wanted]]
+    if len(right) != events.COMPANIES or store.inbox.depths()["dead_letters"]:
+        raise DidNotWork(f"{len(right)} of {len(companies)} companies are as they should be")
+
+
+@contextmanager
+def _store(url: str) -> Iterator[Store]:
+    store = Store.open(Settings.from_env({"REDIS_URL": url}, env_file=None))
+    with store.client:
+        yield store
+
+
+# --- stock RQ
+
+
+def measure_rq(worker_class: str, jobs: int, folder: Path) -> float:
+    """Let `rq worker` run one job for each event; RQ's own times say how long it took."""
+    with (
+        embedded.start(folder / "data") as server,
+        redis.Redis.from_url(server.url) as client,
+    ):
+        queue = Queue(naive.QUEUE, connection=client)
+        queue.enqueue_many(
+            Queue.prepare_data(naive.APPLY, (events.event(number),)) for number in range(jobs)
+        )
+        ids = queue.job_ids
+        command = ["-m", "rq.cli", "worker", naive.QUEUE, "--url", server.url, "--burst"]
+        command += ["--worker-class", worker_class]
+        with running(command, environment(server.url), folder) as process:
+            process.wait(WITHIN)
+        done = [job for job in queue.job_class.fetch_many(ids, client) if job and job.is_finished]
+        companies = sum(1 for _ in client.scan_iter("company:*", count=1000))
+    if len(done) != jobs or companies != min(jobs, events.COMPANIES):
+        raise DidNotWork(f"{worker_class}: {len(done)} of {jobs} jobs were done")
+    began = min(job.started_at for job in done)
+    return jobs / (max(job.ended_at for job in done) - began).total_seconds()
+
+
+def workers(full: Path) -> tuple[Worker, ...]:
+    return (
+        Worker("ours", lambda folder: measure_ours(full, folder)),
+        Worker("RQ Worker", lambda folder: measure_rq("rq.worker.Worker", FORK_JOBS, folder)),
+        Worker(
+            "RQ SimpleWorker",
+            lambda folder: measure_rq("rq.worker.SimpleWorker", SIMPLE_JOBS, folder),
+        ),
+    )

@@ -1,0 +1,17 @@
+"""The naive way's job. By itself, because RQ's default worker imports this anew for every job."""
+
+from rq import get_current_job
+
+
+def apply_event(event: dict) -> None:
+    """Write what the event says of its company."""
+    job = get_current_job()
+    assert job is not None
+    payload = event["payload"]
+    company = payload["referenceCompany"]
+    values = {"name": company["name"], "updated": event["generatedDate"]}
+    if "connection" in payload:
+        values["status"] = payload["connection"]["status"]
+    for read in payload.get("dataTypes", ()):
+        values[f"read:{read['dataType']}"] = read["status"]
+    job.connection.hset(f"company:{company['id']}", mapping=values)

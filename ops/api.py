@@ -1,0 +1,128 @@
+"""A small client for the portal's API, for the command line."""
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+import requests
+
+from ops.addresses import local
+from ops.faults import CannotStart, Failed, NotAccepted, Unreachable
+from ops.here import Here, settings_here
+from relay.settings import Settings
+
+CONNECT_WITHIN = 3.05  # seconds
+ANSWER_WITHIN = 40.0  # seconds; longer than the service lets anyone wait
+AWAY = {502, 503, 504}
+WRONG = {400, 401, 403, 415, 422}
+NOT_KNOWN = (
+    "No token is at hand: pass --token, or set RELAY_TOKEN. `codat-relay up` keeps the one it made"
+    " in the data directory (RELAY_DATA_DIR)."
+)
+
+
+class Api:
+    """The portal's API at one address, with one token."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url.rstrip("/")
+        self._session = requests.Session()
+        self._session.trust_env = False  # no proxy or .netrc between us and a local service
+        self._session.headers["Authorization"] = f"Bearer {token}"
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        """Give the JSON at `path`; raises Unreachable, NotAccepted or Failed."""
+        return self._send("GET", path, params=parameters)
+
+    def post(self, path: str, body: object | None = None) -> Any:
+        """Post JSON; raises as `get` does."""
+        return self._send("POST", path, json={} if body is None else body)
+
+    def put(self, path: str, body: object, **parameters: Any) -> Any:
+        """Put JSON; raises as `get` does."""
+        return self._send("PUT", path, json=body, params=parameters)
+
+    def delete(self, path: str) -> None:
+        """Delete what is at `path`; raises as `get` does."""
+        self._send("DELETE", path)
+
+    def pages(self, path: str, items: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        """Walk through all pages of a list that gives `next`."""
+        after: str | None = ""
+        while after is not None:
+            page = self.get(path, after=after, **parameters)
+            yield from page[items]
+            after = page["next"]
+
+    def _send(self, method: str, path: str, **how: Any) -> Any:
+        try:
+            answer = self._session.request(
+                method, self.url + path, timeout=(CONNECT_WITHIN, ANSWER_WITHIN), **how
+            )
+        except requests.RequestException as error:
+            raise Unreachable(
+                f"The service at {self.url} does not answer ({type(error).__name__})."
+                " Is `codat-relay up` running? Another address is set by --url or RELAY_PUBLIC_URL."
+            ) from None
+        if not answer.ok:
+            raise _fault(answer)
+        if not answer.content:
+            return None
+        try:
+            return answer.json()
+        except requests.JSONDecodeError:
+            raise Failed(f"{answer.url} does not answer with JSON; is it codat-relay?") from None
+
+
+def _fault(answer: requests.Response) -> Exception:
+    message = f"{answer.status_code} {_explained(answer)}"
+    if answer.status_code in AWAY:
+        return Unreachable(message)
+    return NotAccepted(message) if answer.status_code in WRONG else Failed(message)
+
+
+def _explained(answer: requests.Response) -> str:
+    try:
+        problem = answer.json()
+        lines = [f"{problem['title']}: {problem['detail']}"]
+        lines += [f"  {e['field']}: {e['message']}" for e in problem.get("errors") or []]
+        return "\n".join(lines)
+    except (requests.JSONDecodeError, KeyError, TypeError):
+        return f"{answer.reason} ({answer.url})"
+
+
+def service_url(settings: Settings, given: str | None = None) -> str:
+    """Give the portal's address: the one given, else RELAY_PUBLIC_URL, else the local one."""
+    return given or settings.relay_public_url or local(settings)
+
+
+def open_api(settings: Settings, url: str | None, token: str | None) -> Api:
+    """Give a client with the first token at hand; raises CannotStart when there is none."""
+    found = token or configured_token(settings) or Here(settings.relay_data_dir).token()
+    if not found:
+        raise CannotStart(NOT_KNOWN)
+    return Api(service_url(settings, url), found)
+
+
+def configured_token(settings: Settings) -> str | None:
+    """Give the first token of RELAY_TOKENS, one that may operate if there is one."""
+    entries = [entry.get_secret_value().split(":", 2) for entry in settings.relay_tokens]
+    entries.sort(key=lambda entry: entry[1] != "operate")
+    return entries[0][2] if entries else None
+
+
+def uses_api(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options --url and --token, and hand it an `api` made of them."""
+
+    @click.option("--url", help="The service's address.  [default: RELAY_PUBLIC_URL, else local]")
+    @click.option(
+        "--token",
+        envvar="RELAY_TOKEN",
+        help="Bearer token.  [env: RELAY_TOKEN; else RELAY_TOKENS, else the data directory's]",
+    )
+    @functools.wraps(command)
+    def with_api(*args: Any, url: str | None, token: str | None, **named: Any) -> None:
+        command(*args, api=open_api(settings_here(), url, token), **named)
+
+    return with_api

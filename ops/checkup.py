@@ -1,0 +1,136 @@
+"""The doctor's checks, each a question with one answer: ok, unsure or wrong, and what to do."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+import requests
+from redis.exceptions import RedisError
+
+from codat.client import Codat
+from codat.errors import CodatError, Unauthorized
+from codat.signature import TOLERANCE
+from ops import embedded
+from ops.faults import FAILED, UNREACHABLE, WRONG_SETTINGS, CannotStart
+from ops.here import UNPROVABLE
+from relay.settings import Settings
+from relay.store.connect import connect
+from relay.store.server import ServerRefused, inspect
+from relay.store.store import Store
+from relay.times import now_ms
+
+OK, UNSURE, WRONG = "ok", "unsure", "wrong"
+WITHIN = 3.0  # seconds for each answer
+SLOW_CLOCK = 60.0  # seconds
+SILENT_AFTER_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check came to; `code` is the exit code it leads to when wrong."""
+
+    check: str
+    verdict: str
+    detail: str
+    code: int = FAILED
+
+
+def findings(settings: Settings, service: str) -> Iterator[Finding]:
+    """Check one thing after another; `service` is the portal's address."""
+    yield check_secrets(settings)
+    yield check_server(settings)
+    yield from check_processes(settings)
+    yield check_service(service)
+    yield check_codat(settings)
+    yield check_clock(settings)
+
+
+def check_secrets(settings: Settings) -> Finding:
+    """Whether webhooks can be proved genuine."""
+    if settings.codat_webhook_secrets or settings.codat_legacy_authorization:
+        return Finding("settings", OK, "all there and well formed")
+    if settings.uses_sandbox:
+        return Finding("settings", OK, "`codat-relay up` will make the sandbox's signing secret")
+    return Finding("settings", WRONG, UNPROVABLE, WRONG_SETTINGS)
+
+
+def check_server(settings: Settings) -> Finding:
+    """Whether the server answers, and keeps what it acknowledges."""
+    if settings.redis_url is None:
+        try:
+            binary = embedded.find_binary()
+        except CannotStart as error:
+            return Finding("server", WRONG, str(error), WRONG_SETTINGS)
+        return Finding("server", UNSURE, f"not running; `codat-relay up` would start {binary}")
+    try:
+        with connect(settings.redis_url, timeout=WITHIN, retries=0) as client:
+            server = inspect(client, settings.relay_accept_risks)
+    except ServerRefused as error:
+        return Finding("server", WRONG, str(error), WRONG_SETTINGS)
+    except RedisError as error:
+        return Finding("server", WRONG, f"does not answer: {error}", UNREACHABLE)
+    if server.accepted_risks:
+        return Finding("server", UNSURE, f"risks taken: {', '.join(server.accepted_risks)}")
+    how = "each write is waited for (WAITAOF)" if server.must_wait else "on disk before it answers"
+    return Finding("server", OK, f"version {server.version}, {how}")
+
+
+def check_processes(settings: Settings) -> Iterator[Finding]:
+    """Whether the processes that give signs of life still do."""
+    if settings.redis_url is None:
+        return
+    try:
+        store = Store.open(settings, timeout=WITHIN, retries=0)
+        for name, at in sorted(store.heartbeats().items()):
+            silent = now_ms() - at
+            verdict = OK if silent < SILENT_AFTER_MS else WRONG
+            yield Finding(name, verdict, f"last sign of life {silent / 1000:.0f} s ago")
+    except Exception as error:  # the server has a check of its own
+        yield Finding("processes", UNSURE, f"not known: {error}")
+
+
+def check_service(url: str) -> Finding:
+    """Whether the web process is up and ready."""
+    address = f"{url}/readyz"
+    try:
+        answer = requests.get(address, timeout=WITHIN)
+    except requests.RequestException:
+        return Finding("service", WRONG, f"{address} does not answer", UNREACHABLE)
+    if not answer.ok:
+        return Finding("service", WRONG, f"{address}: {answer.text[:200]}", UNREACHABLE)
+    return Finding("service", OK, f"ready at {url}")
+
+
+def check_codat(settings: Settings) -> Finding:
+    """Whether Codat, or the sandbox, takes our key."""
+    name = "sandbox" if settings.uses_sandbox else "Codat"
+    with Codat(
+        settings.api_key,
+        settings.api_url,
+        generation=settings.codat_api_generation,
+        timeout=(WITHIN, settings.relay_codat_timeout),
+    ) as codat:
+        try:
+            next(iter(codat.list_integrations(page_size=1)), None)
+        except Unauthorized:
+            return Finding(name, WRONG, "does not take the key in CODAT_API_KEY", WRONG_SETTINGS)
+        except CodatError as error:
+            return Finding(name, WRONG, f"{settings.api_url}: {error}", UNREACHABLE)
+    return Finding(name, OK, f"answers at {settings.api_url} and takes the key")
+
+
+def check_clock(settings: Settings) -> Finding:
+    """Whether our clock agrees with Codat's: a webhook's signature is good for minutes only."""
+    try:
+        answer = requests.head(settings.api_url, timeout=WITHIN, allow_redirects=False)
+        theirs = parsedate_to_datetime(answer.headers["Date"]).timestamp()
+    except (requests.RequestException, KeyError, ValueError):
+        return Finding("clock", UNSURE, "no one to compare with")
+    off = abs(time.time() - theirs)
+    if off > TOLERANCE:
+        return Finding(
+            "clock", WRONG, f"{off:.0f} s off: every webhook will be refused; set NTP up"
+        )
+    verdict = UNSURE if off > SLOW_CLOCK else OK
+    return Finding("clock", verdict, f"{off:.0f} s off; up to {TOLERANCE} s are forgiven")

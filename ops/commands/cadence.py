@@ -1,0 +1,141 @@
+"""See, set and preview when companies are synced."""
+
+import re
+from typing import Any
+
+import click
+
+from ops.api import Api, uses_api
+from ops.commands.companies import path_part
+from ops.output import Columns, as_json, print_json, show_rows
+from relay.cadence import Cadence
+
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+AT = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+
+
+def _when(row: Any) -> str:
+    match row["cadence"]:
+        case "hourly":
+            return f":{row['minute']:02}"
+        case "weekly":
+            day = f"{DAYS[row['weekday'] - 1]} "
+        case "monthly":
+            day = f"day {row['day']}, "
+        case _:
+            day = ""
+    return f"{day}{row['hour']:02}:{row['minute']:02}"
+
+
+COLUMNS: Columns = {
+    "company": lambda row: row["company_id"],
+    "data type": lambda row: row["data_type"],
+    "cadence": lambda row: row["cadence"],
+    "at": _when,
+    "time zone": lambda row: row["timezone"],
+    "set by": lambda row: row["origin"],
+    "next": lambda row: row["next_due"] or row["suspended"],
+}
+
+
+@click.group()
+def cadence() -> None:
+    """See, set and preview when companies are synced."""
+
+
+@cadence.command("list")
+@click.option("--company", help="All schedules of one company, suspended ones too.")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 500))
+@as_json
+@uses_api
+def list_schedules(api: Api, company: str | None, limit: int, as_json: bool) -> None:
+    """List schedules, the soonest first."""
+    _show(api.get("/v1/schedules", company=company, limit=limit), as_json)
+
+
+@cadence.command("next")
+@click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 500))
+@as_json
+@uses_api
+def next_due(api: Api, limit: int, as_json: bool) -> None:
+    """Show what runs next, over all companies."""
+    _show(api.get("/v1/schedules", limit=limit), as_json)
+
+
+@cadence.command("set")
+@click.argument("company_id", metavar="COMPANY")
+@click.argument("data_type")
+@click.argument("cadence_name", metavar="CADENCE", type=click.Choice([c.value for c in Cadence]))
+@click.option("--at", default="00:00", show_default=True, help="HH:MM; hourly takes the minutes.")
+@click.option("--weekday", type=click.IntRange(1, 7), default=1, help="1 Monday to 7; for weekly.")
+@click.option("--day", type=click.IntRange(1, 31), default=1, help="Of the month; for monthly.")
+@click.option("--timezone", default="UTC", show_default=True, help="Such as Europe/London.")
+@click.option("--spread", type=click.IntRange(0), default=0, help="Spread companies over seconds.")
+@click.option("--preview", is_flag=True, help="Show the coming runs without saving.")
+@as_json
+@uses_api
+def set_schedule(
+    *,
+    api: Api,
+    company_id: str,
+    data_type: str,
+    cadence_name: str,
+    at: str,
+    weekday: int,
+    day: int,
+    timezone: str,
+    spread: int,
+    preview: bool,
+    as_json: bool,
+) -> None:
+    """Sync DATA_TYPE of COMPANY hourly, daily, weekly or monthly; `all` is every data type.
+
+    A day past the month's end means its last day. An hour that the clocks skip or repeat runs once.
+    """
+    hour, minute = _read_at(at)
+    answer = api.put(
+        f"/v1/schedules/{path_part(company_id)}/{path_part(data_type)}",
+        {
+            "cadence": cadence_name,
+            "minute": minute,
+            "hour": hour,
+            "weekday": weekday,
+            "day": day,
+            "timezone": timezone,
+            "spread": spread,
+        },
+        preview=str(preview).lower(),
+    )
+    if as_json:
+        print_json(answer)
+        return
+    if answer["suspended"]:
+        click.echo(f"Kept, but suspended: {answer['suspended']}.")
+        return
+    click.echo("These would be the next runs:" if preview else "Set. The next runs:")
+    for run in answer["next_runs"]:
+        click.echo(f"  {run}")
+
+
+@cadence.command()
+@click.argument("company_id", metavar="COMPANY")
+@click.argument("data_type")
+@uses_api
+def remove(api: Api, company_id: str, data_type: str) -> None:
+    """Remove a schedule; the data type is then synced on request only."""
+    api.delete(f"/v1/schedules/{path_part(company_id)}/{path_part(data_type)}")
+    click.echo("Removed.")
+
+
+def _read_at(at: str) -> tuple[int, int]:
+    found = AT.fullmatch(at)
+    if found is None:
+        raise click.BadParameter(f"{at!r} is not a time of day such as 06:30.", param_hint="--at")
+    return int(found[1]), int(found[2])
+
+
+def _show(answer: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+    else:
+        show_rows(answer["schedules"], COLUMNS, empty="Nothing is scheduled.")

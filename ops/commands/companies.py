@@ -1,0 +1,100 @@
+"""List companies, or show one."""
+
+from itertools import islice
+from typing import Any
+
+import click
+
+from ops.api import Api, uses_api
+from ops.output import Columns, as_json, print_json, show_facts, show_rows
+from relay.company import CompanyStatus
+
+PAGE = 500
+COLUMNS: Columns = {
+    "id": lambda row: row["id"],
+    "name": lambda row: row["name"],
+    "name from": lambda row: row["name_source"],
+    "status": lambda row: row["status"],
+    "needs attention": lambda row: row["needs_attention"],
+    "platforms": lambda row: row["platforms"],
+    "last webhook": lambda row: row["last_webhook"],
+}
+CONNECTIONS: Columns = {
+    "connection": lambda row: row["id"],
+    "platform": lambda row: row["platform_name"] or row["platform_key"],
+    "status": lambda row: row["status"],
+    "as of": lambda row: row["as_of"],
+    "errors": lambda row: row["errors"],
+}
+DATA_TYPES: Columns = {
+    "data type": lambda row: row["data_type"],
+    "last read": lambda row: row["status"],
+    "as of": lambda row: row["as_of"],
+    "last success": lambda row: row["last_success"],
+}
+SCHEDULES: Columns = {
+    "data type": lambda row: row["data_type"],
+    "cadence": lambda row: row["cadence"],
+    "next": lambda row: row["next_due"] or row["suspended"],
+}
+FACTS = ("id", "name", "name_source", "placeholder", "given_name", "status", "needs_attention")
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def companies(ctx: click.Context) -> None:
+    """List companies, or show one. Without a subcommand: list."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_companies)
+
+
+@companies.command("list")
+@click.option("--status", type=click.Choice([status.value for status in CompanyStatus]))
+@click.option("--platform", help="A platform's key or name.")
+@click.option("--q", "part", help="Part of the name, or the id's beginning.")
+@click.option("--limit", default=1000, show_default=True, type=click.IntRange(1))
+@as_json
+@uses_api
+def list_companies(
+    *,
+    api: Api,
+    status: str | None,
+    platform: str | None,
+    part: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List companies in the order of their ids."""
+    wanted = {"status": status, "platform": platform, "q": part, "limit": min(limit, PAGE)}
+    found = list(islice(api.pages("/v1/companies", "companies", **wanted), limit))
+    if as_json:
+        print_json({"companies": found})
+    else:
+        show_rows(found, COLUMNS, empty="No company fits.")
+
+
+@companies.command()
+@click.argument("company_id", metavar="ID")
+@as_json
+@uses_api
+def show(api: Api, company_id: str, as_json: bool) -> None:
+    """Show all that is held of one company."""
+    company: dict[str, Any] = api.get(f"/v1/companies/{path_part(company_id)}")
+    if as_json:
+        print_json(company)
+        return
+    show_facts({name: company[name] for name in FACTS} | (company["info"] or {}))
+    for title, columns in (
+        ("connections", CONNECTIONS),
+        ("schedules", SCHEDULES),
+        ("data_types", DATA_TYPES),
+    ):
+        click.echo()
+        show_rows(company[title], columns, title=title.replace("_", " "), empty=f"No {title}.")
+
+
+def path_part(value: str) -> str:
+    """Refuse an id that would lead elsewhere in the API."""
+    if not value.replace("-", "").isalnum():
+        raise click.BadParameter(f"{value!r} is not a company's id.")
+    return value

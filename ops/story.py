@@ -1,0 +1,84 @@
+"""What the demo knows of its companies, told from the event log alone."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+NOT_TOLD = {"data.changed", "sync.skipped"}
+
+
+@dataclass
+class Character:
+    """One company of the demo, as the events show it so far."""
+
+    id: str
+    dummy_name: str
+    status: str = "Blank"
+    real_name: str | None = None
+    synced: int = 0  # data types
+    last_event: str = "created"
+
+    def sees(self, event: dict[str, Any]) -> None:
+        """Take one of its events in."""
+        data = event["data"]
+        self.last_event = event["type"]
+        match event["type"]:
+            case "company.status_changed":
+                self.status = data["current"]
+            case "company.renamed":
+                self.real_name = data["current"]
+            case "sync.completed":
+                self.synced += 1
+
+    def has_arrived(self) -> bool:
+        """Whether it is linked, has its real name and its first data."""
+        return self.status == "Linked" and self.real_name is not None and self.synced > 0
+
+
+def told(event: dict[str, Any], names: dict[str, str]) -> str:
+    """Tell one event in a line; `names` are the dummy names by company id."""
+    data = event["data"]
+    who = names.get(event["subject"], event["subject"] or "-")
+    match event["type"]:
+        case "company.status_changed":
+            what = f"{data['previous']} -> {data['current']}"
+        case "connection.status_changed":
+            platform = data.get("platform_name") or data.get("platform_key")
+            what = f"{platform}: {data['previous'] or 'new'} -> {data['current']}"
+        case "company.renamed":
+            what = f"{data['previous']!r} -> {data['current']!r}"
+        case "sync.completed" | "sync.failed" | "sync.requested":
+            what = str(data.get("data_type", ""))
+        case _:
+            what = ""
+    return (
+        f"{event['id']:>6}  {event['time'][11:19]}  {who:<24} {event['type']:<28} {what}".rstrip()
+    )
+
+
+def lines(events: Iterable[dict[str, Any]], names: dict[str, str]) -> list[str]:
+    """Tell the events of these companies in order; one company's first data types stand together."""
+    story: list[str] = []
+    run: list[dict[str, Any]] = []
+    for event in [*events, None]:
+        if event is not None and (event["subject"] not in names or event["type"] in NOT_TOLD):
+            continue
+        if run and not (event and _belongs(event, run[-1])):
+            more = f" and {len(run) - 1} more data types" if len(run) > 1 else ""
+            story.append(told(run[0], names) + more)
+            run = []
+        if event is not None and event["type"] == "sync.completed":
+            run.append(event)
+        elif event is not None:
+            story.append(told(event, names))
+    return story
+
+
+def _belongs(event: dict[str, Any], before: dict[str, Any]) -> bool:
+    return (event["type"], event["subject"]) == (before["type"], before["subject"])
+
+
+def gaps(events: Iterable[dict[str, Any]], after: int) -> list[int]:
+    """Give the numbers missing from the log between `after` and its end."""
+    numbers = {int(event["id"]) for event in events}
+    return [n for n in range(after + 1, max(numbers, default=after) + 1) if n not in numbers]

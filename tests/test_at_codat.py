@@ -1,0 +1,379 @@
+"""The whole job against the sandbox over real sockets: link, info, names, syncs, and every trouble."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+import requests
+from werkzeug.serving import make_server
+
+from parts import SECRET, SentHints, make_codat
+from receiver.app import create_app
+from relay.cadence import ALL
+from relay.message import Action, action_fields
+from relay.store.intents import Need, Priority
+from relay.times import now_micros, now_ms
+from sandbox.config import SandboxConfig
+from sandbox.server import RunningSandbox, start
+from scheduler import ticks
+from workers.context import Context
+from workers.drain import drain_lanes
+from workers.perform import perform_due
+
+KEY = "sandbox-key"
+PATIENCE = 30.0  # seconds; only a failing test waits so long
+XERO = {"platformKey": "gbol"}
+
+
+@dataclass
+class Relay:
+    """Receiver, workers and sweeper as threads of one process, and the sandbox they serve."""
+
+    store: Any
+    context: Context
+    sandbox: RunningSandbox
+    url: str
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def work(self) -> None:
+        while not self.stopping.is_set():
+            if not drain_lanes(self.context) + perform_due(self.context):
+                time.sleep(0.01)
+
+    def until(self, met: Callable[[], Any], what: str) -> Any:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if found := met():
+                return found
+            time.sleep(0.02)
+        raise AssertionError(f"{what} did not come about; log: {self.told()}")
+
+    def told(self, company_id: str | None = None) -> list[tuple[str, dict[str, Any]]]:
+        events = self.store.events.read(0, 1_000_000).events
+        return [(e.type, e.data) for e in events if company_id in (None, e.subject)]
+
+    def types(self, company_id: str) -> list[str]:
+        return [kind for kind, _ in self.told(company_id)]
+
+    def create(self, name: str, *, placeholder: bool = True, **more: Any) -> str:
+        """Create a company at Codat as the portal does, marked as ours to rename."""
+        company = self.context.codat.create_company(name, **more)
+        payload = {"name": company.name, "placeholder": placeholder}
+        action = Action(f"created:{company.id}", "relay.company_created", company.id,
+                        now_micros(), payload)  # fmt: skip
+        self.store.inbox.ingest(action.id, company.id, action_fields(action))
+        return company.id
+
+    def control(self, company_id: str, act: str, **body: Any) -> None:
+        answer = requests.post(
+            f"{self.sandbox.url}/sandbox/companies/{company_id}/{act}", json=body, timeout=10
+        )
+        assert answer.ok, answer.text
+
+    def fault(self, **fault: Any) -> None:
+        answer = requests.post(f"{self.sandbox.url}/sandbox/faults", json=fault, timeout=10)
+        assert answer.ok, answer.text
+
+    def slow_reads(self, seconds: float) -> None:
+        world = self.sandbox.world
+        with world.lock:
+            world.config = replace(world.config, sync_seconds=seconds)
+            world.syncs.seconds = seconds
+
+    def heal(self) -> None:
+        requests.delete(f"{self.sandbox.url}/sandbox/faults", timeout=10)
+
+    def journal(self, method: str, company_id: str, ending: str = "") -> list[Any]:
+        answer = requests.get(
+            f"{self.sandbox.url}/sandbox/journal", params={"limit": 100_000}, timeout=10
+        )
+        entries = answer.json()["entries"]
+        return [
+            e
+            for e in entries
+            if e["kind"] == "api"
+            and e["method"] == method
+            and e["companyId"] == company_id
+            and e["path"].endswith(ending)
+        ]
+
+    def at_codat(self, company_id: str) -> dict[str, Any]:
+        return self.context.codat.get_company(company_id).raw
+
+    def sync_now(self, company_id: str, data_type: str = ALL, period: str = "p1") -> str:
+        name = f"sync:{company_id}:{data_type}:{period}"
+        facts = {"data_type": data_type, "period": period}
+        need = Need(name, company_id, Priority.NOW, now_ms(), "test", facts)
+        self.store.intents.put([need], now_ms())
+        return name
+
+
+@pytest.fixture
+def relay(store, make_settings) -> Iterator[Relay]:
+    config = SandboxConfig(
+        webhook_secret=SECRET, api_key=KEY, port=0, sync_seconds=0.0, time_scale=10_000
+    )
+    settings = make_settings(codat_webhook_secrets=SECRET, relay_retry_seconds="0.05")
+    hints = SentHints()
+    server = make_server("127.0.0.1", 0, create_app(settings, store, hints), threaded=True)
+    url = f"http://127.0.0.1:{server.server_port}/webhooks/codat"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with start(config) as sandbox:
+        sandbox.deliver_to(url)
+        context = Context(settings, store, hints, make_codat(KEY, sandbox.url))  # type: ignore[arg-type]
+        running = Relay(store, context, sandbox, url)
+        worker = threading.Thread(target=running.work, daemon=True)
+        worker.start()
+        yield running
+        running.heal()
+        running.stopping.set()
+        worker.join(PATIENCE)
+    server.shutdown()
+
+
+def test_a_linked_company_gets_its_info_its_real_name_and_its_cadence(relay):
+    company = relay.create("Session 20260105 0900", description="kept", tags={"ref": "A-1"})
+    relay.control(company, "authorise", **XERO)
+    relay.until(lambda: "company.renamed" in relay.types(company), "the rename")
+    held = relay.store.companies.get(company)
+    assert (held.status, held.name_source) == ("Linked", "codat")
+    shown = relay.at_codat(company)
+    assert shown["name"] == held.name != "Session 20260105 0900"
+    assert (shown["description"], shown["tags"]) == ("kept", {"ref": "A-1"})
+    assert len(relay.journal("PATCH", company)) == 1
+    assert relay.journal("PUT", company) == []
+    assert held.info["companyName"] or held.info["companyLegalName"]
+    schedules = relay.until(lambda: relay.store.schedules.of(company), "the cadence")
+    assert schedules[ALL].origin == "policy"
+    told = relay.types(company)
+    order = ["company.created", "company.status_changed", "company.info_fetched", "company.renamed"]
+    assert [kind for kind in told if kind in order and told.index(kind) >= 0][0] == order[0]
+    assert told.index(order[2]) < told.index(order[3])
+
+
+def test_a_name_changed_by_a_person_meanwhile_is_left_alone_and_the_log_says_so(relay):
+    company = relay.create("Session 2")
+    relay.fault(kind="status", status=503, path="/companies/{id}/data/info", companyId=company)
+    relay.control(company, "authorise", **XERO)
+    relay.until(lambda: relay.journal("GET", company, "/data/info"), "a try for the info")
+    relay.control(company, "rename", name="Chosen by Eve")
+    relay.heal()
+    relay.until(lambda: "company.renamed" in relay.types(company), "word of the rename")
+    relay.until(lambda: "company.info_fetched" in relay.types(company), "the info")
+    time.sleep(0.3)
+    assert relay.at_codat(company)["name"] == "Chosen by Eve"
+    assert relay.journal("PATCH", company) == []
+    [renamed] = [data for kind, data in relay.told(company) if kind == "company.renamed"]
+    assert (renamed["current"], renamed["source"]) == ("Chosen by Eve", "person")
+
+
+def test_a_company_made_elsewhere_keeps_its_name(relay):
+    company = relay.create("Bank of Dave", placeholder=False)
+    relay.control(company, "authorise", **XERO)
+    relay.until(lambda: "company.info_fetched" in relay.types(company), "the info")
+    time.sleep(0.3)
+    assert relay.journal("PATCH", company) == []
+    assert relay.store.companies.get(company).name == "Bank of Dave"
+
+
+def test_names_that_codat_strips_do_not_loop(relay):
+    """Ten generated companies, some with characters outside Codat's pattern: one PATCH each."""
+    companies = [relay.create(f"Session {n}") for n in range(10)]
+    for company in companies:
+        relay.control(company, "authorise", **XERO)
+    for company in companies:
+        relay.until(
+            lambda c=company: relay.store.companies.get(c).name_source == "codat", "the rename"
+        )
+    time.sleep(0.5)
+    for company in companies:
+        assert len(relay.journal("PATCH", company)) == 1
+        held = relay.store.companies.get(company)
+        assert relay.at_codat(company)["name"] == held.name
+        [renamed] = [d for kind, d in relay.told(company) if kind == "company.renamed"]
+        assert renamed["current"] == held.name
+
+
+def test_a_rename_whose_answer_was_lost_is_not_written_again(relay):
+    company = relay.create("Session 3")
+    relay.fault(kind="lost", method="PATCH", companyId=company, count=1)
+    relay.control(company, "authorise", **XERO)
+    relay.until(lambda: "company.renamed" in relay.types(company), "the rename")
+    assert len(relay.journal("PATCH", company)) == 1
+    [renamed] = [d for kind, d in relay.told(company) if kind == "company.renamed"]
+    assert (renamed["previous"], renamed["source"]) == ("Session 3", "codat")
+
+
+def test_a_sync_whose_answer_was_lost_is_found_in_the_history(relay):
+    company = linked(relay)
+    relay.fault(kind="lost", method="POST", companyId=company, count=1)
+    relay.sync_now(company, "invoices")
+    data = relay.until(lambda: requested(relay, company), "the request")
+    assert data["note"] == "found in Codat's pull history"
+    assert len(relay.journal("POST", company, "/data/queue/invoices")) == 1
+
+
+def test_a_sync_of_all_and_of_one_type_reaches_codat_once_per_period(relay):
+    company = linked(relay)
+    for _ in range(3):
+        relay.sync_now(company, ALL, "2026-01-05")
+    relay.until(lambda: requested(relay, company), "the request")
+    assert len(relay.journal("POST", company, "/data/all")) == 1
+    relay.sync_now(company, "invoices", "2026-01-05")
+    data = relay.until(
+        lambda: next(
+            (d for k, d in relay.told(company)
+             if k == "sync.requested" and d["data_type"] == "invoices"), None),
+        "the second request",
+    )  # fmt: skip
+    assert data["operation_id"]
+
+
+def test_a_sync_that_runs_already_counts_as_this_periods(relay):
+    company = linked(relay)
+    relay.slow_reads(60.0)
+    relay.context.codat.refresh_data_type(company, "invoices")
+    relay.sync_now(company, "invoices")
+    data = relay.until(lambda: requested(relay, company), "the request")
+    assert data["note"] == "a sync was running already"
+
+
+def test_a_scheduled_sync_reaches_codat(relay):
+    company = linked(relay)
+    schedules = relay.until(lambda: relay.store.schedules.of(company), "the cadence")
+    due = relay.store.schedules.next_due(list(schedules.values()))[0]
+    assert ticks.dispatch(relay.store, relay.context.hints, due - 1) == 0
+    assert ticks.dispatch(relay.store, relay.context.hints, due) == 1
+    # The intent is due at that time of the future: make it due now.
+    [name] = [n for n in due_names(relay) if n.startswith("sync:")]
+    need = Need(name, company, Priority.NOW, now_ms(), "test")
+    relay.store.intents.put([need], now_ms())
+    data = relay.until(lambda: requested(relay, company), "the request")
+    assert data["period"] == name.rpartition(":")[2]
+
+
+def test_nothing_is_asked_for_a_company_that_is_not_linked(relay):
+    company = linked(relay)
+    relay.control(company, "deauthorise")
+    relay.until(lambda: relay.store.companies.get(company).status == "Deauthorised", "the end")
+    suspended = relay.until(
+        lambda: [s for s in relay.store.schedules.of(company).values() if s.suspended], "suspension"
+    )
+    assert suspended[0].suspended == "the company is Deauthorised"
+    relay.sync_now(company)
+    relay.until(lambda: "sync.missed" in relay.types(company), "word of the missed sync")
+    assert relay.journal("POST", company, "/data/all") == []
+    relay.control(company, "relink")
+    relay.until(lambda: relay.store.companies.get(company).status == "Linked", "the relink")
+    relay.until(
+        lambda: not [s for s in relay.store.schedules.of(company).values() if s.suspended],
+        "the cadence coming back",
+    )
+
+
+def test_unlinked_and_deleted_connections_and_companies_end_as_such(relay):
+    company = linked(relay)
+    relay.control(company, "unlink")
+    relay.until(lambda: relay.store.companies.get(company).status == "Unlinked", "the unlink")
+    relay.control(company, "delete")
+    relay.until(lambda: relay.store.companies.get(company).status == "Deleted", "the end")
+
+
+def test_a_refused_link_says_why(relay):
+    company = relay.create("Session 4")
+    relay.control(company, "refuse", **XERO)
+    relay.until(lambda: "connection.link_failed" in relay.types(company), "the refusal")
+    assert relay.store.companies.get(company).status == "PendingAuth"
+
+
+TROUBLES = {
+    "down": {"kind": "down"},
+    "401": {"kind": "status", "status": 401},
+    "403": {"kind": "status", "status": 403},
+    "429": {"kind": "status", "status": 429, "retryAfter": 1},
+    "500": {"kind": "status", "status": 500},
+    "503": {"kind": "status", "status": 503},
+    "hanging": {"kind": "hang"},
+    "half a body": {"kind": "half"},
+}
+
+
+@pytest.mark.parametrize("fault", TROUBLES.values(), ids=TROUBLES.keys())
+def test_trouble_at_codat_is_recorded_and_the_work_is_done_once_it_is_over(relay, fault):
+    company = relay.create("Session 5")
+    relay.fault(**fault)
+    relay.control(company, "authorise", **XERO)
+    record = relay.until(
+        lambda: (r := relay.store.intents.get(f"info:{company}")) and r.get("last_error") and r,
+        "a record of the trouble",
+    )
+    assert KEY not in record["last_error"]
+    assert "/data/info" in record["last_error"]
+    relay.heal()
+    relay.until(lambda: relay.store.companies.get(company).name_source == "codat", "the rename")
+    assert len([k for k in relay.types(company) if k == "company.renamed"]) == 1
+
+
+def test_no_call_leaves_before_codat_said_it_may(relay):
+    company = relay.create("Session 6")
+    relay.fault(kind="status", status=429, retryAfter=2, companyId=company, count=1)
+    relay.control(company, "authorise", **XERO)
+    relay.until(lambda: relay.store.intents.held_until() > now_ms(), "the hold")
+    held = relay.store.intents.held_until()
+    relay.until(lambda: relay.store.companies.get(company).name_source == "codat", "the rename")
+    first, second, *_ = relay.journal("GET", company, "/data/info")
+    assert first["status"] == 429
+    assert second["time"] >= held / 1000
+
+
+def test_info_that_is_not_there_yet_is_asked_for_again_when_it_is(relay):
+    relay.slow_reads(0.5)
+    company = relay.create("Session 7")
+    relay.control(company, "authorise", **XERO)
+    relay.until(lambda: relay.store.companies.get(company).status == "Linked", "the link")
+    need = Need(f"info:{company}", company, Priority.LINK, now_ms(), "test")
+    relay.store.intents.put([need], now_ms())  # too early: Codat answers 409
+    relay.until(lambda: relay.journal("GET", company, "/data/info"), "the early try")
+    relay.until(lambda: relay.store.companies.get(company).name_source == "codat", "the rename")
+    assert [e["status"] for e in relay.journal("GET", company, "/data/info")] == [409, 200]
+
+
+def test_a_company_codat_does_not_know_is_told_of_once_and_changes_nothing(relay):
+    unknown = "00000000-0000-4000-8000-00000000dead"
+    need = Need(f"reread:{unknown}", unknown, Priority.LINK, now_ms(), "test")
+    relay.store.intents.put([need], now_ms())
+    relay.until(lambda: relay.store.intents.get(need.name) is None, "the end of the intent")
+    time.sleep(0.2)
+    assert relay.store.companies.get(unknown) is None
+
+
+def test_a_reread_heals_what_no_webhook_told(relay):
+    company = linked(relay)
+    relay.sandbox.deliver_to("http://127.0.0.1:9/nowhere")
+    relay.control(company, "unlink")
+    need = Need(f"reread:{company}", company, Priority.LINK, now_ms(), "test")
+    relay.store.intents.put([need], now_ms())
+    relay.until(lambda: relay.store.companies.get(company).status == "Unlinked", "the healing")
+
+
+def linked(relay: Relay) -> str:
+    company = relay.create("Session")
+    relay.control(company, "authorise", **XERO)
+    relay.until(
+        lambda: (c := relay.store.companies.get(company)) and c.name_source == "codat", "the link"
+    )
+    return company
+
+
+def requested(relay: Relay, company: str) -> Any:
+    return next((d for kind, d in relay.told(company) if kind == "sync.requested"), None)
+
+
+def due_names(relay: Relay) -> list[str]:
+    from relay.store import keys
+
+    names = relay.store.client.zrange(f"{keys.INTENTS_DUE}{int(Priority.SCHEDULED)}", 0, -1)
+    return [name.decode() for name in names]

@@ -1,0 +1,194 @@
+"""The event log through the API: in order, filtered, waited for, and honest about old cursors."""
+
+import threading
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from parts import company_id
+from portal_bench import Portal, kind, problem
+
+from portal import events
+from portal.events import wanted
+from relay.store import keys
+from relay.store.events import Events, LoggedEvent
+
+
+@pytest.fixture
+def portal() -> Portal:
+    return Portal()
+
+
+def ids(answer):
+    return [event["id"] for event in answer.json["events"]]
+
+
+def follow(answer) -> str:
+    url, _, rel = answer.headers["Link"].partition(">; ")
+    assert rel == 'rel="next"'
+    return url.removeprefix("<")
+
+
+def test_events_come_as_cloud_events_in_order(portal):
+    portal.log(("company.created", 1), ("company.renamed", 1), data={"current": "Acme"})
+    answer = portal.get("/v1/events")
+    assert ids(answer) == ["1", "2"]
+    assert answer.json["cursor"] == "2"
+    assert answer.json["events"][1] == {
+        "specversion": "1.0",
+        "id": "2",
+        "source": f"/codat/default/companies/{company_id(1)}",
+        "type": "company.renamed",
+        "subject": company_id(1),
+        "time": "2026-01-05T08:00:00.000000Z",
+        "datacontenttype": "application/json",
+        "sequence": "2",
+        "cause": "msg_1",
+        "data": {"current": "Acme"},
+    }
+
+
+def test_following_the_links_gives_every_event_once(portal):
+    portal.log(*(("sync.requested", n) for n in range(7)))
+    seen, path = [], "/v1/events?limit=3"
+    for _ in range(4):
+        answer = portal.get(path)
+        seen += ids(answer)
+        path = follow(answer)
+    assert seen == [str(n) for n in range(1, 8)]
+
+
+def test_filters_are_kept_in_the_link(portal):
+    path = follow(
+        portal.get(f"/v1/events?type=a.b&type=c.*&company={company_id(1)}&limit=7&wait=0.1")
+    )
+    assert parse_qs(urlsplit(path).query) == {
+        "after": ["0"],
+        "limit": ["7"],
+        "company": [company_id(1)],
+        "type": ["a.b", "c.*"],
+        "wait": ["0.1"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("type=sync.failed", ["3"]),
+        ("type=sync.*", ["2", "3"]),
+        ("type=*", ["1", "2", "3"]),
+        ("type=sync.failed&type=company.*", ["1", "3"]),
+        (f"company={company_id(1)}", ["1", "2"]),
+        (f"company={company_id(1).upper()}", ["1", "2"]),
+        (f"company={company_id(1)}&type=sync.*", ["2"]),
+        ("company=unknown", []),
+        ("type=sync", []),
+    ],
+)
+def test_filters_choose_by_company_and_type(portal, query, expected):
+    portal.log(("company.created", 1), ("sync.completed", 1), ("sync.failed", 2))
+    answer = portal.get(f"/v1/events?{query}")
+    assert ids(answer) == expected
+    assert answer.json["cursor"] == "3"  # also past what the filter left out
+
+
+def test_a_full_page_leaves_the_cursor_at_its_last_event(portal):
+    portal.log(("a.b", 1), ("x.y", 1), ("a.b", 1), ("a.b", 1))
+    answer = portal.get("/v1/events?type=a.b&limit=2")
+    assert (ids(answer), answer.json["cursor"]) == (["1", "3"], "3")
+
+
+def test_one_request_looks_at_so_many_events_only_and_the_next_goes_on(portal, monkeypatch):
+    monkeypatch.setattr(events, "SCAN", 2)
+    monkeypatch.setattr(events, "MOST_SCANNED", 4)
+    portal.log(*(("x.y", 1),) * 6, ("a.b", 1))
+    first = portal.get("/v1/events?type=a.b")
+    assert (ids(first), first.json["cursor"]) == ([], "4")
+    assert ids(portal.get(follow(first))) == ["7"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "after=-1", "after=x", f"after={2**60}", "limit=0", "limit=1001", "wait=26", "wait=nan",
+        "wait=inf", "type=a%20b", "type=*a", "type=", "&".join(["type=a"] * 21),
+        "company=" + "a" * 65,
+    ],
+)  # fmt: skip
+def test_values_out_of_bounds_are_refused(portal, query):
+    assert kind(portal.get(f"/v1/events?{query}")) == "invalid"
+
+
+def test_a_cursor_older_than_the_log_is_gone_and_the_oldest_works(portal):
+    portal.log(*(("a.b", 1),) * 5)
+    portal.store.client.xtrim(keys.LOG, maxlen=2, approximate=False)
+    for query in ("after=1", "after=1&type=a.b"):
+        answer = portal.get(f"/v1/events?{query}")
+        assert (answer.status_code, kind(answer)) == (410, "cursor-gone")
+    oldest = problem(answer)["oldest"]
+    assert ids(portal.get(f"/v1/events?after={oldest}")) == ["4", "5"]
+
+
+def test_a_cursor_from_another_store_does_not_wait_for_ever(portal):
+    portal.log(("a.b", 1))
+    assert portal.get("/v1/events?after=1").json == {"events": [], "cursor": "1"}
+    answer = portal.get("/v1/events?after=2")
+    assert (kind(answer), problem(answer)["oldest"]) == ("cursor-gone", "0")
+
+
+@pytest.mark.parametrize("waiting", [True, False])
+def test_a_long_poll_answers_with_the_event_that_comes_meanwhile(store, monkeypatch, waiting):
+    """On a real server. The event is written once the poll waits; an unwanted one before it."""
+    portal = Portal(store=store, waiting=waiting)
+    waits = threading.Event()
+    wait = Events.wait
+
+    def wait_and_tell(self: Events, after: int, seconds: float) -> bool:
+        waits.set()
+        return wait(self, after, seconds)
+
+    monkeypatch.setattr(Events, "wait", wait_and_tell)
+
+    def write() -> None:
+        assert waits.wait(20)
+        portal.log(("x.y", 1))
+        portal.log(("a.b", 1))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        answer = portal.get("/v1/events?wait=20&type=a.b")
+    finally:
+        writer.join()
+    assert (ids(answer), answer.json["cursor"]) == (["2"], "2")
+
+
+def test_a_long_poll_ends_empty_when_nothing_comes(portal):
+    assert portal.get("/v1/events?wait=0.05").json == {"events": [], "cursor": "0"}
+
+
+def test_a_poll_that_finds_events_does_not_wait(portal, monkeypatch):
+    portal.log(("a.b", 1))
+    monkeypatch.setattr(Events, "wait", lambda *_: pytest.fail("it waited"))
+    assert ids(portal.get("/v1/events?wait=25")) == ["1"]
+
+
+def test_half_the_threads_may_wait_and_the_next_is_answered_at_once(monkeypatch):
+    portal = Portal(web_threads=4)
+    relay = portal.app.extensions["codat-relay"]
+    assert relay.slots.acquire(blocking=False)
+    assert portal.get("/v1/events?wait=0.05").status_code == 200  # gives its slot back, too
+    assert relay.slots.acquire(blocking=False)
+    monkeypatch.setattr(Events, "wait", lambda *_: pytest.fail("it waited"))
+    assert portal.get("/v1/events?wait=25").json == {"events": [], "cursor": "0"}
+
+
+def test_without_a_filter_no_event_is_looked_at():
+    assert wanted(None, []) is None
+
+
+def test_a_filter_takes_what_fits_exactly_or_by_its_beginning():
+    event = LoggedEvent(1, "sync.completed", "", "c-1", 0, "", {})
+    fits = {
+        name: wanted(None, [name])(event) for name in ("sync.completed", "sync.*", "sync", "s*")
+    }
+    assert fits == {"sync.completed": True, "sync.*": True, "sync": False, "s*": True}

@@ -1,0 +1,113 @@
+"""Every error is a problem that says what to do, and shows nothing it should not."""
+
+import pytest
+from parts import company_id
+from portal_bench import Portal, kind, make_company, problem
+
+from portal.problems import KINDS
+from relay.company import Company
+from relay.store.companies import Companies
+
+SYNCS = f"/v1/companies/{company_id(1)}/syncs"
+
+
+@pytest.fixture
+def portal() -> Portal:
+    portal = Portal()
+    portal.hold(make_company(1))
+    return portal
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "expected"),
+    [
+        (b"[", "application/json", "malformed"),
+        (b"[" * 60_000, "application/json", "malformed"),
+        (b'{"data_type": NaN}', "application/json", "malformed"),
+        (b'{"data_type": "\\ud800"}', "application/json", "malformed"),
+        (b"\xff", "application/json", "malformed"),
+        (b'{"data_type": "all"}', "text/plain", "not-json"),
+        (b'{"data_type": "all"}', "", "not-json"),
+        (b"x" * 70_000, "application/json", "too-large"),
+        (b"[]", "application/json", "invalid"),
+        (b'{"data_type": 7}', "application/json", "invalid"),
+        (b'{"data_type": "gossip"}', "application/json", "invalid"),
+        (b'{"dataType": "all"}', "application/json", "invalid"),
+    ],
+)
+def test_a_bad_body_is_refused_by_what_is_wrong_with_it(portal, body, content_type, expected):
+    answer = portal.post(SYNCS, data=body, content_type=content_type)
+    assert kind(answer) == expected
+
+
+def test_invalid_values_are_named_but_not_shown(portal):
+    answer = portal.put(
+        f"/v1/schedules/{company_id(1)}/all",
+        json={"cadence": "yearly", "hour": 24, "surprise": "<secret>"},
+    )
+    body = problem(answer)
+    assert [error["field"] for error in body["errors"]] == ["cadence", "hour", "surprise"]
+    assert "<secret>" not in answer.text
+
+
+def test_unknown_values_in_the_query_are_refused(portal):
+    assert problem(portal.get("/v1/companies?limits=5"))["errors"] == [
+        {"field": "limits", "message": "is not known here"}
+    ]
+
+
+def test_a_method_that_is_not_there_says_which_are(portal):
+    answer = portal.delete("/v1/companies")
+    assert kind(answer) == "method-not-allowed"
+    assert "POST" in answer.headers["Allow"]
+
+
+def test_an_unforeseen_error_shows_no_trace_and_can_be_found_in_the_log(portal, monkeypatch):
+    def break_down(self: Companies, company: str) -> Company:
+        raise ZeroDivisionError("the secret inside")
+
+    monkeypatch.setattr(Companies, "get", break_down)
+    answer = portal.get(f"/v1/companies/{company_id(1)}")
+    assert kind(answer) == "internal"
+    assert "secret" not in answer.text
+    assert "Traceback" not in answer.text
+    assert problem(answer)["instance"].startswith("urn:uuid:")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/companies"),
+        ("GET", f"/v1/companies/{company_id(1)}"),
+        ("POST", SYNCS),
+        ("GET", "/v1/schedules"),
+        ("GET", "/v1/events"),
+        ("GET", "/v1/status"),
+        ("POST", "/v1/companies"),
+    ],
+)
+def test_without_redis_every_route_says_when_to_try_again(portal, method, path):
+    portal.redis_server.connected = False
+    answer = portal.ask(method, path, json={} if method == "POST" else None)
+    assert kind(answer) == "store-away"
+    assert int(answer.headers["Retry-After"]) > 0
+    assert portal.codat.asked == []
+
+
+def test_every_kind_of_problem_is_explained_where_its_type_leads(portal):
+    page = portal.get("/problems", token=None).text
+    for name in KINDS:
+        assert f'id="{name}"' in page
+    assert problem(portal.get("/v1/nothing"))["type"] == "http://127.0.0.1:8000/problems#not-found"
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/status", "/v1/nothing", "/", "/docs", "/healthz", "/nothing"]
+)
+def test_every_answer_carries_the_security_headers(portal, path):
+    headers = portal.get(path).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert (headers.get("Cache-Control") == "no-store") == path.startswith("/v1")

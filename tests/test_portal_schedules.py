@@ -1,0 +1,138 @@
+"""Schedules through the API: set, previewed, suspended by status, listed and removed."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from parts import company_id
+from portal_bench import Portal, kind, make_company, problem
+
+from relay.cadence import Schedule
+from relay.store.schedules import Schedules
+
+INVOICES = f"/v1/schedules/{company_id(1)}/invoices"
+
+
+@pytest.fixture
+def portal() -> Portal:
+    portal = Portal()
+    portal.hold(make_company(1), make_company(2, "Deauthorized"))
+    return portal
+
+
+def test_a_schedule_is_saved_and_answered_with_its_next_five_runs(portal):
+    answer = portal.put(
+        INVOICES,
+        json={"cadence": "weekly", "weekday": 5, "hour": 6, "minute": 30, "timezone": "Asia/Tokyo"},
+    )
+    assert answer.status_code == 201
+    assert answer.json["origin"] == "person"
+    runs = [datetime.fromisoformat(text) for text in answer.json["next_runs"]]
+    local = [run.astimezone(ZoneInfo("Asia/Tokyo")) for run in runs]
+    assert [(at.isoweekday(), at.hour, at.minute) for at in local] == [(5, 6, 30)] * 5
+    assert runs == sorted(set(runs))
+    held = portal.store.schedules.of(company_id(1))["invoices"]
+    assert portal.store.schedules.next_due([held]) == [int(runs[0].timestamp())]
+    assert answer.json["next_due"] == answer.json["next_runs"][0]
+
+
+def test_setting_a_schedule_again_replaces_it(portal):
+    portal.put(INVOICES, json={"cadence": "daily"})
+    answer = portal.put(INVOICES, json={"cadence": "hourly", "minute": 5})
+    assert answer.status_code == 200
+    [listed] = portal.get(f"/v1/schedules?company={company_id(1)}").json["schedules"]
+    assert (listed["cadence"], listed["minute"]) == ("hourly", 5)
+
+
+def test_a_preview_saves_nothing(portal):
+    answer = portal.put(INVOICES + "?preview=true", json={"cadence": "monthly", "day": 31})
+    assert (answer.status_code, answer.json["saved"]) == (200, False)
+    assert len(answer.json["next_runs"]) == 5
+    assert portal.store.schedules.of(company_id(1)) == {}
+    assert portal.put(INVOICES, json={"cadence": "monthly"}).json["saved"] is True
+
+
+def test_the_schedule_of_a_company_that_is_not_linked_is_suspended_with_the_reason(portal):
+    answer = portal.put(f"/v1/schedules/{company_id(2)}/all", json={"cadence": "daily"})
+    assert answer.json["suspended"] == "company is Deauthorised"
+    assert (answer.json["next_due"], answer.json["next_runs"]) == (None, [])
+    assert portal.store.schedules.count() == 0
+    [listed] = portal.get(f"/v1/schedules?company={company_id(2)}").json["schedules"]
+    assert listed["suspended"] == "company is Deauthorised"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "cadence"),
+        ({"cadence": "yearly"}, "cadence"),
+        ({"cadence": "daily", "hour": 24}, "hour"),
+        ({"cadence": "hourly", "minute": 60}, "minute"),
+        ({"cadence": "weekly", "weekday": 0}, "weekday"),
+        ({"cadence": "monthly", "day": 32}, "day"),
+        ({"cadence": "daily", "spread": -1}, "spread"),
+        ({"cadence": "hourly", "spread": 3601}, "body"),
+        ({"cadence": "daily", "timezone": "Mars/Base"}, "timezone"),
+        ({"cadence": "daily", "timezone": "../../etc/passwd"}, "timezone"),
+        ({"cadence": "daily", "timezone": "Europe"}, "timezone"),
+        ({"cadence": "daily", "suspended": "no"}, "suspended"),
+    ],
+)
+def test_a_schedule_that_makes_no_sense_is_refused_by_field(portal, body, field):
+    answer = portal.put(INVOICES, json=body)
+    assert [error["field"] for error in problem(answer)["errors"]] == [field]
+    assert portal.store.schedules.of(company_id(1)) == {}
+
+
+def test_an_unknown_data_type_is_refused(portal):
+    answer = portal.put(f"/v1/schedules/{company_id(1)}/gossip", json={"cadence": "daily"})
+    assert problem(answer)["errors"][0]["field"] == "data_type"
+
+
+def test_an_unknown_company_has_no_schedules(portal):
+    gone = company_id(9)
+    assert kind(portal.get(f"/v1/schedules?company={gone}")) == "unknown-company"
+    assert kind(portal.put(f"/v1/schedules/{gone}/all", json={"cadence": "daily"})) == (
+        "unknown-company"
+    )
+
+
+def test_the_schedules_of_all_companies_are_listed_soonest_first(portal):
+    portal.hold(make_company(3))
+    portal.put(f"/v1/schedules/{company_id(3)}/all", json={"cadence": "monthly"})
+    portal.put(INVOICES, json={"cadence": "hourly"})
+    portal.put(f"/v1/schedules/{company_id(2)}/all", json={"cadence": "hourly"})
+    listed = portal.get("/v1/schedules").json["schedules"]
+    due = [schedule["next_due"] for schedule in listed]
+    assert len(due) == 2
+    assert due == sorted(due)
+    assert len(portal.get("/v1/schedules?limit=1").json["schedules"]) == 1
+
+
+def test_a_removed_schedule_is_gone(portal):
+    portal.put(INVOICES, json={"cadence": "daily"})
+    answer = portal.delete(INVOICES)
+    assert (answer.status_code, answer.data) == (204, b"")
+    assert portal.store.schedules.of(company_id(1)) == {}
+    assert portal.store.schedules.count() == 0
+    assert kind(portal.delete(INVOICES)) == "not-found"
+
+
+def test_a_change_that_comes_in_between_is_not_lost_unseen(portal, monkeypatch):
+    """We look, someone writes, we write: then we look again and write over what there is now."""
+    put, between = Schedules.put, []
+
+    def put_after_another(self: Schedules, schedule: Schedule, due, *, over) -> bool:
+        if not between:
+            between.append("once")
+            put(self, schedule.suspend("meanwhile"), None, over=over)
+        return put(self, schedule, due, over=over)
+
+    monkeypatch.setattr(Schedules, "put", put_after_another)
+    assert portal.put(INVOICES, json={"cadence": "daily"}).status_code == 200
+    assert portal.store.schedules.of(company_id(1))["invoices"].suspended is None
+
+
+def test_a_schedule_that_never_stands_still_is_a_conflict(portal, monkeypatch):
+    monkeypatch.setattr(Schedules, "put", lambda self, schedule, due, *, over: False)
+    assert kind(portal.put(INVOICES, json={"cadence": "daily"})) == "conflict"
