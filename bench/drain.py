@@ -1,19 +1,19 @@
 """Webhooks applied in a second, from a full store: our drain worker, and stock RQ a job each."""
 
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import redis
 from rq import Queue
 
 from bench import events, naive
-from bench.processes import DidNotWork, environment, running
+from bench.processes import DidNotWork, Process, environment, running
 from codat.webhook import parse
 from ops import embedded
 from relay.message import webhook_fields
@@ -21,9 +21,10 @@ from relay.queues import Hints
 from relay.settings import Settings
 from relay.store import Store
 
+RQ_DEFAULT = "RQ Worker (default)"
 MESSAGES = 50_000
 FORK_JOBS = 300
-SIMPLE_JOBS = 1_500
+SIMPLE_JOBS = 800
 WITHIN = 120.0  # seconds for one cell
 LOOK_EVERY = 0.005  # seconds
 FILL_THREADS = 8
@@ -32,10 +33,13 @@ PAGE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """One way to work a full store off; `measure` gives how many events it applied in a second."""
+    """One way to work a full store off.
+
+    `measure` takes an empty folder and the server's fsync mode, and gives events per second.
+    """
 
     name: str
-    measure: Callable[[Path], float]
+    measure: Callable[[Path, str], float]
 
 
 # --- ours
@@ -70,11 +74,12 @@ def _take_in(store: Store, hints: Hints, part: int) -> None:
             hints.drain(stored.lane)
 
 
-def measure_ours(full: Path, folder: Path) -> float:
+def measure_ours(full: Path, folder: Path, fsync: str) -> float:
     """Let one worker, as production starts it, apply a copy of the full store; check all of it."""
     data = folder / "data"
     shutil.copytree(full, data, ignore=shutil.ignore_patterns("*.sock", "lock", "address"))
     with embedded.start(data) as server, _store(server.url) as store:
+        store.client.config_set("appendfsync", fsync)
         if store.inbox.depths()["accepted"] != MESSAGES:
             raise DidNotWork("the full store is not full")
         env = environment(server.url)
@@ -85,7 +90,7 @@ def measure_ours(full: Path, folder: Path) -> float:
     return MESSAGES / (ended - began)
 
 
-def _wait(is_so: Callable[[], bool], process: subprocess.Popen) -> float:
+def _wait(is_so: Callable[[], bool], process: Process) -> float:
     """Give the moment at which `is_so` became true; raises DidNotWork."""
     deadline = time.monotonic() + WITHIN
     while not is_so():
@@ -97,7 +102,8 @@ def _wait(is_so: Callable[[], bool], process: subprocess.Popen) -> float:
 
 def check(store: Store) -> None:
     """Raise DidNotWork unless every message is in the log, and every company in its last state."""
-    causes, cursor = set(), 0
+    causes: set[str] = set()
+    cursor = 0
     while page := store.events.read(cursor, PAGE).events:
         if [event.sequence for event in page] != list(range(cursor + 1, cursor + 1 + len(page))):
             raise DidNotWork("the log has a gap")
@@ -126,12 +132,13 @@ def _store(url: str) -> Iterator[Store]:
 # --- stock RQ
 
 
-def measure_rq(worker_class: str, jobs: int, folder: Path) -> float:
+def measure_rq(worker_class: str, jobs: int, folder: Path, fsync: str) -> float:
     """Let `rq worker` run one job for each event; RQ's own times say how long it took."""
     with (
         embedded.start(folder / "data") as server,
         redis.Redis.from_url(server.url) as client,
     ):
+        client.config_set("appendfsync", fsync)
         queue = Queue(naive.QUEUE, connection=client)
         queue.enqueue_many(
             Queue.prepare_data(naive.APPLY, (events.event(number),)) for number in range(jobs)
@@ -145,16 +152,15 @@ def measure_rq(worker_class: str, jobs: int, folder: Path) -> float:
         companies = sum(1 for _ in client.scan_iter("company:*", count=1000))
     if len(done) != jobs or companies != min(jobs, events.COMPANIES):
         raise DidNotWork(f"{worker_class}: {len(done)} of {jobs} jobs were done")
-    began = min(job.started_at for job in done)
-    return jobs / (max(job.ended_at for job in done) - began).total_seconds()
+    began = min(job.started_at for job in done if job.started_at)
+    ended = max(job.ended_at for job in done if job.ended_at)
+    return jobs / (ended - began).total_seconds()
 
 
 def workers(full: Path) -> tuple[Worker, ...]:
+    """Give the ways, ours on copies of the store `full`."""
     return (
-        Worker("ours", lambda folder: measure_ours(full, folder)),
-        Worker("RQ Worker", lambda folder: measure_rq("rq.worker.Worker", FORK_JOBS, folder)),
-        Worker(
-            "RQ SimpleWorker",
-            lambda folder: measure_rq("rq.worker.SimpleWorker", SIMPLE_JOBS, folder),
-        ),
+        Worker("ours", partial(measure_ours, full)),
+        Worker(RQ_DEFAULT, partial(measure_rq, "rq.worker.Worker", FORK_JOBS)),
+        Worker("RQ SimpleWorker", partial(measure_rq, "rq.worker.SimpleWorker", SIMPLE_JOBS)),
     )

@@ -1,15 +1,17 @@
 """The naive way's job. By itself, because RQ's default worker imports this anew for every job."""
 
+from typing import Any
+
 from rq import get_current_job
 
 
-def apply_event(event: dict) -> None:
+def apply_event(event: dict[str, Any]) -> None:
     """Write what the event says of its company."""
     job = get_current_job()
     assert job is not None
     payload = event["payload"]
     company = payload["referenceCompany"]
-    values = {"name": company["name"], "updated": event["generatedDate"]}
+    values: dict[Any, Any] = {"name": company["name"], "updated": event["generatedDate"]}
     if "connection" in payload:
         values["status"] = payload["connection"]["status"]
     for read in payload.get("dataTypes", ()):

@@ -15,6 +15,8 @@ from ops.sessions import kill_session
 from ops.tethered import tethered
 
 ROOT = Path(__file__).resolve().parent.parent
+Process = subprocess.Popen[bytes]
+
 UP_WITHIN = 20.0  # seconds
 DOWN_WITHIN = 10.0
 
@@ -50,7 +52,7 @@ def scratch() -> Iterator[Path]:
 
 
 @contextmanager
-def running(command: list[str], env: dict[str, str], folder: Path) -> Iterator[subprocess.Popen]:
+def running(command: list[str], env: dict[str, str], folder: Path) -> Iterator[Process]:
     """A process while the block lasts; its output is shown if the block fails."""
     said = folder / "output"
     with said.open("wb") as output:
@@ -73,7 +75,7 @@ def running(command: list[str], env: dict[str, str], folder: Path) -> Iterator[s
             _end(process)
 
 
-def _end(process: subprocess.Popen) -> None:
+def _end(process: Process) -> None:
     if process.poll() is None:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
@@ -82,7 +84,7 @@ def _end(process: subprocess.Popen) -> None:
     process.wait(DOWN_WITHIN)
 
 
-def wait_for_port(port: int, process: subprocess.Popen) -> None:
+def wait_for_port(port: int, process: Process) -> None:
     """Return once something listens; raises DidNotWork when the process ends or takes too long."""
     deadline = time.monotonic() + UP_WITHIN
     while time.monotonic() < deadline and process.poll() is None:

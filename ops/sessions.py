@@ -2,22 +2,27 @@
 
 import os
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 
+GONE_WITHIN = 5.0  # seconds; killing takes no longer unless the disk hangs
 SESSION_FIELD = 3  # of /proc/<pid>/stat, counted after the command name in parentheses
 
 
 def kill_session(leader: int) -> None:
-    """Send SIGKILL to all that is left of the session `leader` began; it may be gone already.
+    """Kill all that is left of the session `leader` began, and wait until it has gone.
 
     Where there is no /proc, the leader's process group stands for the session.
     """
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
-    for pid in members(leader):
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + GONE_WITHIN
+    while (left := members(leader)) and time.monotonic() < deadline:
+        for pid in left:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
 
 
 def members(leader: int) -> list[int]:

@@ -57,15 +57,15 @@ def told(event: dict[str, Any], names: dict[str, str]) -> str:
 
 
 def lines(events: Iterable[dict[str, Any]], names: dict[str, str]) -> list[str]:
-    """Tell the events of these companies in order; one company's first data types stand together."""
+    """Tell these companies' events in order; data types synced one after another share a line."""
     story: list[str] = []
     run: list[dict[str, Any]] = []
     for event in [*events, None]:
         if event is not None and (event["subject"] not in names or event["type"] in NOT_TOLD):
             continue
         if run and not (event and _belongs(event, run[-1])):
-            more = f" and {len(run) - 1} more data types" if len(run) > 1 else ""
-            story.append(told(run[0], names) + more)
+            others = len({one["data"].get("data_type") for one in run}) - 1
+            story.append(told(run[0], names) + (f" and {others} more data types" if others else ""))
             run = []
         if event is not None and event["type"] == "sync.completed":
             run.append(event)

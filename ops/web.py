@@ -21,15 +21,17 @@ from relay.logging import set_up
 from relay.queues import Hints
 from relay.settings import Settings
 from relay.store import Store
-from relay.store.server import ServerRefused
+from relay.store.server import WAITAOF_MS, ServerRefused
 from relay.store.store import WrongStore
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 WEBHOOKS = "/webhooks/"
-# Codat gives a delivery 15 s; an answer of "later" must come well within that.
-RECEIVER_TIMEOUT, RECEIVER_RETRIES = 1.5, 2
+# With the one retry, an answer of "later" comes within 5 s even from a server that hangs (Codat
+# gives a delivery 15), and no request holds one of the few threads for longer.
+PATIENCE = WAITAOF_MS / 1000 + 0.1  # seconds for each answer
+RETRIES = 1
 LONG_POLL_TIMEOUT = 35.0  # seconds; longer than any poll waits
 LOOK_AGAIN_AFTER = 1.0  # seconds
 RETRY_AFTER = "5"  # seconds
@@ -47,24 +49,24 @@ def check(settings: Settings) -> None:
     """Raise CannotStart, ServerRefused or WrongStore now for what no waiting will mend."""
     refuse_unprovable(settings)
     try:
-        Store.open(settings, timeout=RECEIVER_TIMEOUT, retries=0).client.close()
+        Store.open(settings, timeout=PATIENCE, retries=0).client.close()
     except RedisError as error:
         log.warning("store.away", error=str(error)[:200])
 
 
 def build(settings: Settings) -> "WSGIApplication":
     """Open the stores and put the two apps behind one door; raises redis.RedisError."""
-    taking = Store.open(settings, timeout=RECEIVER_TIMEOUT, retries=RECEIVER_RETRIES)
-    showing = Store.open(settings)
-    waiting = Store.open(settings, timeout=LONG_POLL_TIMEOUT)
+    store = Store.open(settings, timeout=PATIENCE, retries=RETRIES)
+    waiting = Store.open(settings, timeout=LONG_POLL_TIMEOUT, retries=RETRIES)
+    hints = Hints(store.client)
     codat = Codat(
         settings.api_key,
         settings.api_url,
         generation=settings.codat_api_generation,
         timeout=(min(3.05, settings.relay_codat_timeout), settings.relay_codat_timeout),
     )
-    receiver = create_receiver(settings, taking, Hints(taking.client))
-    portal = create_portal(settings, showing, Hints(showing.client), codat, waiting)
+    receiver = create_receiver(settings, store, hints)
+    portal = create_portal(settings, store, hints, codat, waiting)
 
     def divided(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         chosen = receiver if environ.get("PATH_INFO", "").startswith(WEBHOOKS) else portal

@@ -5,7 +5,6 @@ from typing import Any
 import orjson
 from flask import Flask, request
 from flask.json.provider import JSONProvider
-from werkzeug.exceptions import UnsupportedMediaType
 
 
 class OrjsonProvider(JSONProvider):
@@ -26,6 +25,4 @@ def read_bodies(app: Flask) -> None:
     @app.before_request
     def read() -> None:
         if request.method in ("POST", "PUT", "PATCH") and request.get_data():
-            if not request.is_json:
-                raise UnsupportedMediaType
             request.get_json()

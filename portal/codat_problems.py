@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 @contextmanager
 def asking_codat() -> Iterator[None]:
     """Let the block call Codat; raises Refusal for whatever goes wrong there."""
+    # Redis is asked first: without it, what Codat then did could not be recorded.
     held_ms = parts().store.intents.held_until() - now_ms()
     if held_ms > 0:
         raise _limited(held_ms / 1000)

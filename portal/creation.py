@@ -74,7 +74,6 @@ class CompanyCreated(BaseModel):
 
 def create(body: CompanyBody) -> CompanyCreated:
     """Create the company at Codat and tell its lane; raises Refusal, redis.RedisError."""
-    parts().store.ping()  # rather refuse now than create a company that cannot be recorded
     asked_at = now_micros()
     name = sanitise_name(body.name) if body.name else placeholder(body.reference)
     company, connection_error = _create(name, body)

@@ -119,7 +119,7 @@ def invalid(error: ValidationError) -> Response:
             "field": ".".join(str(part) for part in found["loc"]) or "body",
             "message": MESSAGES.get(found["type"]) or found["msg"].removeprefix("Value error, "),
         }
-        for found in error.errors(include_url=False, include_input=False)[:MOST_ERRORS]
+        for found in error.errors()[:MOST_ERRORS]
     ]
     names = ", ".join(dict.fromkeys(found["field"] for found in errors))
     raise Refusal("invalid", f"Correct {names} and send again.", extra={"errors": errors})

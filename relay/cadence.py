@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any, Self
 from zlib import crc32
 from zoneinfo import ZoneInfo
@@ -118,8 +119,9 @@ def runs(schedule: Schedule, after: int) -> Iterator[Run]:
     offset = schedule.offset
     # One period back, so that a run moved by its offset into the next period is not passed over.
     moment = datetime.fromtimestamp(after - offset, UTC)
-    for due, period in _slots(schedule, zone, moment):
-        if due + offset > after:
+    for (due, period), (following, _) in pairwise(_slots(schedule, zone, moment)):
+        # A day that the zone's calendar leaves out would share its time with the day after it.
+        if after < due + offset < following + offset:
             yield Run(due + offset, period)
 
 

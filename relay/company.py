@@ -141,7 +141,7 @@ class Company:
         """Who the present name is from: only a placeholder may be replaced."""
         if self.given_name is not None and self.name == self.given_name:
             return NameSource.CODAT
-        if self.placeholder is not None and self.name == self.placeholder:
+        if self.given_name is None and self.placeholder == self.name:
             return NameSource.PLACEHOLDER
         return NameSource.PERSON
 
@@ -162,23 +162,14 @@ class Company:
     ) -> Self:
         """Give the company with this connection as of `version`; `status` overrides what it says.
 
-        An older or equal version changes nothing: the caller asks `is_stale` first.
+        What is older than we hold adds only what we lack: its platform, and that it was once
+        linked. So the order in which webhooks arrive makes no difference.
         """
+        seen = _connection_seen(given, version, status)
         held = self.connections.get(given.id)
-        new_status = status or _status_word(given.status)
-        connection = Connection(
-            id=given.id,
-            status=new_status,
-            version=version,
-            platform_key=given.platform_key or (held.platform_key if held else ""),
-            platform_name=given.platform_name or (held.platform_name if held else ""),
-            source_type=given.source_type or (held.source_type if held else ""),
-            errors=tuple(
-                text for issue in given.errors if (text := issue.message or issue.status_text)
-            ),
-            ever_linked=(held is not None and held.ever_linked)
-            or new_status == ConnectionStatus.LINKED,
-        )
+        connection = seen if held is None else _joined(held, seen)
+        if connection == held:
+            return self
         return replace(self, connections={**self.connections, given.id: connection})
 
     def is_stale(self, connection_id: str, version: Version) -> bool:
@@ -187,12 +178,17 @@ class Company:
         return held is not None and version <= held.version
 
     def with_read(self, key: str, status: str, version: Version, *, success: bool) -> Self:
-        """Give the company with the outcome of one data type's read, unless a newer is known."""
+        """Give the company with the outcome of one data type's read.
+
+        Of one older than the newest known, only a success later than the last one counts.
+        """
         held = self.data_types.get(key)
+        successes = [version[0]] if success else []
+        if held is not None and held.last_success is not None:
+            successes.append(held.last_success)
         if held is not None and version <= held.version:
-            return self
-        last_success = version[0] if success else (held.last_success if held else None)
-        state = DataTypeState(status, version, last_success)
+            status, version = held.status, held.version
+        state = DataTypeState(status, version, max(successes, default=None))
         return replace(self, data_types={**self.data_types, key: state})
 
     def recognise_placeholder(self, pattern: re.Pattern[str] | None) -> Self:
@@ -215,6 +211,33 @@ def real_name(info: Mapping[str, Any] | None, order: tuple[str, ...]) -> str:
         if isinstance(value, str) and (clean := sanitise_name(value)):
             return clean
     return ""
+
+
+def _connection_seen(given: CodatConnection, version: Version, status: str | None) -> Connection:
+    status = status or _status_word(given.status)
+    return Connection(
+        id=given.id,
+        status=status,
+        version=version,
+        platform_key=given.platform_key or "",
+        platform_name=given.platform_name or "",
+        source_type=given.source_type or "",
+        errors=tuple(
+            text for issue in given.errors if (text := issue.message or issue.status_text)
+        ),
+        ever_linked=status == ConnectionStatus.LINKED,
+    )
+
+
+def _joined(held: Connection, seen: Connection) -> Connection:
+    newer, older = (seen, held) if seen.version > held.version else (held, seen)
+    return replace(
+        newer,
+        platform_key=newer.platform_key or older.platform_key,
+        platform_name=newer.platform_name or older.platform_name,
+        source_type=newer.source_type or older.source_type,
+        ever_linked=newer.ever_linked or older.ever_linked,
+    )
 
 
 def _connection(values: dict[str, Any]) -> Connection:

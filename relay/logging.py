@@ -3,24 +3,34 @@
 import logging
 import re
 import sys
-from typing import TextIO
+from collections.abc import Mapping
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 MASK = "[hidden]"
 LONGEST = 400  # characters of any one value; what a sender wrote must not flood the log
-SECRET_NAMES = re.compile(r"(authorization|signature|secret|token|api_?key|password)", re.I)
-SECRET_VALUES = re.compile(r"(whsec_[A-Za-z0-9+/=]+|(?:Basic|Bearer)\s+[A-Za-z0-9+/=._-]{6,})")
+LONGEST_TRACE = 20 * LONGEST
+SECRET_NAMES = re.compile(r"(authorization|signature|secret|token|api[_-]?key|password)", re.I)
+SECRET_VALUES = re.compile(
+    r"(whsec_[A-Za-z0-9+/=]+"
+    r"|(?:Basic|Bearer)\s+[A-Za-z0-9+/=._~-]{6,}"
+    r"|(?<=://)[^\s/@]+(?=@)"  # an address's user and password
+    r"|(?<=otp=)[^\s&#]+)",  # Codat's link addresses may hold a one-time password
+    re.I,
+)
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+CONTROLS_IN_TRACE = re.compile(r"(?!\n)" + CONTROLS.pattern)
 
 
 def set_up(level: str = "info", stream: TextIO | None = None) -> None:
     """Send structlog and the standard library's warnings to one stream, in one form."""
     out = stream or sys.stderr
-    on_terminal = out.isatty()
-    render: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if on_terminal else structlog.processors.JSONRenderer()
-    )
+    render: list[structlog.typing.Processor] = [structlog.processors.JSONRenderer()]
+    if out.isatty():
+        plain = structlog.dev.plain_traceback  # a pretty one would show local variables
+        render = [escape_controls, structlog.dev.ConsoleRenderer(exception_formatter=plain)]
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -29,14 +39,17 @@ def set_up(level: str = "info", stream: TextIO | None = None) -> None:
         hide_secrets,
     ]
     structlog.configure(
-        processors=[*shared, render],
+        processors=[*shared, *render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(out),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(out)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processor=render)
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+        )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -46,9 +59,30 @@ def set_up(level: str = "info", stream: TextIO | None = None) -> None:
 def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Mask values that look like secrets or stand under a secret's name, and cut long ones."""
     for name, value in event.items():
-        if SECRET_NAMES.search(name):
-            event[name] = MASK
-        elif isinstance(value, str):
-            limit = LONGEST * 20 if name == "exception" else LONGEST
-            event[name] = SECRET_VALUES.sub(MASK, value)[:limit]
+        event[name] = _shown(name, value, LONGEST_TRACE if name == "exception" else LONGEST)
     return event
+
+
+def escape_controls(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Write control characters as escapes, so that no name can move a terminal's cursor."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            controls = CONTROLS_IN_TRACE if name == "exception" else CONTROLS
+            event[name] = controls.sub(lambda found: repr(found[0])[1:-1], value)
+    return event
+
+
+def _shown(name: object, value: Any, longest: int) -> Any:
+    if SECRET_NAMES.search(str(name)):
+        return MASK
+    if isinstance(value, bytes):
+        value = value.decode(errors="backslashreplace")
+    if isinstance(value, str):
+        return SECRET_VALUES.sub(MASK, value)[:longest]
+    if isinstance(value, Mapping):
+        return {str(key): _shown(key, inner, longest) for key, inner in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_shown(name, inner, longest) for inner in value]
+    if isinstance(value, BaseException):
+        return _shown(name, str(value), longest)
+    return value

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
@@ -47,7 +47,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
 
-    redis_url: str | None = None
+    redis_url: Annotated[str | None, Field(repr=False)] = None  # may hold a password
     relay_data_dir: Path = Path(".relay")
     relay_lanes: Annotated[int, Field(ge=1, le=1024)] = 64
     relay_accept_risks: Commas = ()
@@ -87,22 +87,18 @@ class Settings(BaseSettings):
 
         Raises BadSettings, which names every fault in one message.
         """
-        values: dict[str, str] = {}
-        if env_file is not None:
-            values.update({k: v for k, v in dotenv_values(env_file).items() if v is not None})
+        values, faults = _read_env_file(env_file)
         values.update(os.environ if environ is None else environ)
-        faults = _read_secret_files(values)
+        faults += _read_secret_files(values)
+        given = {
+            name: values[name.upper()] for name in cls.model_fields if values.get(name.upper())
+        }
         try:
-            settings = cls.model_validate(
-                {
-                    name: values[name.upper()]
-                    for name in cls.model_fields
-                    if values.get(name.upper())
-                }
-            )
+            settings = cls.model_validate(given)
         except ValidationError as error:
-            raise BadSettings(faults + [_sentence(e) for e in error.errors()]) from None
-        faults += settings._disagreements()
+            faults += [_sentence(e) for e in error.errors()]
+            raise BadSettings(faults + _disagreements(values)) from None
+        faults += _disagreements(values)
         if faults:
             raise BadSettings(faults)
         return settings
@@ -122,18 +118,19 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _known_scheme(cls, value: str | None) -> str | None:
-        if value is not None and urlsplit(value).scheme not in REDIS_SCHEMES:
+        if value is not None and _address(value).scheme not in REDIS_SCHEMES:
             raise ValueError(f"must start with one of {', '.join(sorted(REDIS_SCHEMES))} and ://")
         return value
 
     @field_validator("codat_api_url", "relay_public_url")
     @classmethod
     def _http_address(cls, value: str | None) -> str | None:
-        if value is not None and (
-            urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname
-        ):
+        if value is None:
+            return None
+        parts = _address(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("must be an http:// or https:// address")
-        return value.rstrip("/") if value else value
+        return value.rstrip("/")
 
     @field_validator("relay_placeholder_pattern")
     @classmethod
@@ -181,17 +178,6 @@ class Settings(BaseSettings):
                 )
         return value
 
-    def _disagreements(self) -> list[str]:
-        faults = []
-        if self.codat_api_key is not None and not (
-            self.codat_webhook_secrets or self.codat_legacy_authorization
-        ):
-            faults.append(
-                "CODAT_WEBHOOK_SECRETS: is needed with CODAT_API_KEY, or no webhook could be proved"
-                " genuine; the Codat Portal shows it per endpoint (whsec_...)"
-            )
-        return faults
-
     @property
     def uses_sandbox(self) -> bool:
         """Whether the sandbox stands in for Codat: no key is set, nor another address."""
@@ -220,6 +206,31 @@ class Settings(BaseSettings):
         return self.relay_public_url or f"http://127.0.0.1:{self.port}"
 
 
+def _address(text: str) -> SplitResult:
+    """Take an address apart; ValueError without a word of it, as it may hold a password."""
+    try:
+        parts = urlsplit(text)
+        # Behind Sentinel there are several hosts, each with a port of its own.
+        _ = "+sentinel" in parts.scheme or parts.port
+    except ValueError:
+        raise ValueError("is not an address, or its port is not a number up to 65535") from None
+    return parts
+
+
+def _read_env_file(path: str | Path | None) -> tuple[dict[str, str], list[str]]:
+    """Give what a `.env` file sets, which need not be there, or why it cannot be read."""
+    if path is None:
+        return {}, []
+    try:
+        return {name: value for name, value in dotenv_values(path).items() if value}, []
+    except (OSError, UnicodeDecodeError) as error:
+        return {}, [f"{path}: cannot be read ({_reason(error)})"]
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    return str(error.strerror) if isinstance(error, OSError) else "is not text"
+
+
 def _read_secret_files(values: dict[str, str]) -> list[str]:
     """Fill each setting given as `NAME_FILE` from that file; tell what could not be read."""
     faults = []
@@ -233,9 +244,24 @@ def _read_secret_files(values: dict[str, str]) -> list[str]:
         try:
             values[name] = Path(path).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "is not text"
-            faults.append(f"{name}_FILE: {path} cannot be read ({reason})")
+            faults.append(f"{name}_FILE: {path} cannot be read ({_reason(error)})")
+            continue
+        if not values[name]:
+            faults.append(f"{name}_FILE: {path} is empty")
     return faults
+
+
+def _disagreements(values: Mapping[str, str]) -> list[str]:
+    proofs = ("CODAT_WEBHOOK_SECRETS", "CODAT_LEGACY_AUTHORIZATION")
+    given = any(
+        _split(values.get(name, "")) or values.get(name + SECRET_FILE_SUFFIX) for name in proofs
+    )
+    if values.get("CODAT_API_KEY") and not given:
+        return [
+            "CODAT_WEBHOOK_SECRETS: is needed with CODAT_API_KEY, or no webhook could be proved"
+            " genuine; the Codat Portal shows it per endpoint (whsec_...)"
+        ]
+    return []
 
 
 def _sentence(error: Any) -> str:

@@ -35,6 +35,6 @@ class SandboxConfig:
     daily_quota: int | None = None
     minute_quota: int | None = None
     delivery_threads: int = 8
-    server_threads: int = 128
+    server_threads: int = 512
     client_id: str = field(default_factory=lambda: str(uuid4()))
     client_name: str = "Sandbox client"

@@ -19,7 +19,7 @@ from sandbox.model import Consumer
 from sandbox.postage import DeliveryFaults, next_wait
 
 TIMEOUT = 15.0  # Codat: using-the-api/webhooks/create-consumer, an answer within 15 seconds
-KEPT = 100_000  # messages that can be sent again
+KEPT = 50_000  # messages that can be sent again
 OWN = "configured"  # the id of the endpoint given at start
 
 

@@ -6,7 +6,7 @@ from collections import deque
 from itertools import islice
 from typing import Any
 
-KEPT = 500_000
+KEPT = 200_000
 Entry = dict[str, Any]
 
 

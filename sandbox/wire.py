@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 
+PATIENCE = 0.2  # seconds between looks whether to stop, while no place is free
+
+
 class Server(ThreadingHTTPServer):
     """Serves one application with at most `threads` connections at a time."""
 
@@ -32,7 +35,10 @@ class Server(ThreadingHTTPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Wait for a free place, then serve the connection in its own thread."""
-        self._places.acquire()
+        while not self._places.acquire(timeout=PATIENCE):
+            if self.stopping.is_set():
+                self.shutdown_request(request)
+                return
         with self._lock:
             self._open.add(request)
         super().process_request(request, client_address)

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from parts import SentHints, company_id, connection_id
 from werkzeug.test import TestResponse
 
+from codat.client import Codat
 from codat.records import Company as CodatCompany
 from portal.app import create_app
 from relay.company import Company, Connection, DataTypeState
@@ -66,12 +67,18 @@ def make_data_type(status: str = "Complete", last_success: int | None = MOMENT) 
 class Portal:
     """The portal over a fake server. `get`, `post`, `put` and `delete` send an operator's token."""
 
-    def __init__(self, waiting: bool = False, store: Store | None = None, **changes: Any) -> None:
+    def __init__(
+        self,
+        waiting: bool = False,
+        store: Store | None = None,
+        codat: Codat | None = None,
+        **changes: Any,
+    ) -> None:
         self.redis_server = fakeredis.FakeServer()
         self.client = fakeredis.FakeStrictRedis(server=self.redis_server)
         self.store = store or Store(self.client, Server("fake", False, 0))
         self.hints = SentHints()
-        self.codat = ScriptedCodat()
+        self.codat = codat or ScriptedCodat()
         self.settings = Settings(
             relay_tokens=(f"vera:view:{VIEWER}", f"olga:operate:{OPERATOR}"), **changes
         )

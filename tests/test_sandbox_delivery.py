@@ -1,6 +1,9 @@
 """The sandbox posts its webhooks as Codat's sender does."""
 
+import contextlib
+import socket
 import time
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -221,6 +224,15 @@ def test_nobody_listening_is_tried_again(box):
         assert sandbox.post.settle()
         attempts = call.journal(kind="webhook")
         assert [e["status"] for e in attempts] == [None] * 8
+
+
+def test_a_sandbox_with_all_places_taken_can_be_stopped():
+    with running(server_threads=1) as (_, call):
+        call("GET", "/companies")
+        waiting = socket.create_connection(urlsplit(call.url).netloc.split(":"), timeout=5)
+        waiting.sendall(b"GET / HTTP/1.1\r\n\r\n")
+    with waiting, contextlib.suppress(ConnectionResetError):
+        assert waiting.recv(1) == b""
 
 
 def test_a_stopped_sandbox_answers_no_more():

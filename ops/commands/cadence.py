@@ -7,6 +7,7 @@ import click
 
 from ops.api import Api, uses_api
 from ops.commands.companies import path_part
+from ops.groups import ListsByDefault
 from ops.output import Columns, as_json, print_json, show_rows
 from relay.cadence import Cadence
 
@@ -38,9 +39,9 @@ COLUMNS: Columns = {
 }
 
 
-@click.group()
+@click.group(cls=ListsByDefault)
 def cadence() -> None:
-    """See, set and preview when companies are synced."""
+    """See, set and preview when companies are synced. Without a subcommand: list."""
 
 
 @cadence.command("list")

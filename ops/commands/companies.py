@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ops.api import Api, uses_api
+from ops.groups import ListsByDefault
 from ops.output import Columns, as_json, print_json, show_facts, show_rows
 from relay.company import CompanyStatus
 
@@ -40,12 +41,9 @@ SCHEDULES: Columns = {
 FACTS = ("id", "name", "name_source", "placeholder", "given_name", "status", "needs_attention")
 
 
-@click.group(invoke_without_command=True)
-@click.pass_context
-def companies(ctx: click.Context) -> None:
+@click.group(cls=ListsByDefault)
+def companies() -> None:
     """List companies, or show one. Without a subcommand: list."""
-    if ctx.invoked_subcommand is None:
-        ctx.invoke(list_companies)
 
 
 @companies.command("list")

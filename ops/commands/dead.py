@@ -3,6 +3,7 @@
 import click
 
 from ops.api import Api, uses_api
+from ops.groups import ListsByDefault
 from ops.output import Columns, as_json, print_json, show_rows
 
 COLUMNS: Columns = {
@@ -14,9 +15,9 @@ COLUMNS: Columns = {
 }
 
 
-@click.group()
+@click.group(cls=ListsByDefault)
 def dead() -> None:
-    """Look at messages that could not be handled. Nothing of them is lost."""
+    """Look at messages that could not be handled; nothing of them is lost. Lists by default."""
 
 
 @dead.command("list")

@@ -1,4 +1,4 @@
-"""Play a story over HTTP alone: companies link, are renamed and synced, one is lost and comes back."""
+"""Play a story over HTTP: companies link, are renamed and synced, one is lost and comes back."""
 
 import random
 import time

@@ -9,7 +9,7 @@ from ops.output import as_json, print_json
 
 @click.group()
 def sync() -> None:
-    """Request syncs now."""
+    """Request syncs now, whatever the cadence."""
 
 
 @sync.command()

@@ -37,5 +37,5 @@ def web() -> None:
         blocking_threads=settings.web_threads,
         respawn_failed_workers=True,
         workers_kill_timeout=STOP_WITHIN,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,  # its one warning is advice on the number of threads
     ).serve()

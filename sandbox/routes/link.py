@@ -15,6 +15,12 @@ from sandbox.refusals import Refusal
 routes = Blueprint("link", __name__, template_folder="../templates", static_folder=None)
 Page = AnyResponse | tuple[str, int]
 KINDS = ("Accounting", "Banking", "Commerce")
+WORDS = {
+    ConnectionStatus.PENDING_AUTH: "Waiting for you",
+    ConnectionStatus.LINKED: "Linked",
+    ConnectionStatus.UNLINKED: "Unlinked",
+    ConnectionStatus.DEAUTHORIZED: "Access was lost",
+}
 OUTCOMES = {"authorise": (200, ""), "refuse": (403, "User cancelled")}
 POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'"
 
@@ -59,6 +65,8 @@ def choose(company_id: str) -> Page:
         groups=[(kind, found) for kind, found in groups if found],
         found=len(shown),
         asked=request.args.get("find", ""),
+        passed=_passed_on(),
+        words=WORDS,
     )
 
 

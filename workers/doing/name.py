@@ -17,8 +17,8 @@ def do(context: Context, intent: Intent) -> Ended:
     once. Between GET and PATCH a person's rename cannot be seen: Codat has no conditional update.
     """
     company = context.store.companies.get(intent.company_id)
-    if company is None or company.placeholder is None:
-        return Ended(Ending.DONE)
+    if company is None or company.placeholder is None or company.given_name is not None:
+        return Ended(Ending.DONE)  # nothing to replace, or replaced once already
     at = now_micros()
     present = context.codat.get_company(intent.company_id).name
     target = real_name(company.info, context.settings.relay_name_order)

@@ -50,6 +50,5 @@ def _take_over(company: Company, event: Event, status: str | None = None) -> Out
     if connection is None or version is None:
         # Nothing to go by but the fact that something changed: ask Codat how it stands.
         return Outcome(company).then("reread")
-    if company.is_stale(connection.id, version):
-        return Outcome(company, stale=True)
-    return Outcome(company.with_connection(connection, version, status))
+    stale = company.is_stale(connection.id, version)
+    return Outcome(company.with_connection(connection, version, status), stale=stale)

@@ -18,24 +18,25 @@ def company_read(company: Company, action: Action) -> Outcome:
     newly_linked = False
     after = company.named(shown.name, action.version)
     for connection in shown.connections:
-        if after.is_stale(connection.id, action.version):
-            continue
         held = after.connections.get(connection.id)
         after = after.with_connection(connection, action.version)
         now_linked = after.connections[connection.id].status == "Linked"
         newly_linked |= now_linked and (held is None or held.status != "Linked")
-    present = {connection.id for connection in shown.connections}
-    gone = {
-        key: replace(held, status=DELETED, version=action.version)
-        for key, held in after.connections.items()
-        if key not in present and held.status != DELETED and held.version < action.version
-    }
-    if gone:
-        after = replace(after, connections={**after.connections, **gone})
+    if isinstance(shown.raw.get("dataConnections"), list):  # else nothing is said of connections
+        after = _without_gone(after, {connection.id for connection in shown.connections}, action)
     outcome = Outcome(after)
     if after.status != company.status:
         outcome = outcome.then("cadence")
     return outcome.then("info") if newly_linked else outcome
+
+
+def _without_gone(company: Company, present: set[str], action: Action) -> Company:
+    gone = {
+        key: replace(held, status=DELETED, version=action.version)
+        for key, held in company.connections.items()
+        if key not in present and held.status != DELETED and held.version < action.version
+    }
+    return replace(company, connections={**company.connections, **gone}) if gone else company
 
 
 @router.on("relay.company_gone")

@@ -1,0 +1,114 @@
+"""What is made before the service starts, and what is said when it cannot."""
+
+import socket
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ops.faults import CannotStart
+from ops.here import Here
+from ops.local import check_ports, make_secrets, make_token, processes
+from ops.processes import PROCESSES
+from relay.settings import Settings
+from relay.store import Store
+
+ROOT = Path(__file__).parents[1]
+MakeSettings = Callable[..., Settings]
+SECRET = "whsec_c2VjcmV0IG9mIGEgZ29vZCBsZW5ndGghIQ=="
+
+
+def test_the_procfile_lists_the_same_processes() -> None:
+    listed = {}
+    for line in (ROOT / "Procfile").read_text().splitlines():
+        name, _, command = line.partition(": ")
+        listed[name] = command
+    assert listed == {p.name: " ".join(["codat-relay", *p.arguments]) for p in PROCESSES}
+
+
+def test_work_is_taken_in_no_longer_before_workers_stop() -> None:
+    turns = {process.name: process.stop_turn for process in PROCESSES}
+    assert turns["web"] < turns["scheduler"] < turns["drain"] == turns["codat"]
+
+
+def test_the_sandbox_runs_only_without_a_codat_key(make_settings: MakeSettings) -> None:
+    with_key = make_settings(codat_api_key="key", codat_webhook_secrets=SECRET)
+    assert "sandbox" in [process.name for process in processes(make_settings())]
+    assert "sandbox" not in [process.name for process in processes(with_key)]
+
+
+def test_a_taken_port_is_one_sentence_that_names_the_setting(make_settings: MakeSettings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(CannotStart, match=rf"Port {port} .* Set PORT ") as refused:
+            check_ports(make_settings(port=port))
+        with pytest.raises(CannotStart, match="Set SANDBOX_PORT "):
+            check_ports(make_settings(port=_free_port(), sandbox_port=port))
+    assert "\n" not in str(refused.value)
+
+
+def test_two_services_on_one_port_are_refused(make_settings: MakeSettings) -> None:
+    with pytest.raises(CannotStart, match="the same"):
+        check_ports(make_settings(port=8000, sandbox_port=8000))
+
+
+def test_the_sandbox_secret_is_made_once_and_kept_private(
+    make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    here = Here(tmp_path / "data")
+    made = make_secrets(make_settings(), here)
+    assert made["CODAT_WEBHOOK_SECRETS"].startswith("whsec_")
+    assert make_secrets(make_settings(), here) == made
+    kept = here.data_dir / "webhook-secret"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+def test_a_secret_that_is_set_is_not_replaced(make_settings: MakeSettings, tmp_path: Path) -> None:
+    assert make_secrets(make_settings(codat_webhook_secrets=SECRET), Here(tmp_path)) == {}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_codat_without_a_secret_is_refused(
+    make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    elsewhere = make_settings(codat_api_url="http://127.0.0.1:9")
+    with pytest.raises(CannotStart, match="CODAT_WEBHOOK_SECRETS"):
+        make_secrets(elsewhere, Here(tmp_path))
+
+
+def test_the_operator_token_is_made_once_and_lets_its_holder_operate(
+    make_settings: MakeSettings, store: Store, tmp_path: Path
+) -> None:
+    here = Here(tmp_path)
+    token = make_token(make_settings(), store, here)
+    assert token is not None
+    owner = store.token(token)
+    assert owner is not None
+    assert owner.role == "operate"
+    assert here.token() == token
+    assert stat.S_IMODE(here.token_file.stat().st_mode) == 0o600
+    assert make_token(make_settings(), store, here) is None
+
+
+def test_a_kept_token_works_on_an_emptied_store(
+    make_settings: MakeSettings, store: Store, tmp_path: Path
+) -> None:
+    token = make_token(make_settings(), store, Here(tmp_path))
+    assert token is not None
+    store.client.flushall()
+    assert make_token(make_settings(), store, Here(tmp_path)) is None
+    assert store.token(token) is not None
+
+
+def test_no_token_is_made_where_tokens_are_set(
+    make_settings: MakeSettings, store: Store, tmp_path: Path
+) -> None:
+    own = make_settings(relay_tokens="me:operate:0123456789abcdef")
+    assert make_token(own, store, Here(tmp_path)) is None
+    assert not store.has_tokens()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])

@@ -1,0 +1,88 @@
+"""The web process comes up before its store does."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+import pytest
+from redis.exceptions import ConnectionError as RedisAway
+
+from ops.web import LOOK_AGAIN_AFTER, LateApp
+from relay.store.server import ServerRefused
+
+
+def served(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    start_response("204 No Content", [])
+    return []
+
+
+class Builds:
+    """Builds the app once the store is there, and counts the tries."""
+
+    def __init__(self, fault: Exception | None) -> None:
+        self.fault = fault
+        self.tries = 0
+
+    def __call__(self) -> Any:
+        self.tries += 1
+        if self.fault is not None:
+            raise self.fault
+        return served
+
+
+class Time:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def ask(app: LateApp, path: str) -> tuple[int, dict[str, str], Any]:
+    heard: list[tuple[str, list[tuple[str, str]]]] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]]) -> None:
+        heard.append((status, headers))
+
+    body = b"".join(app({"PATH_INFO": path}, start_response))  # type: ignore[arg-type]
+    status, headers = heard[0]
+    return int(status[:3]), dict(headers), orjson.loads(body) if body else None
+
+
+@pytest.mark.parametrize("path", ["/webhooks/codat", "/readyz", "/v1/companies", "/"])
+def test_while_redis_is_away_everything_is_asked_to_come_again(path: str) -> None:
+    status, headers, body = ask(LateApp(Builds(RedisAway("refused"))), path)
+    assert status == 503
+    assert int(headers["Retry-After"]) > 0
+    assert "Redis does not answer" in body["detail"]
+
+
+def test_the_process_says_that_it_lives_while_redis_is_away() -> None:
+    assert ask(LateApp(Builds(RedisAway("refused"))), "/healthz")[0] == 200
+
+
+def test_it_works_without_a_restart_once_redis_is_back() -> None:
+    builds, now = Builds(RedisAway("refused")), Time()
+    app = LateApp(builds, now)
+    assert ask(app, "/webhooks/codat")[0] == 503
+    builds.fault = None
+    now.now += LOOK_AGAIN_AFTER
+    assert ask(app, "/webhooks/codat")[0] == 204
+    assert ask(app, "/webhooks/codat")[0] == 204
+    assert builds.tries == 2
+
+
+def test_it_looks_at_most_once_a_second() -> None:
+    builds, now = Builds(RedisAway("refused")), Time()
+    app = LateApp(builds, now)
+    for _ in range(10):
+        assert ask(app, "/webhooks/codat")[0] == 503
+    assert builds.tries == 1
+    now.now += LOOK_AGAIN_AFTER
+    ask(app, "/webhooks/codat")
+    assert builds.tries == 2
+
+
+def test_a_server_that_came_back_weaker_is_not_used_and_not_described_to_strangers() -> None:
+    status, _, body = ask(LateApp(Builds(ServerRefused("appendonly is off"))), "/webhooks/codat")
+    assert status == 503
+    assert "appendonly" not in str(body)
