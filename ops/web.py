@@ -112,6 +112,11 @@ class LateApp:
         except (ServerRefused, WrongStore) as error:
             log.error("store.refused", error=str(error))  # noqa: TRY400 (the trace tells nothing)
             self._wait("The store cannot be used as it is set up; the log says why.")
+        except Exception:
+            # Whatever it is, the sender of a webhook must hear "later": after a 500 Codat's older
+            # service sends no more (Codat: using-the-api/webhooks/legacy).
+            log.exception("web.not_built")
+            self._wait("The service cannot be set up; the log says why.")
         finally:
             self._looking.release()
         return self._app

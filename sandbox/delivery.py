@@ -152,7 +152,7 @@ class PostOffice:
         if answer is not None and message.is_legacy and answer.isdigit() and wait is not None:
             wait = float(answer)
         if wait is None:
-            message.taken = False
+            message.taken = bool(message.taken)  # another copy may have been taken
         self._note(message, attempt, status, "given up" if wait is None else "failed")
         if wait is not None:
             with self._changed:

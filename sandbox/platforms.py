@@ -54,6 +54,7 @@ gvom Commerce 003087 PayPal
 """
 ON_PREMISE = frozenset({"pqsw", "hbql"})
 BETA = frozenset({"rvam"})
+DISABLED = frozenset({"qkdj"})  # the client has not set this one up in the Portal
 # Codat's older keys were words (its help centre and older pages).
 OLDER_KEYS = {"xero": "gbol", "sandbox": "mqjo", "quickbooksonline": "qhyg", "shopify": "fztf"}
 
@@ -70,6 +71,7 @@ class Platform:
     source_id: str
     is_offline: bool
     is_beta: bool
+    is_enabled: bool
 
     @property
     def data_types(self) -> tuple[str, ...]:
@@ -88,6 +90,7 @@ def _platform(line: str) -> Platform:
         source_id=str(uuid5(NAMESPACE_URL, f"source/{key}")),
         is_offline=key in ON_PREMISE,
         is_beta=key in BETA,
+        is_enabled=key not in DISABLED,
     )
 
 

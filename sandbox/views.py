@@ -27,7 +27,7 @@ def integration(platform: Platform, base: str) -> dict[str, Any]:
         "key": platform.key,
         "logoUrl": f"{base}/logos/{platform.key}.svg",
         "name": platform.name,
-        "enabled": True,
+        "enabled": platform.is_enabled,
         "sourceId": platform.source_id,
         "sourceType": platform.source_type,
         "integrationId": platform.integration_id,

@@ -261,8 +261,8 @@ class World:
 
     def _platform(self, key: str) -> platforms.Platform:
         platform = platforms.find(key)
-        if platform is None:
-            raise refusals.bad_request(f"Platform key '{key}' is not known")
+        if platform is None or not platform.is_enabled:
+            raise refusals.bad_request(f"Platform key '{key}' is not known or not enabled")
         return platform
 
     def _disconnect(

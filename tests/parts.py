@@ -42,15 +42,24 @@ def moment(seconds: float = 0) -> str:
 
 
 def make_event(
-    event_type: str, *, company: int | None = 1, at: float = 0, id: str | None = None, **payload: Any
+    event_type: str,
+    *,
+    company: int | None = 1,
+    at: float = 0,
+    id: str | None = None,
+    **payload: Any,
 ) -> dict[str, Any]:
     """An event of today as a dict; `connection=(number, status)` puts a connection in."""
     if company is not None:
         named = {"id": company_id(company), "name": payload.pop("name", f"Company {company}")}
-        payload = payload | named if event_type.startswith("company.") else {
-            **payload,
-            "referenceCompany": named,
-        }
+        payload = (
+            payload | named
+            if event_type.startswith("company.")
+            else {
+                **payload,
+                "referenceCompany": named,
+            }
+        )
     if "connection" in payload:
         number, status = payload.pop("connection")
         payload["connection"] = make_connection(number, status)
@@ -171,7 +180,10 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.intake = Intake(
-            self.store, self.hints, secrets=[SECRET, OTHER_SECRET], authorizations=[SHARED]  # type: ignore[arg-type]
+            self.store,
+            self.hints,
+            secrets=[SECRET, OTHER_SECRET],
+            authorizations=[SHARED],  # type: ignore[arg-type]
         )
         self.context = Context(self.settings, self.store, self.hints, self.codat)  # type: ignore[arg-type]
 

@@ -62,13 +62,13 @@ def model(events: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     for event in sorted(events, key=lambda e: (e["generatedDate"], e["id"])):
         payload = event["payload"]
         named = payload["referenceCompany"]
-        company = companies.setdefault(
-            named["id"], {"name": "", "connections": {}, "reads": {}}
-        )
+        company = companies.setdefault(named["id"], {"name": "", "connections": {}, "reads": {}})
         company["name"] = named["name"]
         if "connection" in payload:
             connection = payload["connection"]
-            status = "deleted" if event["eventType"] == "connection.deleted" else connection["status"]
+            status = (
+                "deleted" if event["eventType"] == "connection.deleted" else connection["status"]
+            )
             company["connections"][connection["id"]] = status
         for read in payload.get("dataTypes", []):
             company["reads"][f"{read['connectionId']}|{read['dataType']}"] = read["status"]

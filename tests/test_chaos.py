@@ -17,14 +17,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from parts import SECRET, signed
+from storm import check_store, make_storm
 
 from ops import embedded
 from ops.processes import PROCESSES
-from parts import SECRET, signed
 from relay.store.connect import connect
 from relay.store.server import inspect
 from relay.store.store import Store, fix_lanes
-from storm import check_store, make_storm
 
 ROUNDS = int(os.environ.get("RELAY_CHAOS_ROUNDS", "1"))
 PATIENCE = 90.0  # seconds until the backlog must be gone

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 import requests
+from parts import SECRET, company_id, make_event, signed
 
 from ops import embedded
-from parts import SECRET, company_id, make_event, signed
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 90.0

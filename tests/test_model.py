@@ -3,7 +3,6 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-
 from parts import Bench, signed
 from storm import check_store, make_storm
 

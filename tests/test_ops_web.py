@@ -86,3 +86,9 @@ def test_a_server_that_came_back_weaker_is_not_used_and_not_described_to_strange
     status, _, body = ask(LateApp(Builds(ServerRefused("appendonly is off"))), "/webhooks/codat")
     assert status == 503
     assert "appendonly" not in str(body)
+
+
+def test_an_unforeseen_fault_is_answered_later_too() -> None:
+    status, _, body = ask(LateApp(Builds(KeyError("surprise"))), "/webhooks/codat")
+    assert status == 503
+    assert "surprise" not in str(body)

@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from redis.exceptions import ConnectionError as RedisGone
-from werkzeug.test import Client
-
 from parts import (
     OTHER_SECRET,
     SECRET,
@@ -19,6 +16,9 @@ from parts import (
     make_event,
     signed,
 )
+from redis.exceptions import ConnectionError as RedisGone
+from werkzeug.test import Client
+
 from receiver.app import create_app
 from receiver.intake import LARGEST_BODY
 from relay.store.inbox import NotDurable

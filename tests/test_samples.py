@@ -8,11 +8,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import published
-from codat.webhook import parse
+import pytest
 from parts import SHARED, Bench, signed
+
+from codat.webhook import parse
 
 OWN = sorted((Path(__file__).parent / "payloads").glob("*.json"))
 FOLDERS = [

@@ -281,6 +281,14 @@ def test_integrations_are_real_platforms_with_logos(call):
     assert call("GET", "/integrations/zzzz").status_code == 404
 
 
+def test_a_platform_not_enabled_is_listed_and_cannot_be_linked(call):
+    assert call("GET", "/integrations/qkdj").json()["enabled"] is False
+    company = call.company()
+    answer = call("POST", f"/companies/{company}/connections", json={"platformKey": "qkdj"})
+    assert answer.status_code == 400
+    assert "Amazon" not in call("GET", f"/link/company/{company}").text
+
+
 def test_profile_and_sync_settings_are_kept(call):
     new = {"name": "Firm", "redirectUrl": "https://firm.example/{companyId}"}
     assert call("PUT", "/profile", json=new).status_code == 200

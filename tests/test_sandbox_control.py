@@ -147,6 +147,13 @@ def test_odd_faults_are_refused(call, wrong):
     assert call.control("faults", **wrong).status_code == 400
 
 
+def test_faults_leave_the_controls_alone(call):
+    call.control("faults", kind="down")
+    with pytest.raises(requests.ConnectionError):
+        call("GET", "/companies")
+    assert call("GET", "/sandbox/state").json()["faults"][0]["kind"] == "down"
+
+
 def test_half_a_body_is_announced_whole(call):
     call.control("faults", kind="half", count=1)
     answer = requests.get(

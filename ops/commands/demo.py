@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import click
@@ -21,6 +22,7 @@ from ops.story import Character, gaps, lines
 # Xero, QuickBooks Online, FreeAgent, Zoho Books, FreshBooks, Sage Intacct
 PLATFORMS = ("gbol", "qhyg", "fbrh", "rwuv", "vxvy", "knfz")
 PATIENCE = 60.0  # seconds for each act
+MENTIONED = {"company.status_changed", "company.renamed"}
 POLL = 2  # seconds per long poll
 PAGE = 500
 REAL = (
@@ -73,13 +75,11 @@ class Demo:
         self._console = console
         self._choice = choice
         self._cast: dict[str, Character] = {}
-        self._live: Live | None = None
 
     def play(self, count: int) -> None:
         """Play it; raises Failed when it does not end well."""
         began = self._cursor = int(self._api.get("/v1/status")["last_event"])
-        with Live(console=self._console, auto_refresh=False) as live:
-            self._live = live if self._console.is_terminal else None
+        with self._shown():
             self._say(f"{count} companies are created under dummy names.")
             self._create(count)
             self._say("Their customers authorise access to their accounting software.")
@@ -94,7 +94,6 @@ class Demo:
         for _ in range(count):
             made = self._api.post("/v1/companies", {})
             self._cast[made["id"]] = Character(made["id"], made["name"])
-            self._show()
 
     def _lose_one(self) -> None:
         lost = self._choice.choice(list(self._cast.values()))
@@ -116,7 +115,7 @@ class Demo:
             for event in page["events"]:
                 if one := self._cast.get(event["subject"]):
                     one.sees(event)
-                    self._show(one)
+                    self._mention(one)
 
     def _tell(self, began: int) -> None:
         """Tell the story again from the log, and see that nothing is missing or untrue."""
@@ -150,16 +149,21 @@ class Demo:
     def _print(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
-    def _show(self, one: Character | None = None) -> None:
-        if self._live is not None:
-            self._live.update(_table(list(self._cast.values())), refresh=True)
-        elif one is not None and one.last_event in SHOWN_PLAIN:
+    def _shown(self) -> AbstractContextManager[object]:
+        """Keep a live table of the cast on a terminal; elsewhere `_mention` prints lines."""
+        if not self._console.is_terminal:
+            return nullcontext()
+        return Live(
+            console=self._console,
+            get_renderable=lambda: _table(list(self._cast.values())),
+            refresh_per_second=8,
+        )
+
+    def _mention(self, one: Character) -> None:
+        if not self._console.is_terminal and one.last_event in MENTIONED:
             self._print(
                 f"  {one.dummy_name}  {one.status}  {one.real_name or '-'}  {one.last_event}"
             )
-
-
-SHOWN_PLAIN = {"company.status_changed", "company.renamed"}
 
 
 def _table(cast: list[Character]) -> Table:

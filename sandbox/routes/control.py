@@ -13,10 +13,14 @@ from sandbox import refusals, views
 from sandbox.messages import Message
 from sandbox.parts import body, parts, reply, world
 from sandbox.routes.acts import ACTS, buttons
+from sandbox.routes.link import guard
 
 routes = Blueprint("control", __name__, url_prefix="/sandbox")
 SHOWN = 200  # companies on the page
 PAGE = "/sandbox/"
+
+
+routes.after_request(guard)
 
 
 @routes.before_request

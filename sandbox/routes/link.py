@@ -169,7 +169,9 @@ def _wanted_platforms() -> list[platforms.Platform]:
     return [
         p
         for p in platforms.PLATFORMS.values()
-        if words in p.name.casefold() and (shows_sandbox or "Sandbox" not in p.name)
+        if p.is_enabled
+        and words in p.name.casefold()
+        and (shows_sandbox or "Sandbox" not in p.name)
     ]
 
 

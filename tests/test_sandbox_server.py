@@ -1,0 +1,53 @@
+"""The sandbox runs as a process of its own."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import requests
+from sandboxes import BASIC, PATIENCE, SECRET
+
+PROGRAM = """
+import sys
+from sandbox.config import SandboxConfig
+from sandbox.server import serve
+serve(SandboxConfig(webhook_secret=sys.argv[1], port=int(sys.argv[2])))
+print("ended in order", flush=True)
+"""
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_in_order(number):
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, SECRET, str(port)],
+        cwd=Path(__file__).parent.parent,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert answers(f"http://127.0.0.1:{port}/companies")
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=PATIENCE)
+        assert (said, process.returncode) == ("ended in order\n", 0)
+    finally:
+        process.kill()
+
+
+def answers(url):
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            return requests.get(url, headers={"Authorization": BASIC}, timeout=5).ok
+        except requests.ConnectionError:
+            time.sleep(0.05)
+    return False
