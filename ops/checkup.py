@@ -17,7 +17,7 @@ from ops.here import UNPROVABLE
 from relay.settings import Settings
 from relay.store.connect import connect
 from relay.store.server import ServerRefused, inspect
-from relay.store.store import Store
+from relay.store.store import Store, WrongStore
 from relay.times import now_ms
 
 OK, UNSURE, WRONG = "ok", "unsure", "wrong"
@@ -39,8 +39,10 @@ class Finding:
 def findings(settings: Settings, service: str) -> Iterator[Finding]:
     """Check one thing after another; `service` is the portal's address."""
     yield check_secrets(settings)
-    yield check_server(settings)
-    yield from check_processes(settings)
+    server = check_server(settings)
+    yield server
+    if settings.redis_url is not None and server.verdict != WRONG:
+        yield from check_processes(settings)
     yield check_service(service)
     yield check_codat(settings)
     yield check_clock(settings)
@@ -78,16 +80,18 @@ def check_server(settings: Settings) -> Finding:
 
 def check_processes(settings: Settings) -> Iterator[Finding]:
     """Whether the processes that give signs of life still do."""
-    if settings.redis_url is None:
-        return
     try:
-        store = Store.open(settings, timeout=WITHIN, retries=0)
-        for name, at in sorted(store.heartbeats().items()):
-            silent = now_ms() - at
-            verdict = OK if silent < SILENT_AFTER_MS else WRONG
-            yield Finding(name, verdict, f"last sign of life {silent / 1000:.0f} s ago")
-    except Exception as error:  # the server has a check of its own
-        yield Finding("processes", UNSURE, f"not known: {error}")
+        heartbeats = Store.open(settings, timeout=WITHIN, retries=0).heartbeats()
+    except WrongStore as error:
+        yield Finding("store", WRONG, str(error), WRONG_SETTINGS)
+        return
+    except RedisError as error:
+        yield Finding("store", WRONG, f"does not answer: {error}", UNREACHABLE)
+        return
+    for name, at in sorted(heartbeats.items()):
+        silent = now_ms() - at
+        verdict = OK if silent < SILENT_AFTER_MS else WRONG
+        yield Finding(name, verdict, f"last sign of life {silent / 1000:.0f} s ago")
 
 
 def check_service(url: str) -> Finding:

@@ -71,7 +71,7 @@ def _text(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
         return ", ".join(map(_text, value)) or "-"
-    text = str(value)
+    text = " ".join(str(value).split("\n"))
     return "".join(
         letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
     )

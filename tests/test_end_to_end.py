@@ -1,4 +1,4 @@
-"""The service as a user starts it: `up`, `demo`, stop, start again; and a web process without Redis."""
+"""The service as a user starts it: `up`, `demo`, stop, start again; and the web without Redis."""
 
 import http.client
 import json

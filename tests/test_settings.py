@@ -1,4 +1,4 @@
-"""Settings come from the environment, `.env` and secret files; all that is wrong is told at once."""
+"""Settings come from the environment, `.env` and secret files; all faults are told at once."""
 
 import re
 import traceback
@@ -9,7 +9,7 @@ from parts import OTHER_SECRET, SECRET, SHARED
 
 from relay.settings import BadSettings, Settings
 
-CANARY = "canary-3f9c1d7a"
+CANARY = "canary-3f9c1d7ab04e"
 TOKEN = "ops:operate:0123456789abcdef"
 GENUINE = {"CODAT_API_KEY": "key", "CODAT_WEBHOOK_SECRETS": SECRET}
 

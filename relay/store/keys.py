@@ -13,9 +13,7 @@ CURSORS = TAG + "cursors"  # hash: lane -> id of the last applied message
 LOG = TAG + "log"  # stream of status events, ids <sequence>-0
 COMPANIES = TAG + "companies"  # sorted set of company ids, all with score 0: paged in id order
 DEAD = TAG + "dead"  # stream: messages that could not be handled
-DEAD_INTENTS = (
-    TAG + "intents:dead"
-)  # beside the due ones; sorted set: intent name -> ms when given up
+DEAD_INTENTS = TAG + "intents:dead"  # sorted set: intent name -> ms when given up
 HOLD = TAG + "codat:hold"  # string: ms until which nobody may call Codat
 SCHEDULES_DUE = TAG + "schedules:due"  # sorted set: "<company>|<data type>" -> epoch seconds
 TOKENS = TAG + "tokens"  # hash: SHA-256 of a token -> "<name>:<role>"

@@ -1,0 +1,134 @@
+"""Everything on one machine: it starts, plays the demo through, outlives faults and leaves nothing."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+ROOT = Path(__file__).parents[1]
+PATIENCE = 60.0
+COMMAND = [sys.executable, "-m", "ops"]
+
+pytestmark = pytest.mark.usefixtures("server")  # skips where no server is to be had
+
+
+class Up:
+    """A running `codat-relay up`."""
+
+    def __init__(self, process: subprocess.Popen[bytes], output: Path, env: dict[str, str]) -> None:
+        self.process = process
+        self.env = env
+        self._output = output
+
+    @property
+    def said(self) -> str:
+        return self._output.read_text()
+
+    def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*COMMAND, *arguments], env=self.env, cwd=ROOT, capture_output=True, text=True
+        )
+
+    def descendants(self) -> dict[int, str]:
+        """Process ids and command lines of all that it started."""
+        found = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) in (
+                    self.process.pid,
+                    *found,
+                ):
+                    found[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
+            except (OSError, IndexError):
+                continue
+        return found
+
+    def get(self, path: str) -> int:
+        try:
+            return requests.get(f"http://127.0.0.1:{self.env['PORT']}{path}", timeout=5).status_code
+        except requests.RequestException:
+            return 0
+
+
+def wait_for(condition: Callable[[], bool], running: Up) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, running.said
+        time.sleep(0.05)
+
+
+def free_ports() -> tuple[int, int]:
+    with socket.create_server(("127.0.0.1", 0)) as a, socket.create_server(("127.0.0.1", 0)) as b:
+        return a.getsockname()[1], b.getsockname()[1]
+
+
+@contextmanager
+def up(data: Path) -> Iterator[Up]:
+    port, sandbox_port = free_ports()
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    env = inherited | {
+        "PORT": str(port),
+        "SANDBOX_PORT": str(sandbox_port),
+        "RELAY_DATA_DIR": str(data),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+    }
+    output = data.with_name(f"output-{port}")
+    with output.open("wb") as sink:
+        process = subprocess.Popen(
+            [*COMMAND, "up"], env=env, cwd=data.parent, stdout=sink, stderr=sink
+        )
+        running = Up(process, output, env)
+        try:
+            wait_for(lambda: "codat-relay is up." in running.said, running)
+            yield running
+        finally:
+            if process.poll() is None:
+                process.terminate()
+            process.wait()
+
+
+def test_the_demo_plays_through_and_a_second_start_keeps_everything(tmp_path: Path) -> None:
+    with up(tmp_path / "data") as first:
+        token = (tmp_path / "data" / "operator-token").read_text().strip()
+        assert token in first.said
+        assert "The sandbox stands in for Codat" in first.said
+        demo = first.call("demo", "--companies", "3")
+        assert demo.returncode == 0, demo.stdout + demo.stderr
+        assert "All 3 companies are Linked under their real names" in demo.stdout
+        assert first.call("doctor").returncode == 0
+        assert first.call("companies", "--status", "Linked").stdout.count("\n") == 4
+        started = first.descendants()
+        first.process.send_signal(signal.SIGTERM)
+        assert first.process.wait(PATIENCE) == 0
+    assert any("valkey" in line or "redis" in line for line in started.values())
+    assert len(started) >= 6
+    assert [pid for pid in started if Path(f"/proc/{pid}").exists()] == []
+    with up(tmp_path / "data") as second:
+        assert token not in second.said
+        assert "operator-token" in second.said
+        assert second.call("companies").stdout.count("\n") == 4
+
+
+def test_killed_parts_come_back_and_a_killed_whole_leaves_nothing(tmp_path: Path) -> None:
+    with up(tmp_path / "data") as running:
+        for part in ("ops web", "valkey-server unixsocket", "ops worker drain"):
+            victims = [pid for pid, line in running.descendants().items() if part in line]
+            os.kill(victims[0], signal.SIGKILL)
+            wait_for(lambda: "it is started again" in running.said, running)
+        wait_for(lambda: running.said.count("it is started again") == 3, running)
+        wait_for(lambda: running.get("/readyz") == 200, running)
+        demo = running.call("demo", "--companies", "2")
+        assert demo.returncode == 0, demo.stdout + demo.stderr
+        started = running.descendants()
+        running.process.kill()
+        running.process.wait()
+        wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in started), running)
