@@ -7,7 +7,7 @@ from typing import Any
 import click
 import requests
 
-from ops.addresses import local
+from ops.addresses import local, session_for
 from ops.faults import CannotStart, Failed, NotAccepted, Unreachable
 from ops.here import Here, settings_here
 from relay.settings import Settings
@@ -27,8 +27,7 @@ class Api:
 
     def __init__(self, url: str, token: str) -> None:
         self.url = url.rstrip("/")
-        self._session = requests.Session()
-        self._session.trust_env = False  # no proxy or .netrc between us and a local service
+        self._session = session_for(url)
         self._session.headers["Authorization"] = f"Bearer {token}"
 
     def get(self, path: str, **parameters: Any) -> Any:

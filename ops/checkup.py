@@ -12,6 +12,7 @@ from codat.client import Codat
 from codat.errors import CodatError, Unauthorized
 from codat.signature import TOLERANCE
 from ops import embedded
+from ops.addresses import session_for
 from ops.faults import FAILED, UNREACHABLE, WRONG_SETTINGS, CannotStart
 from ops.here import UNPROVABLE
 from relay.settings import Settings
@@ -98,7 +99,7 @@ def check_service(url: str) -> Finding:
     """Whether the web process is up and ready."""
     address = f"{url}/readyz"
     try:
-        answer = requests.get(address, timeout=WITHIN)
+        answer = session_for(address).get(address, timeout=WITHIN)
     except requests.RequestException:
         return Finding("service", WRONG, f"{address} does not answer", UNREACHABLE)
     if not answer.ok:
@@ -127,7 +128,7 @@ def check_codat(settings: Settings) -> Finding:
 def check_clock(settings: Settings) -> Finding:
     """Whether our clock agrees with Codat's: a webhook's signature is good for minutes only."""
     try:
-        answer = requests.head(settings.api_url, timeout=WITHIN, allow_redirects=False)
+        answer = session_for(settings.api_url).head(settings.api_url, timeout=WITHIN)
         theirs = parsedate_to_datetime(answer.headers["Date"]).timestamp()
     except (requests.RequestException, KeyError, ValueError):
         return Finding("clock", UNSURE, "no one to compare with")

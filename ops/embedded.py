@@ -5,6 +5,7 @@ import importlib.util
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 import time
@@ -56,6 +57,7 @@ class EmbeddedServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # a Ctrl-C is for us; the server goes last
+            umask=0o077,
         )
         try:
             _wait_until_loaded(self)
@@ -123,15 +125,23 @@ def address_of(data_dir: Path) -> str | None:
 
 
 def make_private(folder: Path) -> None:
-    """Make a directory that only we may enter; raises CannotStart."""
+    """Make a directory that only we may enter; raises CannotStart.
+
+    One that is there already keeps its mode, but must not be open for all to write.
+    """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
+        mode = folder.stat().st_mode
     except OSError as error:
         raise CannotStart(
             f"The data directory {folder} cannot be made or used ({error.strerror})."
             " Set RELAY_DATA_DIR to one that can."
         ) from None
+    if mode & stat.S_IWOTH:
+        raise CannotStart(
+            f"Everyone may write to the data directory {folder}. Set RELAY_DATA_DIR to one of its"
+            " own."
+        )
 
 
 def write_private(path: Path, text: str) -> None:
@@ -163,7 +173,12 @@ def _arguments(data_dir: Path, socket: Path) -> list[str]:
 
 def _take(data_dir: Path) -> IO[str]:
     """Hold the data directory for ourselves; raises CannotStart when another one does."""
-    lock = (data_dir / LOCK).open("a")
+    try:
+        lock = (data_dir / LOCK).open("a")
+    except OSError as error:
+        raise CannotStart(
+            f"The data directory {data_dir} cannot be written to ({error.strerror})."
+        ) from None
     deadline = time.monotonic() + LOCK_WITHIN
     while True:
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import requests
 
-from ops.addresses import local
+from ops.addresses import local, session_for
 from ops.embedded import EmbeddedServer, make_private, write_private
 from ops.faults import CannotStart, Failed
 from ops.here import Here, refuse_unprovable
@@ -79,7 +79,7 @@ class Attendant:
 
     def __post_init__(self) -> None:
         """Begin."""
-        self._restarts = Restarts()
+        self.restarts = Restarts()
         self._server_started = self._began = time.monotonic()
         self._launch_at: float | None = None
         self._look_at = self._began
@@ -100,7 +100,7 @@ class Attendant:
                 server.launch()
                 self._server_started = time.monotonic()
         elif server.process.poll() is not None:
-            pause = self._restarts.pause_after_death(self._server_started, now)
+            pause = self.restarts.pause_after_death(self._server_started, now)
             if pause is None:
                 raise Failed(f"The embedded server keeps ending; see {server.log}.")
             self.say(f"the embedded server ended; it is started again in {pause:.0f} s")
@@ -122,7 +122,7 @@ class Attendant:
             wanted.append(f"{self.settings.api_url}/sandbox/state")
         for address in wanted:
             try:
-                answer = requests.get(address, timeout=ANSWER_WITHIN)
+                answer = session_for(address).get(address, timeout=ANSWER_WITHIN)
             except requests.RequestException:
                 return f"{address} does not answer"
             if not answer.ok:

@@ -40,6 +40,11 @@ def logger(stream, level="info"):
     return structlog.get_logger(random.random())  # a new one: loggers keep their first stream
 
 
+def fail(text):
+    local = CANARY  # what a pretty trace would show
+    raise RuntimeError(text, len(local))
+
+
 def lines(stream):
     return [json.loads(line) for line in stream.getvalue().split("\n")[:-1]]
 
@@ -157,7 +162,7 @@ def test_an_event_and_a_trace_hold_no_secret(text):
     log = logger(out)
     log.info(text)
     try:
-        raise RuntimeError(text)
+        fail(text)
     except RuntimeError:
         log.exception("intent.failed")
     assert CANARY not in out.getvalue()
@@ -196,7 +201,7 @@ def test_a_librarys_warning_takes_the_same_form_and_hides_secrets_too():
     library.info("not wanted")
     library.warning("refused %s\nnext", f"Bearer {CANARY}")
     try:
-        raise RuntimeError(WHSEC)
+        fail(WHSEC)
     except RuntimeError:
         library.exception("failed")
     refused, failed = lines(out)
@@ -220,8 +225,7 @@ def test_a_trace_on_a_terminal_shows_no_local_variables():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
-            hidden = CANARY
-            raise RuntimeError(len(hidden))
+            fail("x")
         except RuntimeError:
             log.exception("intent.failed")
     assert "RuntimeError" in out.getvalue()

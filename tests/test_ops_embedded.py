@@ -67,6 +67,26 @@ def test_only_its_owner_can_reach_the_data_and_the_socket(tmp_path: Path) -> Non
         assert open_client(running).config_get("port") == {"port": "0"}
 
 
+def test_a_directory_that_was_there_keeps_its_mode_but_what_is_in_it_is_private(
+    tmp_path: Path,
+) -> None:
+    tmp_path.chmod(0o755)
+    with embedded.start(tmp_path) as running:
+        open_client(running).set("kept", "yes")
+        assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
+        held = [path for path in tmp_path.rglob("*") if path.name != "lock"]
+        assert len(held) >= 4
+        assert [path for path in held if path.stat().st_mode & 0o077] == []
+
+
+def test_a_directory_open_to_all_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    with pytest.raises(CannotStart, match="Everyone may write"):
+        embedded.start(tmp_path)
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o777
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_long_path_gets_a_short_private_socket_that_is_removed(tmp_path: Path) -> None:
     with embedded.start(tmp_path / ("long" * 30)) as running:
         socket = Path(running.url.removeprefix("unix://"))

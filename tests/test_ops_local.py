@@ -2,15 +2,22 @@
 
 import socket
 import stat
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Response
 
-from ops.faults import CannotStart
+from ops.faults import CannotStart, Failed
 from ops.here import Here
-from ops.local import check_ports, make_secrets, make_token, processes
+from ops.local import Attendant, check_ports, make_secrets, make_token, processes
 from ops.processes import PROCESSES
+from ops.restarts import TOO_MANY, Restarts
 from relay.settings import Settings
 from relay.store import Store
 
@@ -107,6 +114,64 @@ def test_no_token_is_made_where_tokens_are_set(
     own = make_settings(relay_tokens="me:operate:0123456789abcdef")
     assert make_token(own, store, Here(tmp_path)) is None
     assert not store.has_tokens()
+
+
+@dataclass
+class FailingServer:
+    """Stands in for an embedded server whose process ends as soon as it is launched."""
+
+    log: Path = Path("valkey.log")
+    launched: int = 0
+
+    @property
+    def process(self) -> "FailingServer":
+        return self
+
+    def poll(self) -> int:
+        return 1
+
+    def launch(self) -> None:
+        self.launched += 1
+
+
+def test_an_embedded_server_that_keeps_ending_stops_everything(
+    make_settings: MakeSettings,
+) -> None:
+    server, said = FailingServer(), []
+    settings = make_settings(port=_free_port(), sandbox_port=_free_port())
+    attend = Attendant(settings, server, said.append, lambda: None)  # type: ignore[arg-type]
+    attend.restarts = Restarts(0.0)
+    for _ in range(2 * (TOO_MANY - 1)):
+        attend()
+    with pytest.raises(Failed, match=r"keeps ending; see valkey\.log"):
+        attend()
+    assert server.launched == len(said) == TOO_MANY - 1
+
+
+def test_all_is_announced_once_and_only_when_it_is_ready(make_settings: MakeSettings) -> None:
+    announced: list[str] = []
+    settings = make_settings(port=_free_port(), sandbox_port=_free_port())
+    attend = Attendant(settings, None, announced.append, lambda: announced.append("ready"))
+    attend()
+    assert announced == []
+    with ready_at(settings.port), ready_at(settings.sandbox_at):
+        deadline = time.monotonic() + 30
+        while not announced and time.monotonic() < deadline:
+            attend()
+        attend()
+    assert announced == ["ready"]
+
+
+@contextmanager
+def ready_at(port: int) -> Iterator[None]:
+    """Answer 200 to everything on `port`."""
+    server = make_server("127.0.0.1", port, Response("fine"))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 def _free_port() -> int:

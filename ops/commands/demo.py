@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from ops.addresses import session_for
 from ops.api import Api, uses_api
 from ops.faults import CannotStart, Failed, Unreachable
 from ops.here import settings_here
@@ -52,8 +53,7 @@ class Sandbox:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._session = requests.Session()
-        self._session.trust_env = False
+        self._session = session_for(url)
 
     def does(self, act: str, company_id: str, **how: str) -> None:
         """Do `act` to a company; raises Unreachable or Failed."""

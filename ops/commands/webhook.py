@@ -8,7 +8,7 @@ import click
 import requests
 
 from codat.signature import headers
-from ops.addresses import local
+from ops.addresses import local, session_for
 from ops.faults import CannotStart, Failed, Unreachable
 from ops.here import settings_here
 from ops.output import as_json, print_json
@@ -50,7 +50,7 @@ def send(*, file: BinaryIO, message_id: str | None, url: str | None) -> None:
     body, to = file.read(), url or f"{local(settings)}/webhooks/codat"
     signed = _headers(settings, body, message_id) | {"Content-Type": "application/json"}
     try:
-        answer = requests.post(to, data=body, headers=signed, timeout=ANSWER_WITHIN)
+        answer = session_for(to).post(to, data=body, headers=signed, timeout=ANSWER_WITHIN)
     except requests.RequestException as error:
         raise Unreachable(f"{to} does not answer ({type(error).__name__}).") from None
     told = f"{answer.status_code} {answer.reason} {answer.text[:200]}".rstrip()

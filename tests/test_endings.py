@@ -1,0 +1,125 @@
+"""Each way a call to Codat can fail has its policy: wait and how long, or end and how."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codat import errors
+from codat.records import Company
+from relay.store.intents import Intent, Priority
+from workers.endings import (
+    DAY_MS,
+    GIVE_UP_AFTER,
+    KEY_REFUSED_WAIT,
+    LONGEST_BACKOFF,
+    MOST_REFUSALS,
+    UNSAID_WAIT,
+    Ended,
+    Ending,
+    after_error,
+    backoff,
+)
+
+NOW = 1_767_690_000_000  # ms
+BASE = 5.0
+unhurried = settings(deadline=None)
+
+
+def intent(*, attempts=1, age=0):
+    return Intent("info:c-1", 1, "c-1", attempts, NOW - age, {}, "msg_1", Priority.LINK)
+
+
+def ended(error, *, base=BASE, **more) -> Ended:
+    return after_error(error, intent(**more), now=NOW, base=base)
+
+
+def test_a_rate_limit_waits_as_long_as_codat_says_and_holds_everybody():
+    end = ended(errors.RateLimited("429", status=429, retry_after=7200.0), age=GIVE_UP_AFTER * 2)
+    assert end == Ended(Ending.LATER, wait=7200.0, error="429", expected=True, hold=7200.0)
+
+
+def test_a_rate_limit_of_no_seconds_is_not_one_of_unsaid_length():
+    assert ended(errors.RateLimited("429", retry_after=0.0)).wait == 0.0
+    assert ended(errors.RateLimited("429")).wait == UNSAID_WAIT
+    assert ended(errors.RateLimited("429")).hold == UNSAID_WAIT
+
+
+AT_ONCE = [
+    (errors.SyncInProgress, Ending.IN_PROGRESS),
+    (errors.NotSupported, Ending.NOT_SUPPORTED),
+    (errors.NotFound, Ending.GONE),
+]
+
+
+@pytest.mark.parametrize(("kind", "ending"), AT_ONCE)
+def test_what_no_repetition_changes_ends_at_once(kind, ending):
+    end = ended(kind("said"))
+    assert (end.ending, end.error, end.hold, end.expected) == (ending, "said", None, False)
+
+
+@pytest.mark.parametrize("kind", [errors.Unauthorized, errors.Forbidden])
+def test_a_refused_key_waits_for_an_operator(kind):
+    assert ended(kind("401")).ending is Ending.LATER
+    assert ended(kind("401")).wait == KEY_REFUSED_WAIT
+    assert ended(kind("401"), base=90.0).wait == 90.0
+    assert ended(kind("401"), base=0.05).wait == 0.05  # a test's patience
+    assert ended(kind("401"), attempts=50, age=6 * DAY_MS).ending is Ending.LATER
+    assert ended(kind("401"), age=GIVE_UP_AFTER + 1).ending is Ending.GAVE_UP
+
+
+FOR_TIME_TO_CURE = [errors.Unreachable, errors.CodatBroken, errors.BadAnswer]
+
+
+@pytest.mark.parametrize("kind", FOR_TIME_TO_CURE)
+def test_what_time_cures_is_tried_again_for_a_week(kind):
+    end = ended(kind("503"), attempts=50, age=GIVE_UP_AFTER)
+    assert end.ending is Ending.LATER
+    assert not end.expected
+    assert end.hold is None
+    late = ended(kind("503"), attempts=50, age=GIVE_UP_AFTER + 1)
+    assert (late.ending, late.error) == (Ending.GAVE_UP, "503")
+
+
+def test_a_wait_that_codat_asks_for_is_kept():
+    assert ended(errors.CodatBroken("503", retry_after=33.0)).wait == 33.0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.BadRequest("400"),
+        errors.PaymentRequired("402"),
+        errors.Conflict("409"),
+        errors.ConnectionNotCreated("no", company=Company("c-1", "Bakery")),
+    ],
+)
+def test_a_request_that_codat_refuses_is_set_aside_after_a_few_tries(error):
+    for attempts in range(1, MOST_REFUSALS):
+        assert ended(error, attempts=attempts).ending is Ending.LATER
+    assert ended(error, attempts=MOST_REFUSALS).ending is Ending.GAVE_UP
+
+
+def test_every_class_of_error_has_a_policy():
+    kinds = set(errors.CodatError.__subclasses__())
+    tried = {kind for kind, _ in AT_ONCE} | {*FOR_TIME_TO_CURE}
+    tried |= {errors.RateLimited, errors.Unauthorized, errors.Forbidden}
+    tried |= {errors.BadRequest, errors.PaymentRequired, errors.Conflict}
+    assert kinds == tried | {errors.ConnectionNotCreated}
+
+
+@unhurried
+@given(st.integers(1, 10**6), st.floats(0.01, 600))
+def test_the_wait_doubles_up_to_a_cap_and_is_spread_by_a_fifth(attempts, base):
+    wanted = min(base * 2 ** min(attempts - 1, 100), LONGEST_BACKOFF)
+    assert 0.8 * wanted <= backoff(attempts, base) <= 1.2 * wanted
+
+
+def test_two_waits_are_not_the_same():
+    """Else all that failed together would come back together."""
+    assert len({backoff(3, BASE) for _ in range(20)}) > 1
+
+
+def test_a_codat_error_says_what_the_log_shall_say():
+    assert ended(errors.CodatBroken("GET /companies/1: 503 (correlation id x)")).error == (
+        "GET /companies/1: 503 (correlation id x)"
+    )

@@ -1,0 +1,111 @@
+"""A lane's entry is read back as what was put in: a webhook as it was signed, an action of ours."""
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codat.webhook import Event, Malformed
+from relay.message import Action, Message, action_fields, webhook_fields
+
+unhurried = settings(deadline=None)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+FIELDS = {
+    "source": "default",
+    "message_id": "msg_1",
+    "event_type": "company.created",
+    "company_id": "c-1",
+}
+
+
+def entry(fields, id="1767690000123-7"):
+    """The message that is read from a stream entry with these fields."""
+    stored = {
+        name.encode(): value if isinstance(value, bytes) else value.encode()
+        for name, value in fields.items()
+    }
+    return Message.from_entry(id.encode(), stored)
+
+
+@unhurried
+@given(texts, texts, texts, texts, st.binary(max_size=100))
+def test_a_webhook_is_read_back_byte_for_byte(source, message_id, event_type, company_id, body):
+    fields = webhook_fields(
+        source=source,
+        message_id=message_id,
+        event_type=event_type,
+        company_id=company_id,
+        body=body,
+    )
+    read = entry(fields)
+    assert read == Message(
+        "1767690000123-7",
+        "webhook",
+        source,
+        message_id,
+        event_type,
+        company_id or None,
+        1767690000123,
+        body,
+    )
+
+
+def test_a_webhook_without_a_company_has_none():
+    fields = webhook_fields(**FIELDS | {"company_id": None}, body=b"{}")
+    assert entry(fields).company_id is None
+
+
+def test_a_webhook_is_parsed_when_it_is_read():
+    body = b'{"id":"e-1","eventType":"company.created","payload":{"id":"C-1"}}'
+    event = entry(webhook_fields(**FIELDS, body=body)).read()
+    assert isinstance(event, Event)
+    assert (event.id, event.type, event.company_id) == ("e-1", "company.created", "c-1")
+
+
+def test_a_webhook_that_is_no_event_is_malformed():
+    message = entry(webhook_fields(**FIELDS, body=b"<html>"))
+    with pytest.raises(Malformed):
+        message.read()
+
+
+payloads = st.dictionaries(texts, st.none() | st.integers(-(2**53), 2**53) | texts, max_size=4)
+actions = st.builds(
+    Action, texts, texts, texts.filter(bool), st.integers(0, 2**52), payload=payloads
+)
+
+
+@unhurried
+@given(actions)
+def test_an_action_is_read_back_as_it_was_told(action):
+    message = entry(action_fields(action))
+    assert message.read() == action
+    assert (message.kind, message.source) == ("action", "default")
+    assert (message.message_id, message.type) == (action.id, action.type)
+
+
+def test_an_actions_version_is_when_it_was_asked():
+    early, late = Action("b", "t", "c", 1, {}), Action("a", "t", "c", 2, {})
+    assert early.version < late.version
+    assert Action("a", "t", "c", 1, {}).version < early.version
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"7", b"null", b"{}", b'{"at":1}', b'{"payload":{}}']
+)
+def test_an_action_that_cannot_be_read_is_malformed(body):
+    fields = {**action_fields(Action("a", "relay.renamed", "c", 1, {})), "body": body}
+    with pytest.raises(Malformed, match="not an action of ours"):
+        entry(fields).read()
+
+
+def test_an_entry_of_fields_that_are_not_text_is_still_read():
+    fields = webhook_fields(**FIELDS, body=b"\xff")
+    stored = {k.encode(): v if isinstance(v, bytes) else v.encode() for k, v in fields.items()}
+    stored |= {b"id": b"\xff", b"type": b"\xfe", b"company": b"c"}
+    read = Message.from_entry(b"5-0", stored)
+    assert (read.message_id, read.type, read.received) == ("\ufffd", "\ufffd", 5)
+
+
+def test_what_an_action_tells_is_json():
+    body = action_fields(Action("a", "t", "c", 7, {"name": "Bäckerei"}))["body"]
+    assert orjson.loads(body) == {"at": 7, "payload": {"name": "Bäckerei"}}
