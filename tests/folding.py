@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from parts import START, company_id
 
 from codat.webhook import Malformed, parse
+from parts import START, company_id
 from relay.company import Company
-from relay.message import Action, Message, action_body
+from relay.message import Message, action_body
 from workers.fold import Folded, fold
 
 NOW = 1_767_690_000_000  # ms
@@ -39,17 +39,11 @@ def webhook(event: dict[str, Any]) -> Message:
     return Message(entry, "webhook", "default", "msg_1", event_type, company, RECEIVED, body)
 
 
-def action(kind: str, *, company: int = 1, at: float = 0, id: str = "i#1", **told: Any) -> Message:
-    """The message in which an action of ours is told to its company."""
+def action(kind: str, /, *, at: float = 0, id: str = "i#1", **told: Any) -> Message:
+    """The message in which an action of ours is told to company 1."""
     body = action_body(micros(at), told)
     entry = f"{RECEIVED}-0"
-    return Message(entry, "action", "default", id, kind, company_id(company), RECEIVED, body)
-
-
-def as_action(message: Message) -> Action:
-    read = message.read()
-    assert isinstance(read, Action)
-    return read
+    return Message(entry, "action", "default", id, kind, company_id(1), RECEIVED, body)
 
 
 def apply(held: Company | None, *messages: Message, **more: Any) -> Folded:
@@ -78,7 +72,6 @@ def types(folded: Folded) -> list[str]:
 
 def wanted(folded: Folded) -> dict[str, int]:
     """The intents left, by kind, with their delay in ms."""
-    for need in folded.needs:
-        kind, _, company = need.name.partition(":")
-        assert (company, need.cause) == (need.company_id, "msg_1"), kind
-    return {need.name.partition(":")[0]: need.due - NOW for need in folded.needs}
+    kinds = [need.name.removesuffix(f":{need.company_id}") for need in folded.needs]
+    assert len(kinds) == len(set(kinds))
+    return {kind: need.due - NOW for kind, need in zip(kinds, folded.needs, strict=True)}

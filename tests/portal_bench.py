@@ -7,11 +7,11 @@ from typing import Any
 import fakeredis
 import orjson
 from flask.testing import FlaskClient
-from parts import SentHints, company_id, connection_id
 from werkzeug.test import TestResponse
 
 from codat.client import Codat
 from codat.records import Company as CodatCompany
+from parts import SentHints, company_id, connection_id
 from portal.app import create_app
 from relay.company import Company, Connection, DataTypeState
 from relay.message import Action, action_fields

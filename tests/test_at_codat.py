@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import requests
-from parts import SECRET, SentHints, make_codat
 from werkzeug.serving import make_server
 
+from parts import SECRET, SentHints, make_codat
 from receiver.app import create_app
 from relay.cadence import ALL
 from relay.message import Action, action_fields

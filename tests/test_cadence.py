@@ -8,8 +8,8 @@ import pytest
 from dateutil import rrule, tz
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from parts import company_id
 
+from parts import company_id
 from relay.cadence import (
     ALL,
     SPREAD,

@@ -17,14 +17,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from parts import SECRET, signed
-from storm import check_store, make_storm
 
 from ops import embedded
 from ops.processes import PROCESSES
+from parts import SECRET, signed
 from relay.store.connect import connect
 from relay.store.server import inspect
 from relay.store.store import Store, fix_lanes
+from storm import check_store, make_storm
+
+pytestmark = pytest.mark.usefixtures("server")  # skips where no server is to be had
 
 ROUNDS = int(os.environ.get("RELAY_CHAOS_ROUNDS", "1"))
 PATIENCE = 90.0  # seconds until the backlog must be gone
@@ -91,12 +93,6 @@ def server_pid(server: embedded.EmbeddedServer) -> int:
 
 @pytest.fixture
 def fleet(tmp_path) -> Iterator[Fleet]:
-    try:
-        embedded.find_binary()
-    except embedded.CannotStart:
-        from conftest import NEEDS_SERVER
-
-        pytest.skip(NEEDS_SERVER)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

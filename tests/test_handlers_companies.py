@@ -1,6 +1,7 @@
 """A company is taken in when Codat makes it, and marked gone for good when Codat deletes it."""
 
 import pytest
+
 from folding import NOW, RECEIVED, apply, company_after, logged, payload, types, wanted, webhook
 from parts import company_id, make_event
 

@@ -3,9 +3,9 @@
 from itertools import permutations
 
 import pytest
+
 from folding import apply, company_after, logged, payload, types, wanted, webhook
 from parts import connection_id, make_event
-
 from workers.handlers.connections import INFO_AFTER_LINK
 
 CREATED = ("connection.created", "PendingAuth", 1)
@@ -17,7 +17,7 @@ DELETED = ("connection.deleted", "Linked", 6)  # its body may say so to the last
 
 
 def told(event_type, status, at, number=1):
-    return webhook(make_event(event_type, connection=(number, status), at=at))
+    return webhook(make_event(event_type, connection=(number, status), at=at, id=f"e-{at}"))
 
 
 def status(company, number=1):

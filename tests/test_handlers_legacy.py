@@ -1,6 +1,7 @@
-"""A rule webhook carries no time: it changes nothing by itself, and leads to a question at Codat."""
+"""A rule webhook carries no time: it changes nothing by itself, but has Codat asked."""
 
 import pytest
+
 from folding import apply, company_after, logged, payload, types, wanted, webhook
 
 COMPANY = payload("connection.connected")

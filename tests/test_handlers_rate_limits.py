@@ -1,6 +1,7 @@
-"""Codat's daily quota holds all calls when it is reached, and lets them go on when it is renewed."""
+"""Codat's daily quota holds all calls when it is reached, and lets them go when renewed."""
 
 import pytest
+
 from folding import apply, logged, payload, webhook
 
 REACHED = ["client.rateLimit.reached", "legacy-ClientRateLimitReached"]

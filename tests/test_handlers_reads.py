@@ -1,10 +1,10 @@
-"""Every data type that Codat read is told of by how it ended, and info is fetched when it is there."""
+"""Every data type that Codat read is told of by how it ended; info is fetched once there."""
 
 import pytest
-from folding import apply, company_after, logged, payload, types, wanted, webhook
-from parts import connection_id, make_event
 
 from codat.statuses import PullOutcome
+from folding import apply, company_after, logged, payload, types, wanted, webhook
+from parts import connection_id, make_event
 from workers.handlers.reads import LOGGED
 
 

@@ -1,8 +1,8 @@
 """Events of Codat's solutions are told on as they are, without the company's own record."""
 
 import pytest
-from folding import PAYLOADS, apply, logged, payload, webhook
 
+from folding import PAYLOADS, apply, logged, payload, webhook
 from workers.handlers.solutions import LARGEST_PAYLOAD
 
 BEGINNINGS = ("bankFeeds.", "expenses.", "report", "legacy-Account", "legacy-Sync")

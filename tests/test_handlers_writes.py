@@ -1,6 +1,7 @@
 """A write into the customer's books is told on."""
 
 import pytest
+
 from folding import apply, logged, payload, wanted, webhook
 
 SAMPLES = [

@@ -3,8 +3,8 @@
 import time
 
 import pytest
-from parts import company_id
 
+from parts import company_id
 from relay.message import webhook_fields
 from relay.store import keys
 from relay.store.inbox import Batch, DeadLetter, StatusEvent

@@ -1,8 +1,8 @@
 """Intents on a real server: a need exists once, and only its present holder may end it."""
 
 import pytest
-from parts import company_id
 
+from parts import company_id
 from relay.message import Action
 from relay.store import keys
 from relay.store.intents import AT_ONCE_PER_COMPANY, Need, Priority

@@ -316,7 +316,6 @@ def happened(company: Company, event: Event) -> Outcome:
 
 def test_a_new_handler_is_one_new_file_and_nothing_else(tmp_path, monkeypatch):
     from parts import company_id
-
     from relay.company import Company
     from workers import handlers, routing
 

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from parts import Bench, signed
 from storm import check_store, make_storm
 

@@ -121,6 +121,9 @@ def test_the_demo_plays_through_and_a_second_start_keeps_everything(tmp_path: Pa
         assert token not in second.said
         assert "operator-token" in second.said
         assert second.call("companies").stdout.count("\n") == 4
+        again = second.call("demo", "--companies", "2")
+        assert again.returncode == 0, again.stdout + again.stderr
+        assert second.call("companies").stdout.count("\n") == 6
 
 
 def test_killed_parts_come_back_and_a_killed_whole_leaves_nothing(tmp_path: Path) -> None:

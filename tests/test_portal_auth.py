@@ -1,6 +1,7 @@
 """Nobody reads without a token, nobody changes anything with one that may only look."""
 
 import pytest
+
 from portal_bench import OPERATOR, VIEWER, Portal, kind
 
 OPEN = {

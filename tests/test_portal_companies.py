@@ -4,13 +4,13 @@ import json
 
 import orjson
 import pytest
-from parts import company_id, connection_id
-from portal_bench import MOMENT, OPERATOR, Portal, kind, make_company, make_data_type, problem
 
 from codat import errors
 from codat.records import Company as CodatCompany
 from codat.records import Connection as CodatConnection
 from codat.records import sanitise_name
+from parts import company_id, connection_id
+from portal_bench import MOMENT, OPERATOR, Portal, kind, make_company, make_data_type, problem
 from relay.cadence import Cadence, Schedule
 from relay.store.intents import Intents
 from relay.times import now_ms

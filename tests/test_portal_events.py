@@ -4,11 +4,11 @@ import threading
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from parts import company_id
-from portal_bench import Portal, kind, problem
 
+from parts import company_id
 from portal import events
 from portal.events import wanted
+from portal_bench import Portal, kind, problem
 from relay.store import keys
 from relay.store.events import Events, LoggedEvent
 

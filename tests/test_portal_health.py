@@ -2,10 +2,10 @@
 
 import pytest
 from jsonschema.validators import Draft202012Validator
-from parts import company_id
-from portal_bench import MOMENT, Portal, make_company
 from prometheus_client.parser import text_string_to_metric_families
 
+from parts import company_id
+from portal_bench import MOMENT, Portal, make_company
 from relay.message import Message
 from relay.store.inbox import DeadLetter
 from relay.store.intents import Need, Priority

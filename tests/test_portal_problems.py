@@ -1,10 +1,10 @@
 """Every error is a problem that says what to do, and shows nothing it should not."""
 
 import pytest
-from parts import company_id
-from portal_bench import Portal, kind, make_company, problem
 
+from parts import company_id
 from portal.problems import KINDS
+from portal_bench import Portal, kind, make_company, problem
 from relay.company import Company
 from relay.store.companies import Companies
 

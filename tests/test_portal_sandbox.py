@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
+
 from parts import make_codat
+from portal.app import create_app
 from portal_bench import Portal, kind, problem
 from sandboxes import Caller, running
-
-from portal.app import create_app
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+
 from parts import company_id
 from portal_bench import Portal, kind, make_company, problem
-
 from relay.cadence import Schedule
 from relay.store.schedules import Schedules
 

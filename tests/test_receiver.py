@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.exceptions import ConnectionError as RedisGone
+from werkzeug.test import Client
+
 from parts import (
     OTHER_SECRET,
     SECRET,
@@ -16,9 +19,6 @@ from parts import (
     make_event,
     signed,
 )
-from redis.exceptions import ConnectionError as RedisGone
-from werkzeug.test import Client
-
 from receiver.app import create_app
 from receiver.intake import LARGEST_BODY
 from relay.store.inbox import NotDurable

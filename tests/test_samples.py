@@ -8,11 +8,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import published
 import pytest
-from parts import SHARED, Bench, signed
 
+import published
 from codat.webhook import parse
+from parts import SHARED, Bench, signed
 
 OWN = sorted((Path(__file__).parent / "payloads").glob("*.json"))
 FOLDERS = [

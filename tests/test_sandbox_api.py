@@ -6,10 +6,10 @@ from uuid import uuid4
 
 import pytest
 import requests
-from sandboxes import BASIC, running
 
 from sandbox.query import Query, ordered
 from sandbox.refusals import Refusal
+from sandboxes import BASIC, running
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@ import time
 
 import pytest
 import requests
-from sandboxes import running
 
 from codat.client import Codat
 from codat.errors import CodatBroken, RateLimited, Unauthorized, Unreachable
 from sandbox.journal import Journal
+from sandboxes import running
 
 
 @pytest.fixture

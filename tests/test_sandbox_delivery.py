@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from sandboxes import SECRET, mailbox, running
 
 from codat import signature, webhook
 from sandbox.postage import next_wait
+from sandboxes import SECRET, mailbox, running
 
 FAST = 10_000.0  # time scale at which 5 minutes are 30 ms
 

@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import pytest
+
 from sandboxes import running
 
 

@@ -4,9 +4,10 @@ from uuid import uuid4
 
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
-from published import needs_published, openapi
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
+
+from published import needs_published, openapi
 from sandboxes import mailbox, running
 
 pytestmark = needs_published

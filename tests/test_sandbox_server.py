@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import requests
+
 from sandboxes import BASIC, PATIENCE, SECRET
 
 PROGRAM = """

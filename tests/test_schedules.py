@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import orjson
-from parts import SentHints, company_id
 
+from parts import SentHints, company_id
 from relay.cadence import ALL, Anchor, Cadence, Schedule, next_run
 from relay.store import keys
 from scheduler import ticks

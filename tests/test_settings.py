@@ -5,8 +5,8 @@ import traceback
 from pathlib import Path
 
 import pytest
-from parts import OTHER_SECRET, SECRET, SHARED
 
+from parts import OTHER_SECRET, SECRET, SHARED
 from relay.settings import BadSettings, Settings
 
 CANARY = "canary-3f9c1d7ab04e"

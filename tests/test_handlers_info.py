@@ -1,0 +1,57 @@
+"""Codat's company info is kept as of when it was asked for, and has a dummy name replaced."""
+
+from dataclasses import replace
+
+import pytest
+
+from folding import action, apply, company_after, logged, micros, types, wanted
+from relay.company import Company
+
+INFO = {"companyName": "Bakery Ltd", "baseCurrency": "GBP"}
+PENDING = action("relay.company_created", name="Pending 1", placeholder=True)
+PERSONS = action("relay.company_created", name="Bakery", placeholder=False)
+
+
+def fetched(info=INFO, at=1.0, **more):
+    return action("relay.info_fetched", info=info, at=at, **more)
+
+
+def test_info_is_kept_and_told_with_what_it_was():
+    folded = apply(company_after(PERSONS), fetched())
+    assert logged(folded) == [("company.info_fetched", {"previous": None, "current": INFO})]
+    assert folded.company.info == INFO
+    assert folded.company.info_version == (micros(1), "i#1")
+    changed = apply(folded.company, fetched(INFO | {"baseCurrency": "EUR"}, at=2))
+    [(_, data)] = logged(changed)
+    assert (data["previous"]["baseCurrency"], data["current"]["baseCurrency"]) == ("GBP", "EUR")
+
+
+def test_the_same_info_is_not_told_again():
+    folded = apply(company_after(PERSONS, fetched()), fetched(at=2))
+    assert types(folded) == []
+    assert folded.company.info_version[0] == micros(2)
+
+
+@pytest.mark.parametrize("at", [0.5, 1.0])
+def test_an_older_answer_changes_nothing(at):
+    held = company_after(PENDING, fetched(at=1))
+    folded = apply(held, fetched({"companyName": "Old"}, at=at))
+    assert types(folded) == ["webhook.stale"]
+    assert (folded.company, wanted(folded)) == (held, {})
+
+
+def test_a_dummy_name_is_to_be_replaced():
+    assert wanted(apply(company_after(PENDING), fetched())) == {"name": 0}
+
+
+@pytest.mark.parametrize(
+    "names", [{}, {"given_name": "Bakery Ltd", "name": "Bakery Ltd"}, {"name": "Chosen"}]
+)
+def test_any_other_name_is_left_alone(names):
+    held = replace(company_after(PERSONS), placeholder="Pending 1", **names)
+    assert wanted(apply(held, fetched())) == {}
+
+
+def test_a_dummy_name_that_a_person_brought_back_is_left_alone():
+    held = Company("c-1", name="Pending 1", placeholder="Pending 1", given_name="Bakery Ltd")
+    assert wanted(apply(held, fetched())) == {}
