@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +45,7 @@ def main(parts: tuple[str, ...], seconds: float, rounds: int, as_json: bool, nam
     while the ratio of ours to the naive way spreads widely.
     """
     told = Console(stderr=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     try:
         with Progress(console=told) as progress:
             done = _measure(parts or PARTS, seconds, rounds, progress)
@@ -91,7 +93,10 @@ def _ingest(seconds: float, rounds: int, progress: Progress, remarks: list[str])
                 shares.append(cell.generator_share)
 
     _rounds("ingest", rounds, parts["always"], one_round, progress)
-    ours = median(parts["always"].ways[ingest.OURS.name].per_second)
+    always = parts["always"]
+    ours = median(always.ways[ingest.OURS.name].per_second)
+    same_server = median(always.ratios("ours", ingest.NAIVE_ON_GRANIAN.name))
+    always.note = f"Against the naive app on the same server as ours: {same_server:.1f} x."
     remarks += [
         f"Load generator against a bare WSGI app: {median(ceilings):,.0f}/s,"
         f" {median(ceilings) / ours:.0f} times what ours takes; it used"

@@ -20,6 +20,7 @@ from relay.message import webhook_fields
 from relay.queues import Hints
 from relay.settings import Settings
 from relay.store import Store
+from workers.drain import BATCH
 
 RQ_DEFAULT = "RQ Worker (default)"
 MESSAGES = 50_000
@@ -87,7 +88,7 @@ def measure_ours(full: Path, folder: Path, fsync: str) -> float:
             began = _wait(lambda: store.events.last() > 0, process)
             ended = _wait(lambda: store.inbox.depths()["lanes_waiting"] == 0, process)
         check(store)
-    return MESSAGES / (ended - began)
+    return (MESSAGES - BATCH) / (ended - began)  # the clock began when the first batch was in
 
 
 def _wait(is_so: Callable[[], bool], process: Process) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -38,10 +39,11 @@ class Part:
     goal: float | None = None  # times the baseline that ours must reach
     note: str = ""
 
-    def ratios(self, name: str) -> list[float]:
-        """How many times the baseline a way did, round by round."""
-        pairs = zip(self.ways[name].per_second, self.ways[self.baseline].per_second, strict=True)
-        return [one / base for one, base in pairs]
+    def ratios(self, name: str, other: str | None = None) -> list[float]:
+        """How many times the other way, by default the baseline, a way did, round by round."""
+        base = self.ways[other or self.baseline]
+        pairs = zip(self.ways[name].per_second, base.per_second, strict=True)
+        return [one / another for one, another in pairs]
 
     def is_wide(self) -> bool:
         ratios = self.ratios("ours")
@@ -77,12 +79,15 @@ def machine(server: str) -> dict[str, str]:
 
 def show(report: Report, console: Console) -> None:
     for part in report.parts:
-        table = Table(title=part.title, title_justify="left", title_style="bold")
+        table = Table(
+            title=part.title, title_justify="left", title_style="bold", box=SIMPLE, pad_edge=False
+        )
         header, *rows = _rows(part)
         for number, name in enumerate(header):
-            table.add_column(name, justify="right" if number else "left")
+            table.add_column(name, justify="right" if number else "left", no_wrap=not number)
         for row in rows:
-            table.add_row(*row)
+            # The spread on a line of its own, so that all of it fits a narrow terminal.
+            table.add_row(*(cell.replace(" (", "\n(") for cell in row))
         console.print(table)
         for line in (part.note, _verdict(part)):
             if line:
@@ -156,7 +161,7 @@ def _rows(part: Part) -> list[list[str]]:
     header = ["way", part.unit, f"x {part.baseline}"] + (["p50 ms", "p99 ms"] if timed else [])
     rows = [header]
     for name, way in part.ways.items():
-        cells = [name, _spread(way.per_second, 0), _spread(part.ratios(name), 2)]
+        cells = [name, _spread(way.per_second, 0), _spread(part.ratios(name), 1)]
         if timed:
             cells += [_spread(way.p50_ms, 1), _spread(way.p99_ms, 1)]
         rows.append(cells)

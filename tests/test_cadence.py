@@ -152,6 +152,11 @@ NASTY = {
         "2011-12-01T00:00",
         [("2011-12-30 19:00", "2011-12"), ("2012-01-29 19:00", "2012-01")],
     ),
+    "Toronto's clocks once went forward from 23:30: that day's run comes after midnight": (
+        schedule(DAILY, "America/Toronto", hour=23, minute=45),
+        "1919-03-31T04:40",
+        [("1919-03-31 04:45", "1919-03-30"), ("1919-04-01 03:45", "1919-03-31")],
+    ),
     "a leap day": (
         schedule(DAILY, hour=6),
         "2028-02-28T06:00",

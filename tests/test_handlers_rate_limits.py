@@ -27,9 +27,27 @@ def test_a_quota_renewed_lifts_the_hold(name):
     assert folded.hold_until == 0
 
 
-@pytest.mark.parametrize("content", [{}, {"expiryDate": "2024-09-01T23:59:99Z"}, {"expiryDate": 7}])
-def test_a_quota_reached_until_nobody_knows_when_is_told_and_holds_nothing(content):
+NO_DATES = ["2024-09-01T23:59:99Z", 7, None, "0001-01-01T00:00:00Z", "2026-03-06T17:42:10Z"]
+
+
+@pytest.mark.parametrize("expiry", NO_DATES)
+@pytest.mark.parametrize("name", REACHED)
+def test_a_quota_reached_until_nobody_knows_when_is_told_and_holds_nothing(name, expiry):
     """The next call's answer will say how long."""
-    folded = apply(None, webhook(payload("client.rateLimit.reached", payload=content)))
+    if name.startswith("legacy-"):
+        expiry = None if expiry == NO_DATES[-1] else expiry  # a rule webhook has no date to compare
+        event = payload(name, Data={"ExpiresUtc": expiry})
+    else:
+        event = payload(name, payload={"expiryDate": expiry})
+    folded = apply(None, webhook(event))
     assert logged(folded) == [("rate_limit.reached", {"daily_quota": None, "until": None})]
     assert folded.hold_until is None
+
+
+def test_a_date_before_time_began_does_not_stop_the_lane(bench):
+    """Codat's platform writes 0001-01-01 for a date that was never set."""
+    never = {"expiryDate": "0001-01-01T00:00:00Z"}
+    bench.deliver(payload("client.rateLimit.reached", payload=never))
+    assert bench.drain() == 1
+    assert bench.types() == ["rate_limit.reached"]
+    assert bench.store.inbox.depths()["lanes_waiting"] == 0

@@ -14,6 +14,8 @@ def reached(company: Company, event: Event) -> Outcome:
     """Hold all calls to Codat until the quota is renewed (Codat: using-the-api/rate-limits)."""
     quota = event.rate_limit
     expires = quota.expires if quota else None
+    if expires is not None and expires <= (event.generated or 0):
+        expires = None  # over before it began: a date that stands for none, such as 0001-01-01
     outcome = Outcome(company).log(
         "rate_limit.reached",
         daily_quota=quota.daily_quota if quota else None,
