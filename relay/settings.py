@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     relay_dedupe_days: Annotated[int, Field(ge=14, le=400)] = 30
     relay_message_days: Annotated[int, Field(ge=1, le=400)] = 30
     relay_calls_per_minute: Annotated[int, Field(ge=1)] = 900
+    relay_link_reserve: Annotated[int, Field(ge=0, le=500)] = 50  # per mille of the day's quota
+    relay_worker_threads: Annotated[int, Field(ge=1, le=256)] = 16
     relay_retry_seconds: Annotated[float, Field(gt=0)] = 5.0
     relay_codat_timeout: Annotated[float, Field(gt=0)] = 15.0
     relay_log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"

@@ -9,6 +9,7 @@ import orjson
 from parts import SentHints, company_id
 from relay.cadence import ALL, Anchor, Cadence, Schedule, next_run
 from relay.store import keys
+from relay.store.intents import Priority
 from scheduler import ticks
 
 NOW = int(datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp())
@@ -26,7 +27,7 @@ def put(store, wanted, after=NOW):
 
 def due_syncs(store, now):
     return store.intents.claim(
-        now=now * 1000, lease_ms=1000, limit=1000, calls_per_minute=10_000, costs={}
+        now=now * 1000, lease_ms=1000, limit=1000, priorities=tuple(Priority)
     )
 
 

@@ -14,6 +14,8 @@ from relay.store.inbox import StatusEvent
 from relay.store.intents import Need, Priority
 from workers.routing import handler_for
 
+CALLS_NOBODY = frozenset({"cadence"})
+
 
 class NoHandler(Exception):
     """An action of ours that no handler takes: a message of another version."""
@@ -58,7 +60,7 @@ def fold(
             Need(
                 name=f"{wanted.kind}:{after.id}",
                 company_id=after.id,
-                priority=Priority.LINK,
+                priority=Priority.LOCAL if wanted.kind in CALLS_NOBODY else Priority.LINK,
                 due=now + wanted.delay,
                 cause=message.message_id,
             )

@@ -192,6 +192,7 @@ class Inbox:
                 keys.COMPANIES,
                 keys.DEAD,
                 keys.HOLD,
+                keys.BUDGET,
                 *(keys.COMPANY + company_id for company_id in batch.states),
             ],
             arguments,

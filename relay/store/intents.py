@@ -11,9 +11,9 @@ from redis import Redis
 
 from relay.message import Action, action_fields
 from relay.store import keys
+from relay.store.budget import AT_ONCE_PER_COMPANY
 from relay.store.scripts import Scripts
 
-AT_ONCE_PER_COMPANY = 10  # Codat: using-the-api/rate-limits, concurrent requests
 HINT_MS = 2000  # how long one `perform` hint stands for all needs that arise meanwhile
 
 
@@ -24,6 +24,7 @@ class Priority(IntEnum):
     NOW = 1  # a person asked
     SCHEDULED = 2
     RECONCILE = 3
+    LOCAL = 4  # calls nobody, so no limit of Codat's concerns it
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,28 +84,20 @@ class Intents:
         return int(self._scripts.put_intents([keys.REPLY + uuid4().hex], arguments))
 
     def claim(
-        self,
-        *,
-        now: int,
-        lease_ms: int,
-        limit: int,
-        calls_per_minute: int,
-        costs: Mapping[str, int],
+        self, *, now: int, lease_ms: int, limit: int, priorities: Sequence[Priority]
     ) -> list[Intent]:
-        """Claim up to `limit` due intents; none while Codat is on hold or this minute is spent."""
+        """Claim up to `limit` due intents of these priorities, in that order; times in ms."""
         answer = self._scripts.claim_intents(
-            [keys.HOLD, f"{keys.CALLS}{now // 60_000}", keys.REPLY + uuid4().hex],
+            [keys.REPLY + uuid4().hex],
             [
                 keys.INTENT,
                 keys.INTENTS_DUE,
-                len(Priority),
+                keys.INFLIGHT,
                 now,
                 lease_ms,
                 limit,
-                calls_per_minute,
                 AT_ONCE_PER_COMPANY,
-                keys.INFLIGHT,
-                orjson.dumps(dict(costs)),
+                *(int(priority) for priority in priorities),
             ],
         )
         return [_claimed(row) for row in answer or ()]
@@ -118,14 +111,15 @@ class Intents:
         lane: int,
         due: int = 0,
         error: str = "",
-        hold_until: int | None = None,
+        args: Mapping[str, Any] | None = None,
         expected: bool = False,
         told: Action | None = None,
     ) -> tuple[bool, bool]:
         """Record `done`, `later` (again at `due` ms) or `dead`, and tell the company's lane.
 
         Gives whether we still held the intent, and whether the lane needs a hint. `expected`: the
-        attempt found a wait that is normal, so it does not count.
+        attempt found a wait that is normal, so it does not count. `args` replaces the intent's own,
+        for work that goes on where it stopped.
         """
         arguments: list[str | bytes | int] = [
             intent.name,
@@ -134,7 +128,7 @@ class Intents:
             now,
             due,
             error,
-            "" if hold_until is None else hold_until,
+            "" if args is None else orjson.dumps(dict(args)),
             lane,
             "1" if expected else "",
         ]
@@ -147,7 +141,6 @@ class Intents:
                 f"{keys.INTENTS_DUE}{int(intent.priority)}",
                 keys.DEAD_INTENTS,
                 keys.INFLIGHT + intent.company_id,
-                keys.HOLD,
                 keys.LANE + str(lane),
                 keys.WAITING,
                 keys.REPLY + uuid4().hex,
@@ -156,13 +149,11 @@ class Intents:
         )
         return bool(recorded), bool(wake)
 
-    def any_due(self, now: int) -> bool:
-        """Whether some intent is due and Codat is not on hold."""
-        if self.held_until() > now:
-            return False
+    def any_due(self, now: int, priorities: Sequence[Priority] = tuple(Priority)) -> bool:
+        """Whether some intent of these priorities is due."""
         return any(
             self._client.zcount(f"{keys.INTENTS_DUE}{int(priority)}", "-inf", now)
-            for priority in Priority
+            for priority in priorities
         )
 
     def may_hint(self) -> bool:
@@ -172,10 +163,6 @@ class Intents:
     def hint_taken(self) -> None:
         """Let new needs send a hint again: a worker has begun to claim."""
         self._client.delete(keys.HINTED)
-
-    def held_until(self) -> int:
-        """Until when (ms) nobody may call Codat; 0 when nothing holds."""
-        return int(self._client.get(keys.HOLD) or 0)
 
     def counts(self) -> dict[str, int]:
         """Tell how many intents wait, by priority, and how many were given up."""

@@ -38,6 +38,8 @@ class Scripts:
         self.put_intents = _script(client, "put_intents")
         self.claim_intents = _script(client, "claim_intents")
         self.finish_intent = _script(client, "finish_intent")
+        self.take_call = _script(client, "take_call")
+        self.end_call = _script(client, "end_call")
         self.put_schedule = _script(client, "put_schedule")
         self.dispatch = _script(client, "dispatch")
 

@@ -8,6 +8,7 @@ from redis import Redis
 
 from relay.settings import Settings
 from relay.store import keys
+from relay.store.budget import Budget, Limits
 from relay.store.companies import Companies
 from relay.store.connect import connect
 from relay.store.events import Events
@@ -37,13 +38,20 @@ class Store:
     """Everything kept, over one client. `server` says what a durable write must wait for."""
 
     def __init__(
-        self, client: Redis, server: Server, *, lanes: int = 64, dedupe_days: int = 30
+        self,
+        client: Redis,
+        server: Server,
+        *,
+        lanes: int = 64,
+        dedupe_days: int = 30,
+        limits: Limits | None = None,
     ) -> None:
         self.client = client
         self.server = server
         scripts = Scripts(client)
         self.inbox = Inbox(client, scripts, server, lanes, dedupe_days)
         self.intents = Intents(client, scripts)
+        self.budget = Budget(client, scripts, limits or Limits())
         self.schedules = Schedules(client, scripts)
         self.companies = Companies(client)
         self.events = Events(client)
@@ -61,7 +69,13 @@ class Store:
         client = connect(settings.redis_url, timeout=timeout, retries=retries)
         server = inspect(client, settings.relay_accept_risks)
         lanes = fix_lanes(client, settings.relay_lanes)
-        return cls(client, server, lanes=lanes, dedupe_days=settings.relay_dedupe_days)
+        return cls(
+            client,
+            server,
+            lanes=lanes,
+            dedupe_days=settings.relay_dedupe_days,
+            limits=Limits(settings.relay_calls_per_minute, settings.relay_link_reserve),
+        )
 
     def ping(self) -> bool:
         """Whether the server answers; raises redis.RedisError when not."""

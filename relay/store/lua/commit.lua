@@ -1,6 +1,6 @@
 -- Write what a batch of one lane's messages came to: all of it, or nothing.
 -- KEYS  1 leases  2 fences  3 cursors  4 log  5 meta  6 company index  7 dead letters  8 hold
---       9... one key per company state
+--       9 the day's budget  10... one key per company state
 -- ARGV  1 lane  2 fence  3 cursor as read  4 cursor to move to  5 owner  6 lease, ms  7 now, ms
 --       8 intent key prefix  9 due-set key prefix  10 hold until, ms, or ''
 --       11 number of states, then id, JSON each
@@ -49,11 +49,11 @@ for _ = 1, count() do
 end
 for n = 1, states do
   local id = ARGV[states_at + 2 * n - 1]
-  redis.call('SET', KEYS[8 + n], ARGV[states_at + 2 * n])
+  redis.call('SET', KEYS[9 + n], ARGV[states_at + 2 * n])
   redis.call('ZADD', KEYS[6], 0, id)
 end
 if ARGV[10] == '0' then
-  redis.call('DEL', KEYS[8])
+  redis.call('DEL', KEYS[8], KEYS[9])
 elseif ARGV[10] ~= '' then
   redis.call('SET', KEYS[8], ARGV[10], 'PXAT', ARGV[10])
 end

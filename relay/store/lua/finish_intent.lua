@@ -1,14 +1,14 @@
 -- Record how an intent ended: only its current holder may.
 -- KEYS  1 the intent  2 due set of its priority  3 dead intents  4 in-flight of its company
---       5 hold  6 the company's lane  7 waiting lanes  8 where this call's answer is remembered
+--       5 the company's lane  6 waiting lanes  7 where this call's answer is remembered
 -- ARGV  1 name  2 fence  3 done | later | dead  4 now, ms  5 due again at, ms (for later)
---       6 last error, or ''  7 hold until, ms, or ''  8 the lane's number
+--       6 last error, or ''  7 new args, or ''  8 the lane's number
 --       9 '1' when the attempt does not count (the wait was expected)
 --       10... field, value ... of the message the outcome is told in; none: nothing to tell
 -- Gives {1 recorded | 0 someone else holds it now, 1 when the lane needs a hint}
 -- Resend: the answer to this nonce is remembered; any later sending with this fence finds the
 -- intent gone, or not running.
-local before = remembered(KEYS[8])
+local before = remembered(KEYS[7])
 if before then return before end
 local held = redis.call('HMGET', KEYS[1], 'fence', 'state', 'again', 'attempts')
 if held[1] ~= ARGV[2] or held[2] ~= 'running' then
@@ -20,14 +20,8 @@ if #ARGV >= 10 then
   for i = 10, #ARGV do
     entry[#entry + 1] = ARGV[i]
   end
-  redis.call('XADD', KEYS[6], '*', unpack(entry))
-  woke = redis.call('ZADD', KEYS[7], 'NX', now_ms(), ARGV[8])
-end
-if ARGV[7] ~= '' then
-  local hold = redis.call('GET', KEYS[5])
-  if not hold or tonumber(hold) < tonumber(ARGV[7]) then
-    redis.call('SET', KEYS[5], ARGV[7], 'PXAT', ARGV[7])
-  end
+  redis.call('XADD', KEYS[5], '*', unpack(entry))
+  woke = redis.call('ZADD', KEYS[6], 'NX', now_ms(), ARGV[8])
 end
 redis.call('ZREM', KEYS[4], ARGV[1])
 if ARGV[3] == 'done' and not held[3] then
@@ -47,6 +41,7 @@ else
   end
   redis.call('HSET', KEYS[1], 'state', 'due', 'attempts', attempts, 'last_error', ARGV[6])
   redis.call('HDEL', KEYS[1], 'again')
+  if ARGV[7] ~= '' then redis.call('HSET', KEYS[1], 'args', ARGV[7]) end
   redis.call('ZADD', KEYS[2], string.format('%d', due), ARGV[1])
 end
-return remember(KEYS[8], {1, woke})
+return remember(KEYS[7], {1, woke})
