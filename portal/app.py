@@ -16,9 +16,11 @@ from portal import (
     events,
     headers,
     health,
+    intents,
     operations,
     pages,
     problems,
+    reconciliations,
     run_now,
     schedules,
 )
@@ -38,6 +40,8 @@ SANDBOX = " **The sandbox stands in for Codat: all companies here are made up.**
 GROUPS = (
     companies.api,
     run_now.api,
+    intents.api,
+    reconciliations.api,
     schedules.api,
     events.api,
     operations.api,

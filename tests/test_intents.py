@@ -81,7 +81,7 @@ def test_an_ending_sent_twice_tells_its_company_once(store, client):
         keys.WAITING,
         keys.REPLY + "nonce",
     ]
-    arguments = [intent.name, intent.fence, "later", NOW, NOW + 1, "", "", 1, "", "kind", "action"]
+    arguments = [intent.name, intent.fence, "later", NOW, NOW + 1, "", 1, "", "kind", "action"]
     assert script(names, arguments) == script(names, arguments) == [1, 1]
     assert client.xlen(keys.LANE + "1") == 1
 

@@ -45,7 +45,6 @@ class Ended:
     wait: float = 0.0
     error: str = ""
     expected: bool = False
-    args: dict[str, Any] | None = None  # for LATER: what the next attempt begins with
     at: int | None = field(default=None)  # microseconds: when what is told was asked for
 
 

@@ -12,7 +12,7 @@ from relay.message import Action
 from relay.store.intents import Intent
 from relay.times import now_micros, now_ms
 from workers.context import Context, current
-from workers.doing import cadence, info, name, reread, sync
+from workers.doing import cadence, info, name, reconcile, reread, sync
 from workers.endings import Ended, Ending, Told, after_error
 
 LEASE_MS = 90_000  # longer than the calls of one attempt may take together
@@ -25,6 +25,7 @@ KINDS: dict[str, Doing] = {
     "reread": reread.do,
     "sync": sync.do,
     "cadence": cadence.do,
+    "reconcile": reconcile.do,
 }
 VERDICTS = {Ending.LATER: "later", Ending.GAVE_UP: "dead"}
 
@@ -92,7 +93,6 @@ def perform_one(context: Context, intent: Intent) -> None:
         lane=lane,
         due=now + int(ended.wait * 1000),
         error=ended.error[:500],
-        args=ended.args,
         expected=ended.expected,
         told=action,
     )

@@ -1,6 +1,6 @@
 """What must be done at Codat: durable, named so that a need exists once, claimed and fenced."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -14,6 +14,7 @@ from relay.store import keys
 from relay.store.budget import AT_ONCE_PER_COMPANY
 from relay.store.scripts import Scripts
 
+READ_AT_ONCE = 200
 HINT_MS = 2000  # how long one `perform` hint stands for all needs that arise meanwhile
 
 
@@ -69,6 +70,31 @@ class Intent:
         return self.name.partition(":")[0]
 
 
+@dataclass(frozen=True, slots=True)
+class IntentRecord:
+    """An intent as it stands; `due` (ms) is for dead ones when they were given up."""
+
+    name: str
+    company_id: str
+    priority: Priority
+    state: str
+    attempts: int
+    created: int
+    due: int
+    args: dict[str, Any]
+    cause: str
+    last_error: str
+
+    @property
+    def kind(self) -> str:
+        """The word before the first colon of its name."""
+        return self.name.partition(":")[0]
+
+    def again(self, now: int) -> Need:
+        """Give the need that revives it, due at `now` (ms)."""
+        return Need(self.name, self.company_id, self.priority, now, self.cause, self.args)
+
+
 class Intents:
     """The intents of one store."""
 
@@ -111,15 +137,13 @@ class Intents:
         lane: int,
         due: int = 0,
         error: str = "",
-        args: Mapping[str, Any] | None = None,
         expected: bool = False,
         told: Action | None = None,
     ) -> tuple[bool, bool]:
         """Record `done`, `later` (again at `due` ms) or `dead`, and tell the company's lane.
 
         Gives whether we still held the intent, and whether the lane needs a hint. `expected`: the
-        attempt found a wait that is normal, so it does not count. `args` replaces the intent's own,
-        for work that goes on where it stopped.
+        attempt found a wait that is normal, so it does not count.
         """
         arguments: list[str | bytes | int] = [
             intent.name,
@@ -128,7 +152,6 @@ class Intents:
             now,
             due,
             error,
-            "" if args is None else orjson.dumps(dict(args)),
             lane,
             "1" if expected else "",
         ]
@@ -172,10 +195,45 @@ class Intents:
         }
         return counts | {"dead": int(self._client.zcard(keys.DEAD_INTENTS))}
 
+    def records(self, state: str, limit: int) -> Iterator[IntentRecord]:
+        """Walk what is `waiting`, the soonest due first, or `dead`, the latest first."""
+        if state == "dead":
+            yield from self._read(self._client.zrevrange(keys.DEAD_INTENTS, 0, limit - 1, True))
+            return
+        for priority in Priority:
+            due = f"{keys.INTENTS_DUE}{int(priority)}"
+            yield from self._read(self._client.zrange(due, 0, limit - 1, withscores=True))
+
+    def _read(self, named: Sequence[tuple[bytes, float]]) -> Iterator[IntentRecord]:
+        for start in range(0, len(named), READ_AT_ONCE):
+            part = named[start : start + READ_AT_ONCE]
+            with self._client.pipeline(transaction=False) as pipe:
+                for name, _ in part:
+                    pipe.hgetall(keys.INTENT + name.decode())
+                records = pipe.execute()
+            for (name, due), record in zip(part, records, strict=True):
+                if record:
+                    yield _record(name.decode(), int(due), record)
+
     def get(self, name: str) -> dict[str, str] | None:
         """Give one intent's record as it stands, or None."""
         record: dict[bytes, bytes] = self._client.hgetall(keys.INTENT + name)
         return {k.decode(): v.decode() for k, v in record.items()} or None
+
+
+def _record(name: str, due: int, record: dict[bytes, bytes]) -> IntentRecord:
+    return IntentRecord(
+        name=name,
+        company_id=record[b"company"].decode(),
+        priority=Priority(int(record[b"priority"])),
+        state=record[b"state"].decode(),
+        attempts=int(record[b"attempts"]),
+        created=int(record[b"created"]),
+        due=due,
+        args=orjson.loads(record[b"args"]),
+        cause=record[b"cause"].decode(),
+        last_error=record.get(b"last_error", b"").decode(),
+    )
 
 
 def _claimed(row: Sequence[Any]) -> Intent:

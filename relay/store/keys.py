@@ -33,3 +33,7 @@ SCHEDULES = TAG + "schedules:"  # + company id -> hash: data type -> JSON, "<dat
 REPLY = (
     TAG + "reply:"
 )  # + nonce -> what a script answered, for a minute, so a resend hears it again
+RECONCILING = TAG + "reconciling"  # string: the run over all companies that goes on
+RECONCILES = TAG + "reconciles"  # sorted set: run -> ms begun
+RECONCILE = TAG + "reconcile:"  # + run -> hash: progress and figures
+RECONCILE_SEEN = TAG + "reconcile-seen:"  # + run -> sorted set of company ids, all with score 0

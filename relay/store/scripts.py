@@ -40,6 +40,8 @@ class Scripts:
         self.finish_intent = _script(client, "finish_intent")
         self.take_call = _script(client, "take_call")
         self.end_call = _script(client, "end_call")
+        self.begin_reconcile = _script(client, "begin_reconcile")
+        self.reconcile_page = _script(client, "reconcile_page")
         self.put_schedule = _script(client, "put_schedule")
         self.dispatch = _script(client, "dispatch")
 

@@ -14,6 +14,7 @@ from relay.store.connect import connect
 from relay.store.events import Events
 from relay.store.inbox import Inbox
 from relay.store.intents import Intents
+from relay.store.reconciles import Reconciles
 from relay.store.schedules import Schedules
 from relay.store.scripts import Scripts
 from relay.store.server import Server, inspect
@@ -52,6 +53,7 @@ class Store:
         self.inbox = Inbox(client, scripts, server, lanes, dedupe_days)
         self.intents = Intents(client, scripts)
         self.budget = Budget(client, scripts, limits or Limits())
+        self.reconciles = Reconciles(client, scripts)
         self.schedules = Schedules(client, scripts)
         self.companies = Companies(client)
         self.events = Events(client)
@@ -100,6 +102,18 @@ class Store:
     def beat(self, process: str) -> None:
         """Note that a process is alive."""
         self.client.hset(keys.HEARTBEATS, process, now_ms())
+
+    def server_changed(self) -> str | None:
+        """Give the server's run id if it is not the one we last met, and remember it.
+
+        None while it is the same, or the first. Another one means a restart or a fail-over.
+        """
+        info: Any = self.client.info("server")
+        met: Any = self.client.hget(keys.META, "run_id")
+        if met is not None and met.decode() == info["run_id"]:
+            return None
+        self.client.hset(keys.META, "run_id", info["run_id"])
+        return None if met is None else str(info["run_id"])
 
     def heartbeats(self) -> dict[str, int]:
         """Tell when each process last gave a sign of life, in ms since the epoch."""
