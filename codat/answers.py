@@ -25,6 +25,8 @@ from codat.errors import (
 )
 from codat.times import parse_moment
 
+TOO_MANY = 429
+UNSAID_WAIT = 60.0  # seconds after a 429 that does not say how long
 _MAX_ERROR_TEXT = 300
 _ALREADY_RUNNING = "datasetalreadyinprogress"
 _NOT_SUPPORTED = "not supported by platform"
@@ -60,6 +62,14 @@ class Answer:
         if limit is None and remaining is None and reset is None:
             return None
         return RateLimit(limit, remaining, reset)
+
+    @property
+    def refused_for(self) -> float | None:
+        """Seconds for which a 429 asks everyone to wait; None for any other answer."""
+        if self.status != TOO_MANY:
+            return None
+        until = parse_moment(self.headers.get("Retry-After"), self.received)
+        return UNSAID_WAIT if until is None else max(0.0, until - self.received)
 
     def raise_for_status(self) -> None:
         """Raise what the answer stands for, unless it is a success. Trusts the HTTP status only.

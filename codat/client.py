@@ -1,12 +1,13 @@
 """Codat's API as methods, named after Codat's operationIds."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar
 
 from codat.answers import Answer
-from codat.errors import CodatError, ConnectionNotCreated, RateLimit
-from codat.pages import pages
+from codat.errors import CodatError, ConnectionNotCreated
+from codat.gate import Gate, OpenGate
+from codat.pages import one_page, pages
 from codat.records import (
     Company,
     CompanyInfo,
@@ -22,6 +23,16 @@ __all__ = ["Codat", "Generation"]
 
 _MAX_QUERY = 2048  # Codat: using-the-api/querying
 
+
+@dataclass(frozen=True, slots=True)
+class CompaniesPage:
+    """One page of companies; `total` counts all pages, `more` says whether another follows."""
+
+    companies: tuple[Company, ...]
+    total: int | None
+    more: bool
+
+
 Record = TypeVar("Record")
 Reader = Callable[[Mapping[str, Any]], Record]
 
@@ -30,8 +41,8 @@ class Codat:
     """A client for one API key, to be shared by threads. Sends each request once.
 
     Every method raises a CodatError when the call fails, and ValueError for an id, key or data
-    type that must not stand in a path. `on_answer` hears what each answer's headers say of the
-    rate limit; it must not raise. `timeout` is (connect, read) in seconds.
+    type that must not stand in a path. Each call passes `gate`, which hears what the answer's
+    headers say of the rate limit. `timeout` is (connect, read) in seconds.
     """
 
     def __init__(
@@ -42,11 +53,11 @@ class Codat:
         generation: Generation = Generation.CURRENT,
         timeout: tuple[float, float] = (3.05, 15.0),
         pool_size: int = 16,
-        on_answer: Callable[[RateLimit], None] | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.generation = Generation(generation)
         self._transport = Transport(
-            api_key, base_url, timeout=timeout, pool_size=pool_size, on_answer=on_answer
+            api_key, base_url, timeout=timeout, pool_size=pool_size, gate=gate or OpenGate()
         )
 
     def __repr__(self) -> str:
@@ -97,6 +108,26 @@ class Codat:
             query=query,
             tags=tags,
             orderBy=order_by,
+        )
+
+    def companies_page(
+        self, page: int, page_size: int = 100, query: str | None = None
+    ) -> CompaniesPage:
+        """Give one page of companies in the order they were created: one call, to go on from later.
+
+        Pages count from 1. New companies come at the end; a deletion moves the rest forward, so
+        who walks the pages must ask for those that went unseen.
+        """
+        _, path = route(self.generation, "list-companies")
+        asked = {"page": str(page), "pageSize": str(page_size), "orderBy": "created"}
+        if query:
+            asked["query"] = query
+        answer, items, more = one_page(self._transport, path, asked)
+        total = answer.json_object().get("totalResults")
+        return CompaniesPage(
+            companies=tuple(_reading(answer, item, Company.from_json) for item in items),
+            total=total if isinstance(total, int) else None,
+            more=more,
         )
 
     def get_company(self, company_id: str) -> Company:

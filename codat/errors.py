@@ -96,3 +96,7 @@ class ConnectionNotCreated(CodatError):
     def __init__(self, message: str, *, company: Company) -> None:
         super().__init__(message)
         self.company = company
+
+
+class NoCallNow(CodatError):
+    """The call did not leave: a limit would have been passed. `retry_after` says when to ask."""

@@ -10,6 +10,15 @@ from codat.transport import Transport
 Page = tuple[Answer, list[dict[str, Any]]]
 
 
+def one_page(
+    transport: Transport, path: str, parameters: dict[str, str]
+) -> tuple[Answer, list[dict[str, Any]], bool]:
+    """Ask for one page: its answer, its records, and whether another follows."""
+    answer = transport.send("GET", path, parameters=list(parameters.items()))
+    results = _results(answer)
+    return answer, results, bool(results) and _next_href(answer.json_object()) is not None
+
+
 def pages(transport: Transport, path: str, parameters: dict[str, str]) -> Iterator[Page]:
     """Give each page's answer and its records, asking for the next only when it is taken.
 
@@ -21,12 +30,9 @@ def pages(transport: Transport, path: str, parameters: dict[str, str]) -> Iterat
     while True:
         seen.add((path, asked["page"]))
         answer = transport.send("GET", path, parameters=list(asked.items()))
-        body = answer.json_object()
-        results = body.get("results")
-        if not isinstance(results, list) or not all(isinstance(item, dict) for item in results):
-            raise answer.bad("the list has no results")
+        results = _results(answer)
         yield answer, results
-        href = _next_href(body)
+        href = _next_href(answer.json_object())
         if href is None or not results:
             return
         path, given = _target(transport.base_url, href, answer)
@@ -34,6 +40,13 @@ def pages(transport: Transport, path: str, parameters: dict[str, str]) -> Iterat
         asked = {**parameters, **given}
         if (path, asked["page"]) in seen:
             raise answer.bad("the pages lead in a circle")
+
+
+def _results(answer: Answer) -> list[dict[str, Any]]:
+    results = answer.json_object().get("results")
+    if not isinstance(results, list) or not all(isinstance(item, dict) for item in results):
+        raise answer.bad("the list has no results")
+    return results
 
 
 def _next_href(body: dict[str, Any]) -> str | None:

@@ -2,7 +2,7 @@
 
 import base64
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_address
@@ -16,7 +16,8 @@ from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
 from codat.answers import Answer
-from codat.errors import BadAnswer, RateLimit, Unreachable
+from codat.errors import BadAnswer, Unreachable
+from codat.gate import Gate
 
 MAX_BODY = 10 * 1024 * 1024
 _CHUNK = 64 * 1024
@@ -50,13 +51,13 @@ class Transport:
         *,
         timeout: tuple[float, float],
         pool_size: int,
-        on_answer: Callable[[RateLimit], None] | None,
+        gate: Gate,
     ) -> None:
         if not api_key:
             raise ValueError("the Codat API key is empty")
         self.base_url = _checked(base_url)
         self._timeout = timeout
-        self._on_answer = on_answer
+        self._gate = gate
         self._session = _session(api_key, self.base_url, pool_size)
 
     def send(
@@ -68,18 +69,18 @@ class Transport:
         body: Mapping[str, Any] | None = None,
     ) -> Answer:
         """Send one request and read its answer whole; raises a CodatError unless it is a 2xx."""
-        url = self.base_url + path
-        if parameters:
-            url += "?" + urlencode(parameters, quote_via=quote)
+        company_id = _company_in(path)
+        call = self._gate.enter(company_id)
+        answer: Answer | None = None
         try:
-            answer = self._exchange(method, path, url, body)
+            answer = self._exchange(method, path, _url(self.base_url + path, parameters), body)
+            answer.raise_for_status()
         # urllib3's own errors come through `requests` in a few corners.
         except (requests.RequestException, HTTPError) as error:
             raise Unreachable(f"{method} {path}: {_reason(error)}") from error
-        limit = answer.rate_limit
-        if limit is not None and self._on_answer is not None:
-            self._on_answer(limit)
-        answer.raise_for_status()
+        finally:
+            limit = answer.rate_limit if answer else None
+            self._gate.leave(call, company_id, limit, answer.refused_for if answer else None)
         return answer
 
     def close(self) -> None:
@@ -120,6 +121,16 @@ def _session(api_key: str, base_url: str, pool_size: int) -> requests.Session:
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
+
+
+def _url(address: str, parameters: Parameters) -> str:
+    return address + ("?" + urlencode(parameters, quote_via=quote) if parameters else "")
+
+
+def _company_in(path: str) -> str | None:
+    """Give the company a path is about: the limit on concurrent calls is for each company."""
+    parts = path.split("/")
+    return parts[2] if len(parts) > 2 and parts[1] == "companies" else None
 
 
 def _user_agent() -> str:

@@ -25,6 +25,7 @@ COMMANDS = {
     "events": ("events", "events", "Read the event log, and follow it."),
     "cadence": ("cadence", "cadence", "See, set and preview when companies are synced."),
     "sync": ("sync", "sync", "Request syncs now."),
+    "reconcile": ("reconcile", "reconcile", "Compare with Codat's own record, and heal."),
     "dead": ("dead", "dead", "Look at messages that could not be handled."),
     "webhook": ("webhook", "webhook", "Sign and send webhooks, as Codat does."),
     "doctor": ("doctor", "doctor", "Check settings, server, service, Codat and clock."),

@@ -13,7 +13,6 @@ import orjson
 import structlog
 from redis.exceptions import RedisError
 
-from codat.client import Codat
 from ops.here import refuse_unprovable, settings_here
 from portal.app import create_app as create_portal
 from receiver.app import create_app as create_receiver
@@ -59,14 +58,8 @@ def build(settings: Settings) -> "WSGIApplication":
     store = Store.open(settings, timeout=PATIENCE, retries=RETRIES)
     waiting = Store.open(settings, timeout=LONG_POLL_TIMEOUT, retries=RETRIES)
     hints = Hints(store.client)
-    codat = Codat(
-        settings.api_key,
-        settings.api_url,
-        generation=settings.codat_api_generation,
-        timeout=(min(3.05, settings.relay_codat_timeout), settings.relay_codat_timeout),
-    )
     receiver = create_receiver(settings, store, hints)
-    portal = create_portal(settings, store, hints, codat, waiting)
+    portal = create_portal(settings, store, hints, waiting=waiting)
 
     def divided(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         chosen = receiver if environ.get("PATH_INFO", "").startswith(WEBHOOKS) else portal

@@ -16,14 +16,17 @@ from portal import (
     events,
     headers,
     health,
+    intents,
     operations,
     pages,
     policy,
     problems,
+    reconciliations,
     run_now,
     schedules,
 )
 from portal.parts import NAME, Parts
+from relay.budget import make_client
 from relay.queues import Hints
 from relay.settings import Settings
 from relay.store import Store
@@ -38,6 +41,8 @@ SANDBOX = " **The sandbox stands in for Codat: all companies here are made up.**
 GROUPS = (
     companies.api,
     run_now.api,
+    intents.api,
+    reconciliations.api,
     schedules.api,
     policy.api,
     events.api,
@@ -77,7 +82,7 @@ def create_app(
         settings=settings,
         store=store,
         hints=hints,
-        codat=codat or _codat(settings),
+        codat=codat or make_client(settings, store),
         waiting=waiting,
         tokens=tokens,
         slots=BoundedSemaphore(max(1, settings.web_threads // 2)),
@@ -95,15 +100,6 @@ def create_app(
 
 def _about(settings: Settings) -> str:
     return ABOUT + SANDBOX if settings.uses_sandbox else ABOUT
-
-
-def _codat(settings: Settings) -> Codat:
-    return Codat(
-        settings.api_key,
-        settings.api_url,
-        generation=settings.codat_api_generation,
-        timeout=(3.05, settings.relay_codat_timeout),
-    )
 
 
 def _version() -> str:

@@ -11,6 +11,7 @@ from codat.errors import (
     CodatBroken,
     CodatError,
     Forbidden,
+    NoCallNow,
     PaymentRequired,
     RateLimited,
     Unauthorized,
@@ -18,6 +19,8 @@ from codat.errors import (
 )
 from portal.parts import parts
 from portal.problems import Refusal
+from relay.budget import refusal, speaking_for
+from relay.store.intents import Priority
 from relay.times import now_ms
 
 BUSY_SECONDS = 2
@@ -33,13 +36,14 @@ log = structlog.get_logger(__name__)
 def asking_codat() -> Iterator[None]:
     """Let the block call Codat; raises Refusal for whatever goes wrong there."""
     # Redis is asked first: without it, what Codat then did could not be recorded.
-    held_ms = parts().store.intents.held_until() - now_ms()
-    if held_ms > 0:
-        raise _limited(held_ms / 1000)
+    now = now_ms()
+    if short := parts().store.budget.state(now).short(now, urgent=True):
+        raise as_refusal(refusal(short, now))
     if not parts().calls.acquire(blocking=False):
         raise Refusal("busy", "Try again in a moment.", retry_after=BUSY_SECONDS)
     try:
-        yield
+        with speaking_for(Priority.LINK):
+            yield
     except CodatError as error:
         log.warning("codat.failed", error=str(error)[:300])
         raise as_refusal(error) from error
@@ -50,7 +54,7 @@ def asking_codat() -> Iterator[None]:
 def as_refusal(error: CodatError) -> Refusal:
     """Say what an error of Codat's means for whoever asked us."""
     known = {"codat_status": error.status, "codat_correlation_id": error.correlation_id}
-    if isinstance(error, RateLimited):
+    if isinstance(error, RateLimited | NoCallNow):
         return _limited(error.retry_after)
     if isinstance(error, Unreachable | CodatBroken | BadAnswer):
         seconds = error.retry_after or RETRY_SECONDS

@@ -7,13 +7,16 @@ from pydantic import BaseModel, Field
 
 from codat.records import read_id
 from portal import company_shapes, creation, schedule_shapes
+from portal.auth import caller
 from portal.company_shapes import CompanyDetail, CompanyShape
 from portal.creation import CompanyBody, CompanyCreated
 from portal.groups import Given, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
 from relay.company import DELETED, Company, CompanyStatus
+from relay.message import Action, action_fields
 from relay.store.companies import Companies
+from relay.times import now_micros
 
 api = group("companies", __name__, "Companies")
 
@@ -96,6 +99,27 @@ def create_company(body: CompanyBody) -> Reply:
     return created.model_dump(), HTTPStatus.CREATED, {"Location": f"/v1/companies/{created.id}"}
 
 
+@api.post(
+    "/companies/<company_id>/identity/accept",
+    responses={204: None, **described("forbidden", "unknown-company")},
+)
+def accept_identity(path: CompanyPath) -> Reply:
+    """Say that a relinked company is the right one although its books name another."""
+    company = known(path.company_id)
+    now = now_micros()
+    action = Action(
+        id=f"identity:{company.id}:{now}",
+        type="relay.identity_accepted",
+        company_id=company.id,
+        at=now,
+        payload={"by": caller().name},
+    )
+    told = parts().store.inbox.ingest(action.id, company.id, action_fields(action))
+    if told.wake:
+        parts().hints.drain(told.lane)
+    return "", HTTPStatus.NO_CONTENT
+
+
 def known(company_id: str) -> Company:
     """Give the company of this id, or refuse with the one 404 there is for every unknown id."""
     wanted = read_id(company_id)
@@ -128,7 +152,7 @@ def _filters(query: CompanyQuery) -> bool:
 def _fits(company: Company, query: CompanyQuery) -> bool:
     if query.status and company.status is not query.status:
         return False
-    if query.platform and not _is_on(company, query.platform.casefold()):
+    if query.platform and not is_on(company, query.platform.casefold()):
         return False
     if query.q:
         part = query.q.casefold()
@@ -136,6 +160,8 @@ def _fits(company: Company, query: CompanyQuery) -> bool:
     return True
 
 
-def _is_on(company: Company, platform: str) -> bool:
+def is_on(company: Company, platform: str) -> bool:
+    """Whether a company is connected to a platform, given by key or name in any case."""
+    platform = platform.casefold()
     keys = {c.platform_key.casefold() for c in company.connections.values() if c.status != DELETED}
     return platform in keys | {name.casefold() for name in company.platforms}

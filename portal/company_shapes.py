@@ -1,6 +1,8 @@
 """How a company looks to those who ask the API: short in lists, whole on its own."""
 
-from pydantic import BaseModel
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
 
 from codat.records import CompanyInfo
 from portal.schedule_shapes import ScheduleShape
@@ -62,6 +64,10 @@ class CompanyDetail(CompanyShape):
     placeholder: str | None
     given_name: str | None
     info: InfoShape | None
+    identity_mismatch: Annotated[
+        dict[str, Any] | None,
+        Field(description="What a relink changed about who this is, until someone accepts it."),
+    ]
     connections: list[ConnectionShape]
     data_types: list[DataTypeShape]
     schedules: list[ScheduleShape]
@@ -89,6 +95,7 @@ def whole(company: Company, schedules: list[ScheduleShape]) -> CompanyDetail:
         placeholder=company.placeholder,
         given_name=company.given_name,
         info=_info(company),
+        identity_mismatch=company.identity_mismatch,
         connections=_connections(company),
         data_types=_data_types(company),
         schedules=schedules,

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from relay.store import Store
+from relay.store.budget import BudgetState
+from relay.times import now_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +13,7 @@ class Figures:
 
     messages: dict[str, int]
     intents: dict[str, int]
-    held_until: int
+    budget: BudgetState
     companies: int
     schedules: int
     last_event: int
@@ -23,7 +25,7 @@ def read(store: Store) -> Figures:
     return Figures(
         messages=store.inbox.depths(),
         intents=store.intents.counts(),
-        held_until=store.intents.held_until(),
+        budget=store.budget.state(now_ms()),
         companies=store.companies.count(),
         schedules=store.schedules.count(),
         last_event=store.events.last(),

@@ -60,8 +60,18 @@ def _metrics(found: Figures) -> Iterator[Metric]:
     yield _gauge(
         "relay_codat_held_until_seconds",
         "Until when Codat is asked nothing, 0 when nothing holds.",
-        found.held_until / 1000,
+        found.budget.hold_until / 1000,
     )
+    if found.budget.limit is not None:
+        yield _gauge("relay_codat_daily_limit", "Calls a day, by Codat.", found.budget.limit)
+    if found.budget.remaining is not None:
+        yield _gauge("relay_codat_remaining", "Calls that are left today.", found.budget.remaining)
+    yield _gauge(
+        "relay_codat_calls_last_minute",
+        "Calls granted in the last minute, by all processes.",
+        found.budget.calls_last_minute,
+    )
+    yield _gauge("relay_codat_calls_under_way", "Calls under way.", found.budget.under_way)
     yield _gauge("relay_companies", "Companies held.", found.companies)
     yield _gauge("relay_schedules", "Schedules that run.", found.schedules)
     yield _counter("relay_events", "Events in the log, trimmed ones too.", found.last_event)

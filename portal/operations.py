@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from portal import figures
 from portal.groups import Given, Reply, group
 from portal.parts import parts
+from relay.store.budget import BudgetState
 from relay.times import iso_from_ms, now_ms
 
 api = group("operations", __name__, "Operations")
@@ -40,14 +41,25 @@ class DeadLetters(BaseModel):
     dead_letters: list[DeadLetter]
 
 
+class Budget(BaseModel):
+    """The calls to Codat that all processes share; null where Codat has not said."""
+
+    daily_limit: int | None
+    remaining: Annotated[int | None, Field(description="Calls left until `resets`.")]
+    resets: str | None
+    reserved: Annotated[int, Field(description="Of these, kept for follow-ups of links.")]
+    held_until: Annotated[str | None, Field(description="Until when nobody asks Codat anything.")]
+    calls_last_minute: int
+    calls_per_minute: Annotated[int, Field(description="The most in a minute, by setting.")]
+    under_way: int
+
+
 class Status(BaseModel):
     """How things stand."""
 
     messages: Annotated[dict[str, int], Field(description="Messages taken in, and what waits.")]
     intents: Annotated[dict[str, int], Field(description="What waits to be done at Codat.")]
-    codat_held_until: Annotated[
-        str | None, Field(description="Until when nobody asks Codat anything.")
-    ]
+    budget: Budget
     companies: int
     schedules: int
     last_event: str
@@ -63,11 +75,10 @@ def get_status() -> Reply:
     """Tell how things stand."""
     p = parts()
     found = figures.read(p.store)
-    held = found.held_until if found.held_until > now_ms() else 0
     return Status(
         messages=found.messages,
         intents=found.intents,
-        codat_held_until=iso_from_ms(held) if held else None,
+        budget=budget_shape(found.budget),
         companies=found.companies,
         schedules=found.schedules,
         last_event=str(found.last_event),
@@ -98,4 +109,19 @@ def _letter(fields: dict[str, str]) -> DeadLetter:
         reason=fields["reason"],
         body=body[:LONGEST_BODY],
         body_is_cut=len(body) > LONGEST_BODY,
+    )
+
+
+def budget_shape(state: BudgetState) -> Budget:
+    """Show the budget as it stands."""
+    held = state.hold_until > now_ms()
+    return Budget(
+        daily_limit=state.limit,
+        remaining=state.remaining,
+        resets=iso_from_ms(state.reset) if state.reset else None,
+        reserved=state.reserved,
+        held_until=iso_from_ms(state.hold_until) if held else None,
+        calls_last_minute=state.calls_last_minute,
+        calls_per_minute=state.calls_per_minute,
+        under_way=state.under_way,
     )

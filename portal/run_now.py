@@ -1,5 +1,6 @@
 """Run something now that otherwise waits for its time: re-read a company, or sync its data."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -9,8 +10,8 @@ from codat.statuses import DATA_TYPES
 from portal.auth import caller
 from portal.companies import CompanyPath, known
 from portal.groups import Given, Reply, described, group
-from portal.parts import parts
 from portal.problems import Refusal
+from portal.selections import Left, Selection, chosen, cost_of, leave, shape
 from relay.cadence import ALL
 from relay.company import Company, CompanyStatus
 from relay.store.intents import Need, Priority
@@ -56,7 +57,7 @@ class Accepted(BaseModel):
 def reread_company(path: CompanyPath) -> Reply:
     """Read a company's status and connections from Codat again."""
     company = known(path.company_id)
-    return _leave(company, f"reread:{company.id}", {})
+    return _leave(_need(company, f"reread:{company.id}", {}))
 
 
 @api.post(
@@ -68,25 +69,53 @@ def request_sync(path: CompanyPath, body: SyncBody) -> Reply:
     company = known(path.company_id)
     if company.status is CompanyStatus.DELETED:
         raise Refusal("conflict", "Codat has deleted this company; nothing is left to sync.")
+    return _leave(_sync(company, body.data_type))
+
+
+class SyncSelection(Selection):
+    """Which companies to sync, and what."""
+
+    data_type: DataType = ALL
+
+
+@api.post("/syncs", responses={200: Left, 202: Left, **described("forbidden", "unknown-company")})
+def request_syncs(body: SyncSelection) -> Reply:
+    """Ask Codat to sync the data of many companies now. One call each."""
+    return _leave_for(body, lambda company: _sync(company, body.data_type))
+
+
+@api.post("/rereads", responses={200: Left, 202: Left, **described("forbidden", "unknown-company")})
+def reread_companies(body: Selection) -> Reply:
+    """Read many companies from Codat again. One call each; a reconciliation of all costs less."""
+    return _leave_for(body, lambda company: _need(company, f"reread:{company.id}", {}))
+
+
+def _leave_for(selection: Selection, need_of: Callable[[Company], Need]) -> Reply:
+    needs = [need_of(company) for company in chosen(selection)]
+    cost = cost_of(len(needs), len(needs))
+    if selection.preview:
+        return shape(0, cost), HTTPStatus.OK
+    leave(needs)
+    return shape(len(needs), cost), HTTPStatus.ACCEPTED
+
+
+def _sync(company: Company, data_type: str) -> Need:
     period = f"now-{now_ms()}"
-    return _leave(
-        company,
-        f"sync:{company.id}:{body.data_type}:{period}",
-        {"data_type": body.data_type, "period": period},
-    )
+    name = f"sync:{company.id}:{data_type}:{period}"
+    return _need(company, name, {"data_type": data_type, "period": period})
 
 
-def _leave(company: Company, name: str, args: dict[str, Any]) -> Reply:
-    store, now = parts().store, now_ms()
-    need = Need(
+def _need(company: Company, name: str, args: dict[str, Any]) -> Need:
+    return Need(
         name=name,
         company_id=company.id,
         priority=Priority.NOW,
-        due=now,
+        due=now_ms(),
         cause=f"api:{caller().name}",
         args=args,
     )
-    store.intents.put([need], now)
-    if store.intents.may_hint():
-        parts().hints.perform()
-    return Accepted(intent=name).model_dump(), HTTPStatus.ACCEPTED
+
+
+def _leave(need: Need) -> Reply:
+    leave([need])
+    return Accepted(intent=need.name).model_dump(), HTTPStatus.ACCEPTED

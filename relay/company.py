@@ -65,6 +65,7 @@ class Connection:
     source_type: str = ""
     errors: tuple[str, ...] = ()
     ever_linked: bool = False
+    linked_at: int = 0  # microseconds: when it last became Linked
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class Company:
     info_version: Version = NEVER
     connections: dict[str, Connection] = field(default_factory=dict)
     data_types: dict[str, DataTypeState] = field(default_factory=dict)  # "<connection>|<type>"
+    identity_mismatch: dict[str, Any] | None = None  # what a relink changed, until accepted
     deleted: bool = False
     first_seen: int = 0  # ms since the epoch
     last_webhook: int = 0  # ms since the epoch
@@ -150,6 +152,11 @@ class Company:
         """The names of the platforms it is connected to, deleted connections aside."""
         names = (c.platform_name for c in self.connections.values() if c.status != DELETED)
         return sorted({name for name in names if name})
+
+    @property
+    def relinked_since_info(self) -> bool:
+        """Whether a connection became Linked after the info we hold was asked for."""
+        return any(c.linked_at > self.info_version[0] for c in self.connections.values())
 
     def named(self, name: str, version: Version) -> Self:
         """Give the company with Codat's present name for it, unless we know a newer one."""
@@ -238,6 +245,28 @@ def _joined(held: Connection, seen: Connection) -> Connection:
         source_type=newer.source_type or older.source_type,
         ever_linked=newer.ever_linked or older.ever_linked,
     )
+
+
+IDENTITY = ("registrationNumber", "companyLegalName", "accountingPlatformRef")
+
+
+def identity_changes(
+    before: Mapping[str, Any], after: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Compare who two infos speak of; what either leaves out cannot tell them apart."""
+    return {
+        name: {"previous": before[name], "current": after[name]}
+        for name in IDENTITY
+        if before.get(name) and after.get(name) and before[name] != after[name]
+    }
+
+
+def _linked_at(held: Connection | None, status: str, version: Version) -> int:
+    if status != ConnectionStatus.LINKED:
+        return held.linked_at if held else 0
+    if held is not None and held.status == status:
+        return held.linked_at
+    return version[0]
 
 
 def _connection(values: dict[str, Any]) -> Connection:

@@ -23,6 +23,14 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """One more of something, in the figures of a reconciliation."""
+
+    run: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """The result of handling one event. `stale` ones want nothing done."""
 
@@ -31,6 +39,7 @@ class Outcome:
     wanted: tuple[Wanted, ...] = ()
     hold_until: int | None = None  # ms since the epoch; 0 lifts the hold on calls to Codat
     stale: bool = False
+    counted: tuple[Counted, ...] = ()
 
     def log(self, logged_type: str, /, **data: Any) -> Self:
         """Append a status event."""
@@ -49,3 +58,7 @@ class Outcome:
     def now(self, company: Company) -> Self:
         """Replace the company, keep the rest."""
         return replace(self, company=company)
+
+    def count(self, run: str, what: str) -> Self:
+        """Count one more of `what` in the figures of a reconciliation, once with this message."""
+        return replace(self, counted=(*self.counted, Counted(run, what)))

@@ -19,6 +19,7 @@ CODAT_URL = "https://api.codat.io"
 REDIS_SCHEMES = {"redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel"}
 SECRET_FILE_SUFFIX = "_FILE"  # noqa: S105 (a name, not a password)
 RISKS = {"no-aof", "fsync", "eviction", "old-server", "unknown-config"}
+DAILY_AT = "^([01][0-9]|2[0-3]):[0-5][0-9]$|^never$"
 ROLES = {"view", "operate"}
 
 
@@ -70,6 +71,11 @@ class Settings(BaseSettings):
     relay_dedupe_days: Annotated[int, Field(ge=14, le=400)] = 30
     relay_message_days: Annotated[int, Field(ge=1, le=400)] = 30
     relay_calls_per_minute: Annotated[int, Field(ge=1)] = 900
+    relay_link_reserve: Annotated[int, Field(ge=0, le=500)] = 50  # per mille of the day's quota
+    relay_worker_threads: Annotated[int, Field(ge=1, le=256)] = 16
+    relay_reconcile_at: Annotated[str, Field(pattern=DAILY_AT)] = "03:30"  # UTC
+    relay_reconcile_page_size: Annotated[int, Field(ge=1, le=5000)] = 100  # what Codat advises
+    relay_silence_minutes: Annotated[int, Field(ge=1)] = 60
     relay_retry_seconds: Annotated[float, Field(gt=0)] = 5.0
     relay_codat_timeout: Annotated[float, Field(gt=0)] = 15.0
     relay_log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"

@@ -13,9 +13,12 @@ from redis.exceptions import RedisError
 from relay.queues import Hints
 from relay.settings import Settings
 from relay.store import Store
+from relay.times import now_ms
 from scheduler import ticks
+from scheduler.watch import Watch
 
 TICK = 1.0  # seconds
+LOOK_EVERY = 10_000  # ms between looks whether to compare with Codat's record
 TRIM_EVERY = 3600.0  # seconds
 STALLED_AFTER = 60.0  # seconds without a tick, after which the process ends itself
 STALLED = 70  # its exit code then
@@ -30,6 +33,8 @@ class Clock:
         self._settings = settings
         self._store = store
         self._hints = hints
+        self._watch = Watch(settings, store, hints)
+        self._looked = 0
         self.last_tick = time.monotonic()
 
     def tick(self) -> None:
@@ -37,6 +42,10 @@ class Clock:
         self.last_tick = time.monotonic()
         self._safely("sweep", lambda: ticks.sweep(self._store, self._hints))
         self._safely("dispatch", lambda: ticks.dispatch(self._store, self._hints, int(time.time())))
+        # Before our own sign of life: how old the last one is tells of an outage.
+        if now_ms() - self._looked > LOOK_EVERY:
+            self._looked = now_ms()
+            self._safely("watch", lambda: self._watch.look(now_ms()))
         self._safely("beat", lambda: self._store.beat("scheduler"))
 
     def trim(self) -> None:

@@ -2,6 +2,7 @@
 
 import structlog
 
+from relay.budget import open_priorities
 from relay.catchup import take_turn
 from relay.message import action_body
 from relay.queues import Hints
@@ -22,7 +23,9 @@ def sweep(store: Store, hints: Hints) -> int:
     lanes = store.inbox.sweep(HINT_IS_OLD)
     for lane in lanes:
         hints.drain(lane)
-    due = store.intents.any_due(now_ms()) and store.intents.may_hint()
+    now = now_ms()
+    may_go = open_priorities(store.budget.state(now), now)
+    due = store.intents.any_due(now, may_go) and store.intents.may_hint()
     if due:
         hints.perform()
     return len(lanes) + due

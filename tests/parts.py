@@ -14,6 +14,7 @@ from codat import records, signature
 from codat.client import Codat
 from codat.errors import CodatError, NotFound
 from receiver.intake import Answer, Delivery, Intake
+from relay.budget import SharedGate
 from relay.settings import Settings
 from relay.store import Store
 from workers.context import Context
@@ -219,6 +220,7 @@ class Bench:
         return [event_type for event_type, _ in self.log()]
 
 
-def make_codat(api_key: str, url: str) -> Codat:
-    """A real client with short patience, for a sandbox."""
-    return Codat(api_key, url, timeout=(2.0, 2.0))
+def make_codat(api_key: str, url: str, store: Store | None = None) -> Codat:
+    """A real client with short patience for a sandbox, behind the store's budget if given."""
+    gate = SharedGate(store.budget) if store else None
+    return Codat(api_key, url, timeout=(2.0, 2.0), gate=gate)

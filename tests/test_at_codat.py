@@ -55,6 +55,15 @@ class Relay:
         events = self.store.events.read(0, 1_000_000).events
         return [(e.type, e.data) for e in events if company_id in (None, e.subject)]
 
+    def status(self, company_id: str) -> str | None:
+        company = self.store.companies.get(company_id)
+        return company and company.status
+
+    def named(self, company_id: str) -> bool:
+        """Whether its name is the real one, written by us."""
+        company = self.store.companies.get(company_id)
+        return company is not None and company.name_source == "codat"
+
     def types(self, company_id: str) -> list[str]:
         return [kind for kind, _ in self.told(company_id)]
 
@@ -123,7 +132,7 @@ def relay(store, make_settings) -> Iterator[Relay]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with start(config) as sandbox:
         sandbox.deliver_to(url)
-        context = Context(settings, store, hints, make_codat(KEY, sandbox.url))  # type: ignore[arg-type]
+        context = Context(settings, store, hints, make_codat(KEY, sandbox.url, store))  # type: ignore[arg-type]
         running = Relay(store, context, sandbox, url)
         worker = threading.Thread(target=running.work, daemon=True)
         worker.start()
@@ -186,9 +195,7 @@ def test_names_that_codat_strips_do_not_loop(relay):
     for company in companies:
         relay.control(company, "authorise", **XERO)
     for company in companies:
-        relay.until(
-            lambda c=company: relay.store.companies.get(c).name_source == "codat", "the rename"
-        )
+        relay.until(lambda c=company: relay.named(c), "the rename")
     time.sleep(0.5)
     for company in companies:
         assert len(relay.journal("PATCH", company)) == 1
@@ -259,7 +266,7 @@ def test_a_scheduled_sync_reaches_codat(relay):
 def test_nothing_is_asked_for_a_company_that_is_not_linked(relay):
     company = linked(relay)
     relay.control(company, "deauthorise")
-    relay.until(lambda: relay.store.companies.get(company).status == "Deauthorised", "the end")
+    relay.until(lambda: relay.status(company) == "Deauthorised", "the end")
     suspended = relay.until(
         lambda: [s for s in relay.store.schedules.of(company).values() if s.suspended], "suspension"
     )
@@ -268,7 +275,7 @@ def test_nothing_is_asked_for_a_company_that_is_not_linked(relay):
     relay.until(lambda: "sync.missed" in relay.types(company), "word of the missed sync")
     assert relay.journal("POST", company, "/data/all") == []
     relay.control(company, "relink")
-    relay.until(lambda: relay.store.companies.get(company).status == "Linked", "the relink")
+    relay.until(lambda: relay.status(company) == "Linked", "the relink")
     relay.until(
         lambda: not [s for s in relay.store.schedules.of(company).values() if s.suspended],
         "the cadence coming back",
@@ -278,16 +285,16 @@ def test_nothing_is_asked_for_a_company_that_is_not_linked(relay):
 def test_unlinked_and_deleted_connections_and_companies_end_as_such(relay):
     company = linked(relay)
     relay.control(company, "unlink")
-    relay.until(lambda: relay.store.companies.get(company).status == "Unlinked", "the unlink")
+    relay.until(lambda: relay.status(company) == "Unlinked", "the unlink")
     relay.control(company, "delete")
-    relay.until(lambda: relay.store.companies.get(company).status == "Deleted", "the end")
+    relay.until(lambda: relay.status(company) == "Deleted", "the end")
 
 
 def test_a_refused_link_says_why(relay):
     company = relay.create("Session 4")
     relay.control(company, "refuse", **XERO)
     relay.until(lambda: "connection.link_failed" in relay.types(company), "the refusal")
-    assert relay.store.companies.get(company).status == "PendingAuth"
+    assert relay.status(company) == "PendingAuth"
 
 
 TROUBLES = {
@@ -314,7 +321,7 @@ def test_trouble_at_codat_is_recorded_and_the_work_is_done_once_it_is_over(relay
     assert KEY not in record["last_error"]
     assert "/data/info" in record["last_error"]
     relay.heal()
-    relay.until(lambda: relay.store.companies.get(company).name_source == "codat", "the rename")
+    relay.until(lambda: relay.named(company), "the rename")
     assert len([k for k in relay.types(company) if k == "company.renamed"]) == 1
 
 
@@ -322,9 +329,9 @@ def test_no_call_leaves_before_codat_said_it_may(relay):
     company = relay.create("Session 6")
     relay.fault(kind="status", status=429, retryAfter=2, companyId=company, count=1)
     relay.control(company, "authorise", **XERO)
-    relay.until(lambda: relay.store.intents.held_until() > now_ms(), "the hold")
-    held = relay.store.intents.held_until()
-    relay.until(lambda: relay.store.companies.get(company).name_source == "codat", "the rename")
+    relay.until(lambda: relay.store.budget.state(1).hold_until > now_ms(), "the hold")
+    held = relay.store.budget.state(1).hold_until
+    relay.until(lambda: relay.named(company), "the rename")
     first, second, *_ = relay.journal("GET", company, "/data/info")
     assert first["status"] == 429
     assert second["time"] >= held / 1000
@@ -334,11 +341,11 @@ def test_info_that_is_not_there_yet_is_asked_for_again_when_it_is(relay):
     relay.slow_reads(0.5)
     company = relay.create("Session 7")
     relay.control(company, "authorise", **XERO)
-    relay.until(lambda: relay.store.companies.get(company).status == "Linked", "the link")
+    relay.until(lambda: relay.status(company) == "Linked", "the link")
     need = Need(f"info:{company}", company, Priority.LINK, now_ms(), "test")
     relay.store.intents.put([need], now_ms())  # too early: Codat answers 409
     relay.until(lambda: relay.journal("GET", company, "/data/info"), "the early try")
-    relay.until(lambda: relay.store.companies.get(company).name_source == "codat", "the rename")
+    relay.until(lambda: relay.named(company), "the rename")
     assert [e["status"] for e in relay.journal("GET", company, "/data/info")] == [409, 200]
 
 
@@ -357,15 +364,13 @@ def test_a_reread_heals_what_no_webhook_told(relay):
     relay.control(company, "unlink")
     need = Need(f"reread:{company}", company, Priority.LINK, now_ms(), "test")
     relay.store.intents.put([need], now_ms())
-    relay.until(lambda: relay.store.companies.get(company).status == "Unlinked", "the healing")
+    relay.until(lambda: relay.status(company) == "Unlinked", "the healing")
 
 
 def linked(relay: Relay) -> str:
     company = relay.create("Session")
     relay.control(company, "authorise", **XERO)
-    relay.until(
-        lambda: (c := relay.store.companies.get(company)) and c.name_source == "codat", "the link"
-    )
+    relay.until(lambda: relay.named(company), "the link")
     return company
 
 

@@ -18,6 +18,7 @@ from codat import errors
 from codat.answers import Answer
 from codat.client import Codat, Generation
 from codat.errors import CodatError, RateLimit
+from codat.gate import OpenGate
 from codat.times import parse_moment
 from codat.transport import MAX_BODY
 from tests.published import load, needs_published, paths
@@ -686,20 +687,44 @@ def test_connections_are_kept_for_the_next_call(codat, server):
 # Rate limits
 
 
+class HearingGate(OpenGate):
+    """Lets calls pass and keeps what it heard of each."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str | None, RateLimit | None, float | None]] = []
+
+    def leave(self, call, company_id, rate_limit, retry_after) -> None:
+        self.heard.append((company_id, rate_limit, retry_after))
+
+
+class ShutGate(OpenGate):
+    def enter(self, company_id: str | None) -> str:
+        raise errors.NoCallNow("no call left", retry_after=5.0)
+
+
+def test_a_call_that_the_gate_refuses_does_not_leave(server):
+    with Codat(KEY, server.url, gate=ShutGate()) as client, pytest.raises(errors.NoCallNow):
+        client.get_company(COMPANY)
+    assert server.asked == []
+
+
 def test_what_the_headers_say_of_the_limit_is_passed_on(server):
-    heard: list[RateLimit] = []
+    gate = HearingGate()
     limits = {"X_Rate_Limit_Limit": "5000", "X_Rate_Limit_Remaining": "41"}
     server.will(200, company(), **limits, X_Rate_Limit_Reset="2026-03-08T00:00:00Z")
     server.will(200, company())
     server.will(429, {"error": "slow"}, X_Rate_Limit_Remaining="0", Retry_After="7200")
-    with Codat(KEY, server.url, on_answer=heard.append) as client:
+    with Codat(KEY, server.url, gate=gate) as client:
         client.get_company(COMPANY)
         client.get_company(COMPANY)
         with pytest.raises(errors.RateLimited) as failed:
             client.get_company(COMPANY)
-    assert heard == [RateLimit(5000, 41, 1_772_928_000.0), RateLimit(None, 0, None)]
+    first, second, third = gate.heard
+    assert first == (COMPANY, RateLimit(5000, 41, 1_772_928_000.0), None)
+    assert second == (COMPANY, None, None)
+    assert third == (COMPANY, RateLimit(None, 0, None), pytest.approx(7200))
     assert failed.value.retry_after == pytest.approx(7200)
-    assert failed.value.rate_limit == heard[1]
+    assert failed.value.rate_limit == third[1]
 
 
 @pytest.mark.parametrize(

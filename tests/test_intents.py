@@ -5,7 +5,8 @@ import pytest
 from parts import company_id
 from relay.message import Action
 from relay.store import keys
-from relay.store.intents import AT_ONCE_PER_COMPANY, Need, Priority
+from relay.store.budget import AT_ONCE_PER_COMPANY
+from relay.store.intents import Need, Priority
 from relay.store.scripts import source
 
 NOW = 1_800_000_000_000
@@ -17,10 +18,8 @@ def need(kind="info", number=1, due=NOW, priority=Priority.LINK, **args):
     return Need(name, company_id(number), priority, due, "m", args)
 
 
-def claim(store, now=NOW, limit=10, calls=1000, costs=None):
-    return store.intents.claim(
-        now=now, lease_ms=LEASE, limit=limit, calls_per_minute=calls, costs=costs or {}
-    )
+def claim(store, now=NOW, limit=10, priorities=tuple(Priority)):
+    return store.intents.claim(now=now, lease_ms=LEASE, limit=limit, priorities=priorities)
 
 
 def finish(store, intent, verdict="done", **more):
@@ -78,12 +77,11 @@ def test_an_ending_sent_twice_tells_its_company_once(store, client):
         f"{keys.INTENTS_DUE}0",
         keys.DEAD_INTENTS,
         keys.INFLIGHT + intent.company_id,
-        keys.HOLD,
         keys.LANE + "1",
         keys.WAITING,
         keys.REPLY + "nonce",
     ]
-    arguments = [intent.name, intent.fence, "later", NOW, NOW + 1, "", "", 1, "", "kind", "action"]
+    arguments = [intent.name, intent.fence, "later", NOW, NOW + 1, "", 1, "", "kind", "action"]
     assert script(names, arguments) == script(names, arguments) == [1, 1]
     assert client.xlen(keys.LANE + "1") == 1
 
@@ -156,36 +154,30 @@ def test_no_more_than_ten_at_once_per_company(store):
     assert len(mine) == AT_ONCE_PER_COMPANY
     assert len(claimed) == AT_ONCE_PER_COMPANY + 1
     finish(store, mine[0])
-    assert len(claim(store, limit=25)) == 1
+    assert len(claim(store, now=NOW + 1000, limit=25)) == 1
 
 
-def test_no_more_calls_are_granted_in_a_minute_than_allowed(store):
-    store.intents.put([need(number=n) for n in range(10)], NOW)
-    first = claim(store, calls=5, costs={"info": 2})
-    assert len(first) == 2
-    assert claim(store, calls=5, costs={"info": 2}) == []
-    assert len(claim(store, now=NOW + 60_000, calls=5, costs={"info": 2})) == 2
+def test_only_the_priorities_asked_for_are_claimed(store):
+    store.intents.put([need(number=n, priority=p) for n, p in enumerate(Priority)], NOW)
+    open_ones = [Priority.LINK, Priority.LOCAL]
+    assert [i.priority for i in claim(store, priorities=open_ones)] == open_ones
+    assert store.intents.any_due(NOW, [Priority.NOW])
+    assert not store.intents.any_due(NOW, open_ones)
 
 
-def test_nothing_is_claimed_while_codat_is_on_hold(store):
-    import time
-
-    now = int(time.time() * 1000)
-    store.intents.put([need(number=1, due=now), need(number=2, due=now)], now)
-    [intent] = claim(store, now=now, limit=1)
-    finish(store, intent, "later", due=now + 60_000, hold_until=now + 60_000)
-    assert claim(store, now=now) == []
-    assert not store.intents.any_due(now)
-    assert store.intents.held_until() == now + 60_000
+def test_a_busy_company_hides_nobody(store):
+    many = [Need(f"sync:1:{n}", company_id(1), Priority.NOW, NOW - 1, "m") for n in range(300)]
+    store.intents.put([*many, need(number=2, priority=Priority.NOW)], NOW)
+    assert len(claim(store, limit=20)) == AT_ONCE_PER_COMPANY
+    companies = [i.company_id for _ in range(3) for i in claim(store, limit=20)]
+    assert company_id(2) in companies
 
 
 def test_a_claim_sent_twice_hears_the_first_answer(store, client):
     store.intents.put([need()], NOW)
     script = client.register_script(source("claim_intents"))
-    names = [keys.HOLD, keys.CALLS + "1", keys.REPLY + "nonce"]
-    arguments = [
-        keys.INTENT, keys.INTENTS_DUE, 4, NOW, LEASE, 10, 1000, 10, keys.INFLIGHT, "{}",
-    ]  # fmt: skip
+    names = [keys.REPLY + "nonce"]
+    arguments = [keys.INTENT, keys.INTENTS_DUE, keys.INFLIGHT, NOW, LEASE, 10, 10, 0]
     first, second = script(names, arguments), script(names, arguments)
     assert first == second
     assert first[0][1] == 1

@@ -12,7 +12,6 @@ from codat.records import sanitise_name
 from parts import company_id, connection_id
 from portal_bench import MOMENT, OPERATOR, Portal, kind, make_company, make_data_type, problem
 from relay.cadence import Cadence, Schedule
-from relay.store.intents import Intents
 from relay.times import now_ms
 
 
@@ -233,8 +232,9 @@ def test_codats_errors_are_never_ours(portal, error, status, name, retry_after):
     assert portal.store.inbox.depths()["accepted"] == 0
 
 
-def test_while_codat_is_on_hold_it_is_not_asked(portal, monkeypatch):
-    monkeypatch.setattr(Intents, "held_until", lambda self: now_ms() + 86_400_000)
+def test_while_codat_is_on_hold_it_is_not_asked(portal):
+    now = now_ms()
+    portal.store.budget.ended("an earlier call", None, now=now, not_before=now + 86_400_000)
     answer = portal.post("/v1/companies", json={})
     assert kind(answer) == "codat-limit"
     assert 3600 < int(answer.headers["Retry-After"]) <= 86_400

@@ -86,7 +86,8 @@ def test_status_tells_how_things_stand(portal):
     body = portal.get("/v1/status").json
     assert body["messages"]["dead_letters"] == 1
     assert (body["companies"], body["lanes"], body["last_event"]) == (1, 64, "0")
-    assert body["codat_held_until"] is None
+    assert body["budget"]["held_until"] is None
+    assert body["budget"]["calls_per_minute"] == 900
     assert list(body["heartbeats"]) == ["scheduler-1"]
     assert body["uses_sandbox"] is True
     assert Portal(codat_api_key="k" * 20).get("/v1/status").json["uses_sandbox"] is False

@@ -88,6 +88,12 @@ def fold_all(context: Context, messages: Sequence[Message], lane: int) -> Batch:
             )
             batch.dead.append(DeadLetter(message, lane, reason))
             continue
+        batch.counts.update((one.run, one.what) for one in folded.counted)
+        if message.kind == "webhook":
+            batch.counts["", f"webhook:{message.type}"] += 1
+            batch.marks["last_webhook"] = message.received
+        if any(event.type == "sync.requested" for event in folded.events):
+            batch.marks["last_sync_requested"] = message.received
         if folded.company is not None:
             companies[company_id] = changed[company_id] = folded.company
         batch.events += folded.events

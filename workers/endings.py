@@ -45,7 +45,6 @@ class Ended:
     wait: float = 0.0
     error: str = ""
     expected: bool = False
-    hold: float | None = None  # seconds for which nobody may call Codat
     at: int | None = field(default=None)  # microseconds: when what is told was asked for
 
 
@@ -53,9 +52,10 @@ def after_error(error: errors.CodatError, intent: Intent, *, now: int, base: flo
     """Decide by the error: wait and try again, or end. `now` in ms, `base` in seconds."""
     text = str(error)
     match error:
-        case errors.RateLimited():
+        # A 429 also holds everyone else back: the gate every call passes saw to it.
+        case errors.RateLimited() | errors.NoCallNow():
             wait = error.retry_after if error.retry_after is not None else UNSAID_WAIT
-            return Ended(Ending.LATER, wait=wait, error=text, expected=True, hold=wait)
+            return Ended(Ending.LATER, wait=wait, error=text, expected=True)
         case errors.SyncInProgress():
             return Ended(Ending.IN_PROGRESS, error=text)
         case errors.NotSupported():

@@ -9,10 +9,12 @@ import orjson
 from codat.webhook import Event
 from relay.company import Company, NameSource, version_of
 from relay.message import Action, Message
-from relay.outcome import Logged, Outcome, Wanted
+from relay.outcome import Counted, Logged, Outcome, Wanted
 from relay.store.inbox import StatusEvent
 from relay.store.intents import Need, Priority
 from workers.routing import handler_for
+
+CALLS_NOBODY = frozenset({"cadence"})
 
 
 class NoHandler(Exception):
@@ -27,6 +29,7 @@ class Folded:
     events: list[StatusEvent]
     needs: list[Need]
     hold_until: int | None
+    counted: tuple[Counted, ...] = ()
 
 
 def fold(
@@ -58,7 +61,7 @@ def fold(
             Need(
                 name=f"{wanted.kind}:{after.id}",
                 company_id=after.id,
-                priority=Priority.LINK,
+                priority=Priority.LOCAL if wanted.kind in CALLS_NOBODY else Priority.LINK,
                 due=now + wanted.delay,
                 cause=message.message_id,
             )
@@ -66,6 +69,7 @@ def fold(
             if after.id
         ],
         hold_until=outcome.hold_until,
+        counted=outcome.counted,
     )
 
 

@@ -7,14 +7,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 import structlog
 
 from codat.errors import CodatError
+from relay.budget import open_priorities, speaking_for
 from relay.message import Action
 from relay.store.intents import Intent
 from relay.times import now_micros, now_ms
 from workers.context import Context, current
-from workers.doing import cadence, info, name, reread, sync
+from workers.doing import cadence, info, name, reconcile, reread, sync
 from workers.endings import Ended, Ending, Told, after_error
 
-AT_ONCE = 8  # attempts under way in one worker
 LEASE_MS = 90_000  # longer than the calls of one attempt may take together
 HAND_ON_AFTER = 20.0  # seconds in one job
 
@@ -25,20 +25,19 @@ KINDS: dict[str, Doing] = {
     "reread": reread.do,
     "sync": sync.do,
     "cadence": cadence.do,
+    "reconcile": reconcile.do,
 }
-# Calls an attempt may make, counted against the minute when it is claimed.
-COSTS = {"info": 1, "name": 2, "reread": 1, "sync": 1, "cadence": 0}
-
 VERDICTS = {Ending.LATER: "later", Ending.GAVE_UP: "dead"}
 
 log = structlog.get_logger(__name__)
 
 
 def perform() -> None:
-    """The job: work until nothing is due, for about twenty seconds."""
+    """The job: work until nothing is due that may be done, for about twenty seconds."""
     context = current()
     perform_due(context)
-    if context.store.intents.any_due(now_ms()):
+    now = now_ms()
+    if context.store.intents.any_due(now, open_priorities(context.store.budget.state(now), now)):
         context.hints.perform()
 
 
@@ -46,11 +45,12 @@ def perform_due(context: Context) -> int:
     """Claim and attempt what is due, several at once; give how many attempts were made."""
     until = time.monotonic() + HAND_ON_AFTER
     context.store.intents.hint_taken()
+    at_once = context.settings.relay_worker_threads
     attempts = 0
     running: set[Future[None]] = set()
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="perform") as pool:
+    with ThreadPoolExecutor(at_once, thread_name_prefix="perform") as pool:
         while True:
-            claimed = _claim(context, AT_ONCE - len(running)) if time.monotonic() < until else []
+            claimed = _claim(context, at_once - len(running)) if time.monotonic() < until else []
             running |= {pool.submit(perform_one, context, intent) for intent in claimed}
             attempts += len(claimed)
             if not running:
@@ -61,12 +61,12 @@ def perform_due(context: Context) -> int:
 
 
 def _claim(context: Context, limit: int) -> list[Intent]:
+    now = now_ms()
     return context.store.intents.claim(
-        now=now_ms(),
+        now=now,
         lease_ms=LEASE_MS,
         limit=limit,
-        calls_per_minute=context.settings.relay_calls_per_minute,
-        costs=COSTS,
+        priorities=open_priorities(context.store.budget.state(now), now),
     )
 
 
@@ -93,7 +93,6 @@ def perform_one(context: Context, intent: Intent) -> None:
         lane=lane,
         due=now + int(ended.wait * 1000),
         error=ended.error[:500],
-        hold_until=None if ended.hold is None else now + int(ended.hold * 1000),
         expected=ended.expected,
         told=action,
     )
@@ -115,7 +114,8 @@ def _attempt(context: Context, intent: Intent) -> Ended:
     if doing is None:
         return Ended(Ending.GAVE_UP, error=f"nobody here can do {intent.kind!r}")
     try:
-        return doing(context, intent)
+        with speaking_for(intent.priority, intent.name):
+            return doing(context, intent)
     except CodatError as error:
         base = context.settings.relay_retry_seconds
         return after_error(error, intent, now=now_ms(), base=base)

@@ -6,7 +6,7 @@ import structlog
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
-from codat.client import Codat
+from relay.budget import make_client
 from relay.queues import HintJob, Hints, queue
 from relay.settings import Settings
 from relay.store import Store
@@ -25,12 +25,7 @@ def make_context(settings: Settings, store: Store) -> Context:
         settings=settings,
         store=store,
         hints=Hints(store.client),
-        codat=Codat(
-            settings.api_key,
-            settings.api_url,
-            generation=settings.codat_api_generation,
-            timeout=(min(3.05, settings.relay_codat_timeout), settings.relay_codat_timeout),
-        ),
+        codat=make_client(settings, store),
         placeholders=re.compile(pattern) if pattern else None,
     )
 

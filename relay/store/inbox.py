@@ -1,5 +1,6 @@
 """The lanes: take messages in once, lease a lane, read it, and commit what it came to."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -72,6 +73,8 @@ class Batch:
     needs: list[Need] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     hold_until: int | None = None  # ms; 0 lifts a hold
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)  # (key, field) -> more
+    marks: dict[str, int] = field(default_factory=dict)  # field of the counters -> latest ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +185,12 @@ class Inbox:
                 letter.reason,
                 m.body,
             )
+        arguments.append(len(batch.marks))
+        for name, at in batch.marks.items():
+            arguments += (name, at)
+        arguments.append(len(batch.counts))
+        for (_, name), more in batch.counts.items():
+            arguments += (name, more)
         answer = self._scripts.commit(
             [
                 keys.LEASES,
@@ -192,7 +201,10 @@ class Inbox:
                 keys.COMPANIES,
                 keys.DEAD,
                 keys.HOLD,
+                keys.BUDGET,
+                keys.COUNTERS,
                 *(keys.COMPANY + company_id for company_id in batch.states),
+                *(_counts_key(run) for run, _ in batch.counts),
             ],
             arguments,
         )
@@ -222,6 +234,11 @@ class Inbox:
             )
         return dropped
 
+    def marks(self) -> dict[str, int]:
+        """Give the counters: webhooks by type (`webhook:<type>`), and when each was last seen."""
+        counters = self._client.hgetall(keys.COUNTERS)
+        return {name.decode(): int(value) for name, value in counters.items()}
+
     def depths(self) -> dict[str, int]:
         """Tell how many messages wait unread, and how many were accepted and duplicated."""
         waiting: Sequence[bytes] = self._client.zrange(keys.WAITING, 0, -1)
@@ -241,3 +258,8 @@ class Inbox:
             | {name.decode(): value.decode(errors="replace") for name, value in fields.items()}
             for entry, fields in entries
         ]
+
+
+def _counts_key(run: str) -> str:
+    """Give the hash that counts: the counters of all, or those of one reconciliation."""
+    return keys.RECONCILE + run if run else keys.COUNTERS

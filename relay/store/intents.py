@@ -1,6 +1,6 @@
 """What must be done at Codat: durable, named so that a need exists once, claimed and fenced."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -11,9 +11,10 @@ from redis import Redis
 
 from relay.message import Action, action_fields
 from relay.store import keys
+from relay.store.budget import AT_ONCE_PER_COMPANY
 from relay.store.scripts import Scripts
 
-AT_ONCE_PER_COMPANY = 10  # Codat: using-the-api/rate-limits, concurrent requests
+READ_AT_ONCE = 200
 HINT_MS = 2000  # how long one `perform` hint stands for all needs that arise meanwhile
 
 
@@ -24,6 +25,7 @@ class Priority(IntEnum):
     NOW = 1  # a person asked
     SCHEDULED = 2
     RECONCILE = 3
+    LOCAL = 4  # calls nobody, so no limit of Codat's concerns it
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,31 @@ class Intent:
         return self.name.partition(":")[0]
 
 
+@dataclass(frozen=True, slots=True)
+class IntentRecord:
+    """An intent as it stands; `due` (ms) is for dead ones when they were given up."""
+
+    name: str
+    company_id: str
+    priority: Priority
+    state: str
+    attempts: int
+    created: int
+    due: int
+    args: dict[str, Any]
+    cause: str
+    last_error: str
+
+    @property
+    def kind(self) -> str:
+        """The word before the first colon of its name."""
+        return self.name.partition(":")[0]
+
+    def again(self, now: int) -> Need:
+        """Give the need that revives it, due at `now` (ms)."""
+        return Need(self.name, self.company_id, self.priority, now, self.cause, self.args)
+
+
 class Intents:
     """The intents of one store."""
 
@@ -83,28 +110,20 @@ class Intents:
         return int(self._scripts.put_intents([keys.REPLY + uuid4().hex], arguments))
 
     def claim(
-        self,
-        *,
-        now: int,
-        lease_ms: int,
-        limit: int,
-        calls_per_minute: int,
-        costs: Mapping[str, int],
+        self, *, now: int, lease_ms: int, limit: int, priorities: Sequence[Priority]
     ) -> list[Intent]:
-        """Claim up to `limit` due intents; none while Codat is on hold or this minute is spent."""
+        """Claim up to `limit` due intents of these priorities, in that order; times in ms."""
         answer = self._scripts.claim_intents(
-            [keys.HOLD, f"{keys.CALLS}{now // 60_000}", keys.REPLY + uuid4().hex],
+            [keys.REPLY + uuid4().hex],
             [
                 keys.INTENT,
                 keys.INTENTS_DUE,
-                len(Priority),
+                keys.INFLIGHT,
                 now,
                 lease_ms,
                 limit,
-                calls_per_minute,
                 AT_ONCE_PER_COMPANY,
-                keys.INFLIGHT,
-                orjson.dumps(dict(costs)),
+                *(int(priority) for priority in priorities),
             ],
         )
         return [_claimed(row) for row in answer or ()]
@@ -118,7 +137,6 @@ class Intents:
         lane: int,
         due: int = 0,
         error: str = "",
-        hold_until: int | None = None,
         expected: bool = False,
         told: Action | None = None,
     ) -> tuple[bool, bool]:
@@ -134,7 +152,6 @@ class Intents:
             now,
             due,
             error,
-            "" if hold_until is None else hold_until,
             lane,
             "1" if expected else "",
         ]
@@ -147,7 +164,6 @@ class Intents:
                 f"{keys.INTENTS_DUE}{int(intent.priority)}",
                 keys.DEAD_INTENTS,
                 keys.INFLIGHT + intent.company_id,
-                keys.HOLD,
                 keys.LANE + str(lane),
                 keys.WAITING,
                 keys.REPLY + uuid4().hex,
@@ -156,13 +172,11 @@ class Intents:
         )
         return bool(recorded), bool(wake)
 
-    def any_due(self, now: int) -> bool:
-        """Whether some intent is due and Codat is not on hold."""
-        if self.held_until() > now:
-            return False
+    def any_due(self, now: int, priorities: Sequence[Priority] = tuple(Priority)) -> bool:
+        """Whether some intent of these priorities is due."""
         return any(
             self._client.zcount(f"{keys.INTENTS_DUE}{int(priority)}", "-inf", now)
-            for priority in Priority
+            for priority in priorities
         )
 
     def may_hint(self) -> bool:
@@ -173,10 +187,6 @@ class Intents:
         """Let new needs send a hint again: a worker has begun to claim."""
         self._client.delete(keys.HINTED)
 
-    def held_until(self) -> int:
-        """Until when (ms) nobody may call Codat; 0 when nothing holds."""
-        return int(self._client.get(keys.HOLD) or 0)
-
     def counts(self) -> dict[str, int]:
         """Tell how many intents wait, by priority, and how many were given up."""
         counts = {
@@ -185,10 +195,45 @@ class Intents:
         }
         return counts | {"dead": int(self._client.zcard(keys.DEAD_INTENTS))}
 
+    def records(self, state: str, limit: int) -> Iterator[IntentRecord]:
+        """Walk what is `waiting`, the soonest due first, or `dead`, the latest first."""
+        if state == "dead":
+            yield from self._read(self._client.zrevrange(keys.DEAD_INTENTS, 0, limit - 1, True))
+            return
+        for priority in Priority:
+            due = f"{keys.INTENTS_DUE}{int(priority)}"
+            yield from self._read(self._client.zrange(due, 0, limit - 1, withscores=True))
+
+    def _read(self, named: Sequence[tuple[bytes, float]]) -> Iterator[IntentRecord]:
+        for start in range(0, len(named), READ_AT_ONCE):
+            part = named[start : start + READ_AT_ONCE]
+            with self._client.pipeline(transaction=False) as pipe:
+                for name, _ in part:
+                    pipe.hgetall(keys.INTENT + name.decode())
+                records = pipe.execute()
+            for (name, due), record in zip(part, records, strict=True):
+                if record:
+                    yield _record(name.decode(), int(due), record)
+
     def get(self, name: str) -> dict[str, str] | None:
         """Give one intent's record as it stands, or None."""
         record: dict[bytes, bytes] = self._client.hgetall(keys.INTENT + name)
         return {k.decode(): v.decode() for k, v in record.items()} or None
+
+
+def _record(name: str, due: int, record: dict[bytes, bytes]) -> IntentRecord:
+    return IntentRecord(
+        name=name,
+        company_id=record[b"company"].decode(),
+        priority=Priority(int(record[b"priority"])),
+        state=record[b"state"].decode(),
+        attempts=int(record[b"attempts"]),
+        created=int(record[b"created"]),
+        due=due,
+        args=orjson.loads(record[b"args"]),
+        cause=record[b"cause"].decode(),
+        last_error=record.get(b"last_error", b"").decode(),
+    )
 
 
 def _claimed(row: Sequence[Any]) -> Intent:

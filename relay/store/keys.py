@@ -14,6 +14,9 @@ LOG = TAG + "log"  # stream of status events, ids <sequence>-0
 COMPANIES = TAG + "companies"  # sorted set of company ids, all with score 0: paged in id order
 DEAD = TAG + "dead"  # stream: messages that could not be handled
 DEAD_INTENTS = TAG + "intents:dead"  # sorted set: intent name -> ms when given up
+BUDGET = TAG + "codat:budget"  # hash: limit, remaining, reset (ms) as Codat last said
+CALLS = TAG + "codat:calls"  # sorted set: call -> ms, of the last minute
+UNDER_WAY = TAG + "codat:under-way"  # sorted set: call -> ms until it no longer counts
 HOLD = TAG + "codat:hold"  # string: ms until which nobody may call Codat
 SCHEDULES_DUE = TAG + "schedules:due"  # sorted set: "<company>|<data type>" -> epoch seconds
 POLICY = TAG + "policy"  # string: the policy set through the API, as JSON
@@ -26,9 +29,12 @@ LANE = TAG + "lane:"  # + lane -> stream of messages
 COMPANY = TAG + "company:"  # + company id -> JSON
 INTENT = TAG + "intent:"  # + intent name -> hash
 INTENTS_DUE = TAG + "intents:"  # + priority -> sorted set: intent name -> ms
-INFLIGHT = TAG + "inflight:"  # + company id -> sorted set: intent name -> ms until
+INFLIGHT = TAG + "inflight:"  # + company id -> sorted set: intent or call -> ms until
 SCHEDULES = TAG + "schedules:"  # + company id -> hash: data type -> JSON, "<data type>#period"
 REPLY = (
     TAG + "reply:"
 )  # + nonce -> what a script answered, for a minute, so a resend hears it again
-CALLS = TAG + "calls:"  # + minute -> calls to Codat granted in it
+RECONCILING = TAG + "reconciling"  # string: the run over all companies that goes on
+RECONCILES = TAG + "reconciles"  # sorted set: run -> ms begun
+RECONCILE = TAG + "reconcile:"  # + run -> hash: progress and figures
+RECONCILE_SEEN = TAG + "reconcile-seen:"  # + run -> sorted set of company ids, all with score 0

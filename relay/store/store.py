@@ -8,12 +8,14 @@ from redis import Redis
 
 from relay.settings import Settings
 from relay.store import keys
+from relay.store.budget import Budget, Limits
 from relay.store.companies import Companies
 from relay.store.connect import connect
 from relay.store.events import Events
 from relay.store.inbox import Inbox
 from relay.store.intents import Intents
 from relay.store.policies import Policies
+from relay.store.reconciles import Reconciles
 from relay.store.schedules import Schedules
 from relay.store.scripts import Scripts
 from relay.store.server import Server, inspect
@@ -38,13 +40,21 @@ class Store:
     """Everything kept, over one client. `server` says what a durable write must wait for."""
 
     def __init__(
-        self, client: Redis, server: Server, *, lanes: int = 64, dedupe_days: int = 30
+        self,
+        client: Redis,
+        server: Server,
+        *,
+        lanes: int = 64,
+        dedupe_days: int = 30,
+        limits: Limits | None = None,
     ) -> None:
         self.client = client
         self.server = server
         scripts = Scripts(client)
         self.inbox = Inbox(client, scripts, server, lanes, dedupe_days)
         self.intents = Intents(client, scripts)
+        self.budget = Budget(client, scripts, limits or Limits())
+        self.reconciles = Reconciles(client, scripts)
         self.schedules = Schedules(client, scripts)
         self.policies = Policies(client)
         self.companies = Companies(client)
@@ -63,7 +73,13 @@ class Store:
         client = connect(settings.redis_url, timeout=timeout, retries=retries)
         server = inspect(client, settings.relay_accept_risks)
         lanes = fix_lanes(client, settings.relay_lanes)
-        return cls(client, server, lanes=lanes, dedupe_days=settings.relay_dedupe_days)
+        return cls(
+            client,
+            server,
+            lanes=lanes,
+            dedupe_days=settings.relay_dedupe_days,
+            limits=Limits(settings.relay_calls_per_minute, settings.relay_link_reserve),
+        )
 
     def ping(self) -> bool:
         """Whether the server answers; raises redis.RedisError when not."""
@@ -88,6 +104,18 @@ class Store:
     def beat(self, process: str) -> None:
         """Note that a process is alive."""
         self.client.hset(keys.HEARTBEATS, process, now_ms())
+
+    def server_changed(self) -> str | None:
+        """Give the server's run id if it is not the one we last met, and remember it.
+
+        None while it is the same, or the first. Another one means a restart or a fail-over.
+        """
+        info: Any = self.client.info("server")
+        met: Any = self.client.hget(keys.META, "run_id")
+        if met is not None and met.decode() == info["run_id"]:
+            return None
+        self.client.hset(keys.META, "run_id", info["run_id"])
+        return None if met is None else str(info["run_id"])
 
     def heartbeats(self) -> dict[str, int]:
         """Tell when each process last gave a sign of life, in ms since the epoch."""

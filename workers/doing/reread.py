@@ -1,6 +1,9 @@
 """Read a company and its connections from Codat: the truth, whatever webhooks said or did not."""
 
+from typing import Any
+
 from codat import errors
+from codat.records import Company
 from relay.store.intents import Intent
 from relay.times import now_micros
 from workers.context import Context
@@ -16,8 +19,18 @@ def do(context: Context, intent: Intent) -> Ended:
         company = context.codat.get_company(intent.company_id)
     except errors.NotFound as error:
         return Ended(Ending.GONE, told=Told("relay.company_gone", {}), error=str(error), at=at)
+    told = Told("relay.company_read", {"company": shown_fields(company)})
+    return Ended(Ending.DONE, told=told, at=at)
+
+
+def shown_fields(company: Company) -> dict[str, Any]:
+    """Give what is told of a company that Codat showed: no link URLs, which may hold a password."""
     shown = {name: company.raw.get(name) for name in KEPT}
-    for connection in shown["dataConnections"] or []:
-        if isinstance(connection, dict):
-            connection.pop("linkUrl", None)  # may hold a one-time password
-    return Ended(Ending.DONE, told=Told("relay.company_read", {"company": shown}), at=at)
+    connections = shown["dataConnections"]
+    if isinstance(connections, list):
+        shown["dataConnections"] = [
+            {name: value for name, value in connection.items() if name != "linkUrl"}
+            for connection in connections
+            if isinstance(connection, dict)
+        ]
+    return shown

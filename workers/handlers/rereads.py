@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from codat.records import Company as CodatCompany
-from relay.company import DELETED, Company
+from relay.company import DELETED, Company, Version
 from relay.message import Action
 from relay.outcome import Outcome
 from workers.routing import Router
@@ -14,29 +14,7 @@ router = Router()
 @router.on("relay.company_read")
 def company_read(company: Company, action: Action) -> Outcome:
     """Take over every connection as it was when asked; one that Codat no longer shows is gone."""
-    shown = CodatCompany.from_json(action.payload["company"])
-    newly_linked = False
-    after = company.named(shown.name, action.version)
-    for connection in shown.connections:
-        held = after.connections.get(connection.id)
-        after = after.with_connection(connection, action.version)
-        now_linked = after.connections[connection.id].status == "Linked"
-        newly_linked |= now_linked and (held is None or held.status != "Linked")
-    if isinstance(shown.raw.get("dataConnections"), list):  # else nothing is said of connections
-        after = _without_gone(after, {connection.id for connection in shown.connections}, action)
-    outcome = Outcome(after)
-    if after.status != company.status:
-        outcome = outcome.then("cadence")
-    return outcome.then("info") if newly_linked else outcome
-
-
-def _without_gone(company: Company, present: set[str], action: Action) -> Company:
-    gone = {
-        key: replace(held, status=DELETED, version=action.version)
-        for key, held in company.connections.items()
-        if key not in present and held.status != DELETED and held.version < action.version
-    }
-    return replace(company, connections={**company.connections, **gone}) if gone else company
+    return as_shown(company, CodatCompany.from_json(action.payload["company"]), action.version)
 
 
 @router.on("relay.company_gone")
@@ -49,3 +27,28 @@ def company_gone(company: Company, action: Action) -> Outcome:
         .log("company.deleted", note="Codat does not know this company")
         .then("cadence")
     )
+
+
+def as_shown(company: Company, shown: CodatCompany, version: Version) -> Outcome:
+    """Give the company as Codat showed it at `version`, except what is known to be newer."""
+    newly_linked = False
+    after = company.named(shown.name, version)
+    for connection in shown.connections:
+        if after.is_stale(connection.id, version):
+            continue
+        held = after.connections.get(connection.id)
+        after = after.with_connection(connection, version)
+        now_linked = after.connections[connection.id].status == "Linked"
+        newly_linked |= now_linked and (held is None or held.status != "Linked")
+    present = {connection.id for connection in shown.connections}
+    gone = {
+        key: replace(held, status=DELETED, version=version)
+        for key, held in after.connections.items()
+        if key not in present and held.status != DELETED and held.version < version
+    }
+    if gone:
+        after = replace(after, connections={**after.connections, **gone})
+    outcome = Outcome(after)
+    if after.status != company.status:
+        outcome = outcome.then("cadence")
+    return outcome.then("info") if newly_linked else outcome

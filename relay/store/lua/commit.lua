@@ -1,12 +1,14 @@
 -- Write what a batch of one lane's messages came to: all of it, or nothing.
 -- KEYS  1 leases  2 fences  3 cursors  4 log  5 meta  6 company index  7 dead letters  8 hold
---       9... one key per company state
+--       9 the day's budget  10 counters  11... one key per company state, then one per count
 -- ARGV  1 lane  2 fence  3 cursor as read  4 cursor to move to  5 owner  6 lease, ms  7 now, ms
 --       8 intent key prefix  9 due-set key prefix  10 hold until, ms, or ''
 --       11 number of states, then id, JSON each
 --       then number of events, then type, source, subject, time, cause, data each
 --       then number of intents, then name, company, priority, due ms, args, cause each
 --       then number of dead letters, then lane, entry, type, company, reason, body each
+--       then number of marks, then field of the counters, latest ms each
+--       then number of counts, then field, how many more each
 -- Gives {1, last log number, intents now due} or {0} when the lane moved on under another owner
 -- Resend: the cursor has moved, and the second sending is told so with the first's log number.
 local at = redis.call('HGET', KEYS[3], ARGV[1]) or '0-0'
@@ -47,13 +49,23 @@ for _ = 1, count() do
     'company', ARGV[i + 3], 'reason', ARGV[i + 4], 'body', ARGV[i + 5])
   i = i + 6
 end
+for _ = 1, count() do
+  if tonumber(redis.call('HGET', KEYS[10], ARGV[i]) or '0') < tonumber(ARGV[i + 1]) then
+    redis.call('HSET', KEYS[10], ARGV[i], ARGV[i + 1])
+  end
+  i = i + 2
+end
+for n = 1, count() do
+  redis.call('HINCRBY', KEYS[10 + states + n], ARGV[i], ARGV[i + 1])
+  i = i + 2
+end
 for n = 1, states do
   local id = ARGV[states_at + 2 * n - 1]
-  redis.call('SET', KEYS[8 + n], ARGV[states_at + 2 * n])
+  redis.call('SET', KEYS[10 + n], ARGV[states_at + 2 * n])
   redis.call('ZADD', KEYS[6], 0, id)
 end
 if ARGV[10] == '0' then
-  redis.call('DEL', KEYS[8])
+  redis.call('DEL', KEYS[8], KEYS[9])
 elseif ARGV[10] ~= '' then
   redis.call('SET', KEYS[8], ARGV[10], 'PXAT', ARGV[10])
 end

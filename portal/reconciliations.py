@@ -1,0 +1,143 @@
+"""Reconciliations: compare what we hold with Codat's own record, watch it, read what it found."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from portal.auth import caller
+from portal.groups import Given, Reply, described, group
+from portal.parts import parts
+from portal.problems import Refusal
+from portal.selections import Cost, Selection, chosen, cost_of
+from relay.store.reconciles import Phase, Run
+from relay.times import iso_from_ms, now_ms
+
+api = group("reconciliations", __name__, "Reconciliations")
+
+ASKED_FOR = "asked for"
+
+
+class Reconciliation(BaseModel):
+    """One comparison with Codat's own record. `missed` and the like count differences."""
+
+    id: str
+    cause: Annotated[str, Field(description="Why it was begun.")]
+    phase: Phase
+    started: str
+    finished: str | None
+    companies: Annotated[int | None, Field(description="How many there are to compare.")]
+    compared: int
+    calls: Annotated[int, Field(description="Calls to Codat it took so far.")]
+    healed: Annotated[int, Field(description="Companies that were put right.")]
+    missed: Annotated[int, Field(description="Changes of which no webhook was applied.")]
+    late: Annotated[int, Field(description="Companies whose webhooks came in meanwhile.")]
+    wrong: Annotated[int, Field(description="Differences that no webhook tells of.")]
+    unknown: Annotated[int, Field(description="Companies that only one of us knew.")]
+    webhooks: Annotated[int, Field(description="Connection webhooks applied since the run before.")]
+    miss_rate: Annotated[
+        float | None, Field(description="missed / (missed + webhooks); null without any.")
+    ]
+    by_event_type_and_hour: Annotated[
+        dict[str, dict[str, int]],
+        Field(description="Differences by kind and event type, then by the hour they were found."),
+    ]
+
+
+class Reconciliations(BaseModel):
+    """The latest reconciliations, newest first."""
+
+    reconciliations: list[Reconciliation]
+
+
+class Begun(BaseModel):
+    """A reconciliation that goes on: this one, or one over all companies that was begun before."""
+
+    id: str | None
+    begun: Annotated[bool, Field(description="False: it goes on already, or it is a preview.")]
+    cost: Cost
+
+
+class RunPath(BaseModel):
+    """Which reconciliation."""
+
+    reconciliation_id: Annotated[str, Field(max_length=100)]
+
+
+class ListQuery(Given):
+    """How many."""
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+
+
+@api.post(
+    "/reconciliations",
+    responses={200: Begun, 202: Begun, **described("forbidden", "unknown-company")},
+)
+def begin_reconciliation(body: Selection) -> Reply:
+    """Compare all companies with Codat's record (a call per page), or some (a call each)."""
+    store, now = parts().store, now_ms()
+    ids = [] if body.all else [company.id for company in chosen(body)]
+    companies = store.companies.count() if body.all else len(ids)
+    pages = -(-max(1, companies) // parts().settings.relay_reconcile_page_size)
+    cost = cost_of(companies, pages if body.all else len(ids))
+    if body.preview or not (body.all or ids):
+        return Begun(id=None, begun=False, cost=cost).model_dump(), HTTPStatus.OK
+    run = f"{caller().name}-{now}"
+    going, begun = store.reconciles.begin(run, cause=ASKED_FOR, now=now, chosen=ids)
+    if begun and store.intents.may_hint():
+        parts().hints.perform()
+    return Begun(id=going, begun=begun, cost=cost).model_dump(), HTTPStatus.ACCEPTED
+
+
+@api.get("/reconciliations", responses={200: Reconciliations})
+def list_reconciliations(query: ListQuery) -> Reply:
+    """List the latest."""
+    runs = parts().store.reconciles.latest(query.limit)
+    return Reconciliations(reconciliations=[_shape(run) for run in runs]).model_dump()
+
+
+@api.get(
+    "/reconciliations/<reconciliation_id>",
+    responses={200: Reconciliation, **described("not-found")},
+)
+def get_reconciliation(path: RunPath) -> Reply:
+    """Show how one goes, and what it found."""
+    return _shape(_known(path)).model_dump()
+
+
+@api.post(
+    "/reconciliations/<reconciliation_id>/abort",
+    responses={200: Reconciliation, **described("forbidden", "not-found")},
+)
+def abort_reconciliation(path: RunPath) -> Reply:
+    """Stop one; what it has healed stays."""
+    run = _known(path)
+    if run.goes_on:
+        parts().store.reconciles.end(run, Phase.ABORTED, now_ms())
+    return _shape(_known(path)).model_dump()
+
+
+def _known(path: RunPath) -> Run:
+    run = parts().store.reconciles.get(path.reconciliation_id)
+    if run is None:
+        raise Refusal("not-found", "Look at /v1/reconciliations for those there are.")
+    return run
+
+
+def _shape(run: Run) -> Reconciliation:
+    return Reconciliation(
+        id=run.id,
+        cause=run.cause,
+        phase=run.phase,
+        started=iso_from_ms(run.started),
+        finished=iso_from_ms(run.finished) if run.finished else None,
+        companies=run.total,
+        compared=run.compared,
+        calls=run.figures.get("calls", 0),
+        healed=run.figures.get("healed", 0),
+        **run.drift,
+        webhooks=run.figures.get("webhooks", 0),
+        miss_rate=run.miss_rate,
+        by_event_type_and_hour=run.by_event_type_and_hour,
+    )

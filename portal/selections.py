@@ -1,0 +1,100 @@
+"""Which companies a request is about: some by id, all that fit a filter, or all; and the cost."""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from portal.companies import is_on
+from portal.groups import Given
+from portal.parts import parts
+from portal.problems import Refusal
+from relay.company import Company, CompanyStatus
+from relay.store.intents import Need
+from relay.times import now_ms
+
+MOST_CHOSEN = 1000  # ids in one request
+AT_ONCE = 500  # intents left per call to the store
+
+
+class Selection(Given):
+    """Companies by id, or all that fit the filter; `all` says that every company is meant."""
+
+    companies: Annotated[
+        tuple[Annotated[str, Field(pattern="^[A-Za-z0-9-]{1,64}$")], ...],
+        Field(max_length=MOST_CHOSEN, description="Ids of companies."),
+    ] = ()
+    status: CompanyStatus | None = None
+    platform: Annotated[
+        str | None, Field(max_length=100, description="A platform's key or name.")
+    ] = None
+    all: Annotated[bool, Field(description="Every company.")] = False
+    preview: Annotated[bool, Field(description="Only tell what it would cost.")] = False
+
+    @model_validator(mode="after")
+    def _says_who(self) -> Self:
+        filtered = self.status is not None or self.platform is not None
+        if [bool(self.companies), filtered, self.all].count(True) != 1:
+            raise ValueError("give either `companies`, or a filter, or `all`: true")
+        return self
+
+
+class Cost(BaseModel):
+    """What it takes, against what is left of the day's calls (null: Codat has not said)."""
+
+    companies: int
+    calls: int
+    calls_left_today: int | None
+    fits_today: bool
+
+
+class Left(BaseModel):
+    """What was left to be done at Codat; with `preview` nothing was."""
+
+    left: int
+    cost: Cost
+
+
+def chosen(selection: Selection) -> Iterator[Company]:
+    """Walk the companies meant; raises Refusal for an id we do not hold."""
+    companies = parts().store.companies
+    if selection.companies:
+        held = companies.get_many(dict.fromkeys(selection.companies))
+        if missing := [company_id for company_id, company in held.items() if company is None]:
+            raise Refusal("unknown-company", f"{len(missing)} of these ids are not held here.")
+        yield from (company for company in held.values() if company is not None)
+        return
+    for company in companies.all():
+        if not company.deleted and _fits(company, selection):
+            yield company
+
+
+def cost_of(companies: int, calls: int) -> Cost:
+    """Compare calls with the day's budget."""
+    left = parts().store.budget.state(now_ms()).spendable
+    return Cost(
+        companies=companies,
+        calls=calls,
+        calls_left_today=left,
+        fits_today=left is None or calls <= left,
+    )
+
+
+def leave(needs: Sequence[Need]) -> None:
+    """Leave intents, and send one hint for them all."""
+    store, now = parts().store, now_ms()
+    for start in range(0, len(needs), AT_ONCE):
+        store.intents.put(needs[start : start + AT_ONCE], now)
+    if needs and store.intents.may_hint():
+        parts().hints.perform()
+
+
+def _fits(company: Company, selection: Selection) -> bool:
+    if selection.status is not None and company.status is not selection.status:
+        return False
+    return selection.platform is None or is_on(company, selection.platform)
+
+
+def shape(left: int, cost: Cost) -> dict[str, Any]:
+    """Give the answer of whatever leaves intents for a selection."""
+    return Left(left=left, cost=cost).model_dump()

@@ -1,0 +1,97 @@
+"""The shared budget as the gate that every call of our Codat client passes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from uuid import uuid4
+
+from codat.client import Codat
+from codat.errors import NoCallNow, RateLimit
+from relay.settings import Settings
+from relay.store import Store
+from relay.store.budget import Budget, BudgetState, Short
+from relay.store.intents import Priority
+from relay.times import now_ms
+
+WORDS = {
+    "hold": "Codat asked us to wait",
+    "day": "the day's quota is spent down to the reserve",
+    "minute": "this minute's calls are spent",
+    "company": "ten calls are under way for this company",
+}
+_speaker: ContextVar[tuple[Priority, str]] = ContextVar("speaker", default=(Priority.NOW, ""))
+
+
+@contextmanager
+def speaking_for(priority: Priority, intent: str = "") -> Iterator[None]:
+    """Make the calls in this block count at a priority, in the name of a claimed intent."""
+    before = _speaker.set((priority, intent))
+    try:
+        yield
+    finally:
+        _speaker.reset(before)
+
+
+class SharedGate:
+    """Grants and counts calls by the store's budget; a refusal costs no call."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+
+    def enter(self, company_id: str | None) -> str:
+        """Give the id under which the call counts; raises NoCallNow."""
+        priority, intent = _speaker.get()
+        call, now = uuid4().hex, now_ms()
+        short = self._budget.take(call, company_id, priority=int(priority), now=now, intent=intent)
+        if short is not None:
+            raise refusal(short, now)
+        return call
+
+    def leave(
+        self,
+        call: str,
+        company_id: str | None,
+        rate_limit: RateLimit | None,
+        retry_after: float | None,
+    ) -> None:
+        """Note the end of a call; `retry_after` in seconds, from a 429."""
+        now = now_ms()
+        reset = rate_limit.reset if rate_limit else None
+        self._budget.ended(
+            call,
+            company_id,
+            now=now,
+            limit=rate_limit.limit if rate_limit else None,
+            remaining=rate_limit.remaining if rate_limit else None,
+            reset=None if reset is None else int(reset * 1000),
+            not_before=None if retry_after is None else now + int(retry_after * 1000),
+        )
+
+
+def refusal(short: Short, now: int) -> NoCallNow:
+    """Give the error for a call that may not leave yet."""
+    return NoCallNow(
+        f"no call left: {WORDS.get(short.what, short.what)}",
+        retry_after=max(0.0, (short.until - now) / 1000),
+    )
+
+
+def open_priorities(state: BudgetState, now: int) -> list[Priority]:
+    """Give what may be worked on now, most urgent first; the rest waits without being asked."""
+    return [
+        priority
+        for priority in Priority
+        if priority is Priority.LOCAL or not state.short(now, urgent=priority is Priority.LINK)
+    ]
+
+
+def make_client(settings: Settings, store: Store) -> Codat:
+    """Give the client for Codat that the settings name, behind the shared budget."""
+    return Codat(
+        settings.api_key,
+        settings.api_url,
+        generation=settings.codat_api_generation,
+        timeout=(min(3.05, settings.relay_codat_timeout), settings.relay_codat_timeout),
+        pool_size=settings.relay_worker_threads,
+        gate=SharedGate(store.budget),
+    )

@@ -1,0 +1,131 @@
+"""The budget of calls to Codat that all processes share: for a day, a minute, a company."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+
+from relay.store import keys
+from relay.store.scripts import Scripts
+
+AT_ONCE_PER_COMPANY = 10  # Codat: using-the-api/rate-limits, concurrent requests
+LONGEST_CALL = 120_000  # ms after which a call that never ended no longer counts as under way
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may be spent: `reserve` is the share of the day, per mille, kept for link follow-ups."""
+
+    calls_per_minute: int = 900
+    reserve: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Short:
+    """A call that may not leave yet: ask again at `until` (ms), for want of what."""
+
+    until: int
+    what: str  # hold | day | minute | company
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetState:
+    """The budget as it stands. None: Codat has not said. Times in ms since the epoch."""
+
+    limit: int | None
+    remaining: int | None
+    reset: int | None
+    reserved: int
+    hold_until: int
+    calls_last_minute: int
+    calls_per_minute: int
+    under_way: int
+
+    def short(self, now: int, *, urgent: bool) -> Short | None:
+        """Tell whether a call could leave now, as far as hold, day and minute go."""
+        if self.hold_until > now:
+            return Short(self.hold_until, "hold")
+        known = self.remaining is not None and self.reset is not None and self.reset > now
+        if known and (self.remaining or 0) <= (0 if urgent else self.reserved):
+            return Short(self.reset or now, "day")
+        if self.calls_last_minute >= self.calls_per_minute:
+            return Short(now + 1000, "minute")
+        return None
+
+    @property
+    def spendable(self) -> int | None:
+        """Calls that are left today for what is not urgent; None when Codat has not said."""
+        return None if self.remaining is None else max(0, self.remaining - self.reserved)
+
+
+class Budget:
+    """The budget of one store."""
+
+    def __init__(self, client: Redis, scripts: Scripts, limits: Limits) -> None:
+        self._client: Any = client
+        self._scripts = scripts
+        self.limits = limits
+
+    def take(
+        self, call: str, company_id: str | None, *, priority: int, now: int, intent: str = ""
+    ) -> Short | None:
+        """Count one call, or tell why it may not leave yet. `intent`: in whose name it is made."""
+        answer = self._scripts.take_call(
+            [
+                keys.HOLD,
+                keys.BUDGET,
+                keys.CALLS,
+                keys.INFLIGHT + (company_id or ""),
+                keys.UNDER_WAY,
+            ],
+            [
+                now,
+                call,
+                priority,
+                self.limits.calls_per_minute,
+                AT_ONCE_PER_COMPANY,
+                self.limits.reserve,
+                LONGEST_CALL,
+                intent,
+                "1" if company_id else "",
+            ],
+        )
+        return None if answer[0] else Short(int(answer[1]), answer[2].decode())
+
+    def ended(
+        self,
+        call: str,
+        company_id: str | None,
+        *,
+        now: int,
+        limit: int | None = None,
+        remaining: int | None = None,
+        reset: int | None = None,
+        not_before: int | None = None,
+    ) -> None:
+        """Note that a call ended and what its answer said; times in ms."""
+        said = [limit, remaining, reset, not_before]
+        self._scripts.end_call(
+            [keys.HOLD, keys.BUDGET, keys.INFLIGHT + (company_id or ""), keys.UNDER_WAY],
+            [now, call, *("" if value is None else value for value in said)],
+        )
+
+    def state(self, now: int) -> BudgetState:
+        """Give the budget as it stands."""
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.hmget(keys.BUDGET, "limit", "remaining", "reset")
+            pipe.get(keys.HOLD)
+            pipe.zcount(keys.CALLS, now - 60_000, "+inf")
+            pipe.zcount(keys.UNDER_WAY, now, "+inf")
+            (limit, remaining, reset), hold, minute, under_way = pipe.execute()
+        known = reset is not None and int(reset) > now
+        return BudgetState(
+            limit=None if limit is None else int(limit),
+            remaining=int(remaining) if known and remaining is not None else None,
+            reset=int(reset) if known else None,
+            reserved=-(-int(limit or 0) * self.limits.reserve // 1000),
+            hold_until=int(hold or 0),
+            calls_last_minute=int(minute),
+            calls_per_minute=self.limits.calls_per_minute,
+            under_way=int(under_way),
+        )

@@ -1,0 +1,17 @@
+-- Begin a reconciliation, unless one that covers as much is running or this one was begun before.
+-- KEYS  1 the run  2 all runs  3 the run that goes on over all companies, if any
+-- ARGV  1 run  2 now, ms  3 '1' when it covers all companies  4 how long to keep it, ms
+--       5 intent key prefix  6 due-set key prefix  7 priority  8 cause  9... field, value ...
+-- Gives {run that goes on, 1 when it was begun by this call}
+-- Resend: the run exists and is given again, as not begun by this call; its intent is there.
+if redis.call('EXISTS', KEYS[1]) == 1 then return {ARGV[1], 0} end
+local running = redis.call('GET', KEYS[3])
+if running and ARGV[3] == '1' then return {running, 0} end
+put_intent(ARGV[5], ARGV[6], 'reconcile:' .. ARGV[1], '', ARGV[7], ARGV[2], '{}', ARGV[8], ARGV[2])
+redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
+if ARGV[3] == '1' then redis.call('SET', KEYS[3], ARGV[1], 'PX', ARGV[4]) end
+local fields = {}
+for i = 9, #ARGV do fields[#fields + 1] = ARGV[i] end
+redis.call('HSET', KEYS[1], unpack(fields))
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+return {ARGV[1], 1}

@@ -1,0 +1,27 @@
+-- Note that a call to Codat has ended, and learn what its answer says of the limits.
+-- KEYS  1 hold  2 the day's budget  3 the company's calls under way  4 all calls under way
+-- ARGV  1 now, ms  2 the call's id  3 limit  4 remaining  5 reset, ms  (each '' when not said)
+--       6 nobody may call before, ms, or ''
+-- Gives 1
+-- Resend: removing what is gone changes nothing, and the same figures are learnt again.
+local now = tonumber(ARGV[1])
+redis.call('ZREM', KEYS[3], ARGV[2])
+redis.call('ZREM', KEYS[4], ARGV[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now)
+if ARGV[3] ~= '' then redis.call('HSET', KEYS[2], 'limit', ARGV[3]) end
+if ARGV[4] ~= '' and ARGV[5] ~= '' then
+  local held = redis.call('HMGET', KEYS[2], 'remaining', 'reset')
+  local said, ours = tonumber(ARGV[4]), tonumber(held[1])
+  -- A minute's slack: Codat gives the reset in a form of its choice, cut to the second or so.
+  local later = not held[2] or tonumber(ARGV[5]) > tonumber(held[2]) + 60000
+  -- Calls under way are in our figure and not yet in Codat's, so within a day the lower one holds;
+  -- with none under way Codat's own is the truth, also when it is higher.
+  if later or not ours or said < ours or redis.call('ZCARD', KEYS[4]) == 0 then
+    redis.call('HSET', KEYS[2], 'remaining', ARGV[4], 'reset', ARGV[5])
+  end
+end
+if ARGV[6] ~= '' and tonumber(ARGV[6]) > now then
+  local hold = tonumber(redis.call('GET', KEYS[1]) or '0')
+  if hold < tonumber(ARGV[6]) then redis.call('SET', KEYS[1], ARGV[6], 'PXAT', ARGV[6]) end
+end
+return 1

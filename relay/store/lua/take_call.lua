@@ -1,0 +1,39 @@
+-- Grant one call to Codat within the limits that all processes share, or say when to ask again.
+-- KEYS  1 hold  2 the day's budget  3 calls of the last minute  4 the company's calls and intents
+--       under way  5 all calls under way
+-- ARGV  1 now, ms  2 the call's id, fresh for each call  3 priority (0 may use the reserve)
+--       4 calls a minute  5 at once per company  6 share of the day kept for priority 0, per mille
+--       7 how long a call may take, ms  8 the intent that calls, or '' (it counts in KEYS 4 itself)
+--       9 '1' when the call names a company
+-- Gives {1} or {0, ask again at ms, what is short}
+-- Resend: the call is found among those of the last minute, and is granted without counting again.
+local now = tonumber(ARGV[1])
+if redis.call('ZSCORE', KEYS[3], ARGV[2]) then return {1} end
+local hold = tonumber(redis.call('GET', KEYS[1]) or '0')
+if hold > now then return {0, hold, 'hold'} end
+local day = redis.call('HMGET', KEYS[2], 'limit', 'remaining', 'reset')
+local remaining, reset = tonumber(day[2]), tonumber(day[3])
+if remaining and reset and reset > now then
+  local reserve = 0
+  if ARGV[3] ~= '0' then reserve = math.ceil(tonumber(day[1] or '0') * tonumber(ARGV[6]) / 1000) end
+  if remaining <= reserve then return {0, reset, 'day'} end
+end
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - 60000)
+if redis.call('ZCARD', KEYS[3]) >= tonumber(ARGV[4]) then
+  local oldest = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
+  return {0, tonumber(oldest[2]) + 60001, 'minute'}
+end
+local till = string.format('%d', now + tonumber(ARGV[7]))
+if ARGV[9] == '1' and (ARGV[8] == '' or not redis.call('ZSCORE', KEYS[4], ARGV[8])) then
+  redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now)
+  if redis.call('ZCARD', KEYS[4]) >= tonumber(ARGV[5]) then
+    return {0, now + 500, 'company'}
+  end
+  redis.call('ZADD', KEYS[4], till, ARGV[2])
+  redis.call('PEXPIRE', KEYS[4], ARGV[7])
+end
+redis.call('ZADD', KEYS[3], ARGV[1], ARGV[2])
+redis.call('PEXPIRE', KEYS[3], 60001)
+redis.call('ZADD', KEYS[5], till, ARGV[2])
+if remaining then redis.call('HINCRBY', KEYS[2], 'remaining', -1) end
+return {1}

@@ -1,0 +1,196 @@
+"""Reconciliations: each a run with a position to go on from, and figures of what it found."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import orjson
+from redis import Redis
+
+from relay.store import keys
+from relay.store.intents import Priority
+from relay.store.scripts import Scripts
+
+DAY_MS = 86_400_000
+KEPT = 90 * DAY_MS
+SEEN_KEPT = 7 * DAY_MS
+DRIFT = ("missed", "late", "wrong", "unknown")
+
+
+class Phase(StrEnum):
+    """What a run is at."""
+
+    PAGES = "pages"  # walking Codat's companies; position is the page
+    UNSEEN = "unseen"  # asking for those we hold that no page showed; position is our last id
+    CHOSEN = "chosen"  # asking for the companies it was given; position is how many are done
+    APPLYING = "applying"  # waiting until the lanes have applied all it left
+    DONE = "done"
+    ABORTED = "aborted"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One reconciliation as it stands; times in ms since the epoch."""
+
+    id: str
+    cause: str
+    started: int
+    phase: Phase
+    position: str
+    chosen: tuple[str, ...]  # company ids, empty for all
+    total: int | None  # companies to compare, as far as known
+    finished: int | None
+    figures: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is still at work."""
+        return self.phase not in (Phase.DONE, Phase.ABORTED)
+
+    @property
+    def compared(self) -> int:
+        """How many companies were compared so far."""
+        return self.figures.get("seen", 0)
+
+    @property
+    def drift(self) -> dict[str, int]:
+        """What differed: missed, late, wrong and unknown."""
+        return {kind: self.figures.get(kind, 0) for kind in DRIFT}
+
+    @property
+    def miss_rate(self) -> float | None:
+        """Of the changes since the run before, the share that no webhook told; None without any."""
+        missed = self.figures.get("missed", 0)
+        told = self.figures.get("webhooks", 0)
+        return missed / (missed + told) if missed + told else None
+
+    @property
+    def by_event_type_and_hour(self) -> dict[str, dict[str, int]]:
+        """The differences by kind and event type, then by the hour in which they were found."""
+        found: dict[str, dict[str, int]] = {}
+        for name, count in self.figures.items():
+            if name.count(":") == 2:
+                what, _, hour = name.rpartition(":")
+                found.setdefault(what, {})[hour] = count
+        return found
+
+
+TEXTS = frozenset({"cause", "phase", "position", "chosen"})
+
+
+class Reconciles:
+    """The reconciliations of one store."""
+
+    def __init__(self, client: Redis, scripts: Scripts) -> None:
+        self._client: Any = client
+        self._scripts = scripts
+
+    def begin(
+        self, run: str, *, cause: str, now: int, chosen: Sequence[str] = ()
+    ) -> tuple[str, bool]:
+        """Begin a run over all companies or the chosen; tell which goes on, and if it is new."""
+        told = self._webhooks_told()
+        before = next((one.figures.get("webhooks_total", 0) for one in self.latest(1)), 0)
+        phase = Phase.CHOSEN if chosen else Phase.PAGES
+        fields = {
+            "cause": cause,
+            "started": now,
+            "phase": phase,
+            "position": "0" if chosen else "1",
+            "chosen": orjson.dumps(list(chosen)),
+            "total": len(chosen) if chosen else 0,
+            "webhooks": told - before,
+            "webhooks_total": told,
+        }
+        flat: list[Any] = [part for pair in fields.items() for part in pair]
+        going, begun = self._scripts.begin_reconcile(
+            [keys.RECONCILE + run, keys.RECONCILES, keys.RECONCILING],
+            [
+                run,
+                now,
+                "" if chosen else "1",
+                KEPT,
+                keys.INTENT,
+                keys.INTENTS_DUE,
+                int(Priority.NOW if cause == "asked for" else Priority.RECONCILE),
+                f"reconcile:{run}",
+                *flat,
+            ],
+        )
+        return going.decode(), bool(begun)
+
+    def _webhooks_told(self) -> int:
+        """Count the webhooks of connections that were applied, since the store began."""
+        counters = self._client.hgetall(keys.COUNTERS)
+        return sum(
+            int(count)
+            for name, count in counters.items()
+            if name.startswith(b"webhook:connection.")
+        )
+
+    def move_on(
+        self,
+        run: Run,
+        phase: Phase,
+        position: str,
+        *,
+        seen: Sequence[str] = (),
+        more: Mapping[str, int] | None = None,
+    ) -> None:
+        """Note one step as done, with what it adds to the figures."""
+        figures = [part for pair in (more or {}).items() for part in pair]
+        self._scripts.reconcile_page(
+            [keys.RECONCILE + run.id, keys.RECONCILE_SEEN + run.id],
+            [
+                run.phase,
+                run.position,
+                phase,
+                position,
+                SEEN_KEPT,
+                len(figures) // 2,
+                *figures,
+                *seen,
+            ],
+        )
+
+    def note(self, run: str, **facts: int) -> None:
+        """Set facts of a run, such as its total."""
+        self._client.hset(keys.RECONCILE + run, mapping=facts)
+
+    def end(self, run: Run, phase: Phase, now: int) -> None:
+        """Mark a run as over, whoever does so first; another may begin then."""
+        self._client.hset(keys.RECONCILE + run.id, mapping={"phase": str(phase), "finished": now})
+        if self._client.get(keys.RECONCILING) == run.id.encode():
+            self._client.delete(keys.RECONCILING)
+
+    def unseen(self, run: str, company_ids: Sequence[str]) -> list[str]:
+        """Give those of the companies that the run has not seen."""
+        if not company_ids:
+            return []
+        scores = self._client.zmscore(keys.RECONCILE_SEEN + run, list(company_ids))
+        return [one for one, score in zip(company_ids, scores, strict=True) if score is None]
+
+    def get(self, run: str) -> Run | None:
+        """Give one run, or None."""
+        held = {k.decode(): v for k, v in self._client.hgetall(keys.RECONCILE + run).items()}
+        if "phase" not in held:
+            return None
+        figures = {k: int(v) for k, v in held.items() if k not in TEXTS}
+        return Run(
+            id=run,
+            cause=held["cause"].decode(),
+            started=figures.pop("started"),
+            phase=Phase(held["phase"].decode()),
+            position=held["position"].decode(),
+            chosen=tuple(orjson.loads(held["chosen"])),
+            total=figures.pop("total") or None,
+            finished=figures.pop("finished", None),
+            figures=figures,
+        )
+
+    def latest(self, limit: int = 20) -> list[Run]:
+        """Give the latest runs, newest first."""
+        ids = self._client.zrevrange(keys.RECONCILES, 0, limit - 1)
+        runs = (self.get(one.decode()) for one in ids)
+        return [run for run in runs if run is not None]

@@ -1,0 +1,155 @@
+"""The shared budget on a real server: no call too many, whoever asks, and a reserve for links."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from codat.errors import NoCallNow, RateLimit
+from parts import company_id
+from relay.budget import SharedGate, open_priorities, speaking_for
+from relay.store.budget import Budget, Limits
+from relay.store.intents import Need, Priority
+from relay.store.scripts import Scripts, source
+from relay.times import now_ms
+
+NOW = 1_800_000_000_000
+MIDNIGHT = NOW + 43_200_000
+LINK, NORMAL = int(Priority.LINK), int(Priority.SCHEDULED)
+
+
+@pytest.fixture
+def budget(client):
+    return Budget(client, Scripts(client), Limits(calls_per_minute=100, reserve=100))
+
+
+def take(budget, number=0, priority=NORMAL, now=NOW, company=None):
+    return budget.take(f"call-{number}", company, priority=priority, now=now)
+
+
+def learn(budget, remaining, limit=1000, reset=MIDNIGHT, now=NOW):
+    """A call that came and went, whose answer said this."""
+    take(budget, "learning", LINK, now)
+    budget.ended("call-learning", None, now=now, limit=limit, remaining=remaining, reset=reset)
+
+
+def test_no_more_calls_leave_in_any_minute_than_allowed(budget):
+    assert all(take(budget, n, now=NOW + n * 500) is None for n in range(100))
+    short = take(budget, 100, now=NOW + 55_000)
+    assert (short.what, short.until) == ("minute", NOW + 60_001)
+    assert take(budget, 101, now=NOW + 60_001) is None
+    assert take(budget, 102, now=NOW + 60_001).what == "minute"
+
+
+def test_many_at_once_take_no_more_than_there_is(budget):
+    with ThreadPoolExecutor(16) as pool:
+        taken = list(pool.map(lambda n: take(budget, n), range(300)))
+    assert taken.count(None) == 100
+
+
+def test_a_call_asked_for_twice_counts_once(budget):
+    """redis-py sends a script again when its answer is lost."""
+    learn(budget, 500)
+    for _ in range(5):
+        assert take(budget, 1) is None
+    assert budget.state(NOW).remaining == 499
+
+
+def test_the_day_is_learnt_counted_down_and_forgotten_at_its_reset(budget):
+    assert budget.state(NOW).remaining is None
+    learn(budget, 500)
+    for n in range(10):
+        take(budget, n)
+    assert budget.state(NOW).remaining == 490
+    assert budget.state(MIDNIGHT).remaining is None
+    assert take(budget, 99, now=MIDNIGHT) is None
+
+
+def test_the_reserve_is_kept_for_follow_ups_of_links(budget):
+    learn(budget, 101)
+    assert take(budget, 1) is None
+    short = take(budget, 2)
+    assert (short.what, short.until) == ("day", MIDNIGHT)
+    assert take(budget, 3, LINK) is None
+    learn(budget, 0)
+    assert take(budget, 4, LINK).what == "day"
+
+
+def test_the_lower_figure_holds_while_calls_are_under_way_and_codats_when_none_is(budget):
+    learn(budget, 500)
+    take(budget, 1)
+    take(budget, 2)
+    budget.ended("call-1", None, now=NOW, limit=1000, remaining=499, reset=MIDNIGHT)
+    assert budget.state(NOW).remaining == 498  # call 2 is not in Codat's figure yet
+    budget.ended("call-2", None, now=NOW, limit=1000, remaining=498, reset=MIDNIGHT + 500)
+    assert budget.state(NOW).remaining == 498
+    learn(budget, 300)  # someone else uses the quota too
+    assert budget.state(NOW).remaining == 300
+
+
+def test_a_new_day_brings_a_new_figure(budget):
+    learn(budget, 3)
+    learn(budget, 900, reset=MIDNIGHT + 86_400_000, now=MIDNIGHT)
+    assert budget.state(MIDNIGHT).remaining == 900
+
+
+def test_no_more_than_ten_at_once_per_company(budget):
+    company = company_id(1)
+    assert all(take(budget, n, company=company) is None for n in range(10))
+    assert take(budget, 10, company=company).what == "company"
+    assert take(budget, 11, company=company_id(2)) is None
+    budget.ended("call-3", company, now=NOW)
+    assert take(budget, 12, company=company) is None
+
+
+def test_a_claimed_intent_is_not_counted_again_by_its_call(store):
+    needs = [Need(f"info:{n}", company_id(1), Priority.NOW, NOW, "m") for n in range(10)]
+    store.intents.put(needs, NOW)
+    claimed = store.intents.claim(now=NOW, lease_ms=60_000, limit=20, priorities=[Priority.NOW])
+    assert len(claimed) == 10
+    for number, intent in enumerate(claimed):
+        call = f"call-{number}"
+        assert (
+            store.budget.take(call, company_id(1), priority=1, now=NOW, intent=intent.name) is None
+        )
+    stranger = store.budget.take("portal", company_id(1), priority=0, now=NOW)
+    assert stranger.what == "company"
+
+
+def test_nobody_calls_before_codat_said_so(budget, store):
+    take(budget, 1)
+    now = now_ms()
+    budget.ended("call-1", None, now=now, not_before=now + 60_000)
+    for priority in (LINK, NORMAL):
+        short = budget.take("x", None, priority=priority, now=now)
+        assert (short.what, short.until) == ("hold", now + 60_000)
+    budget.ended("call-1", None, now=now, not_before=now + 10)  # a shorter wait does not cut it
+    assert budget.state(now).hold_until == now + 60_000
+
+
+def test_what_is_short_is_not_worked_on_and_what_calls_nobody_always_is(budget):
+    assert open_priorities(budget.state(NOW), NOW) == list(Priority)
+    learn(budget, 50)
+    assert open_priorities(budget.state(NOW), NOW) == [Priority.LINK, Priority.LOCAL]
+    learn(budget, 0)
+    assert open_priorities(budget.state(NOW), NOW) == [Priority.LOCAL]
+
+
+def test_the_gate_refuses_with_the_time_to_wait_and_speaks_for_its_intent(store):
+    gate = SharedGate(store.budget)
+    call = gate.enter(None)
+    reset = now_ms() / 1000 + 3600
+    gate.leave(call, None, RateLimit(1000, 20, reset), None)
+    with pytest.raises(NoCallNow) as refused, speaking_for(Priority.SCHEDULED):
+        gate.enter(company_id(1))
+    assert refused.value.retry_after == pytest.approx(3600, abs=5)
+    with speaking_for(Priority.LINK):
+        gate.leave(gate.enter(company_id(1)), company_id(1), None, None)
+
+
+def test_an_ended_call_is_no_longer_under_way_however_often_it_is_told(client, budget):
+    take(budget, 1, company=company_id(1))
+    assert budget.state(NOW).under_way == 1
+    for _ in range(2):
+        budget.ended("call-1", company_id(1), now=NOW)
+    assert budget.state(NOW).under_way == 0
+    assert "Resend" in source("end_call")

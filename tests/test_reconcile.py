@@ -1,0 +1,366 @@
+"""Comparing with Codat's own record, against the sandbox over real sockets."""
+
+import json
+import threading
+import time
+from typing import Any
+
+import pytest
+import requests
+
+from codat.records import Company as CodatCompany
+from parts import (
+    SECRET,
+    SentHints,
+    company_id,
+    connection_id,
+    make_codat,
+    make_connection,
+    make_event,
+)
+from relay.company import DELETED, Company, Connection
+from relay.drift import DriftKind, differences
+from relay.message import webhook_fields
+from relay.store.intents import Priority
+from relay.store.reconciles import Phase
+from relay.times import iso_from_ms, now_ms
+from sandbox.config import SandboxConfig
+from sandbox.server import start
+from scheduler.watch import Watch
+from workers.context import Context
+from workers.doing import reconcile
+from workers.drain import drain_lanes
+from workers.perform import perform_due
+
+KEY = "sandbox-key"
+XERO = {"platformKey": "gbol"}
+
+
+def shown(*connections: dict[str, Any], name: str = "Company 1") -> CodatCompany:
+    return CodatCompany.from_json(
+        {"id": company_id(1), "name": name, "dataConnections": list(connections)}
+    )
+
+
+def held(status: str = "Linked", name: str = "Company 1") -> Company:
+    connection = Connection(connection_id(1), status, (1, "a"))
+    return Company(company_id(1), name=name, connections={connection.id: connection})
+
+
+def kinds(ours: Company | None, codats: CodatCompany) -> list[tuple[str, str]]:
+    return [(one.kind, one.event_type) for one in differences(ours, codats)]
+
+
+def test_what_agrees_shows_no_difference():
+    assert kinds(held(), shown(make_connection(1, "Linked"))) == []
+    assert kinds(held(DELETED), shown()) == []
+
+
+@pytest.mark.parametrize(
+    ("ours", "codats", "told_by"),
+    [
+        ("PendingAuth", "Linked", "connection.connected"),
+        ("Linked", "Unlinked", "connection.disconnected"),
+        ("Linked", "Deauthorized", "connection.disconnected"),
+        ("Linked", "SomethingNew", "connection.*"),
+    ],
+)
+def test_another_status_is_a_missed_webhook_of_its_type(ours, codats, told_by):
+    assert kinds(held(ours), shown(make_connection(1, codats))) == [(DriftKind.MISSED, told_by)]
+
+
+def test_connections_only_one_side_has_are_missed_webhooks():
+    assert kinds(held(), shown()) == [(DriftKind.MISSED, "connection.deleted")]
+    found = kinds(held(), shown(make_connection(1, "Linked"), make_connection(2, "PendingAuth")))
+    assert found == [(DriftKind.MISSED, "connection.created")]
+
+
+def test_a_new_name_is_told_by_no_webhook():
+    assert kinds(held(), shown(make_connection(1, "Linked"), name="New")) == [
+        (DriftKind.WRONG, "name")
+    ]
+
+
+def test_a_company_we_do_not_hold_is_unknown():
+    assert kinds(None, shown()) == [(DriftKind.UNKNOWN, "company.created")]
+
+
+@pytest.fixture
+def sandbox():
+    config = SandboxConfig(
+        webhook_secret=SECRET, api_key=KEY, port=0, sync_seconds=0.0, daily_quota=10**9
+    )
+    with start(config) as running:
+        yield running
+
+
+@pytest.fixture
+def context(store, make_settings, sandbox):
+    settings = make_settings(
+        codat_webhook_secrets=SECRET,
+        relay_retry_seconds="0.05",
+        relay_reconcile_page_size="10",
+        relay_calls_per_minute="100000",
+        relay_default_cadence="none",
+    )
+    return Context(settings, store, SentHints(), make_codat(KEY, sandbox.url, store))  # type: ignore[arg-type]
+
+
+def settle(context: Context) -> None:
+    deadline = time.monotonic() + 30
+    quiet = 0
+    while quiet < 3 and time.monotonic() < deadline:
+        did = drain_lanes(context) + perform_due(context)
+        waiting = list(context.store.intents.records("waiting", 1000))
+        quiet = quiet + 1 if not did and not [w for w in waiting if w.kind == "reconcile"] else 0
+        time.sleep(0.02)
+
+
+def begin(context: Context, run: str = "r1", **more: Any) -> str:
+    return context.store.reconciles.begin(run, cause="asked for", now=now_ms(), **more)[0]
+
+
+def control(sandbox: Any, company: str, act: str, **body: Any) -> None:
+    address = f"{sandbox.url}/sandbox/companies/{company}/{act}"
+    answer = requests.post(address, json=body, timeout=10)
+    assert answer.ok, answer.text
+
+
+def make_companies(context: Context, sandbox: Any, count: int) -> list[str]:
+    made = [context.codat.create_company(f"Company {n}").id for n in range(count)]
+    for company in made:
+        control(sandbox, company, "authorise", **XERO)
+    return made
+
+
+def test_companies_codat_has_and_we_do_not_are_taken_in(context, sandbox):
+    made = make_companies(context, sandbox, 25)
+    begin(context)
+    settle(context)
+    run = context.store.reconciles.get("r1")
+    assert run.phase is Phase.DONE
+    assert (run.compared, run.total, run.drift["unknown"]) == (25, 25, 25)
+    assert {c.id: str(c.status) for c in context.store.companies.all()} == dict.fromkeys(
+        made, "Linked"
+    )
+
+
+def test_exactly_what_differs_is_healed_and_told_and_nothing_else(context, sandbox):
+    made = make_companies(context, sandbox, 40)
+    begin(context)
+    settle(context)
+    before = context.store.events.last()
+    for company in made[:5]:
+        control(sandbox, company, "unlink")
+    control(sandbox, made[5], "rename", name="Renamed by a person")
+    context.codat.delete_company(made[6])
+    calls = len(api_calls(sandbox))
+    begin(context, "r2")
+    settle(context)
+    run = context.store.reconciles.get("r2")
+    assert run.drift == {"missed": 5, "late": 0, "wrong": 1, "unknown": 1}
+    assert run.figures["healed"] == 7
+    assert run.miss_rate == 1.0  # no webhook came in between
+    events = context.store.events.read(before, 1000).events
+    drifted = [e.subject for e in events if e.type == "company.drift_found"]
+    assert sorted(drifted) == sorted(made[:7])
+    assert all(e.data["source"] == "reconcile" for e in events if e.type == "company.drift_found")
+    statuses = {c.id: str(c.status) for c in context.store.companies.all()}
+    assert {statuses[company] for company in made[:5]} == {"Unlinked"}
+    assert statuses[made[6]] == "Deleted"
+    assert context.store.companies.get(made[5]).name == "Renamed by a person"
+    pages, healed = 4, 7
+    assert len(api_calls(sandbox)) - calls <= 1.2 * pages + healed
+    [ended] = [e.data for e in events if e.type == "reconcile.completed"]
+    assert ended["drift"]["missed"] == 5
+
+
+def test_a_run_killed_between_any_two_steps_goes_on_and_tells_nothing_twice(context, sandbox):
+    """Each step is done, then lost before it is noted; the next attempt does it again."""
+    made = make_companies(context, sandbox, 30)
+    begin(context)
+    noted = context.store.reconciles.move_on
+    lost: set[tuple[str, str]] = set()
+
+    def killed_once(run, *args, **kwargs):
+        if (run.phase, run.position) not in lost:
+            lost.add((run.phase, run.position))
+            raise SystemExit("killed")
+        noted(run, *args, **kwargs)
+
+    context.store.reconciles.move_on = killed_once
+    for _ in range(20):
+        claimed = context.store.intents.claim(
+            now=now_ms() + 5, lease_ms=1, limit=1, priorities=tuple(Priority)
+        )
+        if not claimed or claimed[0].kind != "reconcile":
+            continue
+        try:
+            reconcile.do(context, claimed[0])
+        except SystemExit:
+            continue
+    context.store.reconciles.move_on = noted
+    assert len(lost) >= 4
+    settle(context)
+    run = context.store.reconciles.get("r1")
+    assert run.phase is Phase.DONE
+    assert run.compared == 30
+    drifted = [e.subject for e in context.store.events.read(0, 1000).events
+               if e.type == "company.drift_found"]  # fmt: skip
+    assert sorted(drifted) == sorted(made)
+
+
+def test_chosen_companies_cost_a_call_each(context, sandbox):
+    made = make_companies(context, sandbox, 12)
+    calls = len(api_calls(sandbox))
+    begin(context, "r1", chosen=made[:2])
+    settle(context)
+    run = context.store.reconciles.get("r1")
+    assert (run.phase, run.compared, run.total) == (Phase.DONE, 2, 2)
+    assert len(api_calls(sandbox, "/data/info")) + 2 >= len(api_calls(sandbox)) - calls
+    assert context.store.companies.count() == 2
+
+
+def test_one_run_over_all_at_a_time(context):
+    assert begin(context, "r1") == "r1"
+    assert begin(context, "r2") == "r1"
+    assert begin(context, "r1") == "r1"
+    assert begin(context, "r3", chosen=[company_id(1)]) == "r3"
+    context.store.reconciles.end(context.store.reconciles.get("r1"), Phase.ABORTED, now_ms())
+    assert begin(context, "r4") == "r4"
+
+
+def test_what_came_in_meanwhile_was_late_and_is_not_told_as_drift(context, sandbox, monkeypatch):
+    [company] = make_companies(context, sandbox, 1)
+    begin(context)
+    settle(context)
+    control(sandbox, company, "unlink")
+    begin(context, "r2")
+    [claimed] = context.store.intents.claim(
+        now=now_ms(), lease_ms=1, limit=1, priorities=[Priority.NOW]
+    )
+    sandbox.deliver_to(None)
+    # Between the listing and its message the webhook comes in, with the same news.
+    listed = context.codat.companies_page(1)
+    inbox = context.store.inbox
+    tell = reconcile._tell
+
+    def webhook_first(context, action):
+        event = make_event(
+            "connection.disconnected", company=None, referenceCompany={"id": company},
+            connection=(1, "Unlinked"),
+        )  # fmt: skip
+        event["payload"]["connection"]["id"] = listed.companies[0].connections[0].id
+        event["generatedDate"] = iso_from_ms(now_ms())
+        fields = webhook_fields(
+            source="default", message_id="m", event_type=event["eventType"], company_id=company,
+            body=json.dumps(event).encode(),
+        )  # fmt: skip
+        inbox.ingest(event["id"], company, fields)
+        tell(context, action)
+
+    monkeypatch.setattr(reconcile, "_tell", webhook_first)
+    reconcile.do(context, claimed)
+    settle(context)
+    assert str(context.store.companies.get(company).status) == "Unlinked"
+    drift = context.store.reconciles.get("r2").drift
+    assert drift == {"missed": 0, "late": 1, "wrong": 0, "unknown": 0}
+    types = [e.type for e in context.store.events.read(0, 1000).events]
+    assert types.count("company.drift_found") == 1  # the first run's, which took it in
+
+
+def test_many_at_once_are_compared_while_codat_fails(context, sandbox):
+    make_companies(context, sandbox, 60)
+    for fault in ({"kind": "status", "status": 500}, {"kind": "down"}, {"kind": "half"}):
+        requests.post(f"{sandbox.url}/sandbox/faults", json=fault | {"share": 0.2}, timeout=10)
+    begin(context)
+    settle(context)
+    requests.delete(f"{sandbox.url}/sandbox/faults", timeout=10)
+    settle(context)
+    run = context.store.reconciles.get("r1")
+    assert (run.phase, run.compared, run.drift["unknown"]) == (Phase.DONE, 60, 60)
+
+
+def watch(store: Any, make_settings: Any, **settings: Any) -> Watch:
+    return Watch(make_settings(codat_webhook_secrets=SECRET, **settings), store, SentHints())  # type: ignore[arg-type]
+
+
+NOON = 1_800_014_400_000  # 2027-01-15 12:00 UTC
+
+
+def test_a_day_brings_one_reconciliation_however_many_watch(store, make_settings, bench):
+    bench.deliver(make_event("company.created"))
+    bench.drain()
+    watches = [watch(store, make_settings, relay_reconcile_at="11:59") for _ in range(3)]
+    assert [one.look(NOON) for one in watches] == ["daily", None, None]
+    assert watches[0].look(NOON - 120_000) is None
+    run = store.reconciles.latest()[0]
+    store.reconciles.end(run, Phase.DONE, NOON)
+    assert watches[1].look(NOON + 3_600_000) is None
+    assert watches[1].look(NOON + 86_400_000) == "daily"
+    never = watch(store, make_settings, relay_reconcile_at="never")
+    assert never.look(NOON + 10 * 86_400_000) is None
+
+
+def test_an_outage_over_a_minute_brings_one(store, make_settings):
+    one = watch(store, make_settings, relay_reconcile_at="never")
+    assert one.look(now_ms()) is None  # a first start is no outage
+    store.beat("scheduler")
+    assert one.look(now_ms() + 59_000) is None
+    assert one.look(now_ms() + 61_000) == "after an outage of ours"
+    assert one.look(now_ms() + 61_000) is None
+
+
+def test_silence_while_syncs_run_brings_one_and_is_told_once(bench, make_settings):
+    from relay.store import keys
+
+    store = bench.store
+    now = now_ms()
+    store.client.hset(
+        keys.COUNTERS, mapping={"last_sync_requested": now - 3_700_000, "last_webhook": 5}
+    )
+    one = watch(store, make_settings, relay_reconcile_at="never")
+    assert one.look(now - 3_600_000) is None
+    assert one.look(now) == "Codat was silent while syncs ran"
+    one.look(now + 10_000)
+    bench.drain()
+    assert bench.types().count("codat.silent") == 1
+    store.client.hset(keys.COUNTERS, "last_webhook", now)
+    assert one.look(now + 100_000_000) is None
+
+
+def test_another_server_brings_one(store, make_settings, client):
+    from relay.store import keys
+
+    one = watch(store, make_settings, relay_reconcile_at="never")
+    assert one.look(NOON) is None
+    client.hset(keys.META, "run_id", "another")
+    assert one.look(NOON).startswith("another server")
+    assert one.look(NOON) is None
+
+
+def test_two_workers_and_one_frozen_past_its_lease_tell_once(context, sandbox):
+    """A worker that sleeps through its lease and wakes does the step again, without effect."""
+    made = make_companies(context, sandbox, 10)
+    begin(context)
+    claims = [
+        context.store.intents.claim(
+            now=now_ms() + n, lease_ms=1, limit=1, priorities=tuple(Priority)
+        )[0]
+        for n in (0, 50)
+    ]
+    threads = [threading.Thread(target=reconcile.do, args=(context, c)) for c in claims]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    settle(context)
+    drifted = [e.subject for e in context.store.events.read(0, 1000).events
+               if e.type == "company.drift_found"]  # fmt: skip
+    assert sorted(drifted) == sorted(made)
+    assert context.store.reconciles.get("r1").compared == 10
+
+
+def api_calls(sandbox: Any, ending: str = "") -> list[Any]:
+    entries = sandbox.journal.after(0, 1_000_000)
+    return [e for e in entries if e["kind"] == "api" and e["path"].endswith(ending)]
