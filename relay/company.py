@@ -65,7 +65,6 @@ class Connection:
     source_type: str = ""
     errors: tuple[str, ...] = ()
     ever_linked: bool = False
-    linked_at: int = 0  # microseconds: when it last became Linked
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +92,7 @@ class Company:
     data_types: dict[str, DataTypeState] = field(default_factory=dict)  # "<connection>|<type>"
     identity_mismatch: dict[str, Any] | None = None  # what a relink changed, until accepted
     deleted: bool = False
+    deleted_version: Version = NEVER
     first_seen: int = 0  # ms since the epoch
     last_webhook: int = 0  # ms since the epoch
 
@@ -106,6 +106,7 @@ class Company:
         values = orjson.loads(raw)
         values["name_version"] = tuple(values["name_version"])
         values["info_version"] = tuple(values["info_version"])
+        values["deleted_version"] = tuple(values.get("deleted_version", NEVER))
         values["connections"] = {
             key: _connection(connection) for key, connection in values["connections"].items()
         }
@@ -153,16 +154,15 @@ class Company:
         names = (c.platform_name for c in self.connections.values() if c.status != DELETED)
         return sorted({name for name in names if name})
 
-    @property
-    def relinked_since_info(self) -> bool:
-        """Whether a connection became Linked after the info we hold was asked for."""
-        return any(c.linked_at > self.info_version[0] for c in self.connections.values())
-
     def named(self, name: str, version: Version) -> Self:
         """Give the company with Codat's present name for it, unless we know a newer one."""
         if not name or version <= self.name_version:
             return self
         return replace(self, name=name, name_version=version)
+
+    def gone(self, version: Version) -> Self:
+        """Give the company as deleted at `version`, or later if we know so."""
+        return replace(self, deleted=True, deleted_version=max(version, self.deleted_version))
 
     def with_connection(
         self, given: CodatConnection, version: Version, status: str | None = None
@@ -253,20 +253,19 @@ IDENTITY = ("registrationNumber", "companyLegalName", "accountingPlatformRef")
 def identity_changes(
     before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """Compare who two infos speak of; what either leaves out cannot tell them apart."""
+    """Compare who two infos speak of: another registration number, or failing that another name.
+
+    What either leaves out cannot tell them apart, and the same number is the same company, under
+    whatever name and on whatever platform.
+    """
+    numbers = [info.get(IDENTITY[0]) for info in (before, after)]
+    if all(numbers) and numbers[0] == numbers[1]:
+        return {}
     return {
         name: {"previous": before[name], "current": after[name]}
         for name in IDENTITY
         if before.get(name) and after.get(name) and before[name] != after[name]
     }
-
-
-def _linked_at(held: Connection | None, status: str, version: Version) -> int:
-    if status != ConnectionStatus.LINKED:
-        return held.linked_at if held else 0
-    if held is not None and held.status == status:
-        return held.linked_at
-    return version[0]
 
 
 def _connection(values: dict[str, Any]) -> Connection:

@@ -55,7 +55,8 @@ def differences(held: Company | None, shown: CodatCompany) -> list[Difference]:
         if ours is None or ours.status != codats:
             before = ours.status if ours else None
             found.append(Difference(DriftKind.MISSED, told_by, connection.id, before, str(codats)))
-    for connection_id, ours in held.connections.items():
+    says_connections = isinstance(shown.raw.get("dataConnections"), list)
+    for connection_id, ours in held.connections.items() if says_connections else ():
         if connection_id not in present and ours.status != DELETED:
             found.append(
                 Difference(DriftKind.MISSED, "connection.deleted", connection_id, ours.status, None)

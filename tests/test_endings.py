@@ -33,15 +33,19 @@ def ended(error, *, base=BASE, **more) -> Ended:
     return after_error(error, intent(**more), now=NOW, base=base)
 
 
-def test_a_rate_limit_waits_as_long_as_codat_says_and_holds_everybody():
+def test_a_rate_limit_waits_as_long_as_codat_says():
     end = ended(errors.RateLimited("429", status=429, retry_after=7200.0), age=GIVE_UP_AFTER * 2)
-    assert end == Ended(Ending.LATER, wait=7200.0, error="429", expected=True, hold=7200.0)
+    assert end == Ended(Ending.LATER, wait=7200.0, error="429", expected=True)
 
 
 def test_a_rate_limit_of_no_seconds_is_not_one_of_unsaid_length():
     assert ended(errors.RateLimited("429", retry_after=0.0)).wait == 0.0
     assert ended(errors.RateLimited("429")).wait == UNSAID_WAIT
-    assert ended(errors.RateLimited("429")).hold == UNSAID_WAIT
+
+
+def test_a_call_that_did_not_leave_is_no_attempt():
+    end = ended(errors.NoCallNow("no call left", retry_after=3.0), age=GIVE_UP_AFTER * 2)
+    assert end == Ended(Ending.LATER, wait=3.0, error="no call left", expected=True)
 
 
 AT_ONCE = [
@@ -54,7 +58,7 @@ AT_ONCE = [
 @pytest.mark.parametrize(("kind", "ending"), AT_ONCE)
 def test_what_no_repetition_changes_ends_at_once(kind, ending):
     end = ended(kind("said"))
-    assert (end.ending, end.error, end.hold, end.expected) == (ending, "said", None, False)
+    assert (end.ending, end.error, end.expected) == (ending, "said", False)
 
 
 @pytest.mark.parametrize("kind", [errors.Unauthorized, errors.Forbidden])
@@ -75,7 +79,6 @@ def test_what_time_cures_is_tried_again_for_a_week(kind):
     end = ended(kind("503"), attempts=50, age=GIVE_UP_AFTER)
     assert end.ending is Ending.LATER
     assert not end.expected
-    assert end.hold is None
     late = ended(kind("503"), attempts=50, age=GIVE_UP_AFTER + 1)
     assert (late.ending, late.error) == (Ending.GAVE_UP, "503")
 
@@ -102,7 +105,7 @@ def test_a_request_that_codat_refuses_is_set_aside_after_a_few_tries(error):
 def test_every_class_of_error_has_a_policy():
     kinds = set(errors.CodatError.__subclasses__())
     tried = {kind for kind, _ in AT_ONCE} | {*FOR_TIME_TO_CURE}
-    tried |= {errors.RateLimited, errors.Unauthorized, errors.Forbidden}
+    tried |= {errors.RateLimited, errors.NoCallNow, errors.Unauthorized, errors.Forbidden}
     tried |= {errors.BadRequest, errors.PaymentRequired, errors.Conflict}
     assert kinds == tried | {errors.ConnectionNotCreated}
 

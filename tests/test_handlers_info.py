@@ -55,3 +55,31 @@ def test_any_other_name_is_left_alone(names):
 def test_a_dummy_name_that_a_person_brought_back_is_left_alone():
     held = Company("c-1", name="Pending 1", placeholder="Pending 1", given_name="Bakery Ltd")
     assert wanted(apply(held, fetched())) == {}
+
+
+FIRST = {"companyLegalName": "Toft Ltd", "registrationNumber": "100", "accountingPlatformRef": "a"}
+
+
+@pytest.mark.parametrize(
+    ("second", "changed"),
+    [
+        ({"registrationNumber": "200"}, ["registrationNumber"]),
+        ({"registrationNumber": None, "companyLegalName": "Other Ltd"}, ["companyLegalName"]),
+        ({"companyLegalName": "Toft Holdings Ltd"}, None),  # the same number: a new name of its own
+        ({"companyLegalName": None, "registrationNumber": None}, None),
+    ],
+)
+def test_books_of_another_company_are_told_and_flagged_until_someone_accepts_them(second, changed):
+    company = company_after(action("relay.info_fetched", at=1, info=FIRST))
+    folded = apply(company, action("relay.info_fetched", at=2, info=FIRST | second))
+    told = [data for kind, data in logged(folded) if kind == "company.identity_mismatch"]
+    if changed is None:
+        assert told == []
+        assert folded.company.identity_mismatch is None
+        return
+    assert [sorted(data["changes"]) for data in told] == [changed]
+    assert sorted(folded.company.identity_mismatch) == changed
+    accepted = apply(folded.company, action("relay.identity_accepted", at=3, by="olga"))
+    assert accepted.company.identity_mismatch is None
+    assert logged(accepted)[0][1]["by"] == "olga"
+    assert types(apply(accepted.company, action("relay.identity_accepted", at=4, by="x"))) == []

@@ -177,12 +177,25 @@ def test_trimming_leaves_unread_messages(store, client):
     assert [m.entry for m in store.inbox.read(lease, first.entry, 10)] == [_second.entry]
 
 
-@pytest.mark.parametrize("until", [0, 4_000_000_000_000])
-def test_a_hold_is_set_and_lifted_with_the_commit(store, until):
-    entry = put(store).entry
-    lease = store.inbox.claim(None, LEASE)
-    commit(store, lease, lease.cursor, entry, Batch(hold_until=until))
-    assert store.budget.state(1).hold_until == until
+def test_a_hold_is_set_kept_if_later_and_lifted_with_the_commit(store):
+    now = int(time.time() * 1000)
+
+    def held_after(until):
+        entry = put(store).entry
+        lease = store.inbox.claim(None, LEASE)
+        batch = Batch(events=logged(), hold_until=until)
+        done = store.inbox.commit(lease, lease.cursor, entry, batch, now=now, lease_ms=LEASE)
+        assert done is not None
+        assert store.inbox.release(lease)
+        return store.budget.state(1).hold_until
+
+    assert held_after(now + 60_000) == now + 60_000
+    assert held_after(now + 30_000) == now + 60_000
+    assert held_after(1) == now + 60_000
+    assert held_after(-62_135_596_800_000) == now + 60_000
+    day_and_a_bit = 26 * 3_600_000
+    assert held_after(now + 10 * day_and_a_bit) == now + day_and_a_bit
+    assert held_after(0) == 0
 
 
 def test_everysec_waits_until_the_write_is_on_disk(client):

@@ -9,23 +9,27 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ops.api import Api, uses_api
 from ops.faults import Failed
+from ops.groups import RunsByDefault
 from ops.output import as_json, print_json, show_facts, show_rows
 
 LOOK_EVERY = 0.5  # seconds
 FOUND = ("compared", "calls", "healed", "missed", "late", "wrong", "unknown", "miss_rate")
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=RunsByDefault)
+def reconcile() -> None:
+    """Compare with Codat's own record, and heal what differs. Runs by default."""
+
+
+@reconcile.command()
 @click.option("--company", "companies", multiple=True, help="Only this company; may be repeated.")
 @click.option("--status", help="Only companies of this status, such as Linked.")
 @click.option("--preview", is_flag=True, help="Only tell what it would cost.")
 @click.option("--no-wait", is_flag=True, help="Begin it and return.")
 @as_json
-@click.pass_context
 @uses_api
-def reconcile(
+def run(
     api: Api,
-    context: click.Context,
     *,
     companies: tuple[str, ...],
     status: str | None,
@@ -37,8 +41,6 @@ def reconcile(
 
     A comparison of all takes one call to Codat per page of 100 companies; of some, one each.
     """
-    if context.invoked_subcommand is not None:
-        return
     wanted: dict[str, Any] = {"preview": preview}
     if companies:
         wanted["companies"] = list(companies)

@@ -1,9 +1,7 @@
 """Companies as Codat creates and deletes them, and the products they are given."""
 
-from dataclasses import replace
-
 from codat.webhook import Event
-from relay.company import Company
+from relay.company import NEVER, Company, version_of
 from relay.outcome import Outcome
 from workers.routing import Router
 
@@ -18,10 +16,11 @@ def created(company: Company, event: Event) -> Outcome:
 
 @router.on("company.deleted")
 def deleted(company: Company, event: Event) -> Outcome:
-    """Mark the company gone for good: Codat cannot bring one back."""
+    """Mark the company gone: Codat cannot bring one back."""
     if company.deleted:
         return Outcome(company)
-    return Outcome(replace(company, deleted=True)).log("company.deleted").then("cadence")
+    gone = company.gone(version_of(event) or NEVER)
+    return Outcome(gone).log("company.deleted").then("cadence")
 
 
 @router.on("company.product.added", "company.product.removed")

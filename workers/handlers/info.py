@@ -24,7 +24,7 @@ def identity_accepted(company: Company, action: Action) -> Outcome:
 def info_fetched(company: Company, action: Action) -> Outcome:
     """Keep the info unless a newer is held; replace the name if it is still a placeholder.
 
-    After a relink the books may be another company's: that is told and flagged, never just taken.
+    After a relink the books may be another company's: that is told and flagged, not just taken.
     """
     if action.version <= company.info_version:
         return Outcome(company, stale=True)
@@ -32,7 +32,7 @@ def info_fetched(company: Company, action: Action) -> Outcome:
     changed = info != company.info
     after = replace(company, info=info, info_version=action.version)
     mismatch = {}
-    if company.info is not None and company.relinked_since_info:
+    if company.info is not None:
         mismatch = identity_changes(company.info, info)
     if mismatch:
         after = replace(after, identity_mismatch=mismatch)

@@ -19,11 +19,14 @@ def company_read(company: Company, action: Action) -> Outcome:
 
 @router.on("relay.company_gone")
 def company_gone(company: Company, action: Action) -> Outcome:
-    """Mark a company deleted that Codat does not know; one we never held stays unknown."""
+    """Mark a company deleted that Codat does not know; one we never held stays unknown.
+
+    Should Codat show it when asked again (the key was another client's), it is there again.
+    """
     if company.deleted or not company.known:
         return Outcome(company)
     return (
-        Outcome(replace(company, deleted=True))
+        Outcome(company.gone(action.version))
         .log("company.deleted", note="Codat does not know this company")
         .then("cadence")
     )
@@ -33,22 +36,25 @@ def as_shown(company: Company, shown: CodatCompany, version: Version) -> Outcome
     """Give the company as Codat showed it at `version`, except what is known to be newer."""
     newly_linked = False
     after = company.named(shown.name, version)
+    if after.deleted and version > after.deleted_version:
+        after = replace(after, deleted=False)
     for connection in shown.connections:
-        if after.is_stale(connection.id, version):
-            continue
         held = after.connections.get(connection.id)
         after = after.with_connection(connection, version)
         now_linked = after.connections[connection.id].status == "Linked"
         newly_linked |= now_linked and (held is None or held.status != "Linked")
-    present = {connection.id for connection in shown.connections}
-    gone = {
-        key: replace(held, status=DELETED, version=version)
-        for key, held in after.connections.items()
-        if key not in present and held.status != DELETED and held.version < version
-    }
-    if gone:
-        after = replace(after, connections={**after.connections, **gone})
+    if isinstance(shown.raw.get("dataConnections"), list):  # else nothing is said of connections
+        after = _without_gone(after, {connection.id for connection in shown.connections}, version)
     outcome = Outcome(after)
     if after.status != company.status:
         outcome = outcome.then("cadence")
     return outcome.then("info") if newly_linked else outcome
+
+
+def _without_gone(company: Company, present: set[str], version: Version) -> Company:
+    gone = {
+        key: replace(held, status=DELETED, version=version)
+        for key, held in company.connections.items()
+        if key not in present and held.status != DELETED and held.version < version
+    }
+    return replace(company, connections={**company.connections, **gone}) if gone else company

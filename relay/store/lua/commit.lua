@@ -22,6 +22,8 @@ end
 if at ~= ARGV[3] then
   return {0}
 end
+-- Codat's day ends at midnight UTC, so a hold for longer than a day and a bit is a mistake.
+local hold = math.min(tonumber(ARGV[10]) or 0, tonumber(ARGV[7]) + 93600000)
 local i = 11
 local function count()
   local n = tonumber(ARGV[i])
@@ -66,8 +68,9 @@ for n = 1, states do
 end
 if ARGV[10] == '0' then
   redis.call('DEL', KEYS[8], KEYS[9])
-elseif ARGV[10] ~= '' then
-  redis.call('SET', KEYS[8], ARGV[10], 'PXAT', ARGV[10])
+elseif hold > math.max(tonumber(ARGV[7]), tonumber(redis.call('GET', KEYS[8]) or '0')) then
+  local till = string.format('%d', hold)
+  redis.call('SET', KEYS[8], till, 'PXAT', till)
 end
 redis.call('HSET', KEYS[3], ARGV[1], ARGV[4])
 redis.call('HSET', KEYS[1], ARGV[1],

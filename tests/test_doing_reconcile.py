@@ -8,25 +8,19 @@ from typing import Any
 import pytest
 import requests
 
-from codat.records import Company as CodatCompany
 from parts import (
     SECRET,
     SentHints,
     company_id,
-    connection_id,
     make_codat,
-    make_connection,
     make_event,
 )
-from relay.company import DELETED, Company, Connection
-from relay.drift import DriftKind, differences
 from relay.message import webhook_fields
 from relay.store.intents import Priority
 from relay.store.reconciles import Phase
 from relay.times import iso_from_ms, now_ms
 from sandbox.config import SandboxConfig
 from sandbox.server import start
-from scheduler.watch import Watch
 from workers.context import Context
 from workers.doing import reconcile
 from workers.drain import drain_lanes
@@ -34,55 +28,6 @@ from workers.perform import perform_due
 
 KEY = "sandbox-key"
 XERO = {"platformKey": "gbol"}
-
-
-def shown(*connections: dict[str, Any], name: str = "Company 1") -> CodatCompany:
-    return CodatCompany.from_json(
-        {"id": company_id(1), "name": name, "dataConnections": list(connections)}
-    )
-
-
-def held(status: str = "Linked", name: str = "Company 1") -> Company:
-    connection = Connection(connection_id(1), status, (1, "a"))
-    return Company(company_id(1), name=name, connections={connection.id: connection})
-
-
-def kinds(ours: Company | None, codats: CodatCompany) -> list[tuple[str, str]]:
-    return [(one.kind, one.event_type) for one in differences(ours, codats)]
-
-
-def test_what_agrees_shows_no_difference():
-    assert kinds(held(), shown(make_connection(1, "Linked"))) == []
-    assert kinds(held(DELETED), shown()) == []
-
-
-@pytest.mark.parametrize(
-    ("ours", "codats", "told_by"),
-    [
-        ("PendingAuth", "Linked", "connection.connected"),
-        ("Linked", "Unlinked", "connection.disconnected"),
-        ("Linked", "Deauthorized", "connection.disconnected"),
-        ("Linked", "SomethingNew", "connection.*"),
-    ],
-)
-def test_another_status_is_a_missed_webhook_of_its_type(ours, codats, told_by):
-    assert kinds(held(ours), shown(make_connection(1, codats))) == [(DriftKind.MISSED, told_by)]
-
-
-def test_connections_only_one_side_has_are_missed_webhooks():
-    assert kinds(held(), shown()) == [(DriftKind.MISSED, "connection.deleted")]
-    found = kinds(held(), shown(make_connection(1, "Linked"), make_connection(2, "PendingAuth")))
-    assert found == [(DriftKind.MISSED, "connection.created")]
-
-
-def test_a_new_name_is_told_by_no_webhook():
-    assert kinds(held(), shown(make_connection(1, "Linked"), name="New")) == [
-        (DriftKind.WRONG, "name")
-    ]
-
-
-def test_a_company_we_do_not_hold_is_unknown():
-    assert kinds(None, shown()) == [(DriftKind.UNKNOWN, "company.created")]
 
 
 @pytest.fixture
@@ -279,64 +224,6 @@ def test_many_at_once_are_compared_while_codat_fails(context, sandbox):
     settle(context)
     run = context.store.reconciles.get("r1")
     assert (run.phase, run.compared, run.drift["unknown"]) == (Phase.DONE, 60, 60)
-
-
-def watch(store: Any, make_settings: Any, **settings: Any) -> Watch:
-    return Watch(make_settings(codat_webhook_secrets=SECRET, **settings), store, SentHints())  # type: ignore[arg-type]
-
-
-NOON = 1_800_014_400_000  # 2027-01-15 12:00 UTC
-
-
-def test_a_day_brings_one_reconciliation_however_many_watch(store, make_settings, bench):
-    bench.deliver(make_event("company.created"))
-    bench.drain()
-    watches = [watch(store, make_settings, relay_reconcile_at="11:59") for _ in range(3)]
-    assert [one.look(NOON) for one in watches] == ["daily", None, None]
-    assert watches[0].look(NOON - 120_000) is None
-    run = store.reconciles.latest()[0]
-    store.reconciles.end(run, Phase.DONE, NOON)
-    assert watches[1].look(NOON + 3_600_000) is None
-    assert watches[1].look(NOON + 86_400_000) == "daily"
-    never = watch(store, make_settings, relay_reconcile_at="never")
-    assert never.look(NOON + 10 * 86_400_000) is None
-
-
-def test_an_outage_over_a_minute_brings_one(store, make_settings):
-    one = watch(store, make_settings, relay_reconcile_at="never")
-    assert one.look(now_ms()) is None  # a first start is no outage
-    store.beat("scheduler")
-    assert one.look(now_ms() + 59_000) is None
-    assert one.look(now_ms() + 61_000) == "after an outage of ours"
-    assert one.look(now_ms() + 61_000) is None
-
-
-def test_silence_while_syncs_run_brings_one_and_is_told_once(bench, make_settings):
-    from relay.store import keys
-
-    store = bench.store
-    now = now_ms()
-    store.client.hset(
-        keys.COUNTERS, mapping={"last_sync_requested": now - 3_700_000, "last_webhook": 5}
-    )
-    one = watch(store, make_settings, relay_reconcile_at="never")
-    assert one.look(now - 3_600_000) is None
-    assert one.look(now) == "Codat was silent while syncs ran"
-    one.look(now + 10_000)
-    bench.drain()
-    assert bench.types().count("codat.silent") == 1
-    store.client.hset(keys.COUNTERS, "last_webhook", now)
-    assert one.look(now + 100_000_000) is None
-
-
-def test_another_server_brings_one(store, make_settings, client):
-    from relay.store import keys
-
-    one = watch(store, make_settings, relay_reconcile_at="never")
-    assert one.look(NOON) is None
-    client.hset(keys.META, "run_id", "another")
-    assert one.look(NOON).startswith("another server")
-    assert one.look(NOON) is None
 
 
 def test_two_workers_and_one_frozen_past_its_lease_tell_once(context, sandbox):

@@ -1,0 +1,93 @@
+"""What a reconciliation found is healed, told, and counted in its figures."""
+
+import pytest
+
+from folding import action, apply, company_after, logged, types, webhook
+from parts import company_id, connection_id, make_connection, make_event
+
+
+def told(event_type, status, at):
+    return webhook(make_event(event_type, connection=(1, status), at=at))
+
+
+def found(*connections, at=10.0, name="Company 1"):
+    shown = [make_connection(number, status) for number, status in connections]
+    company = {"id": company_id(1), "name": name, "dataConnections": shown}
+    return action("relay.reconciled", run="r1", company=company, at=at)
+
+
+LINKED = told("connection.connected", "Linked", 1)
+HOUR = "2026-01-05T09"
+
+
+def counts(folded):
+    assert {one.run for one in folded.counted} <= {"r1"}
+    return sorted(one.what for one in folded.counted)
+
+
+def test_a_missed_webhook_is_healed_told_and_counted_by_type_and_hour():
+    folded = apply(company_after(LINKED), found((1, "Unlinked")))
+    assert folded.company.status == "Unlinked"
+    assert types(folded)[-1] == "company.drift_found"
+    drift = logged(folded)[-1][1]
+    assert (drift["source"], drift["reconciliation"]) == ("reconcile", "r1")
+    assert drift["differences"] == [
+        {
+            "kind": "missed",
+            "event_type": "connection.disconnected",
+            "about": connection_id(1),
+            "ours": "Linked",
+            "codats": "Unlinked",
+        }
+    ]
+    by_hour = f"missed:connection.disconnected:{HOUR}"
+    assert counts(folded) == sorted(["folded", "healed", "missed", by_hour])
+
+
+def test_a_webhook_that_came_in_first_was_late_and_nothing_is_told():
+    unlinked = told("connection.disconnected", "Unlinked", 5)
+    folded = apply(company_after(LINKED, unlinked), found((1, "Unlinked")))
+    assert types(folded) == []
+    assert counts(folded) == ["folded", "late"]
+
+
+def test_news_newer_than_the_comparison_is_kept():
+    relinked = told("connection.reconnected", "Linked", 20)
+    folded = apply(company_after(LINKED, relinked), found((1, "Unlinked"), at=10))
+    assert folded.company.status == "Linked"
+    assert types(folded) == []
+    assert counts(folded) == ["folded", "late"]
+
+
+def test_a_company_codat_no_longer_knows_is_deleted_and_counted_once():
+    gone = action("relay.reconciled_gone", run="r1", at=10.0)
+    folded = apply(company_after(LINKED), gone)
+    assert folded.company.status == "Deleted"
+    assert "company.deleted" in types(folded)
+    assert counts(folded) == sorted(
+        ["folded", "healed", "unknown", f"unknown:company.deleted:{HOUR}"]
+    )
+    again = apply(folded.company, gone)
+    assert types(again) == []
+    assert counts(again) == ["folded", "late"]
+
+
+def test_a_company_taken_for_deleted_is_there_again_when_codat_shows_it():
+    gone = apply(company_after(LINKED), action("relay.reconciled_gone", run="r1", at=10.0))
+    older = apply(gone.company, found((1, "Linked"), at=9))
+    assert older.company is None or older.company.status == "Deleted"
+    folded = apply(gone.company, found((1, "Linked"), at=11))
+    assert folded.company.status == "Linked"
+    assert "wrong" in counts(folded)
+
+
+@pytest.mark.parametrize(
+    ("kind", "told_as"),
+    [
+        ("relay.reconcile_begun", "reconcile.started"),
+        ("relay.reconcile_ended", "reconcile.completed"),
+        ("relay.codat_silent", "codat.silent"),
+    ],
+)
+def test_how_it_goes_is_told_as_it_is(kind, told_as):
+    assert logged(apply(None, action(kind, cause="daily"))) == [(told_as, {"cause": "daily"})]
