@@ -334,7 +334,9 @@ def test_info_that_is_not_there_yet_is_asked_for_again_when_it_is(relay):
     relay.slow_reads(0.5)
     company = relay.create("Session 7")
     relay.control(company, "authorise", **XERO)
-    relay.until(lambda: relay.store.companies.get(company).status == "Linked", "the link")
+    relay.until(
+        lambda: (c := relay.store.companies.get(company)) and c.status == "Linked", "the link"
+    )
     need = Need(f"info:{company}", company, Priority.LINK, now_ms(), "test")
     relay.store.intents.put([need], now_ms())  # too early: Codat answers 409
     relay.until(lambda: relay.journal("GET", company, "/data/info"), "the early try")
