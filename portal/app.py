@@ -13,6 +13,7 @@ from portal import (
     auth,
     bodies,
     companies,
+    event_types,
     events,
     headers,
     health,
@@ -39,6 +40,7 @@ GROUPS = (
     run_now.api,
     schedules.api,
     events.api,
+    event_types.api,
     operations.api,
     health.api,
 )
