@@ -13,6 +13,7 @@ from portal import (
     auth,
     bodies,
     companies,
+    compression,
     event_types,
     events,
     headers,
@@ -22,6 +23,7 @@ from portal import (
     problems,
     run_now,
     schedules,
+    timeline,
 )
 from portal.parts import NAME, Parts
 from relay.queues import Hints
@@ -38,6 +40,7 @@ SANDBOX = " **The sandbox stands in for Codat: all companies here are made up.**
 GROUPS = (
     companies.api,
     run_now.api,
+    timeline.api,
     schedules.api,
     events.api,
     event_types.api,
@@ -85,6 +88,7 @@ def create_app(
     )
     problems.register(app, settings.public_url)
     headers.register(app)
+    compression.register(app)
     auth.guard(app, tokens)
     bodies.read_bodies(app)
     for group in GROUPS:

@@ -21,7 +21,7 @@ class Missed(Told):
 
     data_type: str
     period: str
-    reason: str | None = None
+    reason: str
 
 
 class Read(Told):

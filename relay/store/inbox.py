@@ -182,6 +182,7 @@ class Inbox:
                 letter.reason,
                 m.body,
             )
+        arguments.append(keys.TIMELINE)
         answer = self._scripts.commit(
             [
                 keys.LEASES,
@@ -192,6 +193,7 @@ class Inbox:
                 keys.COMPANIES,
                 keys.DEAD,
                 keys.HOLD,
+                keys.MARKS,
                 *(keys.COMPANY + company_id for company_id in batch.states),
             ],
             arguments,

@@ -40,6 +40,7 @@ class Scripts:
         self.finish_intent = _script(client, "finish_intent")
         self.put_schedule = _script(client, "put_schedule")
         self.dispatch = _script(client, "dispatch")
+        self.renew_epoch = _script(client, "renew_epoch")
 
 
 def _script(client: Redis, name: str) -> Script:

@@ -46,7 +46,7 @@ class Store:
         self.intents = Intents(client, scripts)
         self.schedules = Schedules(client, scripts)
         self.companies = Companies(client)
-        self.events = Events(client)
+        self.events = Events(client, scripts)
 
     @classmethod
     def open(cls, settings: Settings, *, timeout: float = 5.0, retries: int = 3) -> "Store":

@@ -1,12 +1,13 @@
 -- Write what a batch of one lane's messages came to: all of it, or nothing.
 -- KEYS  1 leases  2 fences  3 cursors  4 log  5 meta  6 company index  7 dead letters  8 hold
---       9... one key per company state
+--       9 marks of the log  10... one key per company state
 -- ARGV  1 lane  2 fence  3 cursor as read  4 cursor to move to  5 owner  6 lease, ms  7 now, ms
 --       8 intent key prefix  9 due-set key prefix  10 hold until, ms, or ''
 --       11 number of states, then id, JSON each
 --       then number of events, then type, source, subject, time, cause, data each
 --       then number of intents, then name, company, priority, due ms, args, cause each
 --       then number of dead letters, then lane, entry, type, company, reason, body each
+--       then timeline key prefix
 -- Gives {1, last log number, intents now due} or {0} when the lane moved on under another owner
 -- Resend: the cursor has moved, and the second sending is told so with the first's log number.
 local at = redis.call('HGET', KEYS[3], ARGV[1]) or '0-0'
@@ -20,6 +21,8 @@ end
 if at ~= ARGV[3] then
   return {0}
 end
+local now = now_ms()
+local timeline = ARGV[#ARGV]
 local i = 11
 local function count()
   local n = tonumber(ARGV[i])
@@ -29,8 +32,17 @@ end
 local states_at = i
 local states = count()
 i = i + 2 * states
-for _ = 1, count() do
+local events = count()
+if events > 0 then
+  local marked = tonumber(redis.call('HGET', KEYS[5], 'marked') or '0')
+  if now - marked >= 60000 then
+    redis.call('ZADD', KEYS[9], string.format('%d', now), string.format('%d', seq + 1))
+    redis.call('HSET', KEYS[5], 'marked', string.format('%d', now))
+  end
+end
+for _ = 1, events do
   seq = seq + 1
+  redis.call('ZADD', timeline .. ARGV[i + 2], seq, string.format('%d', seq))
   redis.call('XADD', KEYS[4], string.format('%d-0', seq), 'type', ARGV[i], 'source', ARGV[i + 1],
     'subject', ARGV[i + 2], 'time', ARGV[i + 3], 'cause', ARGV[i + 4], 'data', ARGV[i + 5])
   i = i + 6
@@ -49,7 +61,7 @@ for _ = 1, count() do
 end
 for n = 1, states do
   local id = ARGV[states_at + 2 * n - 1]
-  redis.call('SET', KEYS[8 + n], ARGV[states_at + 2 * n])
+  redis.call('SET', KEYS[9 + n], ARGV[states_at + 2 * n])
   redis.call('ZADD', KEYS[6], 0, id)
 end
 if ARGV[10] == '0' then
@@ -59,5 +71,5 @@ elseif ARGV[10] ~= '' then
 end
 redis.call('HSET', KEYS[3], ARGV[1], ARGV[4])
 redis.call('HSET', KEYS[1], ARGV[1],
-  ARGV[5] .. ' ' .. string.format('%d', now_ms() + ARGV[6]))
+  ARGV[5] .. ' ' .. string.format('%d', now + ARGV[6]))
 return {1, seq, woken}
