@@ -23,6 +23,7 @@ from portal import (
     problems,
     run_now,
     schedules,
+    subscriptions,
     timeline,
 )
 from portal.parts import NAME, Parts
@@ -44,6 +45,7 @@ GROUPS = (
     schedules.api,
     events.api,
     event_types.api,
+    subscriptions.api,
     operations.api,
     health.api,
 )

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from portal.groups import Given, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
+from relay.selection import selection
 from relay.store.events import CursorTooOld, Events, Head, LoggedEvent, Page
 
 api = group("events", __name__, "Events")
@@ -105,19 +106,8 @@ def refuse_reset(head: Head, after: int, epoch: str | None) -> None:
 
 
 def wanted(company: str | None, types: list[str]) -> Callable[[LoggedEvent], bool] | None:
-    """Give the filter for these types (a closing * takes what follows), None to take all."""
-    if company is None and not types:
-        return None
-    exact = {name for name in types if not name.endswith("*")}
-    beginnings = tuple(name[:-1] for name in types if name.endswith("*"))
-    subject = None if company is None else company.lower()
-
-    def fits(event: LoggedEvent) -> bool:
-        if subject is not None and event.subject != subject:
-            return False
-        return not types or event.type in exact or event.type.startswith(beginnings)
-
-    return fits
+    """Give the filter for one company and these types, None to take all."""
+    return selection([] if company is None else [company], types)
 
 
 def _read(events: Events, query: EventQuery, after: int) -> Page:

@@ -40,6 +40,9 @@ class Scripts:
         self.finish_intent = _script(client, "finish_intent")
         self.put_schedule = _script(client, "put_schedule")
         self.dispatch = _script(client, "dispatch")
+        self.set_subscription = _script(client, "set_subscription")
+        self.claim_subscriptions = _script(client, "claim_subscriptions")
+        self.record_delivery = _script(client, "record_delivery")
         self.renew_epoch = _script(client, "renew_epoch")
 
 

@@ -16,6 +16,7 @@ from relay.store.intents import Intents
 from relay.store.schedules import Schedules
 from relay.store.scripts import Scripts
 from relay.store.server import Server, inspect
+from relay.store.subscriptions import Subscriptions
 from relay.times import now_ms
 
 SCHEMA = 1
@@ -46,6 +47,7 @@ class Store:
         self.intents = Intents(client, scripts)
         self.schedules = Schedules(client, scripts)
         self.companies = Companies(client)
+        self.subscriptions = Subscriptions(client, scripts)
         self.events = Events(client, scripts)
 
     @classmethod
