@@ -31,7 +31,7 @@ COMMANDS = {
     "doctor": ("doctor", "doctor", "Check settings, server, service, Codat and clock."),
     "config": ("config", "config", "Show every setting and where it comes from."),
     "web": ("web", "web", "Serve webhooks and the portal."),
-    "worker": ("worker", "worker", "Work on one queue: drain or codat."),
+    "worker": ("worker", "worker", "Work on one queue: drain, codat or deliver."),
     "scheduler": ("scheduler", "scheduler", "Run the clock that makes work due."),
     "sandbox": ("sandbox", "sandbox", "Run the sandbox that stands in for Codat."),
 }

@@ -23,6 +23,7 @@ PROCESSES = (
     Process("web", ("web",), 0),
     Process("drain", ("worker", "drain"), 2),
     Process("codat", ("worker", "codat"), 2),
+    Process("deliver", ("worker", "deliver"), 2),
     Process("scheduler", ("scheduler",), 1),
 )
 SANDBOX = Process("sandbox", ("sandbox", "serve"), 0)

@@ -13,6 +13,8 @@ from portal import (
     auth,
     bodies,
     companies,
+    compression,
+    event_types,
     events,
     headers,
     health,
@@ -24,14 +26,21 @@ from portal import (
     reconciliations,
     run_now,
     schedules,
+    stream,
+    subscriptions,
+    timeline,
 )
+from portal.events import SLICE
 from portal.parts import NAME, Parts
 from relay.budget import make_client
+from portal.stream import Streams
+from portal.tail import Tail
 from relay.queues import Hints
 from relay.settings import Settings
 from relay.store import Store
 
 LARGEST_BODY = 64 * 1024  # bytes
+TAIL_WAIT = 25.0  # seconds; less than the client of `waiting` waits
 TITLE = "codat-relay"
 ABOUT = (
     "Companies linked through Codat, the log of what happened to them, and when their data is"
@@ -43,9 +52,13 @@ GROUPS = (
     run_now.api,
     intents.api,
     reconciliations.api,
+    timeline.api,
     schedules.api,
     policy.api,
     events.api,
+    stream.api,
+    event_types.api,
+    subscriptions.api,
     operations.api,
     health.api,
 )
@@ -87,9 +100,12 @@ def create_app(
         tokens=tokens,
         slots=BoundedSemaphore(max(1, settings.web_threads // 2)),
         calls=BoundedSemaphore(max(1, settings.web_threads // 4)),
+        tail=Tail((waiting or store).events, TAIL_WAIT if waiting else SLICE),
+        streams=Streams(settings.relay_streams, settings.relay_streams_per_token),
     )
     problems.register(app, settings.public_url)
     headers.register(app)
+    compression.register(app)
     auth.guard(app, tokens)
     bodies.read_bodies(app)
     for group in GROUPS:

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from portal.groups import Given, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
-from relay.store.events import CursorTooOld, Events, LoggedEvent, Page
+from relay.selection import selection
+from relay.store.events import CursorTooOld, Events, Head, LoggedEvent, Page
 
 api = group("events", __name__, "Events")
 
@@ -33,6 +34,14 @@ class EventQuery(Given):
     after: Annotated[
         int, Field(ge=0, le=LARGEST, description="`cursor` of the answer before; 0 at first.")
     ] = 0
+    since: Annotated[
+        AwareDatetime | None,
+        Field(description="Instead of `after`: from this moment on, up to a minute earlier."),
+    ] = None
+    epoch: Annotated[
+        str | None,
+        Field(max_length=64, description="`epoch` of the answer before: 409 if the log was reset."),
+    ] = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     company: Annotated[str | None, Field(max_length=64, description="A company's id.")] = None
     type: Annotated[
@@ -53,37 +62,52 @@ class EventsPage(BaseModel):
 
     events: list[dict[str, Any]]
     cursor: str
+    epoch: str
 
 
-@api.get("/events", description=READING, responses={200: EventsPage, **described("cursor-gone")})
+@api.get(
+    "/events",
+    description=READING,
+    responses={200: EventsPage, **described("log-reset", "cursor-gone")},
+)
 def list_events(query: EventQuery) -> Reply:
     """Read the log of everything that happened, from a cursor on."""
-    page = _read(parts().store.events, query, query.after)
+    events = parts().store.events
+    head = events.head()
+    after = query.after
+    if query.since is not None:
+        after = events.since(int(query.since.timestamp() * 1000))
+    refuse_reset(head, after, query.epoch)
+    page = _read(events, query, after)
     if not page.events and query.wait:
         page = _wait(query, page)
-    if not page.events:
-        _refuse_ahead(query.after)
     body = {
         "events": [event.cloud_event() for event in page.events],
         "cursor": str(page.cursor),
+        "epoch": head.epoch,
     }
-    return body, {"Link": f'<{_next(query, page.cursor)}>; rel="next"'}
+    return body, {"Link": f'<{_next(query, page.cursor, head.epoch)}>; rel="next"'}
+
+
+def refuse_reset(head: Head, after: int, epoch: str | None) -> None:
+    """Refuse a cursor of another log: it would miss events, or wait for ever."""
+    if after <= head.last and epoch in (None, head.epoch):
+        return
+    raise Refusal(
+        "log-reset",
+        "This cursor is of a log that is gone. Read the companies anew, then the log from `newest`"
+        " on with `epoch`; what stands in it before `newest` may repeat what you know.",
+        extra={
+            "epoch": head.epoch,
+            "oldest": str(parts().store.events.oldest()),
+            "newest": str(head.last),
+        },
+    )
 
 
 def wanted(company: str | None, types: list[str]) -> Callable[[LoggedEvent], bool] | None:
-    """Give the filter for these types (a closing * takes what follows), None to take all."""
-    if company is None and not types:
-        return None
-    exact = {name for name in types if not name.endswith("*")}
-    beginnings = tuple(name[:-1] for name in types if name.endswith("*"))
-    subject = None if company is None else company.lower()
-
-    def fits(event: LoggedEvent) -> bool:
-        if subject is not None and event.subject != subject:
-            return False
-        return not types or event.type in exact or event.type.startswith(beginnings)
-
-    return fits
+    """Give the filter for one company and these types, None to take all."""
+    return selection([] if company is None else [company], types)
 
 
 def _read(events: Events, query: EventQuery, after: int) -> Page:
@@ -134,29 +158,9 @@ def _wait(query: EventQuery, page: Page) -> Page:
         p.slots.release()
 
 
-def _refuse_ahead(after: int) -> None:
-    """Refuse a cursor that no event has reached: it is another store's, and would wait for ever."""
-    events = parts().store.events
-    last = events.last()
-    if after > last:
-        raise Refusal(
-            "cursor-gone",
-            f"The newest event is {last}, so this cursor comes from another store: read on from"
-            " `oldest`, and read the companies anew.",
-            extra={"oldest": str(_oldest(events))},
-        )
-
-
-def _oldest(events: Events) -> int:
-    try:
-        events.read(0, 1)
-    except CursorTooOld as error:
-        return error.oldest
-    return 0
-
-
-def _next(query: EventQuery, cursor: int) -> str:
+def _next(query: EventQuery, cursor: int, epoch: str) -> str:
     values: list[tuple[str, str | int]] = [("after", cursor), ("limit", query.limit)]
+    values.append(("epoch", epoch))
     if query.company is not None:
         values.append(("company", query.company))
     values += [("type", name) for name in query.type]

@@ -11,6 +11,7 @@ from flask_openapi.openapi import OpenAPI
 from portal.groups import Reply
 from portal.parts import parts
 from portal.problems import KINDS
+from relay.catalogue import documents
 
 pages = Blueprint("pages", __name__)
 
@@ -29,8 +30,16 @@ def problems() -> Reply:
 
 @pages.get("/openapi.json")
 def openapi() -> Reply:
-    """Describe the API."""
-    return jsonify(cast(OpenAPI, current_app).api_doc)
+    """Describe the API, and what is posted to subscribers."""
+    return jsonify({**cast(OpenAPI, current_app).api_doc, "webhooks": documents.webhooks()})
+
+
+@pages.get("/asyncapi.json")
+def asyncapi() -> Reply:
+    """Describe the event log, its three ways to be read, and every type of event."""
+    info = cast(OpenAPI, current_app).api_doc["info"]
+    url = parts().settings.public_url
+    return jsonify(documents.asyncapi(info["title"], info["version"], url))
 
 
 @pages.get("/docs")

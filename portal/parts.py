@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from threading import BoundedSemaphore
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from flask import current_app
 
@@ -12,6 +12,10 @@ from relay.queues import Hints
 from relay.settings import Settings
 from relay.store import Store
 
+if TYPE_CHECKING:
+    from portal.stream import Streams
+    from portal.tail import Tail
+
 NAME = "codat-relay"
 
 
@@ -20,7 +24,8 @@ class Parts:
     """The parts of one app.
 
     `waiting` is the store that long polls block on; `slots` and `calls` bound how many threads may
-    wait for events and for Codat at once, so that there are always some left for webhooks.
+    wait for events and for Codat at once, so that there are always some left for webhooks. `tail`
+    is the end of the log that live `streams` share.
     """
 
     settings: Settings
@@ -31,6 +36,8 @@ class Parts:
     tokens: Tokens
     slots: BoundedSemaphore
     calls: BoundedSemaphore
+    tail: "Tail"
+    streams: "Streams"
 
 
 def parts() -> Parts:

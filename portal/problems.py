@@ -43,10 +43,16 @@ KINDS: dict[str, Kind] = {
         405, "Method not allowed", "The address exists, but not for this method."
     ),
     "conflict": Kind(409, "Conflict", "What is held does not allow this now."),
+    "log-reset": Kind(
+        409,
+        "The log was reset",
+        "Numbers that were read before may mean other events now: after a fail-over the newest were"
+        " lost. Read the companies anew, then the log from `newest` on with the new `epoch`.",
+    ),
     "cursor-gone": Kind(
         410,
         "Cursor not usable",
-        "Events after this cursor are not kept, or were never written; begin again from `oldest`.",
+        "Events after this cursor are no longer kept; begin again from `oldest`.",
     ),
     "too-large": Kind(413, "Too large", "The body is larger than any that makes sense here."),
     "not-json": Kind(415, "Not JSON", "A body must be sent as application/json."),

@@ -11,12 +11,14 @@ from rq.serializers import JSONSerializer
 
 DRAIN = "drain"
 CODAT = "codat"
-QUEUES = (DRAIN, CODAT)
+DELIVER = "deliver"
+QUEUES = (DRAIN, CODAT, DELIVER)
 
 # The only functions a job may name, by the queue that carries them.
 FUNCTIONS = {
     "workers.drain.drain": DRAIN,
     "workers.perform.perform": CODAT,
+    "workers.deliver.deliver": DELIVER,
 }
 RESULT_TTL = 0
 FAILURE_TTL = 7 * 86_400
@@ -58,6 +60,10 @@ class Hints:
     def perform(self) -> None:
         """Ask a worker to do what is due at Codat."""
         self._send("workers.perform.perform", described="perform due intents")
+
+    def deliver(self) -> None:
+        """Ask a worker to deliver events to subscribers."""
+        self._send("workers.deliver.deliver", described="deliver events")
 
     def _send(self, function: str, *args: int, described: str) -> None:
         try:

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import SplitResult, urlsplit
@@ -78,6 +79,10 @@ class Settings(BaseSettings):
     relay_silence_minutes: Annotated[int, Field(ge=1)] = 60
     relay_retry_seconds: Annotated[float, Field(gt=0)] = 5.0
     relay_codat_timeout: Annotated[float, Field(gt=0)] = 15.0
+    relay_streams: Annotated[int, Field(ge=0, le=1000)] = 64
+    relay_streams_per_token: Annotated[int, Field(ge=1)] = 64
+    relay_private_networks: Commas = ()
+    relay_subscriber_days: Annotated[int, Field(ge=1, le=90)] = 5
     relay_log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
 
     host: str = "127.0.0.1"
@@ -175,6 +180,16 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"does not know {', '.join(sorted(unknown))}; known: {', '.join(sorted(RISKS))}"
             )
+        return value
+
+    @field_validator("relay_private_networks")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            try:
+                ip_network(text)
+            except ValueError:
+                raise ValueError(f"{text} is not a network such as 10.1.0.0/16") from None
         return value
 
     @field_validator("codat_webhook_secrets")

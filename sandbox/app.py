@@ -8,13 +8,16 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from sandbox import refusals
+from sandbox.clock import Clock
 from sandbox.config import SandboxConfig
+from sandbox.crowd import Crowd
 from sandbox.delivery import PostOffice
-from sandbox.faults import FaultKind, Faults
+from sandbox.faults import Fault, FaultKind, Faults
 from sandbox.handler import PLAN, SECONDS, Plan
+from sandbox.idempotency import HEADER, METHODS, Answered, Idempotency
 from sandbox.journal import Journal
 from sandbox.moments import http_date
-from sandbox.parts import EXTENSION, Parts, may_call, parts, reply
+from sandbox.parts import EXTENSION, Parts, parts, reply
 from sandbox.routes import API, OPEN
 from sandbox.world import World
 
@@ -26,16 +29,26 @@ NOTED_BODY = 4096  # bytes of a request body that the journal keeps
 
 def create_app(config: SandboxConfig) -> Flask:
     """Build the application; nothing runs until its post office and a server are started."""
-    journal = Journal()
-    post = PostOffice(config, journal)
-    world = World(config, post.tell)
-    post.consumers = lambda: list(world.consumers.values())
+    journal, clock = Journal(), Clock()
+    post = PostOffice(config, journal, clock)
+    world = World(config, post.tell, clock)
+    post.endpoints.registered = lambda: [*world.consumers.values(), *world.rules.values()]
     app = Flask("sandbox")
-    app.extensions[EXTENSION] = Parts(config, world, post, journal, Faults(config.seed))
+    app.extensions[EXTENSION] = Parts(
+        config,
+        world,
+        post,
+        journal,
+        Faults(config.seed),
+        clock,
+        Idempotency(config.time_scale),
+        Crowd(config.concurrent_calls),
+    )
     for blueprint in (*API, *OPEN):
         app.register_blueprint(blueprint)
     app.before_request(_begin)
     app.after_request(_end)
+    app.teardown_request(_leave)
     app.register_error_handler(refusals.Refusal, _refuse)
     app.register_error_handler(HTTPException, _refuse_plainly)
     return app
@@ -51,34 +64,74 @@ def _company_id() -> str | None:
 
 
 def _begin() -> Response | None:
-    """Meet the faults, then the key, then the quota, in the order a real request would."""
-    g.fault, g.standing = None, None
+    """Meet network faults, the key, the quota, the idempotency key, then faults of the service.
+
+    In that order a real request would; so a 5xx to order is kept for its idempotency key, as
+    Codat keeps it.
+    """
+    g.fault = g.inside = g.key = None
     if not _is_api():
         return None
     fault = parts().faults.strike(request.method, request.path, _company_id())
-    if fault is not None:
-        g.fault = fault.kind
-        if fault.kind in PLANS:
-            request.environ[PLAN], request.environ[SECONDS] = PLANS[fault.kind], fault.seconds
-            return Response(status=503)
-        if fault.kind is FaultKind.STATUS:
-            raise refusals.fault(fault.status, fault.retry_after)
-        if fault.kind is FaultKind.SLOW:
-            time.sleep(fault.seconds)
-        elif fault.kind in PLANS_AFTER:
-            request.environ[PLAN] = PLANS_AFTER[fault.kind]
-    if not may_call():
+    g.fault = None if fault is None else fault.kind
+    if fault is not None and fault.kind in PLANS:
+        request.environ[PLAN], request.environ[SECONDS] = PLANS[fault.kind], fault.seconds
+        return Response(status=503)
+    if not parts().world.keys.accept(request.headers.get("Authorization", "")):
         raise refusals.unauthorized()
-    g.standing = parts().world.spend(request.remote_addr or "")
-    if g.standing.retry_after is not None:
-        raise refusals.too_many(g.standing.retry_after)
+    _spend()
+    if (kept := _open_key()) is not None:
+        return kept
+    if fault is not None:
+        _suffer(fault)
     parts().world.advance()
     return None
+
+
+def _spend() -> None:
+    world = parts().world
+    standing = world.spend(request.remote_addr or "")
+    if standing.retry_after is not None:
+        raise refusals.too_many(standing.retry_after)
+    company_id = _company_id()
+    if company_id is not None and world.is_linked(company_id):
+        if not parts().crowd.enter(company_id):
+            raise refusals.too_many(1)
+        g.inside = company_id
+
+
+def _open_key() -> Response | None:
+    key = request.headers.get(HEADER)
+    if not key or request.method not in METHODS:
+        return None
+    asked = (request.method, request.full_path, request.get_data())
+    kept = parts().idempotency.open(key, asked, parts().clock())
+    if kept is None:
+        g.key = key
+        return None
+    return Response(kept.body, kept.status, kept.headers)
+
+
+def _suffer(fault: Fault) -> None:
+    if fault.kind is FaultKind.STATUS:
+        raise refusals.fault(fault.status, fault.retry_after)
+    if fault.kind is FaultKind.SLOW:
+        time.sleep(fault.seconds)
+    elif fault.kind in PLANS_AFTER:
+        request.environ[PLAN] = PLANS_AFTER[fault.kind]
+
+
+def _leave(error: BaseException | None) -> None:
+    if inside := g.pop("inside", None):
+        parts().crowd.leave(inside)
 
 
 def _end(answer: Response) -> Response:
     if not _is_api():
         return answer
+    if key := g.get("key"):
+        kept = Answered(answer.status_code, list(answer.headers), answer.get_data())
+        parts().idempotency.close(key, kept)
     _add_rate_limit(answer)
     note: dict[str, Any] = {
         "method": request.method,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from uuid import uuid4
 
 
@@ -16,9 +17,13 @@ class WebhookGeneration(StrEnum):
 class SandboxConfig:
     """How the sandbox behaves; times in seconds.
 
-    `time_scale` divides Codat's waits between delivery attempts: 100 makes 3 seconds of 5 minutes.
+    `time_scale` divides Codat's waits (between delivery attempts and scheduled syncs, and how long
+    an idempotency key holds): 100 makes 3 seconds of 5 minutes.
     `sync_seconds` is how long one data set takes; 0 completes it at once.
-    `daily_quota` None follows Codat's own formula; `minute_quota` None sets no limit per address.
+    `daily_quota` None follows Codat's own formula; `minute_quota` and `concurrent_calls` (at once
+    for one linked company) None set no limit. An endpoint that fails for `disable_seconds` is
+    disabled. The businesses follow `seed`; ids do too where `has_fixed_ids`, else no two sandboxes
+    share one. `state_file` keeps what the sandbox holds from one start to the next.
     """
 
     webhook_secret: str = field(repr=False)
@@ -34,6 +39,11 @@ class SandboxConfig:
     time_scale: float = 1.0
     daily_quota: int | None = None
     minute_quota: int | None = None
+    concurrent_calls: int | None = 10
+    disable_seconds: float = 5 * 86_400.0
+    is_free_plan: bool = False
+    has_fixed_ids: bool = False
+    state_file: Path | None = None
     delivery_threads: int = 8
     server_threads: int = 512
     client_id: str = field(default_factory=lambda: str(uuid4()))

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from sandbox import views
-from sandbox.model import Company, Connection, Pull
+from sandbox.model import Company, Connection, Pull, Write
 from sandbox.moments import iso, iso_micros
 
 MODIFIED_FROM = "2020-01-01T00:00:00.000Z"
@@ -92,3 +92,35 @@ def _read(pull: Pull, api: str) -> dict[str, Any]:
 def about_rate_limit(quota: int, remaining: int, expires: float) -> dict[str, Any]:
     """Give the payload of rate limit events; they name no company and no client."""
     return {"dailyQuota": quota, "quotaRemaining": remaining, "expiryDate": iso(expires)}
+
+
+def about_product(item: Company, product: str) -> dict[str, Any]:
+    """Give the payload of product events."""
+    return {
+        "id": item.id,
+        "name": item.name,
+        "description": item.description,
+        "productId": product,
+        "productName": product_name(product),
+        "products": list(item.products),
+    }
+
+
+def product_name(product: str) -> str:
+    """Say a product's name from its identifier."""
+    return product.replace("-", " ").capitalize()
+
+
+def about_write(item: Company, write: Write) -> dict[str, Any]:
+    """Give the payload of write events."""
+    return {
+        "id": write.id,
+        "type": write.kind,
+        "referenceCompany": views.reference(item),
+        "connectionId": write.connection_id,
+        "requestedOnDate": iso(write.requested),
+        "completedOnDate": iso(write.completed or write.requested),
+        "status": write.status,
+        "record": {"id": write.record_id} if write.record_id else None,
+        "attachmentId": None,
+    }

@@ -1,7 +1,7 @@
 """Messages: one event for one endpoint, and the headers that prove where it comes from."""
 
 from dataclasses import dataclass
-from uuid import uuid4
+from uuid import UUID, uuid4, uuid5
 
 from codat import signature
 from sandbox import rules
@@ -29,11 +29,14 @@ class Message:
 
 def messages_of(event: Event, consumer: Consumer, config: SandboxConfig) -> list[Message]:
     """Make what an endpoint gets of an event: one message today, none or many in the older way."""
-    is_legacy = config.webhook_generation == WebhookGeneration.LEGACY
-    told = rules.bodies(event, config) if is_legacy else [(event.type, event.id, event.body())]
+    if not consumer.serves(event.company_id, event.tags):
+        return []
+    is_legacy = (
+        consumer.rule_type is not None or config.webhook_generation == WebhookGeneration.LEGACY
+    )
     return [
         Message(
-            id=new_id(),
+            id=f"msg_{uuid5(UUID(event_id), consumer.id + kind).hex}",
             url=consumer.url,
             endpoint=consumer.id,
             body=body,
@@ -42,19 +45,38 @@ def messages_of(event: Event, consumer: Consumer, config: SandboxConfig) -> list
             company_id=event.company_id,
             is_legacy=is_legacy,
         )
-        for kind, event_id, body in told
+        for kind, event_id, body in _told(event, consumer, config, is_legacy=is_legacy)
     ]
 
 
-def headers(message: Message, config: SandboxConfig, now: int) -> dict[str, str]:
+def _told(
+    event: Event, consumer: Consumer, config: SandboxConfig, *, is_legacy: bool
+) -> list[rules.Rule]:
+    told = []
+    if not is_legacy and consumer.wants(event.type):
+        told.append((event.type, event.id, event.body()))
+    for rule in rules.bodies(event, config) if is_legacy or consumer.event_types else ():
+        if consumer.rule_type is not None:
+            fits = rules.is_about(consumer.rule_type, rule[0])
+        else:
+            # An endpoint of today that asks for an older type by name gets the older body, signed.
+            fits = is_legacy or rules.TODAYS_NAMES[rule[0]] in (consumer.event_types or ())
+        if fits:
+            told.append(rule)
+    return told
+
+
+def headers(
+    message: Message, config: SandboxConfig, now: int, authorization: str | None
+) -> dict[str, str]:
     """Give an attempt's headers: signed at `now` (epoch seconds), or the older shared value."""
     common = {"Content-Type": "application/json", "User-Agent": USER_AGENT}
     if not message.is_legacy:
         secret = config.webhook_secret
         return common | signature.headers(secret, message.id, now, message.body)
     common["X-Codat-ClientId"] = config.client_id
-    if config.legacy_authorization:
-        common["Authorization"] = config.legacy_authorization
+    if authorization:
+        common["Authorization"] = authorization
     return common
 
 

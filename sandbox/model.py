@@ -1,12 +1,12 @@
-"""What the sandbox remembers: companies, connections, pull operations and webhook consumers."""
+"""What the sandbox remembers: companies, connections, reads, writes and webhook consumers."""
 
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from secrets import token_urlsafe
 from typing import Any
 
 from codat.statuses import ConnectionStatus
+from sandbox.ids import Ids
 from sandbox.platforms import Platform
 from sandbox.settings import SyncSettings
 
@@ -28,48 +28,78 @@ class Pull:
     connection_id: str
     data_type: str
     requested: float
-    due: float
+    started: float | None = None  # None while it waits for a machine to be on
+    due: float = 0.0
     final: str | None = None
     completed: float | None = None
     message: str | None = None
     records_modified: bool = True
+    is_initial: bool = False
 
     def status(self, now: float) -> str:
         """Say Codat's status at `now`."""
         if self.final is not None:
             return self.final
-        share = (now - self.requested) / max(self.due - self.requested, 1e-9)
+        if self.started is None:
+            return "Queued"
+        share = (now - self.started) / max(self.due - self.started, 1e-9)
         return next(name for end, name in STAGES if share < end or end > 1)
 
 
 @dataclass(slots=True)
+class Write:
+    """One push operation: something the client wrote to a platform; times since the epoch."""
+
+    id: str
+    company_id: str
+    connection_id: str
+    data_type: str
+    kind: str  # Create, Update, Delete or UploadAttachment
+    requested: float
+    status: str = "Pending"
+    completed: float | None = None
+    message: str | None = None
+    record_id: str | None = None
+
+
+@dataclass(slots=True)
 class Connection:
-    """A company's link to one platform."""
+    """A company's link to one platform.
+
+    `is_on` says whether the machine that an on-premise platform runs on is on; `is_one_time` that
+    its connector removes itself after the first read.
+    """
 
     id: str
     company_id: str
     platform: Platform
     created: str
+    ids: Ids
     status: ConnectionStatus = ConnectionStatus.PENDING_AUTH
     last_sync: str | None = None
     errors: list[dict[str, Any]] = field(default_factory=list)
     was_linked: bool = False
-    otp: str = field(default_factory=lambda: token_urlsafe(12))
+    linked_at: float = 0.0
+    is_on: bool = True
+    is_one_time: bool = False
+    reading: set[str] = field(default_factory=set)  # data types
+    read_at: dict[str, float] = field(default_factory=dict)  # data type: when its read ended
+    otp: str = ""
     otp_issued: float = 0.0
 
     def fresh_otp(self, now: float) -> str:
         """Give the link's one-time password, a new one when the last is near its end."""
-        if now - self.otp_issued > OTP_FRESH:
+        if not self.otp or now - self.otp_issued > OTP_FRESH:
             self.renew_otp(now)
         return self.otp
 
     def renew_otp(self, now: float) -> None:
         """Make the links handed out so far worthless."""
-        self.otp, self.otp_issued = token_urlsafe(12), now
+        self.otp, self.otp_issued = self.ids.token(), now
 
     def accepts(self, otp: str, now: float) -> bool:
         """Say whether a link with this password still works."""
-        return otp == self.otp and now - self.otp_issued <= OTP_LIFE
+        return otp != "" and otp == self.otp and now - self.otp_issued <= OTP_LIFE
 
 
 @dataclass(slots=True)
@@ -79,7 +109,8 @@ class Company:
     id: str
     name: str
     created: str
-    ordinal: int
+    ids: Ids
+    ledger: tuple[int, int]  # a seed, and the how-manieth of it: decide what its ledger holds
     description: str = ""
     tags: dict[str, str] = field(default_factory=dict)
     last_sync: str | None = None
@@ -94,6 +125,8 @@ class Company:
     succeeded: dict[str, Pull] = field(default_factory=dict)
     outcomes: dict[str, str] = field(default_factory=dict)  # data type: how its next reads end
     sync_settings: SyncSettings | None = None
+    products: list[str] = field(default_factory=list)
+    writes: deque[Write] = field(default_factory=lambda: deque(maxlen=HISTORY_KEPT))
 
     def linked(self) -> Iterator[Connection]:
         """Go through the connections that are linked now."""
@@ -102,18 +135,28 @@ class Company:
 
 @dataclass(slots=True)
 class Consumer:
-    """An endpoint that takes webhooks."""
+    """An endpoint that takes webhooks: of today's service, or the older one's rule (`rule_type`).
+
+    `event_types` None means all.
+    """
 
     id: str
     url: str
-    event_types: list[str] | None = None  # None: all
+    event_types: list[str] | None = None
     company_tags: list[str] = field(default_factory=list)
     disabled: bool = False
+    rule_type: str | None = None
+    company_id: str | None = None
+    emails: list[str] = field(default_factory=list)
 
-    def wants(self, event_type: str, tags: dict[str, str]) -> bool:
-        """Say whether an event goes here: any of its company tags is enough (Codat)."""
-        if self.disabled or (self.event_types is not None and event_type not in self.event_types):
+    def serves(self, company_id: str | None, tags: dict[str, str]) -> bool:
+        """Say whether what a company does goes here: any of its tags is enough (Codat)."""
+        if self.company_id not in (None, company_id):
             return False
         return not self.company_tags or any(
             f"{k}:{v}" in self.company_tags for k, v in tags.items()
         )
+
+    def wants(self, kind: str) -> bool:
+        """Say whether events of a type go here."""
+        return self.event_types is None or kind in self.event_types

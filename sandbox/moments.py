@@ -1,7 +1,7 @@
 """Times as Codat writes them."""
 
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from email.utils import format_datetime, parsedate_to_datetime
 
 
 def iso(seconds: float) -> str:
@@ -25,3 +25,13 @@ def next_midnight(seconds: float) -> float:
 def http_date(seconds: float) -> str:
     """Write seconds since the epoch as an HTTP date."""
     return format_datetime(datetime.fromtimestamp(int(seconds), UTC), usegmt=True)
+
+
+def seconds_until(text: str, now: float) -> float | None:
+    """Read a `Retry-After`, seconds or an HTTP date; None when it is neither."""
+    if text.isdecimal():
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+    except ValueError:
+        return None

@@ -1,7 +1,5 @@
 """What the routes work with, kept on the Flask application."""
 
-import hmac
-from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -10,9 +8,12 @@ import orjson
 from flask import Response, current_app, request
 
 from sandbox import refusals
+from sandbox.clock import Clock
 from sandbox.config import SandboxConfig
+from sandbox.crowd import Crowd
 from sandbox.delivery import PostOffice
 from sandbox.faults import Faults
+from sandbox.idempotency import Idempotency
 from sandbox.journal import Journal
 from sandbox.world import World
 
@@ -21,13 +22,16 @@ EXTENSION = "sandbox"
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """One sandbox: its world, who posts its webhooks, its journal and its faults."""
+    """One sandbox: its world, who posts its webhooks, what it noted and how it can be disturbed."""
 
     config: SandboxConfig
     world: World
     post: PostOffice
     journal: Journal
     faults: Faults
+    clock: Clock
+    idempotency: Idempotency
+    crowd: Crowd
 
 
 def parts() -> Parts:
@@ -66,8 +70,10 @@ def text(data: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def may_call() -> bool:
-    """Say whether the request carries the API key, as base64 of the bare key."""
-    given = request.headers.get("Authorization", "")
-    wanted = "Basic " + b64encode(parts().config.api_key.encode()).decode()
-    return hmac.compare_digest(given.encode("latin-1", "replace"), wanted.encode())
+def texts(value: Any) -> list[str]:
+    """Take a list of texts, or nothing for none; raises `Refusal` 400."""
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise refusals.bad_request()
+    return value

@@ -1,5 +1,6 @@
 """How the sandbox's webhooks can go wrong on their way, and when failed ones are sent again."""
 
+import math
 import random
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -22,6 +23,7 @@ class DeliveryFaults:
     drop_share: float = 0.0
     reorder_seconds: float = 0.0
     delay_seconds: float = 0.0
+    burst_seconds: float = 0.0  # all that gathers in this time leaves at once
 
     def changed(self, wanted: dict[str, Any]) -> "DeliveryFaults":
         """Give faults with those set anew that `wanted` names in camelCase; ValueError if unfit."""
@@ -41,6 +43,12 @@ class DeliveryFaults:
             return []
         copies = 2 if rng.random() < self.duplicate_share else 1
         return [self.delay_seconds + rng.random() * self.reorder_seconds for _ in range(copies)]
+
+    def leaves(self, due: float) -> float:
+        """Say when what is due at a time leaves: at the end of its burst, where one is set."""
+        if not self.burst_seconds:
+            return due
+        return math.ceil(due / self.burst_seconds) * self.burst_seconds
 
 
 def next_wait(attempt: int, status: int | None, *, legacy: bool) -> float | None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from codat.times import parse_time
 from sandbox.refusals import Refusal
 
 LONGEST = 2048
@@ -62,10 +63,9 @@ class Query:
         if self._known is not None and name.split(".")[0] not in self._known:
             text = f"Error parsing query - Could not resolve property {name} on {self._kind}"
             raise Refusal(400, text, "PullApi" if self._kind == "Dataset" else "ClientsApi")
-        wanted = _folded(value.strip("\"'"))
-        compare = _COMPARE[sign]
+        wanted = value.strip("\"'")
         return lambda shown: any(
-            compare(_folded(held), wanted) for held in _values(shown, name.split("."))
+            _compare(sign, held, wanted) for held in _values(shown, name.split("."))
         )
 
     def _take(self, token: str) -> bool:
@@ -99,6 +99,28 @@ def _values(shown: Any, path: list[str]) -> Iterable[Any]:
         yield from _values(by_name.get(path[0].lower()), path[1:])
     elif not path and shown is not None:
         yield shown
+
+
+def _compare(sign: str, held: Any, wanted: str) -> bool:
+    """Compare as numbers or as times where both are, else as text whatever its case."""
+    if sign != "~":
+        for read in (_number, _time):
+            one, other = read(held), read(wanted)
+            if one is not None and other is not None:
+                return _COMPARE[sign](one, other)
+    return _COMPARE[sign](_folded(held), _folded(wanted))
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not re.fullmatch(r"-?\d+(\.\d+)?", str(value)):
+        return None
+    return float(value)
+
+
+def _time(value: Any) -> int | None:
+    if not isinstance(value, str) or not re.match(r"\d{4}-\d{2}-\d{2}", value):
+        return None
+    return parse_time(value if "T" in value else f"{value}T00:00:00")
 
 
 def _folded(value: Any) -> str:

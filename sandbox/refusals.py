@@ -68,6 +68,25 @@ def in_progress(data_type: str, company_id: str, pull_id: str) -> Refusal:
     )
 
 
+def not_linked(company_id: str) -> Refusal:
+    """Say that nothing can be read."""
+    return bad_request(f"Cannot queue sync for {company_id} as it has no linked connection")
+
+
+def free_plan_is_full() -> Refusal:
+    """Say that a free plan ends at 50 companies, in Codat's words."""
+    return Refusal(
+        402,
+        "You have exceeded the 50-company limit that applies to a Free plan. We recommend that "
+        "you delete any companies you no longer need and retry the request.",
+    )
+
+
+def schedule_not_allowed() -> Refusal:
+    """Say that the plan has no hourly syncs (Codat: core-concepts/data-type-settings)."""
+    return Refusal(402, "SyncSettingsValidationException: Sync schedule not allowed", "PullApi")
+
+
 def not_supported(data_type: str, platforms: str) -> Refusal:
     """Say that no platform of the company has this data type."""
     return Refusal(404, f"Datatype {data_type} not supported by platform(s) {platforms}")
@@ -87,7 +106,9 @@ FAULTS = {
     401: "Unauthorized",
     403: "You are using an outdated API key or a key not associated with that resource.",
     404: "No data available",
+    402: "You have exceeded the 50-company limit that applies to a Free plan.",
     409: "The data set has not been requested.",
+    451: "Platform is not currently available for compliance purposes.",
     429: "You have made too many requests in a given amount of time; please retry later.",
     500: "There is a problem with our server. Please try again later.",
     503: "The Codat API is temporarily offline for maintenance. Please try again later.",

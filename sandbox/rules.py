@@ -3,8 +3,9 @@
 Codat: using-the-api/webhooks/legacy/core-rules-types.
 """
 
+import re
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid5
 
 import orjson
 
@@ -14,6 +15,28 @@ from sandbox.model import Pull
 
 STATUS_EVENTS = ("connection.connected", "connection.disconnected", "connection.reconnected")
 Rule = tuple[str, str, bytes]  # rule type, alert id, body
+# What the older rule types are called as event types of today's service, which sends the same
+# bodies (Codat: using-the-api/webhooks/legacy).
+TODAYS_NAMES = {
+    "DataConnectionStatusChanged": "DataConnectionStatusChanged",
+    "New company synchronized": "NewCompanySynchronized",
+    "Data sync completed": "DataSyncCompleted",
+    "Dataset data changed": "DatasetDataChanged",
+    "Data Sync Status Changed To Error": "DataSyncStatusChangedToError",
+    "Push Operation Status Changed()": "PushOperationStatusChanged",
+    "Push Operation Timed Out": "PushOperationTimedOut",
+    "Rate Limit Reached": "ClientRateLimitReached",
+    "Rate Limit Reset": "ClientRateLimitReset",
+}
+
+
+def is_about(rule_type: str, kind: str) -> bool:
+    """Say whether a rule of a type, in any of its spellings, takes webhooks of a kind."""
+    return _bare(rule_type) in (_bare(kind), _bare(TODAYS_NAMES[kind]))
+
+
+def _bare(name: str) -> str:
+    return re.sub("[^a-z]", "", name.lower().replace("synchronised", "synchronized"))
 
 
 def bodies(event: Event, config: SandboxConfig) -> list[Rule]:
@@ -37,6 +60,8 @@ def bodies(event: Event, config: SandboxConfig) -> list[Rule]:
         return _first_sync(event, config)
     if event.type == "read.completed":
         return [rule for pull in event.pulls for rule in _pull(event, config, pull)]
+    if ".write." in event.type:
+        return [_write(event, config)]
     if event.type == "client.rateLimit.reached":
         data = {"DailyQuota": payload["dailyQuota"], "ExpiresUtc": payload["expiryDate"]}
         text = (
@@ -85,6 +110,21 @@ def _pull(event: Event, config: SandboxConfig, pull: Pull) -> list[Rule]:
     return [done, _rule(event, config, name, text, about, connection=owner, own_id=False)]
 
 
+def _write(event: Event, config: SandboxConfig) -> Rule:
+    data_type, payload = event.type.split(".")[0], event.payload
+    about = {"dataType": data_type, "pushOperationKey": payload["id"]}
+    owner = payload["connectionId"]
+    if payload["status"] == "TimedOut":
+        about["pushOperationGuid"] = payload["id"]
+        text = f"ERROR: pushing {data_type} never finished in time"
+        name = "Push Operation Timed Out"
+        return _rule(event, config, name, text, about, connection=owner)
+    about["status"] = payload["status"]
+    text = f"{data_type} triggered notification for PushOperationStatusChanged"
+    name = "Push Operation Status Changed()"
+    return _rule(event, config, name, text, about, connection=owner)
+
+
 def _rule(
     event: Event,
     config: SandboxConfig,
@@ -95,7 +135,9 @@ def _rule(
     connection: str | None = None,
     own_id: bool = True,
 ) -> Rule:
-    alert = event.id if own_id else str(uuid4())
+    alert = event.id
+    if not own_id:
+        alert = str(uuid5(UUID(event.id), f"{name}/{data['datasetId']}"))
     body: dict[str, Any] = {"ClientId": config.client_id, "ClientName": config.client_name}
     if event.company_id:
         body["CompanyId"] = event.company_id

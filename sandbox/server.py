@@ -2,10 +2,12 @@
 
 import signal
 import threading
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from types import FrameType, TracebackType
 from typing import Self
 
+from sandbox import memory
 from sandbox.app import create_app
 from sandbox.config import SandboxConfig
 from sandbox.delivery import PostOffice
@@ -16,6 +18,7 @@ from sandbox.wire import Server
 from sandbox.world import World
 
 POLL_SECONDS = 0.05  # how soon a stop is noticed
+SAVE_SECONDS = 1.0  # between two writings of the state file
 LONGEST_NAP = 1.0  # seconds between looks at the clock, for the quota's midnight
 
 
@@ -27,6 +30,7 @@ class RunningSandbox:
     parts: Parts
     server: Server
     stopping: threading.Event
+    saving: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def world(self) -> World:
@@ -60,7 +64,14 @@ class RunningSandbox:
         with self.world.changed:
             self.world.changed.notify_all()
         self.server.stop()
+        self.save()
         self.post.stop()
+
+    def save(self) -> None:
+        """Write the state file, if there is to be one."""
+        if self.parts.config.state_file is not None:
+            with self.saving:
+                memory.save(self.parts, self.parts.config.state_file)
 
     def __enter__(self) -> Self:
         """Give itself; it serves already."""
@@ -77,17 +88,25 @@ class RunningSandbox:
 
 
 def start(config: SandboxConfig) -> RunningSandbox:
-    """Serve in background threads; port 0 takes a free one, which `url` then names."""
+    """Serve in background threads; port 0 takes a free one, which `url` then names.
+
+    Raises `memory.BadState` when the state file holds something else.
+    """
+    state = memory.load(config.state_file)
+    config = memory.same_client(config, state)
     app = create_app(config)
     server = Server(config.host, config.port, app, config.server_threads)
     url = f"http://{config.host}:{server.server_address[1]}"
     parts: Parts = app.extensions[EXTENSION]
     parts.world.serve_at(config.public_url or url)
+    if state is not None:
+        memory.restore(parts, state)
     running = RunningSandbox(url, parts, server, threading.Event())
     parts.post.start()
     for name, work in (
         ("sandbox-server", lambda: server.serve_forever(POLL_SECONDS)),
         ("sandbox-clock", lambda: _tick(running)),
+        ("sandbox-memory", lambda: _remember(running)),
     ):
         threading.Thread(target=work, name=name, daemon=True).start()
     return running
@@ -104,6 +123,19 @@ def serve(config: SandboxConfig) -> None:
         signal.signal(number, end)
     with start(config):
         ended.wait()
+
+
+def _remember(running: RunningSandbox) -> None:
+    """Write the state file whenever something has happened, never busy with it for long."""
+    if running.parts.config.state_file is None:
+        return
+    noted, took = -1, 0.0
+    while not running.stopping.wait(max(SAVE_SECONDS, 20 * took)):
+        if noted == running.journal.last:
+            continue
+        noted, began = running.journal.last, time.monotonic()
+        running.save()
+        took = time.monotonic() - began
 
 
 def _tick(running: RunningSandbox) -> None:

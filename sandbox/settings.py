@@ -30,17 +30,28 @@ class SyncSettings:
 
     by_type: dict[str, Setting] = field(default_factory=_defaults)
     overrides: bool = False
+    has_schedule: bool = False
 
     def fetches_on_first_link(self, data_type: str) -> bool:
         """Say whether a new link reads this data type."""
         return bool(self.by_type.get(data_type, {}).get("fetchOnFirstLink", False))
+
+    def hours(self, data_type: str) -> int:
+        """Say after how many hours a data type is read again; 0 for never."""
+        return int(self.by_type.get(data_type, {}).get("syncSchedule", 0))
 
     def changed(self, settings: list[Setting]) -> "SyncSettings":
         """Give settings with the named data types set anew."""
         by_type = {name: dict(setting) for name, setting in self.by_type.items()}
         for setting in settings:
             by_type.setdefault(setting["dataType"], {}).update(setting)
-        return SyncSettings(by_type, overrides=True)
+        return SyncSettings.of(by_type, overrides=True)
+
+    @classmethod
+    def of(cls, by_type: dict[str, Setting], *, overrides: bool) -> "SyncSettings":
+        """Make settings from what each data type's are."""
+        scheduled = any(setting.get("syncSchedule") for setting in by_type.values())
+        return cls(by_type, overrides, scheduled)
 
     def shown(self) -> dict[str, Any]:
         """Show them as Codat does."""

@@ -4,7 +4,6 @@ import heapq
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import count
-from uuid import uuid4
 
 from sandbox import refusals
 from sandbox.model import Company, Connection, Pull
@@ -37,6 +36,7 @@ class Syncs:
     seconds: float
     finished: Callable[[Reading, list[Pull], float], None]
     _due: list[Reading] = field(default_factory=list)
+    _held: dict[str, list[Reading]] = field(default_factory=dict)  # by connection
     _order: "count[int]" = field(default_factory=count)
 
     def next_due(self) -> float | None:
@@ -58,20 +58,53 @@ class Syncs:
         is_initial: bool = False,
     ) -> list[Pull]:
         """Queue reads; those already running are left out."""
-        pulls = []
+        ready, pulls = [], []
         for connection, data_type in wanted:
             key = (connection.id, data_type)
             if key in company.running:
                 continue
-            pull = Pull(str(uuid4()), company.id, connection.id, data_type, now, now + self.seconds)
+            pull = Pull(company.ids.uuid(), company.id, connection.id, data_type, now)
+            pull.is_initial = is_initial
             company.running[key] = company.latest[data_type] = pull
+            connection.reading.add(data_type)
             company.history.append(pull)
             pulls.append(pull)
-        if pulls:
-            due = now + self.seconds
-            reading = Reading(due, next(self._order), company, tuple(pulls), is_initial)
-            heapq.heappush(self._due, reading)
+            if connection.is_on:
+                ready.append(pull)
+            else:
+                self._hold(Reading(now, next(self._order), company, (pull,), is_initial))
+        if ready:
+            self._begin(company, ready, now, is_initial=is_initial)
         return pulls
+
+    def release(self, connection: Connection, now: float) -> None:
+        """Begin the reads that waited for a connection's machine; what was one stays one."""
+        held = self._held.pop(connection.id, [])
+        for is_initial in (True, False):
+            pulls = [
+                p for r in held if r.is_initial is is_initial for p in r.pulls if p.final is None
+            ]
+            if pulls:
+                self._begin(held[0].company, pulls, now, is_initial=is_initial)
+
+    def take_up(self, company: Company, pulls: list[Pull], now: float, *, is_initial: bool) -> None:
+        """Begin reads again that were under way when a sandbox was stopped."""
+        held = [p for p in pulls if not company.connections[p.connection_id].is_on]
+        for pull in held:
+            self._hold(Reading(now, next(self._order), company, (pull,), is_initial))
+        if ready := [p for p in pulls if p not in held]:
+            self._begin(company, ready, now, is_initial=is_initial)
+
+    def _begin(self, company: Company, pulls: list[Pull], now: float, *, is_initial: bool) -> None:
+        due = now + self.seconds
+        for pull in pulls:
+            pull.started, pull.due = now, due
+        heapq.heappush(
+            self._due, Reading(due, next(self._order), company, tuple(pulls), is_initial)
+        )
+
+    def _hold(self, reading: Reading) -> None:
+        self._held.setdefault(reading.pulls[0].connection_id, []).append(reading)
 
     def start_one(
         self, company: Company, data_type: str, connection_id: str | None, now: float
@@ -94,6 +127,7 @@ class Syncs:
     def stop(self, company: Company, connection: Connection, status: str, now: float) -> None:
         """End a connection's running reads at once with `status`, and tell so."""
         pulls = [p for (owner, _), p in company.running.items() if owner == connection.id]
+        self._held.pop(connection.id, None)
         if pulls:
             for pull in pulls:
                 pull.final = status
@@ -106,6 +140,9 @@ class Syncs:
             pull.completed = now
             pull.message = MESSAGES.get(pull.final)
             company.running.pop((pull.connection_id, pull.data_type), None)
+            if connection := company.connections.get(pull.connection_id):
+                connection.reading.discard(pull.data_type)
+                connection.read_at[pull.data_type] = now
             if pull.final == "Complete":
                 company.succeeded[pull.data_type] = pull
         if pulls:

@@ -2,24 +2,34 @@
 
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
 
 from sandbox import events
 from sandbox.events import Event
-from sandbox.model import Company, Connection, Pull
+from sandbox.ids import Ids
+from sandbox.model import Company, Connection, Pull, Write
 
 
 class Teller:
     """Makes events and hands them to `tell`; used under the world's lock."""
 
-    def __init__(self, tell: Callable[[Event], None], clock: Callable[[], float]) -> None:
+    def __init__(self, tell: Callable[[Event], None], clock: Callable[[], float], ids: Ids) -> None:
         self.base_url = ""
-        self._tell, self._clock = tell, clock
-        self._last_stamp = 0
+        self._tell, self._clock, self.ids = tell, clock, ids
+        self.last_stamp = 0
 
     def company(self, kind: str, company: Company) -> None:
         """Tell of a company."""
         self._send(kind, events.about_company(company, self.base_url), company)
+
+    def product(self, kind: str, company: Company, product: str) -> None:
+        """Tell of a product that a company has, or has no more."""
+        self._send(kind, events.about_product(company, product), company)
+
+    def write(self, company: Company, write: Write) -> None:
+        """Tell how a write ended."""
+        outcome = "successful" if write.status == "Success" else "unsuccessful"
+        payload = events.about_write(company, write)
+        self._send(f"{write.data_type}.write.{outcome}", payload, company)
 
     def connection(
         self, kind: str, company: Company, connection: Connection, old_status: str = ""
@@ -41,11 +51,12 @@ class Teller:
         self, kind: str, payload: dict[str, Any], company: Company | None, **more: Any
     ) -> None:
         # Strictly rising, so that a reader can order any two events of one world.
-        self._last_stamp = max(int(self._clock() * 1_000_000), self._last_stamp + 1)
+        self.last_stamp = max(int(self._clock() * 1_000_000), self.last_stamp + 1)
+        ids = self.ids if company is None else company.ids
         if company is not None:
             more |= {
                 "company_id": company.id,
                 "tags": dict(company.tags),
                 "is_silent": company.is_silent,
             }
-        self._tell(Event(str(uuid4()), kind, self._last_stamp, payload, **more))
+        self._tell(Event(ids.uuid(), kind, self.last_stamp, payload, **more))

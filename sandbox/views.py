@@ -3,10 +3,18 @@
 from typing import Any
 
 from codat.statuses import ConnectionStatus
-from sandbox.model import PROGRESS, Company, Connection, Consumer, Pull
+from sandbox.model import PROGRESS, Company, Connection, Consumer, Pull, Write
 from sandbox.moments import iso
 from sandbox.platforms import Platform
 
+WAITING = "Waiting for the connector to come online"
+PUSH_CODES = {"Pending": 202, "Success": 200, "Failed": 400, "TimedOut": 408}
+PUSH_CHANGES = {
+    "Create": "Created",
+    "Update": "Modified",
+    "Delete": "Deleted",
+    "UploadAttachment": "AttachmentUploaded",
+}
 PORTAL = "https://app.codat.io/companies"
 # Best first: what the older API showed as the company's own status.
 CLASSIC_ORDER = (
@@ -66,8 +74,8 @@ def bare_company(item: Company, base: str) -> dict[str, Any]:
         "description": item.description,
         "redirect": f"{base}/link/company/{item.id}",
         "created": item.created,
-        "createdByUserName": None,
-        "products": [],
+        "createdByUserName": "Sandbox",
+        "products": list(item.products),
         "referenceSubsidiaryCompanies": [],
     }
     if item.tags:
@@ -124,6 +132,32 @@ def pull(item: Pull, now: float) -> dict[str, Any]:
         shown["completed"] = iso(item.completed)
     if item.message:
         shown["errorMessage"] = item.message
+    if item.started is None and item.final is None:
+        shown["statusDescription"] = WAITING
+    return shown
+
+
+def write(item: Write) -> dict[str, Any]:
+    """Show a push operation."""
+    shown: dict[str, Any] = {
+        "changes": [],
+        "dataType": item.data_type,
+        "companyId": item.company_id,
+        "pushOperationKey": item.id,
+        "dataConnectionKey": item.connection_id,
+        "requestedOnUtc": iso(item.requested),
+        "timeoutInMinutes": None,
+        "status": item.status,
+        "validation": {"errors": [], "warnings": []},
+        "statusCode": PUSH_CODES[item.status],
+    }
+    if item.completed is not None:
+        shown["completedOnUtc"] = iso(item.completed)
+    if item.message:
+        shown["errorMessage"] = item.message
+    if item.record_id:
+        record = {"id": item.record_id, "dataType": item.data_type}
+        shown["changes"] = [{"type": PUSH_CHANGES[item.kind], "recordRef": record}]
     return shown
 
 
@@ -154,4 +188,18 @@ def consumer(item: Consumer) -> dict[str, Any]:
     }
     if item.company_tags:
         shown["companyTags"] = list(item.company_tags)
+    return shown
+
+
+def rule(item: Consumer) -> dict[str, Any]:
+    """Show a rule, the older service's consumer."""
+    shown: dict[str, Any] = {
+        "id": item.id,
+        "type": item.rule_type,
+        "notifiers": {"emails": list(item.emails)},
+    }
+    if item.url:
+        shown["notifiers"]["webhook"] = item.url
+    if item.company_id:
+        shown["companyId"] = item.company_id
     return shown

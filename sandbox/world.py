@@ -6,9 +6,9 @@ Every public method takes the one lock, so any thread may call it. Each change i
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from secrets import token_hex
 from typing import Any
-from uuid import uuid4
 
 from codat.records import sanitise_name
 from codat.statuses import ConnectionStatus
@@ -16,14 +16,19 @@ from sandbox import platforms, refusals
 from sandbox.businesses import company_info
 from sandbox.config import SandboxConfig
 from sandbox.events import Event
+from sandbox.ids import Ids
+from sandbox.keys import ApiKeys
 from sandbox.model import Company, Connection, Consumer, Pull
 from sandbox.moments import iso
 from sandbox.quota import Quota, Standing
 from sandbox.settings import SyncSettings
 from sandbox.syncs import Reading, Syncs
 from sandbox.telling import Teller
+from sandbox.timetable import Timetable
 
 CANCELLED = ("403", "User cancelled linking", "User cancelled")
+BROKEN = ("500", "Internal Server Error", "The platform could not be reached.")
+FREE_COMPANIES = 50  # Codat: using-the-api/errors, 402
 REVOKED = ("401", *("The integration de-authorized access to the connection.",) * 2)
 
 
@@ -39,18 +44,25 @@ class World:
         self.config = config
         self.clock = clock
         self.base_url = config.public_url or f"http://{config.host}:{config.port}"
-        self.teller = Teller(tell, clock)
+        self.ids = Ids(f"seed {config.seed}" if config.has_fixed_ids else token_hex(16))
+        self.teller = Teller(tell, clock, self.ids.branch("client"))
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
         self.companies: dict[str, Company] = {}
         self.connections: dict[str, Connection] = {}
         self.consumers: dict[str, Consumer] = {}
+        self.rules: dict[str, Consumer] = {}
+        self.keys = ApiKeys(config.api_key, self.ids.branch("keys"), iso(clock()))
+        self.origins: list[str] = []
+        self.configurations: dict[str, dict[str, Any]] = {}  # by the path they were put to
+        self.is_free_plan = config.is_free_plan
         self.profile: dict[str, Any] = {"name": config.client_name, "redirectUrl": ""}
         self.sync_settings = SyncSettings()
         self.quota = Quota(config.daily_quota, config.minute_quota)
         self.syncs = Syncs(config.sync_seconds, self._read_finished)
+        self.timetable = Timetable(config.time_scale)
         self._linked: set[str] = set()
-        self._made = 0
+        self.made = 0
         self.serve_at(self.base_url)
 
     def serve_at(self, base_url: str) -> None:
@@ -67,18 +79,37 @@ class World:
         description: str = "",
         tags: dict[str, str] | None = None,
         platform_key: str | None = None,
+        *,
+        ids: Ids | None = None,
+        ledger: tuple[int, int] | None = None,
     ) -> Company:
-        """Make a company; the older way (`platform_key`) makes its connection in the same call."""
+        """Make a company; the older way (`platform_key`) makes its connection in the same call.
+
+        `ids` and `ledger` (a seed, and the how-manieth of it) decide its ids and what its ledger
+        holds, for a story that is to be told twice alike.
+        """
         clean = sanitise_name(name)
         if not clean:
             raise refusals.bad_request("CompanyValidationException: Name must not be empty")
         platform = self._platform(platform_key) if platform_key else None
         with self.lock:
             now = self.clock()
-            self._made += 1
+            if self.is_free_plan and len(self.companies) >= FREE_COMPANIES:
+                raise refusals.free_plan_is_full()
+            if ids is None:
+                self.made += 1
+                ids = self.ids.branch(self.made)
             company = Company(
-                str(uuid4()), clean, iso(now), self._made, description or "", dict(tags or {})
+                ids.uuid(),
+                clean,
+                iso(now),
+                ids,
+                ledger or (self.config.seed, self.made),
+                description or "",
+                dict(tags or {}),
             )
+            if company.id in self.companies:
+                raise refusals.Refusal(409, "This story was played with this seed before")
             company.is_classic = platform is not None
             self.companies[company.id] = company
             self.teller.company("company.created", company)
@@ -128,7 +159,10 @@ class World:
         with self.lock:
             now = self.clock()
             company = self.company(company_id)
-            connection = Connection(str(uuid4()), company.id, platform, iso(now), otp_issued=now)
+            connection = Connection(
+                company.ids.uuid(), company.id, platform, iso(now), company.ids.branch("links")
+            )
+            connection.ids.root += f"/{len(company.connections)}"
             company.connections[connection.id] = self.connections[connection.id] = connection
             self.teller.connection("connection.created", company, connection)
             return connection
@@ -140,8 +174,13 @@ class World:
             raise refusals.no_connection(connection_id)
         return connection
 
-    def authorise(self, connection_id: str) -> Connection:
-        """Do what a customer's consent does: link, and let Codat start the first reads itself."""
+    def authorise(
+        self, connection_id: str, *, is_on: bool = True, is_one_time: bool = False
+    ) -> Connection:
+        """Do what a customer's consent does: link, and let Codat start the first reads itself.
+
+        On premise the reads wait for the machine to be on; a one-time connector leaves after them.
+        """
         with self.lock:
             now = self.clock()
             connection = self.connection(connection_id)
@@ -151,6 +190,9 @@ class World:
                 error.update(status="Resolved", resolvedOnUtc=iso(now))
             again = connection.was_linked
             old = self._set_status(connection, ConnectionStatus.LINKED)
+            connection.linked_at = now
+            connection.is_on = is_on or not connection.platform.is_offline
+            connection.is_one_time = is_one_time and connection.platform.is_offline
             connection.renew_otp(now)
             kind = "connection.reconnected" if again else "connection.connected"
             company = self.company(connection.company_id)
@@ -162,13 +204,34 @@ class World:
                 if settings.fetches_on_first_link(name)
             ]
             self._started(self.syncs.start(company, wanted, now, is_initial=True), now)
+            self.timetable.plan(connection, settings)
+            return connection
+
+    def switch(self, connection_id: str, *, is_on: bool) -> Connection:
+        """Switch the machine of an on-premise platform on or off; on, what waited is read."""
+        with self.lock:
+            now = self.clock()
+            connection = self.connection(connection_id)
+            if not connection.platform.is_offline:
+                raise refusals.bad_request(f"{connection.platform.name} runs on no machine")
+            connection.is_on = is_on
+            if is_on:
+                self.syncs.release(connection, now)
+                self._started([], now)
             return connection
 
     def refuse(self, connection_id: str) -> Connection:
         """Do what a customer's "no" does: the connection stays pending, with an error."""
+        return self._not_linked(connection_id, CANCELLED)
+
+    def fail(self, connection_id: str) -> Connection:
+        """Let linking fail at the platform: the connection stays as it was, with an error."""
+        return self._not_linked(connection_id, BROKEN)
+
+    def _not_linked(self, connection_id: str, error: tuple[str, str, str]) -> Connection:
         with self.lock:
             connection = self.connection(connection_id)
-            self._add_error(connection, CANCELLED)
+            self._add_error(connection, error)
             connection.renew_otp(self.clock())
             company = self.company(connection.company_id)
             self.teller.connection("connection.failed", company, connection)
@@ -191,11 +254,11 @@ class World:
             self.syncs.stop(company, connection, "Cancelled", now)
             self.teller.connection("connection.deleted", company, connection)
             del self.connections[connection.id], company.connections[connection.id]
-            self._count_linked(company)
+            self.count_linked(company)
 
     # Reads
 
-    def refresh_all(self, company_id: str) -> list[Pull]:
+    def refresh_all(self, company_id: str, among: frozenset[str] | None = None) -> list[Pull]:
         """Queue every data type fetched on first link; those running already are left alone."""
         with self.lock:
             now = self.clock()
@@ -203,14 +266,12 @@ class World:
             settings = self.settings_of(company)
             linked = list(company.linked())
             if not linked:
-                raise refusals.bad_request(
-                    f"Cannot queue sync for {company.id} as it has no linked connection"
-                )
+                raise refusals.not_linked(company.id)
             wanted = [
                 (connection, name)
                 for connection in linked
                 for name in connection.platform.data_types
-                if settings.fetches_on_first_link(name)
+                if settings.fetches_on_first_link(name) and (among is None or name in among)
             ]
             return self._started(self.syncs.start(company, wanted, now), now)
 
@@ -230,13 +291,46 @@ class World:
         """Give the sync settings that hold for a company: its own, else the profile's."""
         return company.sync_settings or self.sync_settings
 
+    def set_sync_settings(
+        self, settings: list[dict[str, Any]], company: Company | None = None
+    ) -> None:
+        """Set how often a company is read, or all that have no settings of their own."""
+        with self.lock:
+            if self.is_free_plan and any(0 < s["syncSchedule"] < 24 for s in settings):
+                raise refusals.schedule_not_allowed()
+            if company is None:
+                self.sync_settings = self.sync_settings.changed(settings)
+            else:
+                company.sync_settings = self.settings_of(company).changed(settings)
+            self.plan(self.companies.values() if company is None else [company])
+
+    def plan(self, companies: Iterable[Company]) -> None:
+        """Work out when Codat next reads these companies of its own accord."""
+        for company in companies:
+            settings = self.settings_of(company)
+            for connection in company.linked():
+                self.timetable.plan(connection, settings)
+        self.changed.notify_all()
+
     def advance(self, now: float | None = None) -> float | None:
         """Let what is due happen; say when the next thing is due."""
         with self.lock:
             now = self.clock() if now is None else now
             self.syncs.advance(now)
+            for connection_id in list(self.timetable.take(now)):
+                self._read_on_schedule(connection_id, now)
             self._tell_reset(now)
-            return self.syncs.next_due()
+            due = [time for time in (self.syncs.next_due(), self.timetable.next_due()) if time]
+            return min(due, default=None)
+
+    def _read_on_schedule(self, connection_id: str, now: float) -> None:
+        connection = self.connections.get(connection_id)
+        if connection is None or connection.status is not ConnectionStatus.LINKED:
+            return
+        company = self.company(connection.company_id)
+        names = self.timetable.wanted(connection, self.settings_of(company), now)
+        self._started(self.syncs.start(company, [(connection, n) for n in names], now), now)
+        self.timetable.plan(connection, self.settings_of(company))
 
     # Quota
 
@@ -252,6 +346,10 @@ class World:
                     "client.rateLimit.reached", standing.limit, 0, standing.reset
                 )
             return standing
+
+    def is_linked(self, company_id: str) -> bool:
+        """Say whether a company has a linked connection."""
+        return company_id in self._linked
 
     def linked_companies(self) -> int:
         """Count the companies with a linked connection."""
@@ -285,10 +383,11 @@ class World:
         old, connection.status = connection.status, status
         if status is ConnectionStatus.LINKED:
             connection.was_linked = True
-        self._count_linked(self.company(connection.company_id))
+        self.count_linked(self.company(connection.company_id))
         return str(old)
 
-    def _count_linked(self, company: Company) -> None:
+    def count_linked(self, company: Company) -> None:
+        """Note whether a company has a linked connection; the quota follows their number."""
         if any(True for _ in company.linked()):
             self._linked.add(company.id)
         else:
@@ -322,13 +421,24 @@ class World:
             if pull.final == "Complete" and connection:
                 company.last_sync = connection.last_sync = stamp
                 if pull.data_type == "company" and company.info is None:
-                    made_up = company_info(
-                        self.config.seed, company.ordinal, connection.platform.name
-                    )
+                    made_up = company_info(*company.ledger, connection.platform.name)
                     company.info = made_up | company.given_info
         if reading.is_initial:
             self.teller.reads("read.completed.initial", company, pulls)
         self.teller.reads("read.completed", company, pulls)
+        for owner in dict.fromkeys(pull.connection_id for pull in pulls):
+            if connection := company.connections.get(owner):
+                self._after_read(company, connection, reading.is_initial)
+
+    def _after_read(self, company: Company, connection: Connection, is_initial: bool) -> None:
+        if connection.status is not ConnectionStatus.LINKED:
+            return
+        if connection.is_one_time and is_initial:
+            # The connector removes itself: a normal end (Codat: one-time sync).
+            old = self._set_status(connection, ConnectionStatus.DEAUTHORIZED)
+            self.teller.connection("connection.disconnected", company, connection, old)
+        else:
+            self.timetable.plan(connection, self.settings_of(company))
 
     def _tell_reset(self, now: float) -> None:
         self.quota.roll(now)

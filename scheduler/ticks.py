@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 
 def sweep(store: Store, hints: Hints) -> int:
-    """Hint waiting lanes and due intents again; give how many hints were sent."""
+    """Hint waiting lanes, due intents and deliveries again; give how many hints were sent."""
     lanes = store.inbox.sweep(HINT_IS_OLD)
     for lane in lanes:
         hints.drain(lane)
@@ -28,7 +28,11 @@ def sweep(store: Store, hints: Hints) -> int:
     due = store.intents.any_due(now, may_go) and store.intents.may_hint()
     if due:
         hints.perform()
-    return len(lanes) + due
+    subscriptions = store.subscriptions
+    late = subscriptions.any_due(now_ms(), store.events.last()) and subscriptions.may_hint()
+    if late:
+        hints.deliver()
+    return len(lanes) + due + late
 
 
 def dispatch(store: Store, hints: Hints, now: int) -> int:

@@ -47,6 +47,32 @@ def store(client: redis.Redis) -> "Store":
     return Store(client, inspect(client), lanes=fix_lanes(client, LANES))
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_told_that_is_not_in_the_catalogue(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[None]:
+    """Hold every event that any test's drain makes against the catalogue of event types."""
+    import orjson
+
+    from relay.catalogue.book import NotInCatalogue, check
+    from workers import drain
+
+    fold, faults = drain.fold, []
+
+    def checked(*args: Any, **more: Any) -> Any:
+        folded = fold(*args, **more)
+        for event in folded.events:
+            try:
+                check(event.type, orjson.loads(event.data))
+            except NotInCatalogue as fault:
+                faults.append(str(fault))
+        return folded
+
+    monkeypatch.setattr(drain, "fold", checked)
+    yield
+    assert not faults
+
+
 @pytest.fixture
 def make_settings() -> Callable[..., "Settings"]:
     """Settings from the names given and nothing else: `make_settings(port=0, relay_lanes=4)`.

@@ -8,6 +8,7 @@ import orjson
 
 from codat.webhook import Malformed, parse
 from parts import START, company_id
+from relay.catalogue.book import check
 from relay.company import Company
 from relay.message import Message, action_body
 from workers.fold import Folded, fold
@@ -51,6 +52,8 @@ def apply(held: Company | None, *messages: Message, **more: Any) -> Folded:
     for message in messages:
         folded = fold(held, message, now=NOW, **more)
         held = folded.company or held
+        for event in folded.events:
+            check(event.type, orjson.loads(event.data))
     return folded
 
 

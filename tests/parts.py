@@ -105,12 +105,16 @@ class SentHints:
 
     drained: list[int] = field(default_factory=list)
     performed: int = 0
+    delivered: int = 0
 
     def drain(self, lane: int) -> None:
         self.drained.append(lane)
 
     def perform(self) -> None:
         self.performed += 1
+
+    def deliver(self) -> None:
+        self.delivered += 1
 
 
 @dataclass

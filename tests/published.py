@@ -14,6 +14,11 @@ needs_published = pytest.mark.skipif(
 )
 
 
+def at_hand() -> bool:
+    """Say whether Codat's published files are at hand."""
+    return bool(_DIRECTORY)
+
+
 def paths(folder: str) -> list[Path]:
     """Give the sample files of a folder; when they are not at hand, one name to be skipped."""
     if not _DIRECTORY:

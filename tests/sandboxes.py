@@ -1,4 +1,7 @@
-"""A sandbox that runs for a test, somebody to call it, and somebody to take its webhooks."""
+"""A sandbox that runs for a test, somebody to call it, and somebody to take its webhooks.
+
+Every answer and every webhook is held against Codat's published files where those are at hand.
+"""
 
 import json
 import threading
@@ -10,6 +13,7 @@ from typing import Any
 import requests
 
 from codat.signature import new_secret
+from contract import answer_faults, webhook_faults
 from sandbox.config import SandboxConfig
 from sandbox.server import RunningSandbox, start
 
@@ -27,9 +31,13 @@ class Caller:
         self.session.headers["Authorization"] = BASIC
 
     def __call__(self, method: str, path: str, **more: Any) -> requests.Response:
-        return self.session.request(
+        """Call, and see that the answer is one that Codat publishes."""
+        answer = self.session.request(
             method, self.url + path, timeout=PATIENCE, allow_redirects=False, **more
         )
+        faults = answer_faults(answer)
+        assert not faults, faults
+        return answer
 
     def company(self, name: str = "Acme", **more: Any) -> str:
         """Create a company and give its id."""
@@ -67,6 +75,7 @@ class Mailbox:
         self.taken: list[tuple[dict[str, str], bytes]] = []
         self.answers: list[int] = []
         self.headers: dict[str, str] = {}
+        self.faults: list[str] = []
         self._changed = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/hook"
@@ -75,7 +84,9 @@ class Mailbox:
 
     def take(self, headers: dict[str, str], body: bytes) -> int:
         """Keep one webhook and say the status to answer."""
+        faults = webhook_faults(json.loads(body))
         with self._changed:
+            self.faults += faults
             self.taken.append((headers, body))
             self._changed.notify_all()
             return self.answers.pop(0) if self.answers else 204
@@ -126,3 +137,4 @@ def mailbox() -> Iterator[Mailbox]:
         yield box
     finally:
         box.close()
+    assert not box.faults, box.faults

@@ -37,6 +37,7 @@ def test_what_was_given_up_is_told():
 
 
 def test_a_sync_of_a_company_that_we_do_not_hold_is_told_and_makes_none():
-    folded = apply(None, action("relay.sync_missed", **FACTS))
+    facts = {"data_type": "all", "period": "2026-01-05", "reason": "the company is unknown"}
+    folded = apply(None, action("relay.sync_missed", **facts))
     assert folded.company is None
     assert [kind for kind, _ in logged(folded)] == ["sync.missed"]

@@ -5,7 +5,8 @@ import pytest
 from portal_bench import OPERATOR, VIEWER, Portal, kind
 
 OPEN = {
-    "/", "/problems", "/docs", "/docs/<name>", "/openapi.json", "/healthz", "/readyz", "/metrics",
+    "/", "/problems", "/docs", "/docs/<name>", "/asyncapi.json", "/openapi.json", "/healthz",
+    "/readyz", "/metrics",
     "/static/<path:filename>",
 }  # fmt: skip
 

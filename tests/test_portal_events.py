@@ -1,5 +1,7 @@
 """The event log through the API: in order, filtered, waited for, and honest about old cursors."""
 
+import gzip
+import json
 import threading
 from urllib.parse import parse_qs, urlsplit
 
@@ -61,7 +63,9 @@ def test_filters_are_kept_in_the_link(portal):
     path = follow(
         portal.get(f"/v1/events?type=a.b&type=c.*&company={company_id(1)}&limit=7&wait=0.1")
     )
-    assert parse_qs(urlsplit(path).query) == {
+    query = parse_qs(urlsplit(path).query)
+    assert query.pop("epoch") == [portal.get("/v1/events").json["epoch"]]
+    assert query == {
         "after": ["0"],
         "limit": ["7"],
         "company": [company_id(1)],
@@ -128,11 +132,75 @@ def test_a_cursor_older_than_the_log_is_gone_and_the_oldest_works(portal):
     assert ids(portal.get(f"/v1/events?after={oldest}")) == ["4", "5"]
 
 
-def test_a_cursor_from_another_store_does_not_wait_for_ever(portal):
+def test_a_cursor_ahead_of_the_log_is_told_that_the_log_was_reset(portal):
     portal.log(("a.b", 1))
-    assert portal.get("/v1/events?after=1").json == {"events": [], "cursor": "1"}
+    answer = portal.get("/v1/events?after=1").json
+    assert (answer["events"], answer["cursor"]) == ([], "1")
     answer = portal.get("/v1/events?after=2")
-    assert (kind(answer), problem(answer)["oldest"]) == ("cursor-gone", "0")
+    assert (answer.status_code, kind(answer)) == (409, "log-reset")
+    assert (problem(answer)["oldest"], problem(answer)["newest"]) == ("0", "1")
+
+
+def test_a_log_that_shrank_has_a_new_epoch_and_its_old_readers_hear_of_it(portal):
+    """As after a fail-over to a replica that lacked the last writes."""
+    portal.log(*(("a.b", 1),) * 5)
+    first = portal.get("/v1/events?limit=3")
+    client = portal.store.client
+    kept = client.xrange(keys.LOG, count=4)
+    client.delete(keys.LOG)
+    for entry, fields in kept:
+        client.xadd(keys.LOG, fields, entry)
+    client.hset(keys.META, "log_seq", 4)
+    assert kind(portal.get("/v1/events?after=5")) == "log-reset"
+    portal.log(("c.d", 1), ("c.d", 1))  # the numbers are used again
+    answer = portal.get(follow(first))
+    assert kind(answer) == "log-reset"
+    epoch = problem(answer)["epoch"]
+    assert epoch not in ("", first.json["epoch"])
+    assert ids(portal.get(f"/v1/events?after=4&epoch={epoch}")) == ["5", "6"]
+
+
+def test_reading_since_a_moment_begins_at_most_a_minute_early(portal):
+    portal.log(*(("a.b", 1),) * 3)
+    portal.store.client.hset(keys.META, "marked", 0)
+    portal.log(("c.d", 1))
+    marks = portal.store.client.zrange(keys.MARKS, 0, -1, withscores=True)
+    assert [member for member, _ in marks] == [b"1", b"4"]
+    portal.store.client.zadd(keys.MARKS, {"1": 1_000_000, "4": 2_000_000})
+    for moment, expected in [("1970-01-01T00:20:00Z", "1"), ("1970-01-01T00:40:00Z", "4")]:
+        assert ids(portal.get(f"/v1/events?since={moment}"))[0] == expected
+    assert kind(portal.get("/v1/events?since=yesterday")) == "invalid"
+
+
+def test_long_answers_are_compressed_for_those_who_take_it(portal):
+    portal.log(*(("a.b", 1),) * 50)
+    whole = portal.get("/v1/events")
+    packed = portal.get("/v1/events", headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert json.loads(gzip.decompress(packed.data)) == whole.json
+    assert len(packed.data) * 5 < len(whole.data)
+    assert "Accept-Encoding" in packed.headers["Vary"]
+    assert (
+        "Content-Encoding"
+        not in portal.get("/v1/status", headers={"Accept-Encoding": "gzip"}).headers
+    )
+
+
+def timeline(portal, query="", number=1):
+    answer = portal.get(f"/v1/companies/{company_id(number)}/timeline{query}")
+    return ids(answer), answer.json["older"], answer.json["newer"]
+
+
+def test_a_timeline_is_the_companys_own_events_paged_both_ways(portal):
+    portal.log(*(("a.b", n % 2) for n in range(10)))  # company 1 has the even numbers
+    assert timeline(portal, "?limit=2") == (["10", "8"], "8", "10")
+    assert timeline(portal, "?limit=2&before=8") == (["6", "4"], "4", "6")
+    assert timeline(portal, "?limit=2&before=4") == (["2"], None, "2")
+    assert timeline(portal, "?limit=2&after=2") == (["6", "4"], "4", "6")
+    assert timeline(portal, "?after=10") == ([], None, "10")
+    assert timeline(portal) == (["10", "8", "6", "4", "2"], None, "10")
+    assert kind(portal.get(f"/v1/companies/{company_id(9)}/timeline")) == "unknown-company"
+    assert kind(portal.get(f"/v1/companies/{company_id(1)}/timeline?after=1&before=1")) == "invalid"
 
 
 @pytest.mark.parametrize("waiting", [True, False])
@@ -163,7 +231,8 @@ def test_a_long_poll_answers_with_the_event_that_comes_meanwhile(store, monkeypa
 
 
 def test_a_long_poll_ends_empty_when_nothing_comes(portal):
-    assert portal.get("/v1/events?wait=0.05").json == {"events": [], "cursor": "0"}
+    answer = portal.get("/v1/events?wait=0.05").json
+    assert (answer["events"], answer["cursor"]) == ([], "0")
 
 
 def test_a_poll_that_finds_events_does_not_wait(portal, monkeypatch):
@@ -179,7 +248,7 @@ def test_half_the_threads_may_wait_and_the_next_is_answered_at_once(monkeypatch)
     assert portal.get("/v1/events?wait=0.05").status_code == 200  # gives its slot back, too
     assert relay.slots.acquire(blocking=False)
     monkeypatch.setattr(Events, "wait", lambda *_: pytest.fail("it waited"))
-    assert portal.get("/v1/events?wait=25").json == {"events": [], "cursor": "0"}
+    assert portal.get("/v1/events?wait=25").json["events"] == []
 
 
 def test_without_a_filter_no_event_is_looked_at():

@@ -289,6 +289,10 @@ def test_a_platform_not_enabled_is_listed_and_cannot_be_linked(call):
     assert "Amazon" not in call("GET", f"/link/company/{company}").text
 
 
+def settings(*each, **owner):
+    return {**owner, "settings": each, "overridesDefaults": True}
+
+
 def test_profile_and_sync_settings_are_kept(call):
     new = {"name": "Firm", "redirectUrl": "https://firm.example/{companyId}"}
     assert call("PUT", "/profile", json=new).status_code == 200
@@ -297,12 +301,10 @@ def test_profile_and_sync_settings_are_kept(call):
     setting = {"dataType": "bills", "fetchOnFirstLink": False, "syncSchedule": 24, "syncOrder": 0}
     company = call.company()
     path = f"/companies/{company}/syncSettings"
-    assert call("POST", path, json={"settings": [setting]}).status_code == 204
-    settings = call("GET", path).json()
-    assert settings["companyId"] == company
-    assert setting.items() <= next(
-        s.items() for s in settings["settings"] if s["dataType"] == "bills"
-    )
+    assert call("POST", path, json=settings(setting, companyId=company)).status_code == 204
+    kept = call("GET", path).json()
+    assert kept["companyId"] == company
+    assert setting.items() <= next(s.items() for s in kept["settings"] if s["dataType"] == "bills")
     call.control(f"companies/{company}/authorise", platformKey="gbol")
     status = call("GET", f"/companies/{company}/dataStatus").json()
     assert status["bills"] == {"dataType": "bills"}

@@ -112,6 +112,10 @@ WRONG = [
     ("RELAY_LOG_LEVEL", "loud", "debug|info|warning|error"),
     ("PORT", "65536", "less than or equal to 65535"),
     ("WEB_PROCESSES", "0", "greater than or equal to 1"),
+    ("RELAY_STREAMS", "-1", "greater than or equal to 0"),
+    ("RELAY_STREAMS_PER_TOKEN", "0", "greater than or equal to 1"),
+    ("RELAY_PRIVATE_NETWORKS", "10.0.0.0/99", "is not a network such as 10.1.0.0/16"),
+    ("RELAY_SUBSCRIBER_DAYS", "0", "greater than or equal to 1"),
     ("WEB_THREADS", "1", "greater than or equal to 2"),
     ("SANDBOX_PORT", "-1", "greater than or equal to 0"),
 ]

@@ -57,6 +57,8 @@ def _drain_lane(context: Context, lease: Lease, until: float) -> int:
         log.debug("lane.committed", lane=lease.lane, messages=len(messages))
         if committed.intents and context.store.intents.may_hint():
             context.hints.perform()
+        if batch.events and context.store.subscriptions.may_hint():
+            context.hints.deliver()
         if time.monotonic() > until:
             inbox.release(lease, unread=True)
             context.hints.drain(lease.lane)

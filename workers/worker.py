@@ -7,10 +7,11 @@ from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
 from relay.budget import make_client
-from relay.queues import HintJob, Hints, queue
+from relay.queues import DELIVER, HintJob, Hints, queue
 from relay.settings import Settings
 from relay.store import Store
 from relay.store.connect import connect
+from workers import deliver
 from workers.context import Context, use
 
 MAINTENANCE_SECONDS = 60
@@ -51,3 +52,5 @@ def work(queue_name: str, settings: Settings, burst: bool = False) -> None:
     )
     log.info("worker.started", queue=queue_name)
     worker.work(burst=burst, with_scheduler=False, logging_level="WARNING")
+    if queue_name == DELIVER:
+        deliver.finish()

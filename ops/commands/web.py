@@ -17,9 +17,9 @@ STOP_WITHIN = 8  # seconds given to requests under way
 def web() -> None:
     """Serve webhooks (POST /webhooks/codat) and the portal on HOST and PORT.
 
-    Runs WEB_PROCESSES processes of WEB_THREADS threads. Comes up even while Redis is away, answers
-    503 then, and works again when it is back. A server that could lose acknowledged webhooks is
-    refused with exit code 2.
+    Runs WEB_PROCESSES processes of WEB_THREADS threads, and one more for each live stream that is
+    open. Comes up even while Redis is away, answers 503 then, and works again when it is back. A
+    server that could lose acknowledged webhooks is refused with exit code 2.
     """
     settings = settings_here()
     set_up(settings.relay_log_level)
@@ -34,7 +34,7 @@ def web() -> None:
         http=HTTPModes.http1,
         websockets=False,
         workers=settings.web_processes,
-        blocking_threads=settings.web_threads,
+        blocking_threads=settings.web_threads + settings.relay_streams,
         respawn_failed_workers=True,
         workers_kill_timeout=STOP_WITHIN,
         log_level=LogLevels.error,  # its one warning is advice on the number of threads

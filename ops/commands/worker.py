@@ -14,8 +14,8 @@ from workers.worker import work
 def worker(queue: str, burst: bool) -> None:
     """Work on one QUEUE until told to stop.
 
-    `drain` applies what webhooks told; `codat` does what must be done at Codat. Run as many of
-    each as you like, on any number of machines.
+    `drain` applies what webhooks told; `codat` does what must be done at Codat, `deliver` posts
+    events to subscribers. Run as many of each as you like, on any number of machines.
     """
     settings = settings_here()
     set_up(settings.relay_log_level)

@@ -1,14 +1,19 @@
 """Read the event log: one stream, numbered without a gap."""
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
+import structlog
 from redis import Redis
 
 from relay.store import keys
+from relay.store.scripts import Scripts
 from relay.times import iso_from_micros
+
+log = structlog.get_logger(__name__)
 
 SCAN = 1000  # log entries looked at per round trip when a filter leaves most of them out
 
@@ -57,15 +62,42 @@ class Page:
     cursor: int
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest event's number, and which log it is of: a reset log has another epoch."""
+
+    last: int
+    epoch: str
+
+
 class Events:
     """The event log of one store."""
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, client: Redis, scripts: Scripts) -> None:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
+        self._scripts = scripts
+        self._highest = 0  # the newest number this process has seen
 
     def last(self) -> int:
         """Give the number of the newest event, 0 when there is none."""
-        return int(self._client.hget(keys.META, "log_seq") or 0)
+        return self.head().last
+
+    def head(self) -> Head:
+        """Give the newest number and the epoch, which is a new one when the log has shrunk.
+
+        A fail-over to a replica that lacked the last writes gives numbers a second time: readers
+        must hear of it, or they would miss what now stands under them.
+        """
+        raw_last, raw_epoch = self._client.hmget(keys.META, ["log_seq", "epoch"])
+        last, epoch = int(raw_last or 0), (raw_epoch or b"").decode()
+        shrunk = last < self._highest
+        if shrunk or not epoch:
+            answer = self._scripts.renew_epoch([keys.META], [epoch, secrets.token_hex(4)])
+            epoch = answer.decode()
+        if shrunk:
+            log.error("log.reset", last=last, seen=self._highest, epoch=epoch)
+        self._highest = last
+        return Head(last, epoch)
 
     def read(
         self,
@@ -99,12 +131,55 @@ class Events:
         ms = max(1, int(seconds * 1000))
         return bool(self._client.xread({keys.LOG: f"{after}-0"}, count=1, block=ms))
 
-    def _refuse_trimmed(self, after: int) -> None:
+    def oldest(self) -> int:
+        """Give the lowest cursor that still works."""
         first = self._client.xrange(keys.LOG, count=1)
-        if first:
-            oldest = _sequence(first[0][0]) - 1
-            if after < oldest:
-                raise CursorTooOld(oldest)
+        return _sequence(first[0][0]) - 1 if first else 0
+
+    def since(self, ms: int) -> int:
+        """Give a cursor before all that was logged at or after `ms`, a minute early at most."""
+        marks = self._client.zrange(
+            keys.MARKS, ms, "-inf", desc=True, byscore=True, offset=0, num=1
+        )
+        return max(self.oldest(), int(marks[0]) - 1 if marks else 0)
+
+    def timeline(
+        self,
+        subject: str,
+        limit: int = 100,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+    ) -> list[LoggedEvent]:
+        """Give a company's events, the newest first.
+
+        Those numbered below `before`, the nearest to it; with `after` those above it, the nearest
+        to it. An empty subject means events that are about no company.
+        """
+        key = keys.TIMELINE + subject
+        if after is not None:
+            numbers = self._client.zrange(
+                key, f"({after}", "+inf", byscore=True, offset=0, num=limit
+            )[::-1]
+        else:
+            top = "+inf" if before is None else f"({before}"
+            numbers = self._client.zrange(
+                key, top, "-inf", desc=True, byscore=True, offset=0, num=limit
+            )
+        return self._get(numbers)
+
+    def _get(self, numbers: Sequence[bytes]) -> list[LoggedEvent]:
+        """Read single events by number; those no longer kept are left out."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for number in numbers:
+                entry = f"{int(number)}-0"
+                pipe.xrange(keys.LOG, entry, entry)
+            return [_event(*found[0]) for found in pipe.execute() if found]
+
+    def _refuse_trimmed(self, after: int) -> None:
+        oldest = self.oldest()
+        if after < oldest:
+            raise CursorTooOld(oldest)
 
 
 def _sequence(entry: bytes) -> int:

@@ -191,6 +191,7 @@ class Inbox:
         arguments.append(len(batch.counts))
         for (_, name), more in batch.counts.items():
             arguments += (name, more)
+        arguments.append(keys.TIMELINE)
         answer = self._scripts.commit(
             [
                 keys.LEASES,
@@ -203,6 +204,7 @@ class Inbox:
                 keys.HOLD,
                 keys.BUDGET,
                 keys.COUNTERS,
+                keys.MARKS,
                 *(keys.COMPANY + company_id for company_id in batch.states),
                 *(_counts_key(run) for run, _ in batch.counts),
             ],

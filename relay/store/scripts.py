@@ -45,6 +45,10 @@ class Scripts:
         self.put_schedule = _script(client, "put_schedule")
         self.read_due = _script(client, "read_due")
         self.dispatch = _script(client, "dispatch")
+        self.set_subscription = _script(client, "set_subscription")
+        self.claim_subscriptions = _script(client, "claim_subscriptions")
+        self.record_delivery = _script(client, "record_delivery")
+        self.renew_epoch = _script(client, "renew_epoch")
 
 
 def _script(client: Redis, name: str) -> Script:

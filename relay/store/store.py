@@ -19,6 +19,7 @@ from relay.store.reconciles import Reconciles
 from relay.store.schedules import Schedules
 from relay.store.scripts import Scripts
 from relay.store.server import Server, inspect
+from relay.store.subscriptions import Subscriptions
 from relay.times import now_ms
 
 SCHEMA = 1
@@ -58,7 +59,8 @@ class Store:
         self.schedules = Schedules(client, scripts)
         self.policies = Policies(client)
         self.companies = Companies(client)
-        self.events = Events(client)
+        self.subscriptions = Subscriptions(client, scripts)
+        self.events = Events(client, scripts)
 
     @classmethod
     def open(cls, settings: Settings, *, timeout: float = 5.0, retries: int = 3) -> "Store":

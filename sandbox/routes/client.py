@@ -1,19 +1,17 @@
-"""What belongs to the Codat client itself: profile, sync settings, webhook consumers."""
+"""What belongs to the Codat client itself: profile, sync settings, API keys, allowed origins."""
 
 from typing import Any
-from urllib.parse import urlsplit
-from uuid import uuid4
 
 from flask import Blueprint, Response
 
-from sandbox import refusals, views
-from sandbox.model import Consumer
-from sandbox.parts import body, parts, reply, text, world
+from sandbox import refusals
+from sandbox.moments import iso
+from sandbox.parts import body, parts, reply, text, texts, world
 from sandbox.platforms import ALL_DATA_TYPES
 
 routes = Blueprint("client", __name__)
-MOST_CONSUMERS = 50  # Codat: using-the-api/webhooks/create-consumer
-PROFILE = ("name", "logoUrl", "iconUrl", "redirectUrl", "whiteListUrls")
+PROFILE = ("name", "logoUrl", "iconUrl", "redirectUrl", "whiteListUrls", "alertAuthHeader")
+LONGEST_SCHEDULE = 100_000  # hours
 
 
 @routes.get("/profile")
@@ -24,11 +22,19 @@ def get_profile() -> Response:
 
 @routes.put("/profile")
 def update_profile() -> Response:
-    """Set the client's profile."""
+    """Set the client's profile; `alertAuthHeader` is the older rules' `Authorization` value."""
     data = body()
     text(data, "name")
+    if not isinstance(data.get("redirectUrl"), str):
+        raise refusals.bad_request()
+    texts(data.get("whiteListUrls"))
+    given = {name: data[name] for name in PROFILE if data.get(name) is not None}
+    if not all(isinstance(v, str) for name, v in given.items() if name != "whiteListUrls"):
+        raise refusals.bad_request()
     with world().lock:
-        world().profile |= {name: data[name] for name in PROFILE if data.get(name) is not None}
+        world().profile |= given
+        if "alertAuthHeader" in given:
+            parts().post.authorization = given["alertAuthHeader"]
         return reply(world().profile)
 
 
@@ -41,9 +47,7 @@ def get_profile_sync_settings() -> Response:
 @routes.post("/profile/syncSettings")
 def update_profile_sync_settings() -> Response:
     """Set the sync settings of all companies."""
-    settings = _settings()
-    with world().lock:
-        world().sync_settings = world().sync_settings.changed(settings)
+    world().set_sync_settings(_settings("clientId"))
     return reply(status=204)
 
 
@@ -57,56 +61,77 @@ def get_company_sync_settings(company_id: str) -> Response:
 @routes.post("/companies/<company_id>/syncSettings")
 def set_company_sync_settings(company_id: str) -> Response:
     """Set a company's own sync settings."""
-    settings = _settings()
-    with world().lock:
-        company = world().company(company_id)
-        company.sync_settings = world().settings_of(company).changed(settings)
+    company = world().company(company_id)
+    world().set_sync_settings(_settings("companyId"), company)
     return reply(status=204)
 
 
-@routes.get("/webhooks")
-def list_webhook_consumers() -> Response:
-    """List the webhook consumers; never paged."""
+@routes.get("/apiKeys")
+def list_api_keys() -> Response:
+    """List the API keys."""
+    return reply({"results": [key.shown() for key in list(world().keys.held.values())]})
+
+
+@routes.post("/apiKeys")
+def create_api_key() -> Response:
+    """Make an API key, ten at most."""
+    name = body().get("name")
+    if name is not None and not isinstance(name, str):
+        raise refusals.bad_request()
     with world().lock:
-        return reply({"results": [views.consumer(c) for c in world().consumers.values()]})
+        return reply(world().keys.create(name, iso(world().clock())).shown(), 201)
 
 
-@routes.post("/webhooks")
-def create_webhook_consumer() -> Response:
-    """Register an endpoint for events."""
+@routes.delete("/apiKeys/<api_key_id>")
+def delete_api_key(api_key_id: str) -> Response:
+    """Take an API key away; it opens nothing from now on."""
+    with world().lock:
+        world().keys.delete(api_key_id.lower())
+    return reply(status=204)
+
+
+@routes.get("/corsSettings")
+@routes.get("/connectionManagement/corsSettings")
+def get_cors_settings() -> Response:
+    """Show the origins that may use Codat's components; the second path is the older one."""
+    return reply({"allowedOrigins": world().origins})
+
+
+@routes.post("/corsSettings")
+@routes.post("/connectionManagement/corsSettings")
+def set_cors_settings() -> Response:
+    """Set the origins that may use Codat's components."""
+    world().origins = texts(body().get("allowedOrigins"))
+    return reply({"allowedOrigins": world().origins})
+
+
+def _settings(owner: str) -> list[dict[str, Any]]:
+    """Read sync settings; raises `Refusal` 400 where a field that Codat requires is missing."""
     data = body()
-    url, types, tags = text(data, "url"), data.get("eventTypes"), data.get("companyTags") or []
-    if urlsplit(url).scheme not in ("http", "https") or not _are_texts(types or []):
+    settings = data.get("settings")
+    if not isinstance(data.get(owner), str) or not isinstance(data.get("overridesDefaults"), bool):
         raise refusals.bad_request()
-    if not _are_texts(tags) or len(tags) > 10:
-        raise refusals.bad_request()
-    with world().lock:
-        if len(world().consumers) >= MOST_CONSUMERS:
-            raise refusals.bad_request("Webhook consumer limit exceeded")
-        consumer = Consumer(str(uuid4()), url, types or None, tags, bool(data.get("disabled")))
-        world().consumers[consumer.id] = consumer
-    return reply(views.consumer(consumer), 201)
-
-
-@routes.delete("/webhooks/<webhook_id>")
-def delete_webhook_consumer(webhook_id: str) -> Response:
-    """Remove an endpoint."""
-    with world().lock:
-        if world().consumers.pop(webhook_id.lower(), None) is None:
-            raise refusals.not_found(f"Webhook consumer {webhook_id}")
-    return reply(status=204)
-
-
-def _settings() -> list[dict[str, Any]]:
-    settings = body().get("settings")
     if not isinstance(settings, list) or not all(_is_setting(s) for s in settings):
         raise refusals.bad_request()
     return settings
 
 
 def _is_setting(setting: Any) -> bool:
-    return isinstance(setting, dict) and setting.get("dataType") in ALL_DATA_TYPES
+    return (
+        isinstance(setting, dict)
+        and setting.get("dataType") in ALL_DATA_TYPES
+        and isinstance(setting.get("fetchOnFirstLink"), bool)
+        and _is_whole(setting.get("syncSchedule"), LONGEST_SCHEDULE)
+        and _is_whole(setting.get("syncOrder"))
+        and all(
+            _is_whole(setting[name])
+            for name in ("syncFromWindow", "monthsToSync")
+            if name in setting
+        )
+        and isinstance(setting.get("syncFromUtc", ""), str)
+        and isinstance(setting.get("isLocked", False), bool)
+    )
 
 
-def _are_texts(values: Any) -> bool:
-    return isinstance(values, list) and all(isinstance(value, str) for value in values)
+def _is_whole(value: Any, most: int = 2**31) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most

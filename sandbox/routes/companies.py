@@ -1,5 +1,6 @@
 """Codat's companies: list, create, read, change, delete."""
 
+import re
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -29,6 +30,7 @@ KNOWN = frozenset(
 )
 MOST_TAGS = 10  # Codat: using-the-api/managing-companies
 LONGEST_TAG = 100
+TAG_NAME = ".{1,27}"
 CHANGEABLE = ("name", "description", "tags")
 
 
@@ -60,12 +62,14 @@ def create_company() -> Response:
     """Create a company; `platformType` is the older way to create its connection too."""
     data = body()
     key = data.get("platformType")
+    if not isinstance(key, str | None):
+        raise refusals.bad_request()
     with world().lock:
         company = world().create_company(
             text(data, "name"),
-            str(data.get("description") or ""),
+            _description(data),
             _tags(data),
-            str(key) if key else None,
+            key or None,
         )
         return reply(_shown(company))
 
@@ -83,7 +87,7 @@ def replace_company(company_id: str) -> Response:
     data = body()
     new = {
         "name": text(data, "name"),
-        "description": data.get("description"),
+        "description": _description(data),
         "tags": _tags(data),
     }
     with world().lock:
@@ -101,6 +105,7 @@ def update_company(company_id: str) -> Response:
     """Change what the body names and keep the rest; null or empty `tags` clear them (Codat)."""
     data = body()
     changes = {k: data[k] for k in CHANGEABLE if k in data and (k == "tags" or data[k] is not None)}
+    _description(data)
     if "tags" in changes:
         changes["tags"] = _tags(data)
     if "name" in changes:
@@ -125,10 +130,26 @@ def get_company_access_token(company_id: str) -> Response:
     )
 
 
+@routes.get("/companies/<company_id>/connectionManagement/accessToken")
+def get_connection_management_access_token(company_id: str) -> Response:
+    """Give a token for the older link component."""
+    company = world().company(company_id)
+    return reply({"accessToken": f"sandbox-{company.id}"})
+
+
+def _description(data: dict[str, Any]) -> str:
+    description = data.get("description")
+    if not isinstance(description, str | None):
+        raise refusals.bad_request()
+    return description or ""
+
+
 def _tags(data: dict[str, Any]) -> dict[str, str]:
     tags = data.get("tags") or {}
     if not isinstance(tags, dict) or len(tags) > MOST_TAGS:
         raise refusals.bad_request()
     if not all(isinstance(v, str) and len(v) <= LONGEST_TAG for v in tags.values()):
+        raise refusals.bad_request()
+    if not all(re.fullmatch(TAG_NAME, name) for name in tags):
         raise refusals.bad_request()
     return tags

@@ -1,14 +1,15 @@
-"""Codat's connections: list, create, read, unlink, delete."""
+"""Codat's connections: list, create, read, authorise, unlink, delete."""
 
 from typing import Any
 
 from flask import Blueprint, Response, request
 
+from codat.statuses import ConnectionStatus
 from sandbox import refusals, views
 from sandbox.model import Connection
 from sandbox.paging import page
 from sandbox.parts import body, reply, text, world
-from sandbox.query import Query
+from sandbox.query import Query, ordered
 
 routes = Blueprint("connections", __name__)
 ROOT = "/companies/<company_id>/connections"
@@ -43,6 +44,8 @@ def list_connections(company_id: str) -> Response:
         shown = [_shown(c) for c in world().company(company_id).connections.values()]
     if query := request.args.get("query"):
         shown = list(filter(Query(query, "DataConnection", KNOWN).matches, shown))
+    if order := request.args.get("orderBy"):
+        shown = ordered(shown, order)
     return reply(page(shown, dict, request.path, request.args))
 
 
@@ -76,3 +79,15 @@ def unlink_connection(company_id: str, connection_id: str) -> Response:
         raise refusals.bad_request()
     with world().lock:
         return reply(_shown(world().unlink(_find(company_id, connection_id).id)))
+
+
+@routes.put(f"{ROOT}/<connection_id>/authorization")
+def update_connection_authorization(company_id: str, connection_id: str) -> Response:
+    """Finish linking with what the platform handed back; any values will do here."""
+    if not all(isinstance(value, str) for value in body().values()):
+        raise refusals.bad_request()
+    with world().lock:
+        connection = _find(company_id, connection_id)
+        if connection.status is not ConnectionStatus.LINKED:
+            world().authorise(connection.id)
+        return reply(_shown(connection))

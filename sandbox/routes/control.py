@@ -2,6 +2,7 @@
 
 from ipaddress import ip_address
 from itertools import islice
+from secrets import randbits
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,13 +10,16 @@ from flask import Blueprint, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from codat.statuses import ConnectionStatus
-from sandbox import refusals, views
+from sandbox import clock, refusals, scenarios, views
+from sandbox.acts import Acts, buttons
 from sandbox.messages import Message
+from sandbox.moments import iso
 from sandbox.parts import body, parts, reply, world
-from sandbox.routes.acts import ACTS, buttons
+from sandbox.play import Play
 from sandbox.routes.link import guard
 
 routes = Blueprint("control", __name__, url_prefix="/sandbox")
+LONGEST_MOVE = 10 * 366 * 86_400.0  # seconds
 SHOWN = 200  # companies on the page
 PAGE = "/sandbox/"
 
@@ -45,6 +49,7 @@ def page() -> str:
             total=len(world().companies),
             state=_state(),
             recent=list(reversed(parts().journal.after(parts().journal.last - 12))),
+            scenarios=scenarios.names(),
         )
 
 
@@ -74,11 +79,9 @@ def make() -> AnyResponse:
 @routes.post("/companies/<company_id>/<act>")
 def act(company_id: str, act: str) -> AnyResponse:
     """Do to a company what a customer, a platform or a person at Codat would do."""
-    if act not in ACTS:
-        raise refusals.not_found(f"Action {act}")
     with world().lock:
         company = world().company(company_id)
-        ACTS[act](company, _asked())
+        Acts(world(), parts().post).do(act, company, _asked())
         gone = company.id not in world().companies
         shown = {} if gone else views.company(company, world().base_url, world().clock())
     return _done(shown)
@@ -124,26 +127,77 @@ def set_delivery() -> AnyResponse:
 
 @routes.post("/quota")
 def set_quota() -> Response:
-    """Set `daily`, `perMinute` (null: Codat's formula, no limit) and `used`."""
+    """Set `daily`, `perMinute`, `concurrent` (null: Codat's formula, no limit) and `used`.
+
+    `freePlan` true brings a free plan's limits.
+    """
     data = body()
     if not all(value is None or isinstance(value, int) for value in data.values()):
-        raise refusals.bad_request("daily, perMinute, used: whole numbers or null")
+        raise refusals.bad_request("daily, perMinute, concurrent, used: whole numbers or null")
     with world().lock:
         quota = world().quota
         quota.daily = data.get("daily", quota.daily)
         quota.per_minute = data.get("perMinute", quota.per_minute)
         quota.used = data.get("used", quota.used) or 0
+        parts().crowd.most = data.get("concurrent", parts().crowd.most)
+        world().is_free_plan = bool(data.get("freePlan", world().is_free_plan))
         world().advance()
-        return reply({"daily": quota.daily, "perMinute": quota.per_minute, "used": quota.used})
+        return reply(
+            {
+                "daily": quota.daily,
+                "perMinute": quota.per_minute,
+                "concurrent": parts().crowd.most,
+                "used": quota.used,
+                "freePlan": world().is_free_plan,
+            }
+        )
+
+
+@routes.post("/clock")
+def move_clock() -> AnyResponse:
+    """Let `move` seconds pass at once: reads, schedules, quotas, links and retries follow."""
+    try:
+        seconds = float(_asked().get("move", 0))
+    except (TypeError, ValueError):
+        seconds = -1.0
+    if not 0 <= seconds <= LONGEST_MOVE:
+        raise refusals.bad_request("move: seconds, 0 to ten years")
+    clock.move(parts().clock, world(), seconds)
+    parts().post.moved()
+    return _done({"now": iso(world().clock()), "ahead": parts().clock.ahead})
+
+
+@routes.get("/scenarios")
+def list_scenarios() -> Response:
+    """List the scenarios that can be played."""
+    return reply({"scenarios": [scenarios.load(name).shown() for name in scenarios.names()]})
+
+
+@routes.post("/play")
+def play() -> AnyResponse:
+    """Play a `scenario` to its end, its ids decided by `seed` (drawn where none is given)."""
+    data = _asked()
+    given = data.get("seed")
+    try:
+        seed = randbits(31) if given in (None, "") else int(str(given))
+        scenario = scenarios.load(str(data.get("scenario")))
+    except (ValueError, KeyError) as error:
+        raise refusals.bad_request(str(error)) from error
+    return _done(Play(parts(), scenario, seed).run())
 
 
 @routes.post("/replay")
 def replay() -> AnyResponse:
-    """Send kept messages again: `which` all or failed, of one `companyId` if named."""
+    """Send kept messages again: `which` all or failed, of one `companyId` if named.
+
+    `missed` sends what an endpoint was never sent, being disabled or not there yet.
+    """
     data = _asked()
     which, company = data.get("which", "all"), data.get("companyId")
+    if which == "missed":
+        return _done({"sent": parts().post.replay_missed(company)})
     if which not in ("all", "failed"):
-        raise refusals.bad_request("which: all or failed")
+        raise refusals.bad_request("which: all, failed or missed")
 
     def wanted(message: Message) -> bool:
         return company in (None, message.company_id) and not (which == "failed" and message.taken)
@@ -168,6 +222,7 @@ def _state() -> dict[str, Any]:
             "used": quota.used,
             "perMinute": quota.per_minute,
         },
+        "now": iso(world().clock()),
         "journal": parts().journal.last,
     }
 

@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, request
 
 from sandbox import refusals, views
+from sandbox.model import Pull
 from sandbox.paging import page
 from sandbox.parts import reply, world
 from sandbox.query import Query, ordered
@@ -64,16 +65,14 @@ def list_pull_operations(company_id: str) -> Response:
 def get_pull_operation(company_id: str, dataset_id: str) -> Response:
     """Show one read."""
     with world().lock:
-        for pull in world().company(company_id).history:
-            if pull.id == dataset_id.lower():
-                return reply(views.pull(pull, world().clock()))
-    raise refusals.not_found(f"Dataset {dataset_id}")
+        return reply(views.pull(_find(company_id, dataset_id), world().clock()))
 
 
 @routes.get(f"{ROOT}/sync/<dataset_id>/validation")
 def get_read_validation_results(company_id: str, dataset_id: str) -> Response:
     """Show what validation found: nothing, here."""
-    world().company(company_id)
+    with world().lock:
+        _find(company_id, dataset_id)
     return reply({"errors": [], "warnings": []})
 
 
@@ -97,3 +96,10 @@ def refresh_data_type(company_id: str, data_type: str) -> Response:
         asked = request.args.get("connectionId")
         pull = world().refresh(company_id, data_type, asked.lower() if asked else None)
         return reply(views.pull(pull, world().clock()))
+
+
+def _find(company_id: str, dataset_id: str) -> Pull:
+    for pull in world().company(company_id).history:
+        if pull.id == dataset_id.lower():
+            return pull
+    raise refusals.not_found(f"Dataset {dataset_id}")

@@ -21,7 +21,12 @@ WORDS = {
     ConnectionStatus.UNLINKED: "Unlinked",
     ConnectionStatus.DEAUTHORIZED: "Access was lost",
 }
-OUTCOMES = {"authorise": (200, ""), "refuse": (403, "User cancelled")}
+# Codat: auth-flow/customize/set-up-redirects, the reserved parameters' values.
+OUTCOMES = {
+    "authorise": (200, "OK", ""),
+    "refuse": (403, "Forbidden", "User cancelled"),
+    "fail": (500, "Internal Server Error", "The platform could not be reached."),
+}
 POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'"
 
 
@@ -94,17 +99,40 @@ def consent(connection_id: str) -> Page:
     otp = request.args.get("otp", "")
     if not connection.accepts(otp, world().clock()):
         return _page("used.html", connection=connection, again=_company_page(connection))
+    return _consent(connection, otp)
+
+
+def _consent(connection: Connection, otp: str, *, wrong_key: bool = False) -> Page:
     return _page(
         "consent.html",
         company=world().company(connection.company_id),
+        connection=connection,
         platform=connection.platform,
         otp=otp,
         passed=_passed_on(),
         back=_company_page(connection),
+        wrong_key=wrong_key,
     )
 
 
-@routes.post("/link/<connection_id>/<any(authorise, refuse):act>")
+def _has_licence(connection: Connection) -> bool:
+    """Say whether the connector was given its key, the company's id (Codat: Sage 50)."""
+    if not connection.platform.is_offline:
+        return True
+    given = request.form.get("licenceKey", "").strip().lower()
+    return given == connection.company_id
+
+
+@routes.get("/link/<connection_id>/closed")
+def closed(connection_id: str) -> Page:
+    """Show what a customer leaves behind who closes the window: nothing, and no answer."""
+    connection = _connection(connection_id)
+    if connection is None:
+        return _gone("This connection is not known here. It may have been deleted.")
+    return _page("closed.html", connection=connection, again=_company_page(connection))
+
+
+@routes.post("/link/<connection_id>/<any(authorise, refuse, fail):act>")
 def decide(connection_id: str, act: str) -> Page:
     """Carry out the customer's decision, then send them back to the client."""
     with world().lock:
@@ -113,15 +141,25 @@ def decide(connection_id: str, act: str) -> Page:
             return _gone("This connection is not known here. It may have been deleted.")
         if not connection.accepts(request.form.get("otp", ""), world().clock()):
             return _page("used.html", connection=connection, again=_company_page(connection))
+        if act == "authorise" and not _has_licence(connection):
+            return _consent(connection, request.form["otp"], wrong_key=True)
         if act == "refuse":
             world().refuse(connection.id)
+        elif act == "fail":
+            world().fail(connection.id)
         elif connection.status is not ConnectionStatus.LINKED:
-            world().authorise(connection.id)
+            world().authorise(
+                connection.id,
+                is_on="machineOff" not in request.form,
+                is_one_time="oneTime" in request.form,
+            )
     template = str(world().profile.get("redirectUrl") or "")
     if template:
         return redirect(_redirect_target(template, connection, *OUTCOMES[act]), 303)
-    if act == "refuse":
-        return _page("refused.html", connection=connection, again=_company_page(connection))
+    if act != "authorise":
+        return _page(
+            "refused.html", connection=connection, act=act, again=_company_page(connection)
+        )
     return _linked(connection)
 
 
@@ -180,7 +218,9 @@ def _passed_on() -> dict[str, str]:
     return {k: v for k, v in request.args.items() if k not in ("otp", "find")}
 
 
-def _redirect_target(template: str, connection: Connection, status: int, error: str) -> str:
+def _redirect_target(
+    template: str, connection: Connection, status: int, text: str, error: str
+) -> str:
     """Fill the client's redirect template (Codat: auth-flow/customize/set-up-redirects)."""
     platform = connection.platform
     known = {
@@ -194,7 +234,7 @@ def _redirect_target(template: str, connection: Connection, status: int, error: 
         "platformName": platform.name,
         "sourceType": platform.source_type,
         "statusCode": str(status),
-        "statusText": "OK" if status == 200 else "Forbidden",
+        "statusText": text,
         "errorMessage": error,
     }
     return re.sub(r"\{([^{}]*)\}", lambda m: quote(known.get(m[1], ""), safe=""), template)

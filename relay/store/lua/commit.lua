@@ -1,6 +1,7 @@
 -- Write what a batch of one lane's messages came to: all of it, or nothing.
 -- KEYS  1 leases  2 fences  3 cursors  4 log  5 meta  6 company index  7 dead letters  8 hold
---       9 the day's budget  10 counters  11... one key per company state, then one per count
+--       9 the day's budget  10 counters  11 marks of the log  12... one key per company state, then
+--       one per count
 -- ARGV  1 lane  2 fence  3 cursor as read  4 cursor to move to  5 owner  6 lease, ms  7 now, ms
 --       8 intent key prefix  9 due-set key prefix  10 hold until, ms, or ''
 --       11 number of states, then id, JSON each
@@ -9,6 +10,7 @@
 --       then number of dead letters, then lane, entry, type, company, reason, body each
 --       then number of marks, then field of the counters, latest ms each
 --       then number of counts, then field, how many more each
+--       then timeline key prefix
 -- Gives {1, last log number, intents now due} or {0} when the lane moved on under another owner
 -- Resend: the cursor has moved, and the second sending is told so with the first's log number.
 local at = redis.call('HGET', KEYS[3], ARGV[1]) or '0-0'
@@ -24,6 +26,8 @@ if at ~= ARGV[3] then
 end
 -- Codat's day ends at midnight UTC, so a hold for longer than a day and a bit is a mistake.
 local hold = math.min(tonumber(ARGV[10]) or 0, tonumber(ARGV[7]) + 93600000)
+local now = now_ms()
+local timeline = ARGV[#ARGV]
 local i = 11
 local function count()
   local n = tonumber(ARGV[i])
@@ -33,8 +37,17 @@ end
 local states_at = i
 local states = count()
 i = i + 2 * states
-for _ = 1, count() do
+local events = count()
+if events > 0 then
+  local marked = tonumber(redis.call('HGET', KEYS[5], 'marked') or '0')
+  if now - marked >= 60000 then
+    redis.call('ZADD', KEYS[11], string.format('%d', now), string.format('%d', seq + 1))
+    redis.call('HSET', KEYS[5], 'marked', string.format('%d', now))
+  end
+end
+for _ = 1, events do
   seq = seq + 1
+  redis.call('ZADD', timeline .. ARGV[i + 2], seq, string.format('%d', seq))
   redis.call('XADD', KEYS[4], string.format('%d-0', seq), 'type', ARGV[i], 'source', ARGV[i + 1],
     'subject', ARGV[i + 2], 'time', ARGV[i + 3], 'cause', ARGV[i + 4], 'data', ARGV[i + 5])
   i = i + 6
@@ -58,12 +71,12 @@ for _ = 1, count() do
   i = i + 2
 end
 for n = 1, count() do
-  redis.call('HINCRBY', KEYS[10 + states + n], ARGV[i], ARGV[i + 1])
+  redis.call('HINCRBY', KEYS[11 + states + n], ARGV[i], ARGV[i + 1])
   i = i + 2
 end
 for n = 1, states do
   local id = ARGV[states_at + 2 * n - 1]
-  redis.call('SET', KEYS[10 + n], ARGV[states_at + 2 * n])
+  redis.call('SET', KEYS[11 + n], ARGV[states_at + 2 * n])
   redis.call('ZADD', KEYS[6], 0, id)
 end
 if ARGV[10] == '0' then
@@ -74,5 +87,5 @@ elseif hold > math.max(tonumber(ARGV[7]), tonumber(redis.call('GET', KEYS[8]) or
 end
 redis.call('HSET', KEYS[3], ARGV[1], ARGV[4])
 redis.call('HSET', KEYS[1], ARGV[1],
-  ARGV[5] .. ' ' .. string.format('%d', now_ms() + ARGV[6]))
+  ARGV[5] .. ' ' .. string.format('%d', now + ARGV[6]))
 return {1, seq, woken}

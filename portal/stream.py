@@ -1,0 +1,196 @@
+"""The event log as a live stream: server-sent events, from any cursor on, for as long as it lasts.
+
+A stream holds one thread of the web server while it is open, so there is a cap on them, and the
+server has that many threads besides those for requests. Events are read and written out once per
+process, whatever the number of streams.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Annotated
+
+from flask import Response
+from pydantic import BaseModel, Field
+
+from portal.auth import caller
+from portal.events import LARGEST, EventType, refuse_reset
+from portal.groups import Given, Reply, described, group
+from portal.parts import parts
+from portal.problems import Refusal
+from portal.tail import Frame, Tail, frame
+from relay.selection import selection
+from relay.store.events import CursorTooOld, Events
+
+api = group("stream", __name__, "Events")
+
+MEDIA_TYPE = "text/event-stream"
+HEARTBEAT = 15.0  # seconds; less than what proxies allow for silence
+RETRY_MS = 3000  # what a client waits before it connects again
+BUSY_SECONDS = 10
+AT_ONCE = 200  # events written in one piece
+LAG = 50_000  # events that a stream may fall behind once it was up to date
+FOLLOWING = (
+    "One event of the log each, `id` its number; a client that connects again sends the last as"
+    " `Last-Event-ID`, as browsers' EventSource does by itself. Silence is broken every 15 seconds"
+    " by an `id` alone, which passes what the filter left out. A stream that falls 50,000 events"
+    " behind ends with `relay.dropped`: read on by `/v1/events`, then connect again."
+)
+
+
+class StreamQuery(Given):
+    """Which events, and from where on: `Last-Event-ID`, else `after`, else what comes from now."""
+
+    after: Annotated[int | None, Field(ge=0, le=LARGEST)] = None
+    epoch: Annotated[str | None, Field(max_length=64)] = None
+    company: Annotated[str | None, Field(max_length=64)] = None
+    type: Annotated[list[EventType], Field(default_factory=list, max_length=20)]
+
+
+class LastEvent(BaseModel):
+    """Where the stream broke off."""
+
+    last_event_id: Annotated[
+        int | None, Field(ge=0, le=LARGEST, alias="Last-Event-ID", serialization_alias="after")
+    ] = None
+
+
+class Streams:
+    """How many streams are open, in all and by token."""
+
+    def __init__(self, most: int, most_of_one: int) -> None:
+        self._most = most
+        self._most_of_one = most_of_one
+        self._lock = threading.Lock()
+        self._open: Counter[str] = Counter()
+
+    def enter(self, name: str) -> None:
+        """Count one more, or raise Refusal with what is full."""
+        with self._lock:
+            if self._open.total() >= self._most:
+                raise _full(f"{self._most} streams are open in this process, which is all")
+            if self._open[name] >= self._most_of_one:
+                raise _full(f"this token has {self._most_of_one} streams open, which is all it may")
+            self._open[name] += 1
+
+    def leave(self, name: str) -> None:
+        """Count one less."""
+        with self._lock:
+            self._open[name] -= 1
+
+    def count(self) -> int:
+        """Tell how many are open."""
+        with self._lock:
+            return self._open.total()
+
+
+@api.get(
+    "/events/stream",
+    description=FOLLOWING,
+    responses={
+        200: {"description": "Events as they come.", "content": {MEDIA_TYPE: {}}},
+        **described("log-reset", "cursor-gone", "busy"),
+    },
+)
+def stream_events(query: StreamQuery, header: LastEvent) -> Reply:
+    """Follow the log live."""
+    p = parts()
+    head = p.store.events.head()
+    given = header.last_event_id
+    if given is None:
+        given = query.after
+    cursor = head.last if given is None else given
+    refuse_reset(head, cursor, query.epoch)
+    _refuse_trimmed(p.store.events, cursor)
+    name = caller().name
+    p.streams.enter(name)
+    fits = selection([query.company] if query.company else [], query.type)
+    follow = Follow(p.tail, p.store.events, cursor, fits)
+    body = Body(follow.pieces(), lambda: p.streams.leave(name))
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return Response(body, mimetype=MEDIA_TYPE, headers=headers, direct_passthrough=True)
+
+
+class Body:
+    """A response's body that gives its place back when it ends, even before its first piece."""
+
+    def __init__(self, pieces: Iterator[bytes], leave: Callable[[], None]) -> None:
+        self._pieces = pieces
+        self._leave = leave
+        self._open = True
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Give the pieces as they come."""
+        return self._pieces
+
+    def close(self) -> None:
+        """End the stream; the server calls this however it ended."""
+        if self._open:
+            self._open = False
+            self._leave()
+
+
+class Follow:
+    """One reader's way along the log."""
+
+    def __init__(
+        self,
+        tail: Tail,
+        events: Events,
+        cursor: int,
+        fits: Callable[[Frame], bool] | None,
+        heartbeat: float = HEARTBEAT,
+    ) -> None:
+        self._tail = tail
+        self._events = events
+        self._cursor = cursor
+        self._fits = fits
+        self._heartbeat = heartbeat
+        self._was_live = False
+
+    def pieces(self) -> Iterator[bytes]:
+        """Give what is to be sent, for ever, or until the reader is too slow."""
+        yield b"retry: %d\n\n" % RETRY_MS
+        while True:
+            frames = self._tail.after(self._cursor, AT_ONCE, self._heartbeat)
+            if frames is None:
+                behind = self._tail.last - self._cursor
+                if self._was_live and behind > LAG:
+                    yield _dropped(f"it fell {behind} events behind", self._cursor)
+                    return
+                try:
+                    page = self._events.read(self._cursor, AT_ONCE)
+                except CursorTooOld as error:
+                    yield _dropped(str(error), self._cursor)
+                    return
+                frames = [frame(event) for event in page.events]
+            elif frames:
+                self._was_live = True
+            if frames:
+                self._cursor = frames[-1].sequence
+                fitting = frames if self._fits is None else [f for f in frames if self._fits(f)]
+                if fitting:
+                    yield b"".join(f.text for f in fitting)
+            else:
+                yield b"id: %d\n\n" % self._cursor
+
+
+def _refuse_trimmed(events: Events, cursor: int) -> None:
+    oldest = events.oldest()
+    if cursor < oldest:
+        raise Refusal(
+            "cursor-gone",
+            f"Events up to {oldest} are no longer kept.",
+            extra={"oldest": str(oldest)},
+        )
+
+
+def _dropped(reason: str, cursor: int) -> bytes:
+    return b'event: relay.dropped\ndata: {"reason":"%s","cursor":"%d"}\n\n' % (
+        reason.encode(),
+        cursor,
+    )
+
+
+def _full(what: str) -> Refusal:
+    return Refusal("busy", f"{what}; use /v1/events meanwhile.", retry_after=BUSY_SECONDS)

@@ -1,0 +1,51 @@
+"""All entries together: found by type, and held against what is about to be told."""
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from relay.catalogue.entry import Entry
+
+NOT_FAMILIES = {"entry", "book", "documents"}
+
+
+class NotInCatalogue(Exception):
+    """An event has a type that the catalogue lacks, or data that do not fit it."""
+
+
+@cache
+def entries() -> Mapping[str, Entry]:
+    """Give every entry by its type, in the order of the types."""
+    package = importlib.import_module("relay.catalogue")
+    found: dict[str, Entry] = {}
+    for module in pkgutil.iter_modules(package.__path__):
+        if module.name in NOT_FAMILIES:
+            continue
+        for entry in importlib.import_module(f"relay.catalogue.{module.name}").ENTRIES:
+            if entry.type in found:
+                raise ValueError(f"{entry.type} stands in the catalogue twice")
+            found[entry.type] = entry
+    return dict(sorted(found.items()))
+
+
+def check(event_type: str, data: Mapping[str, Any]) -> None:
+    """Raise NotInCatalogue unless such an event may be told."""
+    entry = entries().get(event_type)
+    if entry is None:
+        raise NotInCatalogue(f"{event_type} is in no file of relay/catalogue/")
+    try:
+        entry.data.model_validate(data, strict=True)
+    except ValidationError as error:
+        raise NotInCatalogue(f"{event_type}: {error}") from None
+
+
+def identity(event_type: str, data: Mapping[str, Any]) -> str:
+    """Give what an event is among those its message causes: no message causes the same twice."""
+    entry = entries().get(event_type)
+    apart = entry.apart if entry else ()
+    return orjson.dumps([event_type, *(data.get(name) for name in apart)]).decode()

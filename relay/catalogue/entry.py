@@ -1,0 +1,28 @@
+"""One type of event: its meaning, the model of its data, an example."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Told(BaseModel):
+    """The data of an event. What we tell fits exactly; readers must expect further fields."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+Model = type[Told]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A type of event. `apart` names the fields by which two of one message are told apart."""
+
+    type: str
+    when: str
+    data: Model
+    example: Mapping[str, Any]
+    apart: tuple[str, ...] = ()
+    version: int = 1

@@ -1,0 +1,95 @@
+"""What is told of the service's own work: limits, what could not be done, what changed nothing."""
+
+from typing import Any
+
+from relay.catalogue.entry import Entry, Told
+
+
+class LimitReached(Told):
+    """Codat takes no more requests."""
+
+    daily_quota: int | None
+    until: str | None
+    """When it takes requests again, ISO 8601."""
+
+
+class LimitReset(Told):
+    """Codat takes requests again."""
+
+    daily_quota: int | None
+    quota_remaining: int | None
+
+
+class GivenUp(Told):
+    """Something that was to be done at Codat will not be done."""
+
+    intent: str
+    """Its name: what was to be done and for which company."""
+    ending: str
+    reason: str | None
+
+
+class Solution(Told):
+    """An event of one of Codat's solutions (bank feeds, expenses, reports), told on as it is."""
+
+    reported: str
+    """Codat's type."""
+    details: dict[str, Any]
+
+
+class Stale(Told):
+    """A webhook that changed nothing, because something newer is known."""
+
+    event_type: str
+    event_id: str | None
+
+
+class UnknownType(Told):
+    """A webhook of a type that no handler takes; the message is kept."""
+
+    event_type: str
+
+
+ENTRIES = (
+    Entry(
+        "rate_limit.reached",
+        "Codat tells that the client's quota is used up; no calls are made until then.",
+        LimitReached,
+        {"daily_quota": 1000, "until": "2026-01-06T00:00:00.000000Z"},
+    ),
+    Entry(
+        "rate_limit.reset",
+        "Codat tells that the quota is there again.",
+        LimitReset,
+        {"daily_quota": 1000, "quota_remaining": 1000},
+    ),
+    Entry(
+        "intent.given_up",
+        "Work at Codat ended without success and will not be tried again by itself.",
+        GivenUp,
+        {
+            "intent": "info:0498e921-9b53-4396-a412-4f2f5983b0a2",
+            "ending": "gone",
+            "reason": "404",
+        },
+        apart=("intent",),
+    ),
+    Entry(
+        "solution.reported",
+        "One of Codat's solutions reported something.",
+        Solution,
+        {"reported": "expenses.sync.successful", "details": {"syncId": "s-1"}},
+    ),
+    Entry(
+        "webhook.stale",
+        "A webhook came late: what it tells is older than what is known.",
+        Stale,
+        {"event_type": "connection.connected", "event_id": "743ec94a-8aa4-44bb-8bd4-e1855ee0e74b"},
+    ),
+    Entry(
+        "webhook.unknown_type",
+        "A webhook of a type nobody here knows came in.",
+        UnknownType,
+        {"event_type": "thing.happened"},
+    ),
+)

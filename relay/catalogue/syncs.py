@@ -1,0 +1,108 @@
+"""What is told of syncs: requested, completed, failed, missed, and whether data changed."""
+
+from typing import Any
+
+from relay.catalogue.entry import Entry, Told
+
+
+class Requested(Told):
+    """Codat took our request, or had one under way."""
+
+    data_type: str
+    period: str
+    """Which run of the schedule this is; `now-...` for one asked for by a person."""
+    operation_id: str | None
+    """Codat's pull operation, where it named one."""
+    note: str | None = None
+
+
+class Missed(Told):
+    """A period has no sync of its own."""
+
+    data_type: str
+    period: str
+    reason: str
+
+
+class Read(Told):
+    """How Codat's read of one data type ended."""
+
+    connection_id: str | None
+    data_type: str | None
+    status: str | None
+    """Codat's word, such as `Complete` or `FetchError`."""
+    initial: bool | None = None
+    """The first read after a link."""
+    issues: list[str] | None = None
+    dataset_id: str | None = None
+
+
+class Changed(Told):
+    """A read found records that are new or differ."""
+
+    connection_id: str | None
+    data_type: str | None
+    status: str | None
+    dataset_id: str | None = None
+
+
+REQUEST = {"data_type": "invoices", "period": "2026-01-05"}
+READ: dict[str, Any] = {
+    "connection_id": "ee2eb431-c0fa-4dc9-93fa-d29781c12bcd",
+    "data_type": "invoices",
+    "status": "Complete",
+}
+FAILED = {**READ, "status": "FetchError", "initial": False, "issues": ["Timed out."]}
+BY_TYPE = ("connection_id", "data_type")
+BY_PERIOD = ("data_type", "period")
+ENTRIES = (
+    Entry(
+        "sync.requested",
+        "Codat accepted a request for a sync, once per schedule and period.",
+        Requested,
+        {**REQUEST, "operation_id": "be09eedd-0d4f-4b21-94ab-b5d8ab1cb7a0"},
+        apart=BY_PERIOD,
+    ),
+    Entry(
+        "sync.missed",
+        "A period got no sync of its own, with the reason.",
+        Missed,
+        {**REQUEST, "reason": "the company is Deauthorised"},
+        apart=BY_PERIOD,
+    ),
+    Entry(
+        "sync.completed",
+        "Codat read a data type with success.",
+        Read,
+        {**READ, "initial": False, "issues": []},
+        apart=BY_TYPE,
+    ),
+    Entry(
+        "sync.failed",
+        "A read ended without the data, for good or until the customer authorises again.",
+        Read,
+        FAILED,
+        apart=BY_TYPE,
+    ),
+    Entry(
+        "sync.skipped",
+        "Nothing was read, and nothing is wrong: the platform or the company has no such data.",
+        Read,
+        {**FAILED, "status": "NotSupported", "issues": []},
+        apart=BY_TYPE,
+    ),
+    Entry(
+        "sync.progressed",
+        "A read is still under way.",
+        Read,
+        {**FAILED, "status": "Fetching", "issues": []},
+        apart=BY_TYPE,
+    ),
+    Entry(
+        "data.changed",
+        "A read found records that are new or differ from those of the read before.",
+        Changed,
+        READ,
+        apart=BY_TYPE,
+    ),
+)

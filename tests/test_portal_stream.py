@@ -1,0 +1,124 @@
+"""The live stream: whole and in order, resumed where it broke off, capped, fair to slow readers."""
+
+import json
+
+import pytest
+
+from parts import company_id
+from portal import stream as streaming
+from portal.events import wanted
+from portal.stream import Follow
+from portal.tail import Tail
+from portal_bench import OPERATOR, VIEWER, Portal, kind, problem
+from relay.store import keys
+
+
+@pytest.fixture
+def portal(store) -> Portal:
+    return Portal(store=store, relay_streams=2, relay_streams_per_token=1)
+
+
+def opened(portal, query="", token=OPERATOR, **headers):
+    return portal.get(f"/v1/events/stream{query}", token=token, headers=headers, buffered=False)
+
+
+def events(response, count: int) -> list[dict]:
+    """The next `count` events; pieces without one are passed over."""
+    found: list[dict] = []
+    for piece in response.response:
+        for block in piece.decode().split("\n\n"):
+            fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line)
+            if "data" in fields:
+                found.append(fields | {"data": json.loads(fields["data"])})
+        if len(found) >= count:
+            break
+    return found
+
+
+def test_a_stream_gives_what_was_and_then_what_comes(portal):
+    portal.log(*(("a.b", n) for n in range(3)))
+    response = opened(portal, "?after=1")
+    assert response.mimetype == "text/event-stream"
+    first = events(response, 2)
+    assert [e["id"] for e in first] == ["2", "3"]
+    assert first[0]["event"] == "a.b"
+    assert first[0]["data"] == portal.get("/v1/events?after=1").json["events"][0]
+    portal.log(("c.d", 1))
+    assert [e["id"] for e in events(response, 1)] == ["4"]
+    response.close()
+
+
+def test_without_a_cursor_it_begins_now(portal):
+    portal.log(("a.b", 1))
+    response = opened(portal)
+    assert next(iter(response.response)) == b"retry: 3000\n\n"
+    portal.log(("c.d", 1))
+    assert [e["id"] for e in events(response, 1)] == ["2"]
+    response.close()
+
+
+def test_it_goes_on_after_the_last_event_that_came(portal):
+    portal.log(*(("a.b", n) for n in range(3)))
+    response = opened(portal, "?after=0", **{"Last-Event-ID": "2"})
+    assert [e["id"] for e in events(response, 1)] == ["3"]
+    response.close()
+
+
+def test_filters_choose_and_silence_passes_what_they_leave_out(portal):
+    tail = Tail(portal.store.events, 0.05)
+    portal.log(("a.b", 1), ("c.d", 1), ("a.b", 2))
+    pieces = Follow(tail, portal.store.events, 0, wanted(company_id(1), ["a.*"]), 0.05).pieces()
+    given = [next(pieces) for _ in range(3)]
+    assert given[1].startswith(b"id: 1\nevent: a.b\n")
+    assert given[2] == b"id: 3\n\n"
+
+
+def test_a_cursor_that_does_not_fit_the_log_is_refused(portal):
+    portal.log(*(("a.b", 1),) * 4)
+    assert kind(opened(portal, "?after=9")) == "log-reset"
+    assert kind(opened(portal, **{"Last-Event-ID": "9"})) == "log-reset"
+    assert kind(opened(portal, "?epoch=other")) == "log-reset"
+    assert kind(opened(portal, **{"Last-Event-ID": "x"})) == "invalid"
+    portal.store.client.xtrim(keys.LOG, maxlen=1, approximate=False)
+    assert kind(opened(portal, "?after=1")) == "cursor-gone"
+
+
+def test_streams_are_capped_by_token_and_in_all_and_a_closed_one_makes_room(portal):
+    first = opened(portal)
+    again = opened(portal)
+    assert (again.status_code, kind(again), again.headers["Retry-After"]) == (503, "busy", "10")
+    assert "this token has 1" in problem(again)["detail"]
+    second = opened(portal, token=VIEWER)
+    assert second.status_code == 200
+    assert "2 streams are open" in problem(opened(portal))["detail"]
+    first.close()
+    opened(portal).close()
+    second.close()
+    assert portal.app.extensions["codat-relay"].streams.count() == 0
+
+
+def test_a_reader_that_falls_too_far_behind_is_let_go_with_the_reason(portal, monkeypatch):
+    monkeypatch.setattr(streaming, "LAG", 5)
+    monkeypatch.setattr(streaming, "AT_ONCE", 2)
+    monkeypatch.setattr("portal.tail.RING", 3)
+    tail = Tail(portal.store.events, 0.05)
+    portal.log(("a.b", 1))
+    pieces = Follow(tail, portal.store.events, 0, None).pieces()
+    assert next(pieces).startswith(b"retry")
+    assert next(pieces).startswith(b"id: 1\n")
+    portal.log(("a.b", 1))
+    assert next(pieces).startswith(b"id: 2\n")  # up to date
+    portal.log(*(("a.b", 1),) * 20)
+    tail.after(21, 1, 5.0)
+    ended = list(pieces)
+    assert ended[-1].startswith(b'event: relay.dropped\ndata: {"reason":"it fell 20 events behind"')
+    assert b'"cursor":"2"' in ended[-1]
+
+
+def test_a_reader_that_begins_far_back_catches_up(portal, monkeypatch):
+    monkeypatch.setattr("portal.tail.RING", 3)
+    monkeypatch.setattr(streaming, "LAG", 5)
+    portal.log(*(("a.b", 1),) * 20)
+    response = opened(portal, "?after=0")
+    assert [e["id"] for e in events(response, 20)] == [str(n) for n in range(1, 21)]
+    response.close()

@@ -1,0 +1,215 @@
+"""Deliver the log to subscribers, each in its order, none in another's way.
+
+Each claimed subscription has a thread of its own until it has caught up or fails, so a slow one
+holds that thread and nothing else. Failing ones may hold half of the threads at most.
+"""
+
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import ip_network
+
+import orjson
+import structlog
+from redis.exceptions import RedisError
+
+from relay.courier import Answer, Courier
+from relay.message import Action
+from relay.selection import selection
+from relay.store.events import CursorTooOld, LoggedEvent
+from relay.store.inbox import NOT_FOR_A_COMPANY
+from relay.store.subscriptions import Attempt, Claim, Held
+from relay.subscriptions import DAY_MS, GONE, headers, wait_after
+from relay.times import now_micros, now_ms
+from workers.context import Context, current
+
+AT_ONCE = 64  # subscriptions delivered to at the same time by one worker
+FAILING_AT_ONCE = AT_ONCE // 2
+LEASE_MS = 60_000  # longer than a lookup, a delivery and what goes with it may take together
+SCAN = 500  # log entries read at a time
+DOZE = 0.5  # seconds that a worker which is being stopped waits for deliveries under way
+
+log = structlog.get_logger(__name__)
+
+MakeCourier = Callable[[str], Courier]
+
+
+class Deliverer:
+    """Delivers with its own threads; `wake` looks for subscriptions that have something to get."""
+
+    def __init__(self, context: Context, make_courier: MakeCourier | None = None) -> None:
+        self._context = context
+        networks = tuple(ip_network(one) for one in context.settings.relay_private_networks)
+        self._make_courier = make_courier or (lambda url: Courier(url, networks))
+        self._lock = threading.Lock()
+        self._running = 0
+        self._failing = 0
+        self._idle = threading.Condition(self._lock)
+
+    def wake(self) -> int:
+        """Begin to deliver to all that are due, as far as threads are free; give how many."""
+        store = self._context.store
+        store.subscriptions.hint_taken()
+        with self._lock:
+            claims = store.subscriptions.claim(
+                now=now_ms(),
+                lease_ms=LEASE_MS,
+                limit=AT_ONCE - self._running,
+                failing=max(0, FAILING_AT_ONCE - self._failing),
+            )
+            self._running += len(claims)
+            self._failing += sum(claim.failing for claim in claims)
+        for claim in claims:
+            threading.Thread(target=self._run, args=(claim,), daemon=True).start()
+        return len(claims)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until no delivery is under way; False when the time ran out first."""
+        with self._idle:
+            return self._idle.wait_for(lambda: self._running == 0, seconds)
+
+    def _run(self, claim: Claim) -> None:
+        try:
+            held = self._context.store.subscriptions.get(claim.id)
+            if held is not None:
+                self._deliver(claim, held)
+        except RedisError as error:
+            log.warning("delivery.interrupted", subscription=claim.id, error=str(error)[:200])
+        except Exception:
+            log.exception("delivery.failed", subscription=claim.id)
+        finally:
+            with self._lock:
+                self._running -= 1
+                self._failing -= claim.failing
+                self._idle.notify_all()
+        try:
+            self.wake()  # what came meanwhile, or waited for a thread
+        except RedisError as error:
+            log.warning("delivery.interrupted", error=str(error)[:200])
+
+    def _deliver(self, claim: Claim, held: Held) -> None:
+        courier = self._make_courier(held.subscription.url)
+        try:
+            going: Held | None = held
+            while going is not None:
+                going = self._deliver_next(claim, going, courier)
+        finally:
+            courier.close()
+
+    def _deliver_next(self, claim: Claim, held: Held, courier: Courier) -> Held | None:
+        """Deliver the next events; give how it then stands, None when there is no more to do."""
+        store, now = self._context.store, now_ms()
+        try:
+            events, to = self._next(held)
+        except CursorTooOld as error:
+            reason = f"{error}: it was too far behind; resume it with a cursor to go on from"
+            self._pause(claim, held, now, None, reason)
+            return None
+        if not events:
+            caught_up = to == held.cursor or to >= store.events.last()
+            store.subscriptions.record(
+                claim,
+                "idle" if caught_up else "go on",
+                now=now,
+                cursor=to,
+                due=0 if caught_up else now + LEASE_MS,
+            )
+            return None if caught_up else replace(held, cursor=to)
+        subscription = held.subscription
+        shown = [event.cloud_event() for event in events]
+        body = orjson.dumps(shown[0] if subscription.batch == 1 else shown)
+        first, last = events[0].sequence, events[-1].sequence
+        answer = courier.post(body, headers(subscription, first, last, body, now))
+        attempt = Attempt(
+            now, str(first), str(last), len(events), answer.status, answer.ms, answer.body,
+            answer.error, answer.taken,
+        )  # fmt: skip
+        if not answer.taken:
+            self._failed(claim, replace(held, window=to), answer, attempt)
+            return None
+        now = now_ms()
+        recorded, _ = store.subscriptions.record(
+            claim, "go on", now=now, due=now + LEASE_MS, cursor=to, attempt=attempt
+        )
+        if not recorded:
+            return None  # changed or taken over meanwhile: delivered again by whoever holds it now
+        return replace(held, cursor=to, failures=0, failing_since=None, window=None)
+
+    def _next(self, held: Held) -> tuple[list[LoggedEvent], int]:
+        """Give the events of the next delivery, and the cursor past them and what is left out."""
+        subscription = held.subscription
+        fits = selection(subscription.companies, subscription.types)
+        count = subscription.batch if fits is None else SCAN
+        page = self._context.store.events.read(held.cursor, max(1, count))
+        events: list[LoggedEvent] = []
+        to = held.cursor
+        for event in page.events:
+            if held.window is not None and event.sequence > held.window:
+                break
+            to = event.sequence
+            if fits is None or fits(event):
+                events.append(event)
+                if len(events) == subscription.batch:
+                    break
+        return events, to
+
+    def _failed(self, claim: Claim, held: Held, answer: Answer, attempt: Attempt) -> None:
+        now = now_ms()
+        since = held.failing_since or now
+        days = self._context.settings.relay_subscriber_days
+        if answer.status == GONE:
+            self._pause(claim, held, now, attempt, "it answered 410 (gone)")
+        elif now - since > days * DAY_MS:
+            self._pause(claim, held, now, attempt, f"nothing was taken for {days} days")
+        else:
+            luck = random.random()  # noqa: S311 (not a secret)
+            due = now + int(wait_after(held.failures + 1, answer.retry_after, luck) * 1000)
+            self._context.store.subscriptions.record(
+                claim,
+                "later",
+                now=now,
+                due=due,
+                window=held.window,
+                attempt=replace(attempt, next_at=due),
+            )
+        log.info(
+            "delivery.not_taken",
+            subscription=claim.id,
+            status=answer.status,
+            error=answer.error,
+            failures=held.failures + 1,
+        )
+
+    def _pause(
+        self, claim: Claim, held: Held, now: int, attempt: Attempt | None, reason: str
+    ) -> None:
+        facts = {
+            "subscription_id": claim.id,
+            "url": held.subscription.url,
+            "reason": reason,
+            "cursor": str(held.cursor),
+        }
+        action_id = f"subscription:{claim.id}#{claim.fence}"
+        told = Action(action_id, "relay.subscription_paused", "", now_micros(), facts)
+        _, wake = self._context.store.subscriptions.record(
+            claim, "pause", now=now, due=0, attempt=attempt, reason=reason, told=told
+        )
+        if wake:
+            self._context.hints.drain(NOT_FOR_A_COMPANY)
+
+
+_current: list[Deliverer] = []  # this process's: its threads outlive the job that woke them
+
+
+def deliver() -> None:
+    """The job: begin to deliver to all that are due; what was begun goes on after it."""
+    if not _current:
+        _current.append(Deliverer(current()))
+    _current[0].wake()
+
+
+def finish() -> None:
+    """Give deliveries under way a moment when the worker ends; the rest is delivered again."""
+    for deliverer in _current:
+        deliverer.wait(DOZE)
