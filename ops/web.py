@@ -33,6 +33,7 @@ PATIENCE = WAITAOF_MS / 1000 + 0.1  # seconds for each answer
 RETRIES = 1
 LONG_POLL_TIMEOUT = 35.0  # seconds; longer than any poll waits
 LOOK_AGAIN_AFTER = 1.0  # seconds
+WAIT_FOR_ANOTHER = 2.0  # seconds
 RETRY_AFTER = "5"  # seconds
 log = structlog.get_logger(__name__)
 
@@ -94,8 +95,8 @@ class LateApp:
         return _answer(start_response, "503 Service Unavailable", problem)
 
     def _look(self) -> "WSGIApplication | None":
-        """Try to build, unless another thread is at it or has just failed."""
-        if not self._looking.acquire(blocking=False):
+        """Try to build, unless one has just failed; whoever comes meanwhile waits for it a little."""
+        if not self._looking.acquire(timeout=WAIT_FOR_ANOTHER):
             return None
         try:
             if self._app is None and self._now() >= self._look_at:

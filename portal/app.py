@@ -32,9 +32,9 @@ from portal import (
 )
 from portal.events import SLICE
 from portal.parts import NAME, Parts
-from relay.budget import make_client
 from portal.stream import Streams
 from portal.tail import Tail
+from relay.budget import make_client
 from relay.queues import Hints
 from relay.settings import Settings
 from relay.store import Store

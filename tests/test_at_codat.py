@@ -112,11 +112,13 @@ class Relay:
     def at_codat(self, company_id: str) -> dict[str, Any]:
         return self.context.codat.get_company(company_id).raw
 
-    def sync_now(self, company_id: str, data_type: str = ALL, period: str = "p1") -> str:
+    def sync_now(
+        self, company_id: str, data_type: str = ALL, period: str = "p1", times: int = 1
+    ) -> str:
         name = f"sync:{company_id}:{data_type}:{period}"
         facts = {"data_type": data_type, "period": period}
         need = Need(name, company_id, Priority.NOW, now_ms(), "test", facts)
-        self.store.intents.put([need], now_ms())
+        self.store.intents.put([need] * times, now_ms())
         return name
 
 
@@ -226,8 +228,7 @@ def test_a_sync_whose_answer_was_lost_is_found_in_the_history(relay):
 
 def test_a_sync_of_all_and_of_one_type_reaches_codat_once_per_period(relay):
     company = linked(relay)
-    for _ in range(3):
-        relay.sync_now(company, ALL, "2026-01-05")
+    relay.sync_now(company, ALL, "2026-01-05", times=3)
     relay.until(lambda: requested(relay, company), "the request")
     assert len(relay.journal("POST", company, "/data/all")) == 1
     relay.sync_now(company, "invoices", "2026-01-05")
@@ -338,7 +339,7 @@ def test_no_call_leaves_before_codat_said_it_may(relay):
 
 
 def test_info_that_is_not_there_yet_is_asked_for_again_when_it_is(relay):
-    relay.slow_reads(0.5)
+    relay.slow_reads(2.0)
     company = relay.create("Session 7")
     relay.control(company, "authorise", **XERO)
     relay.until(lambda: relay.status(company) == "Linked", "the link")
@@ -346,7 +347,8 @@ def test_info_that_is_not_there_yet_is_asked_for_again_when_it_is(relay):
     relay.store.intents.put([need], now_ms())  # too early: Codat answers 409
     relay.until(lambda: relay.journal("GET", company, "/data/info"), "the early try")
     relay.until(lambda: relay.named(company), "the rename")
-    assert [e["status"] for e in relay.journal("GET", company, "/data/info")] == [409, 200]
+    statuses = [e["status"] for e in relay.journal("GET", company, "/data/info")]
+    assert (statuses[0], statuses[-1], statuses.count(200)) == (409, 200, 1)
 
 
 def test_a_company_codat_does_not_know_is_told_of_once_and_changes_nothing(relay):

@@ -4,6 +4,7 @@ import pytest
 
 from folding import action, apply, company_after, logged, types, webhook
 from parts import company_id, connection_id, make_connection, make_event
+from relay.catalogue.reconciles import ENTRIES
 
 
 def told(event_type, status, at):
@@ -90,4 +91,5 @@ def test_a_company_taken_for_deleted_is_there_again_when_codat_shows_it():
     ],
 )
 def test_how_it_goes_is_told_as_it_is(kind, told_as):
-    assert logged(apply(None, action(kind, cause="daily"))) == [(told_as, {"cause": "daily"})]
+    facts = next(entry.example for entry in ENTRIES if entry.type == told_as)
+    assert logged(apply(None, action(kind, **facts))) == [(told_as, facts)]

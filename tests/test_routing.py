@@ -50,6 +50,8 @@ OURS = [
     ("relay.reconcile_begun", "reconciles.told"),
     ("relay.reconcile_ended", "reconciles.told"),
     ("relay.codat_silent", "reconciles.told"),
+    ("relay.subscription_paused", "subscriptions.paused"),
+    ("relay.subscription_resumed", "subscriptions.resumed"),
     ("relay.schedules_changed", "schedules.schedules_changed"),
     ("relay.renamed", "names.renamed"),
     ("relay.name_kept", "names.name_kept"),
