@@ -22,13 +22,18 @@ class ScheduleShape(BaseModel):
     day: int
     timezone: str
     spread: int
+    every: int
+    catch_up: str
+    cap: int
+    fresh: int
+    off: bool
     origin: str
     suspended: str | None
     next_due: str | None
 
 
 class ScheduleRuns(ScheduleShape):
-    """A schedule and when it runs next; none while it is suspended."""
+    """A schedule and when it runs next; none while it is suspended or off."""
 
     next_runs: list[str]
     saved: bool
@@ -46,6 +51,11 @@ def shape(schedule: Schedule, next_due: int | None) -> ScheduleShape:
         day=schedule.anchor.day,
         timezone=schedule.zone,
         spread=schedule.spread,
+        every=schedule.every,
+        catch_up=schedule.catch_up,
+        cap=schedule.cap,
+        fresh=schedule.fresh,
+        off=schedule.off,
         origin=schedule.origin,
         suspended=schedule.suspended,
         next_due=None if next_due is None else iso(next_due),
@@ -54,7 +64,7 @@ def shape(schedule: Schedule, next_due: int | None) -> ScheduleShape:
 
 def with_runs(schedule: Schedule, after: int, count: int, *, saved: bool) -> ScheduleRuns:
     """Give a schedule with its first `count` runs later than `after` (epoch seconds)."""
-    coming = [] if schedule.suspended else [r.due for r in islice(runs(schedule, after), count)]
+    coming = [r.due for r in islice(runs(schedule, after), count)] if schedule.running else []
     return ScheduleRuns(
         **shape(schedule, coming[0] if coming else None).model_dump(),
         next_runs=[iso(due) for due in coming],

@@ -1,12 +1,10 @@
 """See and set when a company's data is synced."""
 
 import time
-from functools import cache
 from http import HTTPStatus
-from typing import Annotated, Self
-from zoneinfo import available_timezones
+from typing import Annotated
 
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import BaseModel, Field
 
 from portal import schedule_shapes
 from portal.companies import CompanyPath, known
@@ -15,21 +13,15 @@ from portal.parts import parts
 from portal.problems import Refusal
 from portal.run_now import DataType
 from portal.schedule_shapes import ScheduleRuns, ScheduleShape
-from relay.cadence import Anchor, Cadence, Schedule, next_run
+from relay.cadence import Schedule, next_run
 from relay.company import Company, CompanyStatus
+from relay.definition import Definition
 
 api = group("schedules", __name__, "Schedules")
 
 RUNS_SHOWN = 5
 TRIES = 3  # someone may change the schedule between our look and our write
 FAR = 32_503_680_000  # the year 3000, in epoch seconds
-# A run must not be moved out of the period it stands for; seconds.
-LONGEST_SPREAD = {
-    Cadence.HOURLY: 3600,
-    Cadence.DAILY: 86_400,
-    Cadence.WEEKLY: 7 * 86_400,
-    Cadence.MONTHLY: 28 * 86_400,
-}
 
 
 class SchedulePath(CompanyPath):
@@ -51,35 +43,8 @@ class PutQuery(Given):
     preview: Annotated[bool, Field(description="Show the coming runs without saving.")] = False
 
 
-class ScheduleBody(Given):
+class ScheduleBody(Definition):
     """A cadence, and where in each period it runs, on the wall clock of `timezone`."""
-
-    cadence: Cadence
-    minute: Annotated[int, Field(ge=0, le=59)] = 0
-    hour: Annotated[int, Field(ge=0, le=23, description="Not for hourly.")] = 0
-    weekday: Annotated[int, Field(ge=1, le=7, description="1 Monday to 7, for weekly.")] = 1
-    day: Annotated[
-        int, Field(ge=1, le=31, description="For monthly; past the month's end means its last day.")
-    ] = 1
-    timezone: Annotated[str, Field(max_length=64, examples=["Europe/London"])] = "UTC"
-    spread: Annotated[
-        int, Field(ge=0, description="Seconds over which companies are spread; 0 keeps the time.")
-    ] = 0
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        if value not in _zones():
-            raise ValueError("must be a time zone's name, such as Europe/London or UTC")
-        return value
-
-    @model_validator(mode="after")
-    def _within_its_period(self) -> Self:
-        if self.spread > LONGEST_SPREAD[self.cadence]:
-            raise ValueError(
-                f"spread must be at most {LONGEST_SPREAD[self.cadence]} seconds for {self.cadence}"
-            )
-        return self
 
 
 class ScheduleList(BaseModel):
@@ -100,7 +65,7 @@ def list_schedules(query: ScheduleQuery) -> Reply:
         found = schedule_shapes.of_company(store, known(query.company).id)[: query.limit]
     else:
         due = store.schedules.due(FAR, query.limit)
-        found = [schedule_shapes.shape(d.schedule, d.due) for d in due]
+        found = [schedule_shapes.shape(d.schedule, d.due) for d in due if d.schedule]
     return ScheduleList(schedules=found).model_dump()
 
 
@@ -144,22 +109,14 @@ def delete_schedule(path: SchedulePath) -> Reply:
 
 def _schedule(company: Company, data_type: str, body: ScheduleBody) -> Schedule:
     linked = company.status is CompanyStatus.LINKED
-    return Schedule(
-        company_id=company.id,
-        data_type=data_type,
-        cadence=body.cadence,
-        anchor=Anchor(body.minute, body.hour, body.weekday, body.day),
-        zone=body.timezone,
-        spread=body.spread,
-        origin="person",
-        suspended=None if linked else f"company is {company.status}",
-    )
+    suspended = None if linked else f"the company is {company.status}"
+    return body.schedule(company.id, data_type).suspend(suspended, int(time.time()))
 
 
 def _save(schedule: Schedule, now: int) -> bool:
     """Write the schedule over whatever there is; tell whether there was none."""
     store = parts().store
-    due = None if schedule.suspended else next_run(schedule, now).due
+    due = next_run(schedule, now).due if schedule.running else None
     for _ in range(TRIES):
         held = store.schedules.of(schedule.company_id).get(schedule.data_type)
         if store.schedules.put(schedule, due, over=held):
@@ -169,8 +126,3 @@ def _save(schedule: Schedule, now: int) -> bool:
 
 def _changed_meanwhile() -> Refusal:
     return Refusal("conflict", "Someone else is changing this schedule. Look at it and try again.")
-
-
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())

@@ -1,7 +1,7 @@
 """When syncs are due: calendar arithmetic from a schedule to its next run and that run's period."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from itertools import pairwise
@@ -14,6 +14,7 @@ import orjson
 ALL = "all"  # every data type the company's connections fetch
 LAST_DAY = 31
 HOUR = 3600
+EVERY = (1, 2, 3, 4, 6, 8, 12)  # hours between runs of an hourly schedule: what divides a day
 
 
 class Cadence(StrEnum):
@@ -23,6 +24,14 @@ class Cadence(StrEnum):
     DAILY = "daily"
     WEEKLY = "weekly"
     MONTHLY = "monthly"
+
+
+class CatchUp(StrEnum):
+    """What happens to periods that passed while nothing ran; each one is told either way."""
+
+    ONCE = "once"  # the latest runs and stands for all
+    SKIP = "skip"  # none runs; the next period does
+    ALL = "all"  # each runs, one after another, up to a cap
 
 
 # Over how many seconds a cadence that nobody gave a time is spread, so that no herd forms.
@@ -39,7 +48,7 @@ class Anchor:
     """Where in its period a run stands, on the wall clock of the schedule's zone.
 
     `weekday` is ISO (1 Monday to 7 Sunday) and counts for weekly, `day` (1 to 31; past the month's
-    end means its last day) for monthly, `hour` for all but hourly.
+    end means its last day) for monthly, `hour` for all but hourly; of every few hours, it is one.
     """
 
     minute: int = 0
@@ -64,7 +73,10 @@ class Schedule:
     """One data type of one company, and when it is to be synced.
 
     `spread` is the window in seconds within which a stable offset moves each run; 0 keeps the
-    wall-clock time. `origin` says who set it: `policy` follows the defaults, `person` stays.
+    wall-clock time. `every` counts hours and is for hourly. `cap` is how many missed periods
+    `catch_up` ALL makes up for. `fresh` is after how many hours without a successful read the data
+    counts as stale, 0 for never. `origin` says who set it: `policy` follows the defaults, `person`
+    stays.
     """
 
     company_id: str
@@ -75,29 +87,74 @@ class Schedule:
     spread: int = 0
     origin: str = "person"
     suspended: str | None = None  # why it does not run for now, or None
+    suspended_at: int = 0  # epoch seconds since when
+    every: int = 1
+    catch_up: CatchUp = CatchUp.ONCE
+    cap: int = 24
+    fresh: int = 0
+    off: bool = False  # switched off by a person
+
+    def __post_init__(self) -> None:
+        """Raise ValueError when `every` does not divide a day."""
+        if self.every not in EVERY:
+            raise ValueError(f"every must be one of {', '.join(map(str, EVERY))}")
 
     def to_json(self) -> bytes:
-        """Give the schedule as it is stored."""
-        return orjson.dumps(asdict(self))
+        """Give the schedule as it is stored: what is as by default, and whose it is, left out."""
+        values: dict[str, Any] = {"cadence": self.cadence}
+        values |= {
+            name: value
+            for name in _STORED
+            if (value := getattr(self, name)) != getattr(_DEFAULT, name)
+        }
+        return orjson.dumps(values)
 
     @classmethod
-    def from_json(cls, raw: bytes) -> Self:
-        """Read what `to_json` wrote."""
+    def from_json(cls, company_id: str, data_type: str, raw: bytes) -> Self:
+        """Read what `to_json` wrote; it is kept under the company and the data type."""
         values: dict[str, Any] = orjson.loads(raw)
         values["cadence"] = Cadence(values["cadence"])
-        values["anchor"] = Anchor(**values["anchor"])
-        return cls(**values)
+        values["anchor"] = Anchor(**values.get("anchor", {}))
+        values["catch_up"] = CatchUp(values.get("catch_up", CatchUp.ONCE))
+        return cls(company_id, data_type, **values)
+
+    def in_words(self) -> str:
+        """Give the schedule in a few words, such as `weekly, day 5 at 06:30 Europe/London`."""
+        a = self.anchor
+        clock = f"{a.hour:02}:{a.minute:02} {self.zone}"
+        words = {
+            Cadence.HOURLY: f"every {self.every} h at :{a.minute:02}",
+            Cadence.DAILY: f"daily at {clock}",
+            Cadence.WEEKLY: f"weekly, day {a.weekday} at {clock}",
+            Cadence.MONTHLY: f"monthly, day {a.day} at {clock}",
+        }[self.cadence]
+        words += f", spread over {self.spread} s" if self.spread else ""
+        return f"{words}, {self.suspended}" if self.suspended else words + ", off" * self.off
+
+    @property
+    def running(self) -> bool:
+        """Whether it is to run at all: neither suspended nor switched off."""
+        return self.suspended is None and not self.off
 
     @property
     def offset(self) -> int:
         """Seconds by which each run is moved within the spread: the same every time."""
-        if self.spread <= 0:
-            return 0
-        return crc32(f"{self.company_id}|{self.data_type}".encode()) % self.spread
+        return offset_within(self.spread, f"{self.company_id}|{self.data_type}".encode())
 
-    def suspend(self, reason: str | None) -> Self:
-        """Give the schedule stopped for `reason`, or running again with None."""
-        return replace(self, suspended=reason)
+    def suspend(self, reason: str | None, at: int = 0) -> Self:
+        """Give the schedule stopped for `reason` since `at`, or running again with None."""
+        return replace(self, suspended=reason, suspended_at=at if reason else 0)
+
+
+_DEFAULT = Schedule("", "", Cadence.HOURLY)
+_STORED = tuple(
+    f.name for f in fields(Schedule) if f.name not in ("company_id", "data_type", "cadence")
+)
+
+
+def offset_within(seconds: int, key: bytes) -> int:
+    """Give a stable number below `seconds` for `key`, the same in every process; 0 for none."""
+    return crc32(key) % seconds if seconds > 0 else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,34 +182,38 @@ def runs(schedule: Schedule, after: int) -> Iterator[Run]:
             yield Run(due + offset, period)
 
 
-def missed_runs(schedule: Schedule, due: int, now: int, most: int = 1000) -> list[Run]:
-    """Give the runs after the one due at `due` up to `now`: their times came while we were away."""
-    found: list[Run] = []
-    for run in runs(schedule, due):
-        if run.due > now or len(found) == most:
-            break
-        found.append(run)
-    return found
-
-
 def _slots(schedule: Schedule, zone: ZoneInfo, moment: datetime) -> Iterator[tuple[int, str]]:
     if schedule.cadence is Cadence.HOURLY:
-        yield from _hours(schedule.anchor, zone, moment)
+        hours = _hours if schedule.every == 1 else _some_hours
+        yield from hours(schedule, zone, moment)
         return
     at = time(schedule.anchor.hour, schedule.anchor.minute)
     for day, period in _days(schedule, moment.astimezone(zone).date()):
         yield _on_the_clock(day, at, zone), period
 
 
-def _hours(anchor: Anchor, zone: ZoneInfo, moment: datetime) -> Iterator[tuple[int, str]]:
+def _hours(schedule: Schedule, zone: ZoneInfo, moment: datetime) -> Iterator[tuple[int, str]]:
     """Walk hours of real time, named in UTC, so that a night with 23 or 25 hours counts right."""
     hour = (moment - timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
     while True:
         # Zones with a part of an hour put the same minute of the local clock elsewhere in UTC.
         shift = int((hour.astimezone(zone).utcoffset() or timedelta()).total_seconds()) % HOUR
-        minute = (anchor.minute * 60 - shift) % HOUR
+        minute = (schedule.anchor.minute * 60 - shift) % HOUR
         yield int(hour.timestamp()) + minute, hour.strftime("%Y-%m-%dT%HZ")
         hour += timedelta(hours=1)
+
+
+def _some_hours(schedule: Schedule, zone: ZoneInfo, moment: datetime) -> Iterator[tuple[int, str]]:
+    """Walk every few hours of the wall clock, among them the anchor's hour."""
+    day = moment.astimezone(zone).date() - timedelta(days=1)
+    first = schedule.anchor.hour % schedule.every
+    while True:
+        for hour in range(first, 24, schedule.every):
+            due = _on_the_clock(day, time(hour, schedule.anchor.minute), zone)
+            # A day that the zone's calendar leaves out has no hours.
+            if datetime.fromtimestamp(due, zone).date() == day:
+                yield due, f"{day.isoformat()}T{hour:02d}"
+        day += timedelta(days=1)
 
 
 def _days(schedule: Schedule, start: date) -> Iterator[tuple[date, str]]:

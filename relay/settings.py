@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from codat import signature
 from codat.client import Generation
+from relay.policy import Policy
 
 CODAT_URL = "https://api.codat.io"
 REDIS_SCHEMES = {"redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel"}
@@ -65,6 +66,7 @@ class Settings(BaseSettings):
     relay_default_cadence: Annotated[str, Field(pattern="^(hourly|daily|weekly|monthly|none)$")] = (
         "daily"
     )
+    relay_policy_file: Path | None = None
     relay_dedupe_days: Annotated[int, Field(ge=14, le=400)] = 30
     relay_message_days: Annotated[int, Field(ge=1, le=400)] = 30
     relay_calls_per_minute: Annotated[int, Field(ge=1)] = 900
@@ -140,6 +142,16 @@ class Settings(BaseSettings):
                 re.compile(value)
             except re.error as error:
                 raise ValueError(f"is not a regular expression: {error}") from None
+        return value
+
+    @field_validator("relay_policy_file")
+    @classmethod
+    def _holds_a_policy(cls, value: Path | None) -> Path | None:
+        if value is not None:
+            try:
+                Policy.from_toml(value.read_text(encoding="utf-8"))
+            except (OSError, UnicodeDecodeError) as error:
+                raise ValueError(f"cannot be read ({_reason(error)})") from None
         return value
 
     @field_validator("relay_name_order")

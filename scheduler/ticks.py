@@ -2,19 +2,17 @@
 
 import structlog
 
-from relay.cadence import missed_runs, next_run
+from relay.catchup import take_turn
 from relay.message import action_body
 from relay.queues import Hints
 from relay.settings import Settings
 from relay.store import Store
-from relay.store.intents import Need, Priority
 from relay.store.schedules import Dispatch, Due
 from relay.times import now_ms
 
 HINT_IS_OLD = 2000  # ms; a lane still waiting then gets another hint
 BATCH = 500  # schedules dispatched per call
 DAY_MS = 86_400_000
-MISSED = "nothing ran when it was due; one sync stands for all missed periods"
 
 log = structlog.get_logger(__name__)
 
@@ -35,8 +33,7 @@ def dispatch(store: Store, hints: Hints, now: int) -> int:
     left = 0
     while due := store.schedules.due(now, BATCH):
         count, lanes = store.schedules.dispatch(
-            [dispatch_of(one, now, store.inbox.lane_of(one.schedule.company_id)) for one in due],
-            now * 1000,
+            [dispatch_of(one, now, store.inbox.lane_of(one.company_id)) for one in due], now * 1000
         )
         left += count
         for lane in lanes:
@@ -49,28 +46,15 @@ def dispatch(store: Store, hints: Hints, now: int) -> int:
 
 
 def dispatch_of(due: Due, now: int, lane: int) -> Dispatch:
-    """Decide what one due schedule comes to: the latest period runs, earlier ones were missed."""
-    schedule = due.schedule
-    # The due time itself stands for a period: the first run after the second before it.
-    passed = [next_run(schedule, due.due - 1), *missed_runs(schedule, due.due, now)]
-    current, missed = passed[-1], passed[:-1]
-    facts = {"data_type": schedule.data_type, "period": current.period}
+    """Decide what one due schedule comes to; one that does not run any more leaves the list."""
+    if due.schedule is None or not due.schedule.running:
+        return Dispatch(due, None, lane)
+    turn = take_turn(due.schedule, due.due, now)
     body = b""
-    if missed:
-        periods = [run.period for run in missed]
-        told = {"data_type": schedule.data_type, "periods": periods, "reason": MISSED}
+    if turn.missed:
+        told = {"data_type": due.data_type, "periods": turn.missed, "reason": turn.reason}
         body = action_body(now * 1_000_000, told)
-    name = f"sync:{schedule.company_id}:{schedule.data_type}:{current.period}"
-    need = Need(name, schedule.company_id, Priority.SCHEDULED, now * 1000, "schedule", facts)
-    return Dispatch(
-        schedule=schedule,
-        due=due.due,
-        next_due=next_run(schedule, now).due,
-        period=current.period,
-        need=need,
-        lane=lane,
-        missed=body,
-    )
+    return Dispatch(due, turn, lane, body)
 
 
 def trim(store: Store, settings: Settings) -> int:

@@ -54,11 +54,11 @@ def test_a_preview_saves_nothing(portal):
 
 def test_the_schedule_of_a_company_that_is_not_linked_is_suspended_with_the_reason(portal):
     answer = portal.put(f"/v1/schedules/{company_id(2)}/all", json={"cadence": "daily"})
-    assert answer.json["suspended"] == "company is Deauthorised"
+    assert answer.json["suspended"] == "the company is Deauthorised"
     assert (answer.json["next_due"], answer.json["next_runs"]) == (None, [])
     assert portal.store.schedules.count() == 0
     [listed] = portal.get(f"/v1/schedules?company={company_id(2)}").json["schedules"]
-    assert listed["suspended"] == "company is Deauthorised"
+    assert listed["suspended"] == "the company is Deauthorised"
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,9 @@ def test_the_schedule_of_a_company_that_is_not_linked_is_suspended_with_the_reas
         ({"cadence": "daily", "timezone": "../../etc/passwd"}, "timezone"),
         ({"cadence": "daily", "timezone": "Europe"}, "timezone"),
         ({"cadence": "daily", "suspended": "no"}, "suspended"),
+        ({"cadence": "daily", "every": 6}, "body"),
+        ({"cadence": "hourly", "every": 5}, "every"),
+        ({"cadence": "daily", "catch_up": "some"}, "catch_up"),
     ],
 )
 def test_a_schedule_that_makes_no_sense_is_refused_by_field(portal, body, field):
@@ -136,3 +139,14 @@ def test_a_change_that_comes_in_between_is_not_lost_unseen(portal, monkeypatch):
 def test_a_schedule_that_never_stands_still_is_a_conflict(portal, monkeypatch):
     monkeypatch.setattr(Schedules, "put", lambda self, schedule, due, *, over: False)
     assert kind(portal.put(INVOICES, json={"cadence": "daily"})) == "conflict"
+
+
+def test_every_few_hours_catch_up_freshness_and_off_are_kept(portal):
+    body = {"cadence": "hourly", "every": 6, "minute": 15, "catch_up": "all", "cap": 3, "fresh": 24}
+    answer = portal.put(INVOICES, json=body)
+    assert {name: answer.json[name] for name in body} == body
+    hours = [datetime.fromisoformat(run).hour for run in answer.json["next_runs"]]
+    assert set(hours) == {0, 6, 12, 18}
+    answer = portal.put(INVOICES, json={**body, "off": True})
+    assert (answer.json["off"], answer.json["next_runs"]) == (True, [])
+    assert portal.store.schedules.count() == 0

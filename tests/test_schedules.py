@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 import orjson
 
 from parts import SentHints, company_id
-from relay.cadence import ALL, Anchor, Cadence, Schedule, next_run
+from relay.cadence import ALL, Anchor, Cadence, CatchUp, Schedule, next_run
+from relay.catchup import LATE_SPREAD
 from relay.store import keys
+from relay.store.schedules import Due
 from scheduler import ticks
 
 NOW = int(datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp())
@@ -118,6 +120,28 @@ def test_a_new_cadence_forgets_the_last_period(store, client):
     assert client.hget(keys.SCHEDULES + company_id(1), "all#period") > b"2026-04-01T"
 
 
+def test_what_is_not_to_run_leaves_the_list_of_what_is_due(store, client):
+    """As when someone switches a schedule off, or removes it, between our look and our write."""
+    off = schedule(off=True)
+    store.schedules.put(off, NOW, over=None)
+    client.zadd(keys.SCHEDULES_DUE, {f"{company_id(2)}|all": NOW})
+    assert ticks.dispatch(store, SentHints(), NOW) == 0
+    assert store.schedules.count() == 0
+
+
+def test_all_missed_periods_up_to_the_cap_run_one_after_another(bench):
+    store = bench.store
+    wanted = schedule(catch_up=CatchUp.ALL, cap=2)
+    run = put(store, wanted)
+    now = run.due + 3 * DAY
+    assert ticks.dispatch(store, SentHints(), now) == 2
+    first = due_syncs(store, now + LATE_SPREAD)
+    assert [intent.args["period"] for intent in first] == ["2026-03-05", "2026-03-06"][: len(first)]
+    bench.drain()
+    missed = [data["period"] for kind, data in bench.log() if kind == "sync.missed"]
+    assert missed == ["2026-03-03", "2026-03-04"]
+
+
 def test_sweeping_hints_forgotten_lanes_and_due_intents(store, bench, monkeypatch):
     from parts import make_event
 
@@ -137,7 +161,6 @@ def test_sweeping_hints_forgotten_lanes_and_due_intents(store, bench, monkeypatc
 
 def test_missed_message_is_an_action_the_handlers_read():
     due = next_run(schedule(), NOW)
-    from relay.store.schedules import Due
-
-    one = ticks.dispatch_of(Due(schedule(), due.due), due.due + 2 * DAY, 3)
+    late = Due(company_id(1), ALL, due.due, schedule())
+    one = ticks.dispatch_of(late, due.due + 2 * DAY, 3)
     assert orjson.loads(one.missed)["payload"]["periods"] == [due.period, "2026-03-04"]

@@ -98,6 +98,7 @@ WRONG = [
     ("RELAY_NAME_ORDER", "companyName,tradingName", "companyName and companyLegalName"),
     ("RELAY_NAME_ORDER", ",", "companyName and companyLegalName"),
     ("RELAY_DEFAULT_CADENCE", "yearly", "hourly|daily|weekly|monthly|none"),
+    ("RELAY_POLICY_FILE", "/no/such/policy.toml", "cannot be read (No such file"),
     ("RELAY_DEDUPE_DAYS", "13", "greater than or equal to 14"),
     ("RELAY_MESSAGE_DAYS", "0", "greater than or equal to 1"),
     ("RELAY_CALLS_PER_MINUTE", "0", "greater than or equal to 1"),
@@ -109,6 +110,12 @@ WRONG = [
     ("WEB_THREADS", "1", "greater than or equal to 2"),
     ("SANDBOX_PORT", "-1", "greater than or equal to 0"),
 ]
+
+
+def test_a_policy_file_that_is_no_policy_is_refused(tmp_path):
+    path = written(tmp_path / "policy.toml", '[[rules]]\ndata_type = "gossip"\n')
+    [fault] = faults(RELAY_POLICY_FILE=str(path))
+    assert fault.startswith("RELAY_POLICY_FILE: rules.0.data_type: must be `all`")
 
 
 @pytest.mark.parametrize(("name", "value", "said"), WRONG)

@@ -7,9 +7,10 @@ import click
 
 from ops.api import Api, uses_api
 from ops.commands.companies import path_part
+from ops.commands.policy import policy
 from ops.groups import ListsByDefault
 from ops.output import Columns, as_json, print_json, show_rows
-from relay.cadence import Cadence
+from relay.cadence import Cadence, CatchUp
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 AT = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
@@ -18,7 +19,7 @@ AT = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 def _when(row: Any) -> str:
     match row["cadence"]:
         case "hourly":
-            return f":{row['minute']:02}"
+            return f":{row['minute']:02}" + (f" every {row['every']} h" if row["every"] > 1 else "")
         case "weekly":
             day = f"{DAYS[row['weekday'] - 1]} "
         case "monthly":
@@ -35,13 +36,16 @@ COLUMNS: Columns = {
     "at": _when,
     "time zone": lambda row: row["timezone"],
     "set by": lambda row: row["origin"],
-    "next": lambda row: row["next_due"] or row["suspended"],
+    "next": lambda row: row["next_due"] or row["suspended"] or ("off" if row["off"] else None),
 }
 
 
 @click.group(cls=ListsByDefault)
 def cadence() -> None:
     """See, set and preview when companies are synced. Without a subcommand: list."""
+
+
+cadence.add_command(policy)
 
 
 @cadence.command("list")
@@ -72,6 +76,11 @@ def next_due(api: Api, limit: int, as_json: bool) -> None:
 @click.option("--day", type=click.IntRange(1, 31), default=1, help="Of the month; for monthly.")
 @click.option("--timezone", default="UTC", show_default=True, help="Such as Europe/London.")
 @click.option("--spread", type=click.IntRange(0), default=0, help="Spread companies over seconds.")
+@click.option("--every", type=click.Choice(["1", "2", "3", "4", "6", "8", "12"]), default="1")
+@click.option("--catch-up", type=click.Choice([c.value for c in CatchUp]), default="once")
+@click.option("--cap", type=click.IntRange(1, 168), default=24, help="For --catch-up all.")
+@click.option("--fresh", type=click.IntRange(0), default=0, help="Hours until data is stale.")
+@click.option("--off", is_flag=True, help="Keep the schedule, but do not run it.")
 @click.option("--preview", is_flag=True, help="Show the coming runs without saving.")
 @as_json
 @uses_api
@@ -86,12 +95,19 @@ def set_schedule(
     day: int,
     timezone: str,
     spread: int,
+    every: str,
+    catch_up: str,
+    cap: int,
+    fresh: int,
+    off: bool,
     preview: bool,
     as_json: bool,
 ) -> None:
     """Sync DATA_TYPE of COMPANY hourly, daily, weekly or monthly; `all` is every data type.
 
-    A day past the month's end means its last day. An hour that the clocks skip or repeat runs once.
+    Hourly with --every N runs every N hours, at the hour of --at among others. --catch-up says
+    what becomes of periods that passed while nothing ran. A day past the month's end means its
+    last day. An hour that the clocks skip or repeat runs once.
     """
     hour, minute = _read_at(at)
     answer = api.put(
@@ -104,6 +120,11 @@ def set_schedule(
             "day": day,
             "timezone": timezone,
             "spread": spread,
+            "every": int(every),
+            "catch_up": catch_up,
+            "cap": cap,
+            "fresh": fresh,
+            "off": off,
         },
         preview=str(preview).lower(),
     )

@@ -16,6 +16,7 @@ DEAD = TAG + "dead"  # stream: messages that could not be handled
 DEAD_INTENTS = TAG + "intents:dead"  # sorted set: intent name -> ms when given up
 HOLD = TAG + "codat:hold"  # string: ms until which nobody may call Codat
 SCHEDULES_DUE = TAG + "schedules:due"  # sorted set: "<company>|<data type>" -> epoch seconds
+POLICY = TAG + "policy"  # string: the policy set through the API, as JSON
 TOKENS = TAG + "tokens"  # hash: SHA-256 of a token -> "<name>:<role>"
 HINTED = TAG + "intents:hinted"  # string, short-lived: a `perform` job is already on its way
 HEARTBEATS = TAG + "heartbeats"  # hash: process -> ms of its last sign of life

@@ -1,39 +1,42 @@
 """Schedules and their due times: one sorted set says what is due, whoever looks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
+import orjson
 from redis import Redis
 
-from relay.cadence import Schedule
+from relay.cadence import Cadence, Schedule
+from relay.catchup import Turn
 from relay.store import keys
-from relay.store.intents import Need
+from relay.store.intents import Priority
 from relay.store.scripts import Scripts
 
 SEPARATOR = "|"
+CAUSE = "schedule"  # of the intents that a dispatch leaves
 PERIOD = b"#period"  # beside each schedule: the last period that was dispatched
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A schedule whose time (epoch seconds) has come."""
+    """A schedule whose time (epoch seconds) has come; None when there is none of that name."""
 
-    schedule: Schedule
+    company_id: str
+    data_type: str
     due: int
+    schedule: Schedule | None
 
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """A due schedule, its next time (epoch seconds), and the need that this period leaves."""
+    """What a due schedule comes to; `turn` None takes it off the list of what is due."""
 
-    schedule: Schedule
-    due: int
-    next_due: int
-    period: str
-    need: Need
+    due: Due
+    turn: Turn | None
     lane: int
-    missed: bytes = b""  # body of a message naming the periods that passed while we were away
+    missed: bytes = b""  # body of a message naming the periods that passed while nothing ran
 
 
 class Schedules:
@@ -45,12 +48,17 @@ class Schedules:
 
     def of(self, company_id: str) -> dict[str, Schedule]:
         """Give a company's schedules by data type."""
-        stored: dict[bytes, bytes] = self._client.hgetall(keys.SCHEDULES + company_id)
-        return {
-            name.decode(): Schedule.from_json(raw)
-            for name, raw in stored.items()
-            if not name.endswith(PERIOD)
-        }
+        return _schedules(company_id, self._client.hgetall(keys.SCHEDULES + company_id))
+
+    def of_many(self, company_ids: Sequence[str]) -> dict[str, dict[str, Schedule]]:
+        """Give several companies' schedules in one round trip."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for company_id in company_ids:
+                pipe.hgetall(keys.SCHEDULES + company_id)
+            return {
+                company_id: _schedules(company_id, stored)
+                for company_id, stored in zip(company_ids, pipe.execute(), strict=True)
+            }
 
     def put(self, schedule: Schedule, next_due: int | None, *, over: Schedule | None) -> bool:
         """Set a schedule that stands as `over` (None: there is none); False if it has changed.
@@ -68,9 +76,10 @@ class Schedules:
     ) -> bool:
         company_key = keys.SCHEDULES + schedule.company_id
         raw: bytes | None = self._client.hget(company_key, schedule.data_type)
-        if (Schedule.from_json(raw) if raw else None) != over:
+        held = Schedule.from_json(schedule.company_id, schedule.data_type, raw) if raw else None
+        if held != over:
             return False
-        new_calendar = over is not None and over.cadence != schedule.cadence
+        new_calendar = over is not None and _calendar(over) != _calendar(schedule)
         return bool(
             self._scripts.put_schedule(
                 [company_key, keys.SCHEDULES_DUE],
@@ -87,20 +96,13 @@ class Schedules:
 
     def due(self, now: int, limit: int) -> list[Due]:
         """Give up to `limit` schedules due by `now` (epoch seconds), the longest due first."""
-        members: list[tuple[bytes, float]] = self._client.zrange(
-            keys.SCHEDULES_DUE, "-inf", now, byscore=True, offset=0, num=limit, withscores=True
+        flat: list[bytes] = self._scripts.read_due(
+            [keys.SCHEDULES_DUE], [keys.SCHEDULES, now, limit]
         )
-        if not members:
-            return []
-        with self._client.pipeline(transaction=False) as pipe:
-            for member, _ in members:
-                company_id, data_type = _split(member)
-                pipe.hget(keys.SCHEDULES + company_id, data_type)
-            stored = pipe.execute()
+        rows = zip(*[iter(flat)] * 4, strict=True)
         return [
-            Due(Schedule.from_json(raw), int(score))
-            for (_, score), raw in zip(members, stored, strict=True)
-            if raw
+            _due(company.decode(), data_type.decode(), int(due), raw)
+            for company, data_type, due, raw in rows
         ]
 
     def next_due(self, schedules: Sequence[Schedule]) -> list[int | None]:
@@ -116,29 +118,30 @@ class Schedules:
 
         Gives how many needs were left, and the lanes that need a hint.
         """
+        rows = [
+            (
+                d.due.company_id,
+                d.due.data_type,
+                d.due.due,
+                d.turn.next_due if d.turn else False,
+                [part for run in d.turn.runs for part in (run.period, run.due * 1000)]
+                if d.turn
+                else [],
+                d.lane,
+                d.missed.decode(),
+            )
+            for d in batch
+        ]
         arguments: list[str | bytes | int] = [
             keys.INTENT,
             keys.INTENTS_DUE,
             keys.SCHEDULES,
             keys.LANE,
             now_ms,
+            int(Priority.SCHEDULED),
+            CAUSE,
+            orjson.dumps(rows),
         ]
-        for d in batch:
-            name, company_id, priority, _, args, cause = d.need.arguments()
-            arguments += (
-                _member(company_id, d.schedule.data_type),
-                company_id,
-                d.schedule.data_type,
-                d.due,
-                d.next_due,
-                d.period,
-                name,
-                priority,
-                args,
-                cause,
-                d.lane,
-                d.missed,
-            )
         answer = self._scripts.dispatch([keys.SCHEDULES_DUE, keys.WAITING], arguments)
         return int(answer[0]), [int(lane) for lane in answer[1:]]
 
@@ -151,6 +154,29 @@ def _member(company_id: object, data_type: str) -> str:
     return f"{company_id}{SEPARATOR}{data_type}"
 
 
-def _split(member: bytes) -> tuple[str, str]:
-    company_id, _, data_type = member.decode().partition(SEPARATOR)
-    return company_id, data_type
+def _schedules(company_id: str, stored: dict[bytes, bytes]) -> dict[str, Schedule]:
+    return {
+        name.decode(): _read(company_id, name.decode(), raw)
+        for name, raw in stored.items()
+        if not name.endswith(PERIOD)
+    }
+
+
+def _calendar(schedule: Schedule) -> tuple[Cadence, int]:
+    """Give what the names of periods depend on."""
+    return schedule.cadence, schedule.every
+
+
+def _due(company_id: str, data_type: str, due: int, raw: bytes) -> Due:
+    schedule = _read(company_id, data_type, raw) if raw else None
+    return Due(company_id, data_type, due, schedule)
+
+
+def _read(company_id: str, data_type: str, raw: bytes) -> Schedule:
+    """Read a schedule; most are written alike, so the reading of each text is done once."""
+    return replace(_alike(raw), company_id=company_id, data_type=data_type)
+
+
+@lru_cache(maxsize=4096)
+def _alike(raw: bytes) -> Schedule:
+    return Schedule.from_json("", "", raw)

@@ -39,6 +39,7 @@ class Scripts:
         self.claim_intents = _script(client, "claim_intents")
         self.finish_intent = _script(client, "finish_intent")
         self.put_schedule = _script(client, "put_schedule")
+        self.read_due = _script(client, "read_due")
         self.dispatch = _script(client, "dispatch")
 
 

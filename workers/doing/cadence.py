@@ -1,43 +1,59 @@
-"""Make a company's schedules agree with its status: given on link, suspended when not linked."""
+"""Make a company's schedules agree with its status and the policy. Calls nobody."""
 
-from relay.cadence import ALL, SPREAD, Cadence, Schedule, next_run
-from relay.company import Company, CompanyStatus
+from collections.abc import Sequence
+from typing import Any
+
+from relay.cadence import next_run
+from relay.policy import Change, changes
 from relay.store.intents import Intent
 from relay.times import now_ms
 from workers.context import Context
-from workers.endings import Ended, Ending
+from workers.endings import Ended, Ending, Told
 
 FIRST_AFTER = 3600  # seconds after a link in which Codat's own first sync runs
 CHANGED_MEANWHILE = "the schedules were changed meanwhile"
 
 
 def do(context: Context, intent: Intent) -> Ended:
-    """Give, suspend or resume the company's schedules. Calls nobody."""
+    """Give, suspend or resume the company's schedules; with `apply` bring them to the policy."""
     company = context.store.companies.get(intent.company_id)
     if company is None:
         return Ended(Ending.DONE)
+    schedules, now = context.store.schedules, now_ms() // 1000
+    apply = bool(intent.args.get("apply"))
+    policy = context.store.policies.in_force(context.settings).policy
+    wanted = changes(company, schedules.of(company.id), policy, now=now, apply=apply)
+    done: list[Change] = []
+    for change in wanted:
+        if not _write(context, change, now + FIRST_AFTER):
+            told = _told(done)
+            return Ended(Ending.LATER, told, wait=0.2, error=CHANGED_MEANWHILE, expected=True)
+        done.append(change)
+    return Ended(Ending.DONE, told=_told(done))
+
+
+def _write(context: Context, change: Change, earliest: int) -> bool:
     schedules = context.store.schedules
-    held = schedules.of(company.id)
-    earliest = now_ms() // 1000 + FIRST_AFTER
-    for wanted, over in changes(company, held, context.settings.relay_default_cadence):
-        due = None if wanted.suspended else next_run(wanted, earliest).due
-        if not schedules.put(wanted, due, over=over):
-            return Ended(Ending.LATER, wait=0.2, error=CHANGED_MEANWHILE, expected=True)
-    return Ended(Ending.DONE)
+    if change.after is None:
+        return change.before is None or schedules.remove(change.before)
+    due = next_run(change.after, earliest).due if change.after.running else None
+    return schedules.put(change.after, due, over=change.before)
 
 
-def changes(
-    company: Company, held: dict[str, Schedule], default: str
-) -> list[tuple[Schedule, Schedule | None]]:
-    """Give the schedules to write, each with the one it replaces; pure."""
-    if company.status is not CompanyStatus.LINKED:
-        reason = f"the company is {company.status}"
-        return [(s.suspend(reason), s) for s in held.values() if s.suspended != reason]
-    resumed: list[tuple[Schedule, Schedule | None]] = [
-        (s.suspend(None), s) for s in held.values() if s.suspended
-    ]
-    if held or default == "none":
-        return resumed
-    cadence = Cadence(default)
-    given = Schedule(company.id, ALL, cadence, spread=SPREAD[cadence], origin="policy")
-    return [(given, None)]
+def _told(done: Sequence[Change]) -> Told | None:
+    told: list[dict[str, Any]] = []
+    for change in done:
+        schedule = change.after or change.before
+        if schedule is not None:
+            told.append(
+                {
+                    "change": change.kind,
+                    "data_type": schedule.data_type,
+                    "cadence": schedule.cadence,
+                    "origin": schedule.origin,
+                    "reason": schedule.suspended,
+                    "was": change.before.suspended if change.before else None,
+                    "missed": list(change.missed),
+                }
+            )
+    return Told("relay.schedules_changed", {"schedules": told}) if told else None

@@ -1,0 +1,81 @@
+"""See, preview and set which schedules companies are given."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ops.api import Api, uses_api
+from ops.faults import NotAccepted
+from ops.output import Columns, as_json, print_json, show_facts, show_rows
+
+RULES: Columns = {
+    "source type": lambda rule: rule["source_type"] or "any",
+    "platform": lambda rule: rule["platform"] or "any",
+    "data type": lambda rule: rule["data_type"],
+    "schedule": lambda rule: _in_words(rule["schedule"]),
+}
+CHANGES: Columns = {
+    "company": lambda row: row["company_id"],
+    "data type": lambda row: row["data_type"],
+    "change": lambda row: row["change"],
+    "before": lambda row: row["before"],
+    "after": lambda row: row["after"],
+}
+
+
+@click.command()
+@click.option("--set", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--preview", is_flag=True, help="With --set: show what would change; save nothing.")
+@click.option("--apply", is_flag=True, help="Bring existing companies to it too.")
+@as_json
+@uses_api
+def policy(*, api: Api, file: Path | None, preview: bool, apply: bool, as_json: bool) -> None:
+    """Show the policy in force; --set takes a new one from a TOML file.
+
+    Rules give schedules to companies as they link, by source type, platform and data type. What a
+    person set for a company stays, whatever the policy.
+    """
+    if file is not None:
+        words = {"preview": str(preview).lower(), "apply": str(apply).lower()}
+        answer = api.put("/v1/policy", _read(file), **words)
+    elif apply:
+        answer = api.post("/v1/policy/apply")
+    else:
+        answer = api.get("/v1/policy")
+    if as_json:
+        print_json(answer)
+        return
+    show_rows(answer["policy"]["rules"], RULES, empty="No rule: companies are given nothing.")
+    click.echo(f"Kept alive once a month: {'yes' if answer['policy']['keep_alive'] else 'no'}")
+    click.echo(f"From: {answer['origin']}")
+    if answer.get("preview"):
+        _show_preview(answer["preview"])
+    elif answer.get("saved"):
+        click.echo(f"In force; {answer['applied_to']} existing companies are being brought to it.")
+
+
+def _read(file: Path) -> Any:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise NotAccepted(f"{file} is not TOML: {error}") from None
+
+
+def _show_preview(preview: dict[str, Any]) -> None:
+    click.echo()
+    show_facts(
+        {"companies looked at": f"{preview['looked_at']} of {preview['companies']}"}
+        | preview["changes"]
+        | {"stay as they are": preview["kept"]}
+    )
+    if preview["examples"]:
+        click.echo()
+        show_rows(preview["examples"], CHANGES)
+
+
+def _in_words(schedule: dict[str, Any] | None) -> str:
+    if schedule is None:
+        return "none"
+    return ", ".join(f"{name} {value}" for name, value in schedule.items() if value not in (0, ""))

@@ -1,0 +1,180 @@
+"""See and set which schedules companies are given, and what a change would come to."""
+
+import time
+from collections import Counter
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from portal.auth import caller
+from portal.groups import Given, Reply, described, group
+from portal.parts import parts
+from portal.problems import Refusal
+from relay.policy import Change, Policy, changes
+from relay.store.intents import Need, Priority
+from relay.store.policies import Origin
+from relay.times import now_ms
+
+api = group("policy", __name__, "Policy")
+
+LOOKED_AT = 5000  # companies that a preview looks at
+SHOWN = 20  # changes of a preview that are shown one by one
+BATCH = 500  # companies asked to follow the policy, per call to the store
+SET_BY_FILE = "The policy is in the file that RELAY_POLICY_FILE names. Change it there."
+
+
+class PolicyInForce(BaseModel):
+    """The rules in force, and where they are from: `file`, `api` or `setting`."""
+
+    origin: str
+    policy: Policy
+
+
+class PutQuery(Given):
+    """How to set the policy."""
+
+    preview: Annotated[bool, Field(description="Say what would change; save nothing.")] = False
+    apply: Annotated[
+        bool, Field(description="Bring existing companies to it too; what a person set stays.")
+    ] = False
+
+
+class ChangeShape(BaseModel):
+    """One schedule that would be written, as a few words before and after."""
+
+    company_id: str
+    data_type: str
+    change: str
+    before: str | None
+    after: str | None
+
+
+class Preview(BaseModel):
+    """What applying the policy to existing companies comes to; `examples` are the first few."""
+
+    looked_at: Annotated[int, Field(description="Companies looked at, of `companies` in all.")]
+    companies: int
+    changes: Annotated[dict[str, int], Field(description="How many schedules, by change.")]
+    kept: Annotated[int, Field(description="Schedules that stay as they are.")]
+    examples: list[ChangeShape]
+
+
+class PolicySet(PolicyInForce):
+    """The policy as it is or would be, and what it comes to for existing companies."""
+
+    saved: bool
+    applied_to: Annotated[int, Field(description="Companies that are being brought to it.")]
+    preview: Preview | None
+
+
+@api.get("/policy", responses={200: PolicyInForce})
+def get_policy() -> Reply:
+    """Give the policy in force."""
+    found = parts().store.policies.in_force(parts().settings)
+    return _plain(PolicyInForce(origin=found.origin, policy=found.policy))
+
+
+@api.put("/policy", responses={200: PolicySet, **described("forbidden", "conflict")})
+def put_policy(query: PutQuery, body: Policy) -> Reply:
+    """Set the policy; companies that link from now on follow it, existing ones when asked to."""
+    store = parts().store
+    if query.preview:
+        shown = _preview(body)
+        return _plain(_answer(body, saved=False, applied_to=0, preview=shown))
+    _refuse_beside_a_file()
+    store.policies.put(body)
+    applied_to = _apply() if query.apply else 0
+    return _plain(_answer(body, saved=True, applied_to=applied_to, preview=None))
+
+
+@api.delete("/policy", responses={204: None, **described("forbidden", "conflict")})
+def delete_policy() -> Reply:
+    """Go back to what RELAY_DEFAULT_CADENCE says."""
+    _refuse_beside_a_file()
+    parts().store.policies.clear()
+    return "", HTTPStatus.NO_CONTENT
+
+
+@api.post("/policy/apply", responses={202: PolicySet, **described("forbidden")})
+def apply_policy() -> Reply:
+    """Bring existing companies to the policy in force; what a person set stays."""
+    found = parts().store.policies.in_force(parts().settings)
+    answer = _answer(found.policy, saved=True, applied_to=_apply(), preview=None)
+    return _plain(answer), HTTPStatus.ACCEPTED
+
+
+def _refuse_beside_a_file() -> None:
+    if parts().settings.relay_policy_file is not None:
+        raise Refusal("conflict", SET_BY_FILE)
+
+
+def _preview(policy: Policy) -> Preview:
+    store, now = parts().store, int(time.time())
+    kinds: Counter[str] = Counter()
+    examples: list[ChangeShape] = []
+    looked_at, kept, after = 0, 0, ""
+    while looked_at < LOOKED_AT and (page := store.companies.page(after, BATCH)):
+        held = store.schedules.of_many([company.id for company in page])
+        for company in page:
+            found = changes(company, held[company.id], policy, now=now, apply=True)
+            kinds.update(change.kind for change in found)
+            kept += len(held[company.id]) - sum(change.before is not None for change in found)
+            examples += [_shape(company.id, c) for c in found[: SHOWN - len(examples)]]
+        looked_at += len(page)
+        after = page[-1].id
+    return Preview(
+        looked_at=looked_at,
+        companies=store.companies.count(),
+        changes=dict(kinds),
+        kept=kept,
+        examples=examples,
+    )
+
+
+def _apply() -> int:
+    """Leave each company the intent to follow the policy; give how many there are."""
+    store, cause, asked, after = parts().store, f"api:{caller().name}", 0, ""
+    while page := store.companies.page(after, BATCH):
+        now = now_ms()
+        store.intents.put(
+            [
+                Need(
+                    name=f"cadence:{company.id}:apply",
+                    company_id=company.id,
+                    priority=Priority.NOW,
+                    due=now,
+                    cause=cause,
+                    args={"apply": True},
+                )
+                for company in page
+                if not company.deleted
+            ],
+            now,
+        )
+        asked += len(page)
+        after = page[-1].id
+    if asked and store.intents.may_hint():
+        parts().hints.perform()
+    return asked
+
+
+def _answer(policy: Policy, *, saved: bool, applied_to: int, preview: Preview | None) -> PolicySet:
+    return PolicySet(
+        origin=Origin.API, policy=policy, saved=saved, applied_to=applied_to, preview=preview
+    )
+
+
+def _shape(company_id: str, change: Change) -> ChangeShape:
+    data_type = (change.after or change.before).data_type  # type: ignore[union-attr]
+    return ChangeShape(
+        company_id=company_id,
+        data_type=data_type,
+        change=change.kind,
+        before=change.before.in_words() if change.before else None,
+        after=change.after.in_words() if change.after else None,
+    )
+
+
+def _plain(answer: BaseModel) -> dict[str, Any]:
+    return answer.model_dump(mode="json")

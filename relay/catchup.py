@@ -1,0 +1,72 @@
+"""What a due schedule comes to: which periods run, which were missed, and when it is due next."""
+
+from collections import deque
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice, takewhile
+
+from relay.cadence import Anchor, Cadence, CatchUp, Run, Schedule, next_run, offset_within, runs
+
+GRACE = 600  # seconds by which a run may be late and still count as on time
+GAP = 900  # seconds between the syncs that make up for missed periods: one must end first
+LATE_SPREAD = 900  # seconds over which runs are spread that all became due at one moment
+MOST_PERIODS = 1000  # of one schedule that are told one by one as missed
+ONE_STANDS = "nothing ran when it was due; one sync stands for all missed periods"
+SKIPPED = "nothing ran when it was due; missed periods are skipped"
+TOO_MANY = "nothing ran when it was due; more periods passed than are made up for"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one due schedule comes to; times are epoch seconds, a run's is when it may leave."""
+
+    next_due: int
+    runs: tuple[Run, ...]
+    missed: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def take_turn(schedule: Schedule, due: int, now: int) -> Turn:
+    """Decide what `schedule`, due at `due`, comes to at `now`.
+
+    It may be late because nothing ran, or because a pause held it back: then its catch-up rule
+    says what becomes of the periods that passed.
+    """
+    offset = schedule.offset
+    if now - due <= GRACE:
+        s, slot = schedule, due - offset
+        this, following = _step(s.cadence, s.anchor, s.zone, s.every, slot)
+        if this.due == slot and now < following.due + offset:
+            return Turn(following.due + offset, (Run(now, this.period),))
+    return _late(schedule, due, now)
+
+
+@lru_cache(maxsize=65_536)
+def _step(cadence: Cadence, anchor: Anchor, zone: str, every: int, slot: int) -> tuple[Run, Run]:
+    """Give the run that stands at `slot` and the one after: many schedules share them."""
+    shared = Schedule("", "", cadence, anchor, zone, every=every)
+    this, following = islice(runs(shared, slot - 1), 2)
+    return this, following
+
+
+def _late(schedule: Schedule, due: int, now: int) -> Turn:
+    # The due time itself stands for a period: the first run after the second before it.
+    coming = runs(schedule, due - 1)
+    first = next(coming)
+    passed = [first, *deque(takewhile(lambda run: run.due <= now, coming), MOST_PERIODS)]
+    next_due = next_run(schedule, now).due
+    late = now - passed[-1].due > GRACE
+    key = f"{schedule.company_id}|{schedule.data_type}".encode()
+    leave = now + (offset_within(LATE_SPREAD, key) if late else 0)
+    if schedule.catch_up is CatchUp.SKIP and late:
+        return Turn(next_due, (), _periods(passed), SKIPPED)
+    if schedule.catch_up is CatchUp.ALL:
+        kept = passed[-max(1, schedule.cap) :]
+        made_up = tuple(Run(leave + GAP * n, run.period) for n, run in enumerate(kept))
+        return Turn(next_due, made_up, _periods(passed[: -len(kept)]), TOO_MANY)
+    reason = SKIPPED if schedule.catch_up is CatchUp.SKIP else ONE_STANDS
+    return Turn(next_due, (Run(leave, passed[-1].period),), _periods(passed[:-1]), reason)
+
+
+def _periods(passed: list[Run]) -> tuple[str, ...]:
+    return tuple(run.period for run in passed)

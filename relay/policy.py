@@ -1,0 +1,168 @@
+"""Which schedules companies are given: rules by source type, platform and data type."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from codat.statuses import DATA_TYPES
+from relay.cadence import ALL, SPREAD, Cadence, Schedule, runs
+from relay.company import Company, CompanyStatus, Connection
+from relay.definition import LONGEST_SPREAD, Definition
+
+POLICY = "policy"  # origin of a schedule that follows the rules
+KEEP_ALIVE = "keep-alive"  # origin of the one that keeps an idle company's authorisation
+SMALLEST = "company"  # the data type with the least to read
+MOST_MISSED = 1000  # periods told one by one when a schedule comes back
+NOT_A_DATA_TYPE = "must be `all` or one of Codat's data types, such as `invoices`"
+
+
+class BadPolicy(ValueError):
+    """The text is not a policy; `str()` says where and why."""
+
+
+class Rule(BaseModel):
+    """Companies with a linked connection that fits are synced so; without `schedule`, not at all.
+
+    A rule for a data type applies when no earlier rule for that data type does.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source_type: Annotated[str | None, Field(examples=["Accounting"])] = None
+    platform: Annotated[str | None, Field(description="Its key or its name.")] = None
+    data_type: str = ALL
+    schedule: Definition | None = None
+
+    @field_validator("data_type")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value != ALL and value not in DATA_TYPES:
+            raise ValueError(NOT_A_DATA_TYPE)
+        return value
+
+    def fits(self, connection: Connection) -> bool:
+        """Whether the rule speaks of this connection; words count in any case."""
+        if self.source_type and self.source_type.casefold() != connection.source_type.casefold():
+            return False
+        names = (connection.platform_key.casefold(), connection.platform_name.casefold())
+        return self.platform is None or self.platform.casefold() in names
+
+
+class Policy(BaseModel):
+    """What companies are given on link, and existing ones when that is asked for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rules: Annotated[tuple[Rule, ...], Field(max_length=200)] = ()
+    # Codat: using-the-api/queueing-data-syncs, "at least monthly, or the token can expire".
+    keep_alive: Annotated[
+        bool, Field(description="Give companies that nothing else syncs one small sync a month.")
+    ] = True
+
+    @classmethod
+    def of_cadence(cls, cadence: str) -> Self:
+        """Give the policy of one word: `hourly` to `monthly` for everything, or `none`."""
+        if cadence == "none":
+            return cls(keep_alive=False)
+        chosen = Cadence(cadence)
+        return cls(rules=(Rule(schedule=Definition(cadence=chosen, spread=SPREAD[chosen])),))
+
+    @classmethod
+    def from_toml(cls, text: str) -> Self:
+        """Read a policy file; raises BadPolicy."""
+        try:
+            return cls.model_validate(tomllib.loads(text))
+        except tomllib.TOMLDecodeError as error:
+            raise BadPolicy(f"is not TOML: {error}") from None
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise BadPolicy(f"{where}: {first['msg'].removeprefix('Value error, ')}") from None
+
+    def schedules_for(self, company: Company) -> dict[str, Schedule]:
+        """Give the schedules that the rules want for a company, by data type."""
+        linked = [c for c in company.connections.values() if c.status == CompanyStatus.LINKED]
+        decided: dict[str, Definition | None] = {}
+        for rule in self.rules:
+            if rule.data_type not in decided and any(rule.fits(c) for c in linked):
+                decided[rule.data_type] = rule.schedule
+        return {
+            data_type: definition.schedule(company.id, data_type, POLICY)
+            for data_type, definition in decided.items()
+            if definition
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One schedule to be written; None for `before` is a new one, for `after` one removed."""
+
+    before: Schedule | None
+    after: Schedule | None
+    missed: tuple[str, ...] = ()  # periods that passed while it was suspended
+
+    @property
+    def kind(self) -> str:
+        """What it comes to: given, removed, suspended, resumed or changed."""
+        if self.before is None:
+            return "given"
+        if self.after is None:
+            return "removed"
+        if self.before.suspended != self.after.suspended:
+            return "suspended" if self.after.suspended else "resumed"
+        return "changed"
+
+
+def changes(
+    company: Company, held: Mapping[str, Schedule], policy: Policy, *, now: int, apply: bool = False
+) -> list[Change]:
+    """Say what makes a company's schedules agree with its status, and with the policy.
+
+    Rules are applied to a company that has no schedules, or when `apply` asks for it; what a
+    person set is left alone either way. `now` in epoch seconds.
+    """
+    if company.status is not CompanyStatus.LINKED:
+        reason = f"the company is {company.status}"
+        return [
+            Change(s, s.suspend(reason, s.suspended_at or now))
+            for s in held.values()
+            if s.suspended != reason
+        ]
+    wanted = {
+        data_type: replace(s, suspended=None, suspended_at=0) for data_type, s in held.items()
+    }
+    if apply or not held:
+        kept = {d: s for d, s in wanted.items() if s.origin != POLICY}
+        wanted = policy.schedules_for(company) | kept
+    wanted = _kept_alive(company, wanted, policy)
+    return [
+        Change(held.get(d), wanted.get(d), _missed(held.get(d), now) if d in wanted else ())
+        for d in [*held, *(d for d in wanted if d not in held)]
+        if held.get(d) != wanted.get(d)
+    ]
+
+
+def _kept_alive(
+    company: Company, wanted: dict[str, Schedule], policy: Policy
+) -> dict[str, Schedule]:
+    others = {d: s for d, s in wanted.items() if s.origin != KEEP_ALIVE}
+    if not policy.keep_alive or any(s.running for s in others.values()) or SMALLEST in others:
+        return others
+    window = LONGEST_SPREAD[Cadence.MONTHLY]
+    monthly = Definition(cadence=Cadence.MONTHLY, spread=window)
+    return others | {SMALLEST: monthly.schedule(company.id, SMALLEST, KEEP_ALIVE)}
+
+
+def _missed(held: Schedule | None, now: int) -> tuple[str, ...]:
+    """Name the periods that came while a schedule was suspended."""
+    found: list[str] = []
+    if held is None or not held.suspended or not held.suspended_at or held.off:
+        return ()
+    for run in runs(held, held.suspended_at):
+        if run.due > now or len(found) == MOST_MISSED:
+            break
+        found.append(run.period)
+    return tuple(found)
