@@ -2,65 +2,18 @@
 
 from dataclasses import replace
 
-import pytest
-
 from parts import company_id, make_event
 from relay.cadence import ALL, SPREAD, Anchor, Cadence, Schedule, next_run
-from relay.company import Company, Connection
+from relay.policy import Policy
 from relay.store.intents import Intent, Priority
 from relay.times import now_ms
 from workers.doing import cadence
-from workers.doing.cadence import FIRST_AFTER, changes
+from workers.doing.cadence import FIRST_AFTER
 from workers.endings import Ending
 
 COMPANY = company_id(1)
 POLICY = Schedule(COMPANY, ALL, Cadence.DAILY, spread=SPREAD[Cadence.DAILY], origin="policy")
 PERSONS = Schedule(COMPANY, "invoices", Cadence.WEEKLY, Anchor(hour=7), "Europe/London")
-
-
-def company(status):
-    return Company(COMPANY, connections={"c": Connection("c", status, (1, "e"))})
-
-
-LINKED, UNLINKED = company("Linked"), company("Unlinked")
-
-
-def test_a_linked_company_without_a_schedule_is_given_the_default():
-    assert changes(LINKED, {}, "daily") == [(POLICY, None)]
-    [(given, _)] = changes(LINKED, {}, "monthly")
-    assert (given.cadence, given.spread) == (Cadence.MONTHLY, SPREAD[Cadence.MONTHLY])
-
-
-def test_a_company_that_has_a_schedule_is_given_no_other():
-    assert changes(LINKED, {"invoices": PERSONS}, "daily") == []
-
-
-def test_no_default_gives_nothing():
-    assert changes(LINKED, {}, "none") == []
-
-
-@pytest.mark.parametrize("status", ["Unlinked", "Deauthorized", "PendingAuth", "deleted"])
-def test_every_schedule_of_a_company_that_is_not_linked_is_suspended(status):
-    ended = company(status)
-    held = {ALL: POLICY, "invoices": PERSONS}
-    reason = f"the company is {ended.status}"
-    assert changes(ended, held, "daily") == [
-        (POLICY.suspend(reason), POLICY),
-        (PERSONS.suspend(reason), PERSONS),
-    ]
-    assert changes(ended, {ALL: POLICY.suspend(reason)}, "daily") == []
-    assert changes(ended, {}, "daily") == []
-
-
-def test_the_reason_follows_the_status():
-    before = POLICY.suspend("the company is Deauthorised")
-    [(after, over)] = changes(UNLINKED, {ALL: before}, "daily")
-    assert (after.suspended, over) == ("the company is Unlinked", before)
-
-
-def test_a_relinked_company_has_its_own_schedules_back():
-    stopped = PERSONS.suspend("the company is Unlinked")
-    assert changes(LINKED, {"invoices": stopped}, "daily") == [(PERSONS, stopped)]
 
 
 def connect(bench, event_type, status, at=0):
@@ -92,6 +45,7 @@ def test_a_suspended_schedule_is_not_due_and_comes_back_on_relink(bench):
     do(bench)
     [stopped] = bench.store.schedules.of(COMPANY).values()
     assert stopped.suspended == "the company is Unlinked"
+    assert abs(stopped.suspended_at - now_ms() // 1000) < 60
     assert bench.store.schedules.next_due([stopped]) == [None]
     connect(bench, "connection.reconnected", "Linked", at=2)
     do(bench)
@@ -120,3 +74,21 @@ def test_a_schedule_that_someone_changed_meanwhile_is_looked_at_again(bench, mon
 def test_a_company_that_we_do_not_hold_needs_nothing(bench):
     assert do(bench).ending is Ending.DONE
     assert bench.store.schedules.count() == 0
+
+
+def test_it_tells_what_it_changed_and_nothing_when_there_is_nothing(bench):
+    connect(bench, "connection.connected", "Linked")
+    [told] = do(bench).told.payload["schedules"]
+    assert (told["change"], told["data_type"], told["cadence"]) == ("given", ALL, "daily")
+    assert do(bench).told is None
+
+
+def test_asked_to_apply_it_brings_the_company_to_the_policy(bench):
+    connect(bench, "connection.connected", "Linked")
+    do(bench)
+    bench.store.policies.put(Policy.of_cadence("weekly"))
+    assert do(bench).told is None
+    name = f"cadence:{COMPANY}:apply"
+    cadence.do(bench.context, Intent(name, 1, COMPANY, 1, 0, {"apply": True}, "api", Priority.NOW))
+    [held] = bench.store.schedules.of(COMPANY).values()
+    assert held.cadence is Cadence.WEEKLY
