@@ -90,6 +90,8 @@ class Company:
     info_version: Version = NEVER
     connections: dict[str, Connection] = field(default_factory=dict)
     data_types: dict[str, DataTypeState] = field(default_factory=dict)  # "<connection>|<type>"
+    tags: dict[str, str] = field(default_factory=dict)
+    tags_version: Version = NEVER
     deleted: bool = False
     first_seen: int = 0  # ms since the epoch
     last_webhook: int = 0  # ms since the epoch
@@ -104,6 +106,7 @@ class Company:
         values = orjson.loads(raw)
         values["name_version"] = tuple(values["name_version"])
         values["info_version"] = tuple(values["info_version"])
+        values["tags_version"] = tuple(values.get("tags_version", NEVER))
         values["connections"] = {
             key: _connection(connection) for key, connection in values["connections"].items()
         }
@@ -156,6 +159,12 @@ class Company:
         if not name or version <= self.name_version:
             return self
         return replace(self, name=name, name_version=version)
+
+    def tagged(self, tags: Mapping[str, str], version: Version) -> Self:
+        """Give the company with the tags it has at Codat, unless we know newer ones."""
+        if version <= self.tags_version:
+            return self
+        return replace(self, tags=dict(tags), tags_version=version)
 
     def with_connection(
         self, given: CodatConnection, version: Version, status: str | None = None

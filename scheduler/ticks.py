@@ -9,6 +9,7 @@ from relay.settings import Settings
 from relay.store import Store
 from relay.store.schedules import Dispatch, Due
 from relay.times import now_ms
+from scheduler import pausing
 
 HINT_IS_OLD = 2000  # ms; a lane still waiting then gets another hint
 BATCH = 500  # schedules dispatched per call
@@ -31,7 +32,9 @@ def sweep(store: Store, hints: Hints) -> int:
 def dispatch(store: Store, hints: Hints, now: int) -> int:
     """Turn every schedule due by `now` (epoch seconds) into a sync intent; give how many."""
     left = 0
-    while due := store.schedules.due(now, BATCH):
+    pauses = pausing.follow(store, hints, now)
+    while found := store.schedules.due(now, BATCH):
+        due = pausing.hold_back(store, found, pauses)
         count, lanes = store.schedules.dispatch(
             [dispatch_of(one, now, store.inbox.lane_of(one.company_id)) for one in due], now * 1000
         )

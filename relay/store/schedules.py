@@ -87,7 +87,7 @@ class Schedules:
                     schedule.data_type,
                     raw or b"",
                     to,
-                    _member(schedule.company_id, schedule.data_type),
+                    member(schedule.company_id, schedule.data_type),
                     "" if next_due is None else next_due,
                     "1" if new_calendar else "",
                 ],
@@ -109,7 +109,7 @@ class Schedules:
         """Tell when each schedule runs next (epoch seconds); None for those that do not."""
         if not schedules:
             return []
-        members = [_member(s.company_id, s.data_type) for s in schedules]
+        members = [member(s.company_id, s.data_type) for s in schedules]
         scores: list[float | None] = self._client.zmscore(keys.SCHEDULES_DUE, members)
         return [None if score is None else int(score) for score in scores]
 
@@ -150,7 +150,8 @@ class Schedules:
         return int(self._client.zcard(keys.SCHEDULES_DUE))
 
 
-def _member(company_id: object, data_type: str) -> str:
+def member(company_id: str, data_type: str) -> str:
+    """Give what a schedule is called in the list of what is due."""
     return f"{company_id}{SEPARATOR}{data_type}"
 
 

@@ -40,6 +40,9 @@ class Scripts:
         self.finish_intent = _script(client, "finish_intent")
         self.put_schedule = _script(client, "put_schedule")
         self.read_due = _script(client, "read_due")
+        self.write_pause = _script(client, "write_pause")
+        self.park = _script(client, "park")
+        self.unpark = _script(client, "unpark")
         self.dispatch = _script(client, "dispatch")
 
 

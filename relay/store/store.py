@@ -13,6 +13,7 @@ from relay.store.connect import connect
 from relay.store.events import Events
 from relay.store.inbox import Inbox
 from relay.store.intents import Intents
+from relay.store.pauses import Pauses
 from relay.store.policies import Policies
 from relay.store.schedules import Schedules
 from relay.store.scripts import Scripts
@@ -46,6 +47,7 @@ class Store:
         self.inbox = Inbox(client, scripts, server, lanes, dedupe_days)
         self.intents = Intents(client, scripts)
         self.schedules = Schedules(client, scripts)
+        self.pauses = Pauses(client, scripts)
         self.policies = Policies(client)
         self.companies = Companies(client)
         self.events = Events(client)

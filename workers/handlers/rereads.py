@@ -17,6 +17,8 @@ def company_read(company: Company, action: Action) -> Outcome:
     shown = CodatCompany.from_json(action.payload["company"])
     newly_linked = False
     after = company.named(shown.name, action.version)
+    if isinstance(shown.raw.get("tags"), dict):
+        after = after.tagged(shown.tags, action.version)
     for connection in shown.connections:
         held = after.connections.get(connection.id)
         after = after.with_connection(connection, action.version)
