@@ -35,9 +35,8 @@ def dispatch(store: Store, hints: Hints, now: int) -> int:
     pauses = pausing.follow(store, hints, now)
     while found := store.schedules.due(now, BATCH):
         due = pausing.hold_back(store, found, pauses)
-        count, lanes = store.schedules.dispatch(
-            [dispatch_of(one, now, store.inbox.lane_of(one.company_id)) for one in due], now * 1000
-        )
+        batch = [dispatch_of(store, one, now) for one in due]
+        count, lanes = store.schedules.dispatch(batch, now * 1000)
         left += count
         for lane in lanes:
             hints.drain(lane)
@@ -48,16 +47,16 @@ def dispatch(store: Store, hints: Hints, now: int) -> int:
     return left
 
 
-def dispatch_of(due: Due, now: int, lane: int) -> Dispatch:
+def dispatch_of(store: Store, due: Due, now: int) -> Dispatch:
     """Decide what one due schedule comes to; one that does not run any more leaves the list."""
-    if due.schedule is None or not due.schedule.running:
-        return Dispatch(due, None, lane)
-    turn = take_turn(due.schedule, due.due, now)
-    body = b""
-    if turn.missed:
-        told = {"data_type": due.data_type, "periods": turn.missed, "reason": turn.reason}
-        body = action_body(now * 1_000_000, told)
-    return Dispatch(due, turn, lane, body)
+    if due.plan is None or not due.plan.running:
+        return Dispatch(due, None)
+    turn = take_turn(due.plan, due.due, now, due.member, due.last)
+    if not turn.missed:
+        return Dispatch(due, turn)
+    told = {"data_type": due.data_type, "periods": turn.missed, "reason": turn.reason}
+    body = action_body(now * 1_000_000, told)
+    return Dispatch(due, turn, store.inbox.lane_of(due.company_id), body)
 
 
 def trim(store: Store, settings: Settings) -> int:
