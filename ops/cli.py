@@ -24,6 +24,8 @@ COMMANDS = {
     "companies": ("companies", "companies", "List companies, or show one."),
     "events": ("events", "events", "Read the event log, and follow it."),
     "cadence": ("cadence", "cadence", "See, set and preview when companies are synced."),
+    "pause": ("pause", "pause", "See and set what is not to be synced for a while."),
+    "resume": ("pause", "resume", "End a pause."),
     "sync": ("sync", "sync", "Request syncs now."),
     "reconcile": ("reconcile", "reconcile", "Compare with Codat's own record, and heal."),
     "dead": ("dead", "dead", "Look at messages that could not be handled."),

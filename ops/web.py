@@ -95,7 +95,7 @@ class LateApp:
         return _answer(start_response, "503 Service Unavailable", problem)
 
     def _look(self) -> "WSGIApplication | None":
-        """Try to build, unless one has just failed; whoever comes meanwhile waits for it a little."""
+        """Try to build, unless one has just failed; whoever comes meanwhile waits a little."""
         if not self._looking.acquire(timeout=WAIT_FOR_ANOTHER):
             return None
         try:

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
-from codat.statuses import DATA_TYPES
 from portal.auth import caller
 from portal.companies import CompanyPath, known
 from portal.groups import Given, Reply, described, group
@@ -14,21 +13,16 @@ from portal.problems import Refusal
 from portal.selections import Left, Selection, chosen, cost_of, leave, shape
 from relay.cadence import ALL
 from relay.company import Company, CompanyStatus
+from relay.policy import known_data_type
 from relay.store.intents import Need, Priority
 from relay.times import now_ms
 
 api = group("run_now", __name__, "Run now")
 
 
-def _known_data_type(value: str) -> str:
-    if value != ALL and value not in DATA_TYPES:
-        raise ValueError("must be `all` or one of Codat's data types, such as `invoices`")
-    return value
-
-
 DataType = Annotated[
     str,
-    AfterValidator(_known_data_type),
+    AfterValidator(known_data_type),
     Field(max_length=64, description="`all`, or one of Codat's data types.", examples=["invoices"]),
 ]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
@@ -139,7 +139,12 @@ class Schedule:
     @property
     def offset(self) -> int:
         """Seconds by which each run is moved within the spread: the same every time."""
-        return offset_within(self.spread, f"{self.company_id}|{self.data_type}".encode())
+        return offset_within(self.spread, self.key)
+
+    @property
+    def key(self) -> bytes:
+        """What tells this schedule from all others."""
+        return f"{self.company_id}|{self.data_type}".encode()
 
     def suspend(self, reason: str | None, at: int = 0) -> Self:
         """Give the schedule stopped for `reason` since `at`, or running again with None."""
@@ -157,8 +162,7 @@ def offset_within(seconds: int, key: bytes) -> int:
     return crc32(key) % seconds if seconds > 0 else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """One due time (epoch seconds) and the period it stands for; periods sort as text."""
 
     due: int

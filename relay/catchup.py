@@ -3,9 +3,9 @@
 from collections import deque
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice, takewhile
+from itertools import islice
 
-from relay.cadence import Anchor, Cadence, CatchUp, Run, Schedule, next_run, offset_within, runs
+from relay.cadence import Anchor, Cadence, CatchUp, Run, Schedule, offset_within, runs
 
 GRACE = 600  # seconds by which a run may be late and still count as on time
 GAP = 900  # seconds between the syncs that make up for missed periods: one must end first
@@ -16,7 +16,7 @@ SKIPPED = "nothing ran when it was due; missed periods are skipped"
 TOO_MANY = "nothing ran when it was due; more periods passed than are made up for"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Turn:
     """What one due schedule comes to; times are epoch seconds, a run's is when it may leave."""
 
@@ -26,37 +26,40 @@ class Turn:
     reason: str = ""
 
 
-def take_turn(schedule: Schedule, due: int, now: int) -> Turn:
+def take_turn(schedule: Schedule, due: int, now: int, key: bytes = b"", last: str = "") -> Turn:
     """Decide what `schedule`, due at `due`, comes to at `now`.
 
     It may be late because nothing ran, or because a pause held it back: then its catch-up rule
-    says what becomes of the periods that passed.
+    says what becomes of the periods that passed. `key` says whose it is, where the schedule itself
+    does not; `last` is the period that was taken last, and none up to it is taken again.
     """
-    offset = schedule.offset
-    if now - due <= GRACE:
-        s, slot = schedule, due - offset
-        this, following = _step(s.cadence, s.anchor, s.zone, s.every, slot)
-        if this.due == slot and now < following.due + offset:
-            return Turn(following.due + offset, (Run(now, this.period),))
-    return _late(schedule, due, now)
+    key = key or schedule.key
+    s, offset = schedule, offset_within(schedule.spread, key)
+    this, following = _step(s.cadence, s.anchor, s.zone, s.every, due - offset)
+    next_due = following.due + offset
+    if now < next_due and now - due <= GRACE:
+        runs = (Run(now, this.period),) if this.period > last else ()
+        return Turn(next_due, runs)
+    passed = deque([Run(this.due + offset, this.period)], MOST_PERIODS)
+    while following.due + offset <= now:
+        passed.append(Run(following.due + offset, following.period))
+        this, following = _step(s.cadence, s.anchor, s.zone, s.every, following.due)
+    left = [run for run in passed if run.period > last]
+    return _late(schedule, left, following.due + offset, now, key)
 
 
 @lru_cache(maxsize=65_536)
 def _step(cadence: Cadence, anchor: Anchor, zone: str, every: int, slot: int) -> tuple[Run, Run]:
-    """Give the run that stands at `slot` and the one after: many schedules share them."""
+    """Give the run at `slot`, or the first after it, and the next: many schedules share them."""
     shared = Schedule("", "", cadence, anchor, zone, every=every)
     this, following = islice(runs(shared, slot - 1), 2)
     return this, following
 
 
-def _late(schedule: Schedule, due: int, now: int) -> Turn:
-    # The due time itself stands for a period: the first run after the second before it.
-    coming = runs(schedule, due - 1)
-    first = next(coming)
-    passed = [first, *deque(takewhile(lambda run: run.due <= now, coming), MOST_PERIODS)]
-    next_due = next_run(schedule, now).due
+def _late(schedule: Schedule, passed: list[Run], next_due: int, now: int, key: bytes) -> Turn:
+    if not passed:
+        return Turn(next_due, ())
     late = now - passed[-1].due > GRACE
-    key = f"{schedule.company_id}|{schedule.data_type}".encode()
     leave = now + (offset_within(LATE_SPREAD, key) if late else 0)
     if schedule.catch_up is CatchUp.SKIP and late:
         return Turn(next_due, (), _periods(passed), SKIPPED)

@@ -91,6 +91,8 @@ class Company:
     connections: dict[str, Connection] = field(default_factory=dict)
     data_types: dict[str, DataTypeState] = field(default_factory=dict)  # "<connection>|<type>"
     identity_mismatch: dict[str, Any] | None = None  # what a relink changed, until accepted
+    tags: dict[str, str] = field(default_factory=dict)
+    tags_version: Version = NEVER
     deleted: bool = False
     deleted_version: Version = NEVER
     first_seen: int = 0  # ms since the epoch
@@ -107,6 +109,7 @@ class Company:
         values["name_version"] = tuple(values["name_version"])
         values["info_version"] = tuple(values["info_version"])
         values["deleted_version"] = tuple(values.get("deleted_version", NEVER))
+        values["tags_version"] = tuple(values.get("tags_version", NEVER))
         values["connections"] = {
             key: _connection(connection) for key, connection in values["connections"].items()
         }
@@ -163,6 +166,12 @@ class Company:
     def gone(self, version: Version) -> Self:
         """Give the company as deleted at `version`, or later if we know so."""
         return replace(self, deleted=True, deleted_version=max(version, self.deleted_version))
+
+    def tagged(self, tags: Mapping[str, str], version: Version) -> Self:
+        """Give the company with the tags it has at Codat, unless we know newer ones."""
+        if version <= self.tags_version:
+            return self
+        return replace(self, tags=dict(tags), tags_version=version)
 
     def with_connection(
         self, given: CodatConnection, version: Version, status: str | None = None

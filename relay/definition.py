@@ -53,9 +53,7 @@ class Definition(BaseModel):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        if value not in _zones():
-            raise ValueError("must be a time zone's name, such as Europe/London or UTC")
-        return value
+        return known_zone(value)
 
     @model_validator(mode="after")
     def _within_its_period(self) -> Self:
@@ -82,6 +80,13 @@ class Definition(BaseModel):
             fresh=self.fresh,
             off=self.off,
         )
+
+
+def known_zone(name: str) -> str:
+    """Give the name back when it is a time zone's; raises ValueError."""
+    if name not in _zones():
+        raise ValueError("must be a time zone's name, such as Europe/London or UTC")
+    return name
 
 
 @cache

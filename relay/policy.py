@@ -39,9 +39,7 @@ class Rule(BaseModel):
     @field_validator("data_type")
     @classmethod
     def _known(cls, value: str) -> str:
-        if value != ALL and value not in DATA_TYPES:
-            raise ValueError(NOT_A_DATA_TYPE)
-        return value
+        return known_data_type(value)
 
     def fits(self, connection: Connection) -> bool:
         """Whether the rule speaks of this connection; words count in any case."""
@@ -94,6 +92,13 @@ class Policy(BaseModel):
             for data_type, definition in decided.items()
             if definition
         }
+
+
+def known_data_type(name: str) -> str:
+    """Give the name back when it is `all` or a data type of Codat's; raises ValueError."""
+    if name != ALL and name not in DATA_TYPES:
+        raise ValueError(NOT_A_DATA_TYPE)
+    return name
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from relay.settings import Settings
 from relay.store import Store
 from relay.store.schedules import Dispatch, Due
 from relay.times import now_ms
+from scheduler import pausing
 
 HINT_IS_OLD = 2000  # ms; a lane still waiting then gets another hint
 BATCH = 500  # schedules dispatched per call
@@ -38,10 +39,11 @@ def sweep(store: Store, hints: Hints) -> int:
 def dispatch(store: Store, hints: Hints, now: int) -> int:
     """Turn every schedule due by `now` (epoch seconds) into a sync intent; give how many."""
     left = 0
-    while due := store.schedules.due(now, BATCH):
-        count, lanes = store.schedules.dispatch(
-            [dispatch_of(one, now, store.inbox.lane_of(one.company_id)) for one in due], now * 1000
-        )
+    pauses = pausing.follow(store, hints, now)
+    while found := store.schedules.due(now, BATCH):
+        due = pausing.hold_back(store, found, pauses)
+        batch = [dispatch_of(store, one, now) for one in due]
+        count, lanes = store.schedules.dispatch(batch, now * 1000)
         left += count
         for lane in lanes:
             hints.drain(lane)
@@ -52,16 +54,16 @@ def dispatch(store: Store, hints: Hints, now: int) -> int:
     return left
 
 
-def dispatch_of(due: Due, now: int, lane: int) -> Dispatch:
+def dispatch_of(store: Store, due: Due, now: int) -> Dispatch:
     """Decide what one due schedule comes to; one that does not run any more leaves the list."""
-    if due.schedule is None or not due.schedule.running:
-        return Dispatch(due, None, lane)
-    turn = take_turn(due.schedule, due.due, now)
-    body = b""
-    if turn.missed:
-        told = {"data_type": due.data_type, "periods": turn.missed, "reason": turn.reason}
-        body = action_body(now * 1_000_000, told)
-    return Dispatch(due, turn, lane, body)
+    if due.plan is None or not due.plan.running:
+        return Dispatch(due, None)
+    turn = take_turn(due.plan, due.due, now, due.member, due.last)
+    if not turn.missed:
+        return Dispatch(due, turn)
+    told = {"data_type": due.data_type, "periods": turn.missed, "reason": turn.reason}
+    body = action_body(now * 1_000_000, told)
+    return Dispatch(due, turn, store.inbox.lane_of(due.company_id), body)
 
 
 def trim(store: Store, settings: Settings) -> int:

@@ -10,7 +10,6 @@ from parts import SentHints, company_id
 from relay.cadence import ALL, Anchor, Cadence, CatchUp, Schedule, next_run
 from relay.catchup import LATE_SPREAD
 from relay.store import keys
-from relay.store.intents import Priority
 from relay.store.schedules import Due
 from scheduler import ticks
 
@@ -29,7 +28,7 @@ def put(store, wanted, after=NOW):
 
 def due_syncs(store, now):
     return store.intents.claim(
-        now=now * 1000, lease_ms=1000, limit=1000, priorities=tuple(Priority)
+        now=now * 1000, lease_ms=1000, limit=1000, calls_per_minute=10_000, costs={}
     )
 
 
@@ -83,7 +82,7 @@ def test_five_schedulers_at_once_dispatch_each_period_once(store):
 def test_a_dispatch_sent_twice_leaves_one_intent(store):
     put(store, schedule())
     due = store.schedules.due(NOW + 10 * DAY, 10)
-    batch = [ticks.dispatch_of(one, one.due, 1) for one in due]
+    batch = [ticks.dispatch_of(store, one, one.due) for one in due]
     assert store.schedules.dispatch(batch, NOW * 1000)[0] == 1
     assert store.schedules.dispatch(batch, NOW * 1000)[0] == 0
 
@@ -160,8 +159,8 @@ def test_sweeping_hints_forgotten_lanes_and_due_intents(store, bench, monkeypatc
     assert hints.performed == 1
 
 
-def test_missed_message_is_an_action_the_handlers_read():
+def test_missed_message_is_an_action_the_handlers_read(store):
     due = next_run(schedule(), NOW)
-    late = Due(company_id(1), ALL, due.due, schedule())
-    one = ticks.dispatch_of(late, due.due + 2 * DAY, 3)
+    late = Due(schedule().key, due.due, schedule())
+    one = ticks.dispatch_of(store, late, due.due + 2 * DAY)
     assert orjson.loads(one.missed)["payload"]["periods"] == [due.period, "2026-03-04"]

@@ -80,7 +80,8 @@ def _seen(before: Company, event: Event | Action, placeholders: re.Pattern[str] 
     version, shown = version_of(event), event.company
     if version is None or shown is None:
         return before
-    return before.named(shown.name, version).recognise_placeholder(placeholders)
+    named = before.named(shown.name, version).recognise_placeholder(placeholders)
+    return named.tagged(shown.tags, version) if isinstance(shown.raw.get("tags"), dict) else named
 
 
 def _handle(company: Company, event: Event | Action) -> Outcome:

@@ -27,6 +27,7 @@ UNDER_WAY = TAG + "codat:under-way"  # sorted set: call -> ms until it no longer
 HOLD = TAG + "codat:hold"  # string: ms until which nobody may call Codat
 SCHEDULES_DUE = TAG + "schedules-due"  # sorted set: "<company>|<data type>" -> epoch seconds
 POLICY = TAG + "policy"  # string: the policy set through the API, as JSON
+PAUSES = TAG + "pauses"  # hash: id -> JSON
 TOKENS = TAG + "tokens"  # hash: SHA-256 of a token -> "<name>:<role>"
 HINTED = TAG + "intents:hinted"  # string, short-lived: a `perform` job is already on its way
 HEARTBEATS = TAG + "heartbeats"  # hash: process -> ms of its last sign of life
@@ -38,6 +39,7 @@ INTENT = TAG + "intent:"  # + intent name -> hash
 INTENTS_DUE = TAG + "intents:"  # + priority -> sorted set: intent name -> ms
 INFLIGHT = TAG + "inflight:"  # + company id -> sorted set: intent or call -> ms until
 SCHEDULES = TAG + "schedules:"  # + company id -> hash: data type -> JSON, "<data type>#period"
+PARKED = TAG + "parked:"  # + pause id -> sorted set, as SCHEDULES_DUE: what the pause holds back
 REPLY = (
     TAG + "reply:"
 )  # + nonce -> what a script answered, for a minute, so a resend hears it again

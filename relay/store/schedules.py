@@ -19,23 +19,44 @@ CAUSE = "schedule"  # of the intents that a dispatch leaves
 PERIOD = b"#period"  # beside each schedule: the last period that was dispatched
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Due:
-    """A schedule whose time (epoch seconds) has come; None when there is none of that name."""
+    """A schedule whose time (epoch seconds) has come.
 
-    company_id: str
-    data_type: str
+    `plan` is the schedule as many have it, without whose it is; None when there is none of that
+    name. `last` is the period that was dispatched last, or ''.
+    """
+
+    member: bytes
     due: int
-    schedule: Schedule | None
+    plan: Schedule | None
+    last: str = ""
+
+    @property
+    def company_id(self) -> str:
+        """Whose it is."""
+        return self.member.partition(b"|")[0].decode()
+
+    @property
+    def data_type(self) -> str:
+        """What is synced."""
+        return self.member.partition(b"|")[2].decode()
+
+    @property
+    def schedule(self) -> Schedule | None:
+        """The schedule as its company has it."""
+        if self.plan is None:
+            return None
+        return replace(self.plan, company_id=self.company_id, data_type=self.data_type)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Dispatch:
     """What a due schedule comes to; `turn` None takes it off the list of what is due."""
 
     due: Due
     turn: Turn | None
-    lane: int
+    lane: int = 0
     missed: bytes = b""  # body of a message naming the periods that passed while nothing ran
 
 
@@ -87,7 +108,7 @@ class Schedules:
                     schedule.data_type,
                     raw or b"",
                     to,
-                    _member(schedule.company_id, schedule.data_type),
+                    member(schedule.company_id, schedule.data_type),
                     "" if next_due is None else next_due,
                     "1" if new_calendar else "",
                 ],
@@ -101,15 +122,15 @@ class Schedules:
         )
         rows = zip(*[iter(flat)] * 4, strict=True)
         return [
-            _due(company.decode(), data_type.decode(), int(due), raw)
-            for company, data_type, due, raw in rows
+            Due(name, int(due), _alike(raw) if raw else None, last.decode())
+            for name, due, raw, last in rows
         ]
 
     def next_due(self, schedules: Sequence[Schedule]) -> list[int | None]:
         """Tell when each schedule runs next (epoch seconds); None for those that do not."""
         if not schedules:
             return []
-        members = [_member(s.company_id, s.data_type) for s in schedules]
+        members = [member(s.company_id, s.data_type) for s in schedules]
         scores: list[float | None] = self._client.zmscore(keys.SCHEDULES_DUE, members)
         return [None if score is None else int(score) for score in scores]
 
@@ -118,31 +139,17 @@ class Schedules:
 
         Gives how many needs were left, and the lanes that need a hint.
         """
-        rows = [
-            (
-                d.due.company_id,
-                d.due.data_type,
-                d.due.due,
-                d.turn.next_due if d.turn else False,
-                [part for run in d.turn.runs for part in (run.period, run.due * 1000)]
-                if d.turn
-                else [],
-                d.lane,
-                d.missed.decode(),
-            )
-            for d in batch
-        ]
         arguments: list[str | bytes | int] = [
             keys.INTENT,
-            keys.INTENTS_DUE,
             keys.SCHEDULES,
             keys.LANE,
             now_ms,
             int(Priority.SCHEDULED),
             CAUSE,
-            orjson.dumps(rows),
+            orjson.dumps([_row(one) for one in batch]),
         ]
-        answer = self._scripts.dispatch([keys.SCHEDULES_DUE, keys.WAITING], arguments)
+        due_intents = f"{keys.INTENTS_DUE}{int(Priority.SCHEDULED)}"
+        answer = self._scripts.dispatch([keys.SCHEDULES_DUE, keys.WAITING, due_intents], arguments)
         return int(answer[0]), [int(lane) for lane in answer[1:]]
 
     def count(self) -> int:
@@ -150,7 +157,8 @@ class Schedules:
         return int(self._client.zcard(keys.SCHEDULES_DUE))
 
 
-def _member(company_id: object, data_type: str) -> str:
+def member(company_id: str, data_type: str) -> str:
+    """Give what a schedule is called in the list of what is due."""
     return f"{company_id}{SEPARATOR}{data_type}"
 
 
@@ -167,9 +175,15 @@ def _calendar(schedule: Schedule) -> tuple[Cadence, int]:
     return schedule.cadence, schedule.every
 
 
-def _due(company_id: str, data_type: str, due: int, raw: bytes) -> Due:
-    schedule = _read(company_id, data_type, raw) if raw else None
-    return Due(company_id, data_type, due, schedule)
+def _row(one: Dispatch) -> list[object]:
+    company_id, _, data_type = one.due.member.decode().partition(SEPARATOR)
+    turn, runs = one.turn, list[object]()
+    if turn is None:
+        return [company_id, data_type, one.due.due, False, runs, 0, ""]
+    for run in turn.runs:
+        runs += (run.period, run.due * 1000)
+    missed = one.missed.decode()
+    return [company_id, data_type, one.due.due, turn.next_due, runs, one.lane, missed]
 
 
 def _read(company_id: str, data_type: str, raw: bytes) -> Schedule:

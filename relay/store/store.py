@@ -14,6 +14,7 @@ from relay.store.connect import connect
 from relay.store.events import Events
 from relay.store.inbox import Inbox
 from relay.store.intents import Intents
+from relay.store.pauses import Pauses
 from relay.store.policies import Policies
 from relay.store.reconciles import Reconciles
 from relay.store.schedules import Schedules
@@ -57,6 +58,7 @@ class Store:
         self.budget = Budget(client, scripts, limits or Limits())
         self.reconciles = Reconciles(client, scripts)
         self.schedules = Schedules(client, scripts)
+        self.pauses = Pauses(client, scripts)
         self.policies = Policies(client)
         self.companies = Companies(client)
         self.subscriptions = Subscriptions(client, scripts)

@@ -2,13 +2,15 @@
 
 from codat.records import parse_time
 from relay.cadence import ALL
-from relay.company import CompanyStatus
-from relay.store.intents import Intent
+from relay.company import Company, CompanyStatus
+from relay.pause import Pause, covering
+from relay.store.intents import Intent, Priority
 from relay.times import now_micros
 from workers.context import Context
 from workers.endings import Ended, Ending, Told
 
 SKEW_MICROS = 5_000_000  # by which Codat's clock may be behind ours
+PAUSED_WAIT = 300.0  # seconds until a paused sync is looked at again
 HISTORY = 50  # pull operations looked at, newest first
 
 
@@ -21,6 +23,8 @@ def do(context: Context, intent: Intent) -> Ended:
     if status is not CompanyStatus.LINKED:
         reason = f"the company is {status}" if status else "the company is unknown"
         return Ended(Ending.DONE, told=Told("relay.sync_missed", facts | {"reason": reason}), at=at)
+    if intent.priority is Priority.SCHEDULED and (pause := _held_back(context, intent, company)):
+        return Ended(Ending.LATER, wait=PAUSED_WAIT, error=f"paused: {pause.reason}", expected=True)
     if intent.attempts > 1 and (operation := _requested_since(context, intent)):
         facts |= {"operation_id": operation, "note": "found in Codat's pull history"}
         return Ended(Ending.DONE, told=Told("relay.sync_requested", facts), at=at)
@@ -31,6 +35,12 @@ def do(context: Context, intent: Intent) -> Ended:
         operation = context.codat.refresh_data_type(intent.company_id, intent.args["data_type"]).id
         facts |= {"operation_id": operation}
     return Ended(Ending.DONE, told=Told("relay.sync_requested", facts), at=at)
+
+
+def _held_back(context: Context, intent: Intent, company: Company | None) -> Pause | None:
+    """Find a pause that began after the sync fell due."""
+    pauses = context.store.pauses.on(now_micros() // 1_000_000)
+    return covering(pauses, intent.company_id, intent.args["data_type"], company)
 
 
 def _requested_since(context: Context, intent: Intent) -> str | None:

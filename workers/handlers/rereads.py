@@ -38,6 +38,8 @@ def as_shown(company: Company, shown: CodatCompany, version: Version) -> Outcome
     after = company.named(shown.name, version)
     if after.deleted and version > after.deleted_version:
         after = replace(after, deleted=False)
+    if isinstance(shown.raw.get("tags"), dict):
+        after = after.tagged(shown.tags, version)
     for connection in shown.connections:
         held = after.connections.get(connection.id)
         after = after.with_connection(connection, version)

@@ -1,43 +1,47 @@
 -- Turn due schedules into sync intents, each period once, however many schedulers run.
--- KEYS  1 due schedules  2 waiting lanes
--- ARGV  1 intent key prefix  2 due-set key prefix  3 schedules key prefix  4 lane key prefix
---       5 now, ms  6 priority  7 cause
---       8 JSON: per schedule {company, data type, due as read, next due (seconds; false: none),
---            {period, ms when it may leave, ...}, lane, message of missed periods (JSON) or ''}
+-- KEYS  1 due schedules  2 waiting lanes  3 due set of the intents
+-- ARGV  1 intent key prefix  2 schedules key prefix  3 lane key prefix  4 now, ms  5 priority
+--       6 cause
+--       7 JSON: per schedule {company, data type, due as read, next due (seconds; false: none),
+--            {period, ms when it may leave, ...}, lane, message of missed periods (JSON) or ''};
+--            only periods later than the one that was recorded when it was read
 -- Gives {intents left, lanes that need a hint ...}
--- Resend: the due time has moved on, and the period is recorded: the second does nothing.
-local left = 0
+-- Commands are few and wide, as a million schedules may fall due at once.
+-- Resend: the due time has moved on, and the second does nothing.
+local rows = cjson.decode(ARGV[7])
 local lanes = {}
-for _, row in ipairs(cjson.decode(ARGV[8])) do
-  local company, data_type, next_due, runs = row[1], row[2], row[4], row[5]
-  local member = company .. '|' .. data_type
-  local score = redis.call('ZSCORE', KEYS[1], member)
-  if score and tonumber(score) == row[3] then
-    if next_due then
-      redis.call('ZADD', KEYS[1], next_due, member)
+if #rows == 0 then return {0} end
+local members = {}
+for i, row in ipairs(rows) do
+  members[i] = row[1] .. '|' .. row[2]
+end
+local scores = redis.call('ZMSCORE', KEYS[1], unpack(members))
+local moved, intents = {}, {}
+for i, row in ipairs(rows) do
+  if scores[i] and tonumber(scores[i]) == row[3] then
+    local company, data_type, runs = row[1], row[2], row[5]
+    if row[4] then
+      moved[#moved + 1] = row[4]
+      moved[#moved + 1] = members[i]
     else
-      redis.call('ZREM', KEYS[1], member)
+      redis.call('ZREM', KEYS[1], members[i])
     end
-    local schedules = ARGV[3] .. company
-    local last = redis.call('HGET', schedules, data_type .. '#period') or ''
-    local before = last
-    for i = 1, #runs, 2 do
-      local period = runs[i]
-      if last < period then
-        local name = 'sync:' .. company .. ':' .. data_type .. ':' .. period
-        local args = '{"data_type":"' .. data_type .. '","period":"' .. period .. '"}'
-        put_intent(ARGV[1], ARGV[2], name, company, ARGV[6], string.format('%d', runs[i + 1]), args,
-          ARGV[7], ARGV[5])
-        left = left + 1
-        last = period
+    for n = 1, #runs, 2 do
+      local name = 'sync:' .. company .. ':' .. data_type .. ':' .. runs[n]
+      if redis.call('EXISTS', ARGV[1] .. name) == 0 then
+        redis.call('HSET', ARGV[1] .. name, 'company', company, 'priority', ARGV[5], 'args',
+          '{"data_type":"' .. data_type .. '","period":"' .. runs[n] .. '"}', 'cause', ARGV[6],
+          'created', ARGV[4], 'state', 'due', 'attempts', '0', 'fence', '0')
+        intents[#intents + 1] = runs[n + 1]
+        intents[#intents + 1] = name
       end
     end
-    if last ~= before then
-      redis.call('HSET', schedules, data_type .. '#period', last)
+    if #runs > 0 then
+      redis.call('HSET', ARGV[2] .. company, data_type .. '#period', runs[#runs - 1])
     end
     if row[7] ~= '' then
-      redis.call('XADD', ARGV[4] .. row[6], '*', 'kind', 'action', 'type', 'relay.periods_missed',
-        'company', company, 'id', 'missed:' .. member .. ':' .. row[3], 'at', ARGV[5],
+      redis.call('XADD', ARGV[3] .. row[6], '*', 'kind', 'action', 'type', 'relay.periods_missed',
+        'company', company, 'id', 'missed:' .. members[i] .. ':' .. row[3], 'at', ARGV[4],
         'body', row[7])
       if redis.call('ZADD', KEYS[2], 'NX', now_ms(), row[6]) == 1 then
         lanes[#lanes + 1] = row[6]
@@ -45,4 +49,11 @@ for _, row in ipairs(cjson.decode(ARGV[8])) do
     end
   end
 end
-return {left, unpack(lanes)}
+local function add(key, pairs_)
+  for first = 1, #pairs_, 2000 do
+    redis.call('ZADD', key, unpack(pairs_, first, math.min(first + 1999, #pairs_)))
+  end
+end
+add(KEYS[1], moved)
+add(KEYS[3], intents)
+return {#intents / 2, unpack(lanes)}

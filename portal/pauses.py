@@ -1,0 +1,177 @@
+"""Pauses through the API: what is held back and how much, new ones, and their end."""
+
+import time
+from dataclasses import replace
+from datetime import UTC
+from http import HTTPStatus
+from typing import Annotated, Self
+from uuid import uuid4
+
+from pydantic import AwareDatetime, BaseModel, Field, field_validator, model_validator
+
+from codat.records import read_id
+from portal.auth import caller
+from portal.groups import Given, Reply, described, group
+from portal.parts import parts
+from portal.problems import Refusal
+from relay.definition import known_zone
+from relay.pause import EVERY_DAY, Pause, Scope, Window
+from relay.policy import known_data_type
+from relay.times import iso_from_ms
+
+api = group("pauses", __name__, "Pauses")
+
+CLOCK = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
+NO_PAUSE = "There is no pause of this id; GET /v1/pauses lists those there are."
+
+
+class WindowBody(Given):
+    """Hours of each day in which nothing may start; one can span midnight."""
+
+    timezone: Annotated[str, Field(max_length=64, examples=["Europe/London"])] = "UTC"
+    start: Annotated[str, Field(pattern=CLOCK, examples=["22:00"])]
+    end: Annotated[str, Field(pattern=CLOCK, examples=["06:00"])]
+    weekdays: Annotated[
+        list[Annotated[int, Field(ge=1, le=7)]],
+        Field(
+            default_factory=lambda: list(EVERY_DAY),
+            min_length=1,
+            description="1 Monday to 7, by the day on which the window starts.",
+        ),
+    ]
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        return known_zone(value)
+
+
+class PauseBody(Given):
+    """What to hold back, why, and until when; without `ends` until somebody ends it."""
+
+    scope: Scope
+    value: Annotated[
+        str,
+        Field(
+            max_length=200,
+            description="Platform key or name, tag as `name` or `name=value`, company id, or data"
+            " type; nothing for everything.",
+        ),
+    ] = ""
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    ends: AwareDatetime | None = None
+    window: WindowBody | None = None
+
+    @model_validator(mode="after")
+    def _value_fits_its_scope(self) -> Self:
+        if (self.scope is Scope.EVERYTHING) != (self.value == ""):
+            raise ValueError("value is needed for every scope but everything")
+        if self.scope is Scope.COMPANY and read_id(self.value) is None:
+            raise ValueError("value must be a company's id")
+        if self.scope is Scope.DATA_TYPE:
+            known_data_type(self.value)
+        return self
+
+
+class PausePath(BaseModel):
+    """Which pause."""
+
+    pause_id: Annotated[str, Field(max_length=64)]
+
+
+class PauseShape(BaseModel):
+    """A pause; `holds_back` counts the schedules that wait for its end."""
+
+    id: str
+    scope: str
+    value: str
+    owner: str
+    reason: str
+    begins: str
+    ends: str | None
+    window: WindowBody | None
+    on: bool
+    holds_back: int
+
+
+class PauseList(BaseModel):
+    """Pauses, in the order they began."""
+
+    pauses: list[PauseShape]
+
+
+@api.get("/pauses", responses={200: PauseList})
+def list_pauses() -> Reply:
+    """List pauses, those between their windows too."""
+    store, now = parts().store, int(time.time())
+    found = [pause for pause in store.pauses.all() if not pause.is_over(now)]
+    counts = store.pauses.parked(found)
+    shapes = [_shape(p, now, count) for p, count in zip(found, counts, strict=True)]
+    return PauseList(pauses=shapes).model_dump()
+
+
+@api.post("/pauses", responses={201: PauseShape, **described("forbidden", "conflict")})
+def create_pause(body: PauseBody) -> Reply:
+    """Hold back scheduled syncs; what is held back is caught up with as each schedule says."""
+    store, now = parts().store, int(time.time())
+    window = body.window
+    pause = Pause(
+        id=uuid4().hex[:12],
+        scope=body.scope,
+        value=(read_id(body.value) or "") if body.scope is Scope.COMPANY else body.value,
+        owner=caller().name,
+        reason=body.reason,
+        begins=now,
+        ends=None if body.ends is None else int(body.ends.astimezone(UTC).timestamp()),
+        window=Window(window.timezone, window.start, window.end, tuple(window.weekdays))
+        if window
+        else None,
+    )
+    if pause.is_over(now):
+        raise Refusal("conflict", "This pause would have ended already.")
+    pause = replace(pause, on=pause.is_on(now))
+    _, wake = store.pauses.write(pause, over=None, at=now)
+    if wake:
+        parts().hints.drain(0)
+    return _shape(pause, now, 0).model_dump(), HTTPStatus.CREATED
+
+
+@api.delete(
+    "/pauses/<pause_id>", responses={204: None, **described("forbidden", "not-found", "conflict")}
+)
+def end_pause(path: PausePath) -> Reply:
+    """End a pause; what it held back falls due again within a second or so."""
+    store, now = parts().store, int(time.time())
+    found = next((p for p in store.pauses.all() if p.id == path.pause_id), None)
+    if found is None or found.is_over(now):
+        raise Refusal("not-found", NO_PAUSE)
+    written, wake = store.pauses.write(found.end(now), over=found, at=now)
+    if not written:
+        raise Refusal("conflict", "Someone else is changing this pause. Look and try again.")
+    if wake:
+        parts().hints.drain(0)
+    return "", HTTPStatus.NO_CONTENT
+
+
+def _shape(pause: Pause, now: int, holds_back: int) -> PauseShape:
+    window = pause.window
+    return PauseShape(
+        id=pause.id,
+        scope=pause.scope,
+        value=pause.value,
+        owner=pause.owner,
+        reason=pause.reason,
+        begins=_iso(pause.begins),
+        ends=None if pause.ends is None else _iso(pause.ends),
+        window=WindowBody(
+            timezone=window.zone, start=window.start, end=window.end, weekdays=list(window.weekdays)
+        )
+        if window
+        else None,
+        on=pause.is_on(now),
+        holds_back=holds_back,
+    )
+
+
+def _iso(seconds: int) -> str:
+    return iso_from_ms(seconds * 1000)

@@ -1,0 +1,145 @@
+"""Pauses: what must not be synced for a while, or within a window of each day."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from relay.company import DELETED, Company
+
+EVERY_DAY = (1, 2, 3, 4, 5, 6, 7)
+
+
+class Scope(StrEnum):
+    """What a pause holds back."""
+
+    EVERYTHING = "everything"
+    PLATFORM = "platform"  # by key or name
+    TAG = "tag"  # `name` or `name=value`, as the company has it at Codat
+    COMPANY = "company"
+    DATA_TYPE = "data_type"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Hours of the day, on the clocks of a zone, in which nothing may start.
+
+    `start` and `end` are `HH:MM`; one that ends before it starts goes over midnight and belongs to
+    the weekday (ISO) on which it starts. Equal ones last the whole day.
+    """
+
+    zone: str
+    start: str
+    end: str
+    weekdays: tuple[int, ...] = EVERY_DAY
+
+    def holds(self, now: int) -> bool:
+        """Whether it is on at `now` (epoch seconds)."""
+        here = datetime.fromtimestamp(now, UTC).astimezone(ZoneInfo(self.zone))
+        clock, today = here.time(), here.isoweekday()
+        start, end = time.fromisoformat(self.start), time.fromisoformat(self.end)
+        yesterday = (here - timedelta(days=1)).isoweekday()
+        if start < end:
+            return start <= clock < end and today in self.weekdays
+        return (clock >= start and today in self.weekdays) or (
+            clock < end and yesterday in self.weekdays
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """One pause; times are epoch seconds. `on` is what was last told of it in the log."""
+
+    id: str
+    scope: Scope
+    value: str
+    owner: str
+    reason: str
+    begins: int
+    ends: int | None = None
+    window: Window | None = None
+    on: bool = False
+
+    def to_json(self) -> bytes:
+        """Give the pause as it is stored."""
+        return orjson.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, raw: bytes) -> Self:
+        """Read what `to_json` wrote."""
+        values: dict[str, Any] = orjson.loads(raw)
+        window = values.pop("window")
+        if window:
+            window = Window(**window | {"weekdays": tuple(window["weekdays"])})
+        values["scope"] = Scope(values["scope"])
+        return cls(window=window, **values)
+
+    def is_on(self, now: int) -> bool:
+        """Whether it holds anything back at `now` (epoch seconds)."""
+        if now < self.begins or self.is_over(now):
+            return False
+        return self.window is None or self.window.holds(now)
+
+    def is_over(self, now: int) -> bool:
+        """Whether its end has passed."""
+        return self.ends is not None and now >= self.ends
+
+    def end(self, at: int) -> Self:
+        """Give the pause ended at `at`."""
+        return replace(self, ends=at, on=False)
+
+    def covers(self, company_id: str, data_type: str, company: Company | None) -> bool:
+        """Whether it speaks of this data type of this company; `company` as far as it is held."""
+        match self.scope:
+            case Scope.EVERYTHING:
+                return True
+            case Scope.COMPANY:
+                return company_id == self.value
+            case Scope.DATA_TYPE:
+                return data_type == self.value
+            case Scope.PLATFORM:
+                return company is not None and self.value.casefold() in _platforms(company)
+            case Scope.TAG:
+                return company is not None and _has_tag(company, self.value)
+
+    @property
+    def needs_company(self) -> bool:
+        """Whether `covers` must be shown the company."""
+        return self.scope in (Scope.PLATFORM, Scope.TAG)
+
+    def facts(self) -> dict[str, Any]:
+        """Give what the log is told of it."""
+        return {
+            "pause": self.id,
+            "scope": self.scope,
+            "value": self.value,
+            "owner": self.owner,
+            "reason": self.reason,
+            "ends": self.ends,
+        }
+
+
+def covering(
+    pauses: Iterable[Pause], company_id: str, data_type: str, company: Company | None
+) -> Pause | None:
+    """Give the first of the pauses that covers this data type of this company, or None."""
+    for pause in pauses:
+        if pause.covers(company_id, data_type, company):
+            return pause
+    return None
+
+
+def _platforms(company: Company) -> set[str]:
+    present = [c for c in company.connections.values() if c.status != DELETED]
+    return {c.platform_key.casefold() for c in present} | {
+        c.platform_name.casefold() for c in present
+    }
+
+
+def _has_tag(company: Company, wanted: str) -> bool:
+    name, _, value = wanted.partition("=")
+    return name in company.tags and value in ("", company.tags[name])

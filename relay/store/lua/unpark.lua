@@ -1,0 +1,16 @@
+-- Put schedules that a pause held back where they were: due when they were due, so that their
+-- catch-up rule decides. One that was set anew meanwhile keeps its new time.
+-- KEYS  1 due schedules  2 schedules parked under the pause  3 pauses
+-- ARGV  1 how many at most  2 the pause's id when it is over and shall be forgotten, or ''
+-- Gives how many are still parked
+-- Resend: the second takes the next ones, which were to go anyway.
+local found = redis.call('ZRANGE', KEYS[2], 0, ARGV[1] - 1, 'WITHSCORES')
+for i = 1, #found, 2 do
+  redis.call('ZADD', KEYS[1], 'NX', found[i + 1], found[i])
+  redis.call('ZREM', KEYS[2], found[i])
+end
+local left = redis.call('ZCARD', KEYS[2])
+if left == 0 and ARGV[2] ~= '' then
+  redis.call('HDEL', KEYS[3], ARGV[2])
+end
+return left

@@ -1,0 +1,68 @@
+"""Pauses through the API: set with a reason, listed with what they hold back, ended."""
+
+import pytest
+
+from parts import company_id
+from portal_bench import VIEWER, Portal, kind, problem
+from relay.pause import Scope
+from relay.store import keys
+
+BODY = {"scope": "everything", "reason": "a migration"}
+
+
+@pytest.fixture
+def portal() -> Portal:
+    return Portal()
+
+
+def test_a_pause_is_on_at_once_and_names_who_set_it(portal):
+    answer = portal.post("/v1/pauses", json=BODY)
+    assert answer.status_code == 201
+    assert (answer.json["on"], answer.json["owner"], answer.json["ends"]) == (True, "olga", None)
+    portal.client.zadd(keys.PARKED + answer.json["id"], {f"{company_id(1)}|all": 1})
+    [listed] = portal.get("/v1/pauses").json["pauses"]
+    assert listed == answer.json | {"holds_back": 1}
+    assert portal.hints.drained == [0]
+
+
+def test_an_ended_pause_is_gone(portal):
+    pause = portal.post("/v1/pauses", json=BODY).json["id"]
+    assert portal.delete(f"/v1/pauses/{pause}").status_code == 204
+    assert portal.get("/v1/pauses").json["pauses"] == []
+    assert kind(portal.delete(f"/v1/pauses/{pause}")) == "not-found"
+
+
+def test_a_company_and_a_window_are_kept_as_given(portal):
+    window = {"timezone": "Europe/London", "start": "22:00", "end": "06:00", "weekdays": [1, 5]}
+    body = {**BODY, "scope": "company", "value": company_id(1).upper(), "window": window}
+    answer = portal.post("/v1/pauses", json=body)
+    assert answer.json["window"] == window
+    [held] = portal.store.pauses.all()
+    assert (held.scope, held.value) == (Scope.COMPANY, company_id(1))
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"scope": "nothing"}, "scope"),
+        ({"value": "x"}, "body"),
+        ({"scope": "platform"}, "body"),
+        ({"scope": "company", "value": "../x"}, "body"),
+        ({"scope": "data_type", "value": "gossip"}, "body"),
+        ({"reason": ""}, "reason"),
+        ({"ends": "2026-01-01T00:00:00"}, "ends"),
+        ({"window": {"start": "24:00", "end": "06:00"}}, "window.start"),
+        ({"window": {"start": "22:00", "end": "06:00", "timezone": "Mars"}}, "window.timezone"),
+        ({"window": {"start": "22:00", "end": "06:00", "weekdays": [0]}}, "window.weekdays.0"),
+    ],
+)
+def test_a_pause_that_makes_no_sense_is_refused_by_field(portal, change, field):
+    answer = portal.post("/v1/pauses", json=BODY | change)
+    assert [error["field"] for error in problem(answer)["errors"]] == [field]
+
+
+def test_an_end_in_the_past_and_a_viewer_are_refused(portal):
+    past = portal.post("/v1/pauses", json=BODY | {"ends": "2026-01-01T00:00:00Z"})
+    assert kind(past) == "conflict"
+    assert kind(portal.post("/v1/pauses", json=BODY, token=VIEWER)) == "forbidden"
+    assert portal.store.pauses.all() == []
