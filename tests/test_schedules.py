@@ -10,6 +10,7 @@ from parts import SentHints, company_id
 from relay.cadence import ALL, Anchor, Cadence, CatchUp, Schedule, next_run
 from relay.catchup import LATE_SPREAD
 from relay.store import keys
+from relay.store.intents import Priority
 from relay.store.schedules import Due
 from scheduler import ticks
 
@@ -28,7 +29,7 @@ def put(store, wanted, after=NOW):
 
 def due_syncs(store, now):
     return store.intents.claim(
-        now=now * 1000, lease_ms=1000, limit=1000, calls_per_minute=10_000, costs={}
+        now=now * 1000, lease_ms=1000, limit=1000, priorities=tuple(Priority)
     )
 
 

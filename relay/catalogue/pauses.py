@@ -14,7 +14,7 @@ class PauseTold(Told):
     """Which of them; empty for everything."""
     owner: str
     reason: str
-    ends: int | None
+    ends: int | None = None
     """In epoch seconds; null without an end."""
 
 

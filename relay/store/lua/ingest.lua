@@ -1,7 +1,7 @@
 -- Take one message in: once, however often it is delivered.
 -- KEYS  1 marker of this event  2 the lane's stream  3 waiting lanes  4 counters
 -- ARGV  1 nonce of this call  2 how long to remember the event, ms  3 the lane's number
---       4... field, value, field, value ... of the message
+--       4... field, value, field, value ... of the message, `kind` first
 -- Gives {0 new | 1 duplicate, entry id, 1 when the lane was idle and needs a hint}
 -- Resend: the marker is set last and carries the nonce, so our own second sending hears "new"
 -- again, with a hint (one too many is harmless); any other sending is a duplicate. The entry id
@@ -21,6 +21,6 @@ for i = 4, #ARGV do
 end
 local id = redis.call('XADD', KEYS[2], '*', unpack(entry))
 local woke = redis.call('ZADD', KEYS[3], 'NX', now_ms(), ARGV[3])
-redis.call('HINCRBY', KEYS[4], 'accepted', 1)
+redis.call('HINCRBY', KEYS[4], ARGV[5] == 'webhook' and 'accepted' or 'actions', 1)
 redis.call('SET', KEYS[1], id .. ' ' .. ARGV[1], 'PX', ARGV[2])
 return {0, id, woke}
