@@ -181,7 +181,7 @@ class PostOffice:
                 self._push(message, wait)
         if not waits:
             message.taken = False
-            self._note(message, 0, None, "dropped")
+            self.journal.attempt(message, 0, None, "dropped")
 
     def _push(self, message: Message, wait: float, attempt: int = 1) -> None:
         due = self.faults.leaves(self.clock() + wait)
@@ -215,19 +215,21 @@ class PostOffice:
         endpoint = self.endpoints.find(message.endpoint)
         if endpoint is None:
             message.taken = bool(message.taken)
-            self._note(message, attempt, None, "removed")
+            self.journal.attempt(message, attempt, None, "removed")
             return
         answer = Answer() if endpoint.disabled else self._post(session, message)
         if answer.is_good:
             message.taken = True
             self.endpoints.succeeded(message.endpoint)
-            self._note(message, attempt, answer.status, "taken")
+            self.journal.attempt(message, attempt, answer.status, "taken")
             return
         wait = _next_wait(message, attempt, answer, self.clock())
         if wait is None:
             message.taken = bool(message.taken)  # another copy may have been taken
         outcome = "lost" if endpoint.disabled else "failed"
-        self._note(message, attempt, answer.status, "given up" if wait is None else outcome)
+        self.journal.attempt(
+            message, attempt, answer.status, "given up" if wait is None else outcome
+        )
         if not endpoint.disabled:
             self.endpoints.failed(message.endpoint, message.id, self.clock())
         if answer.instruction == "disable":
@@ -253,20 +255,6 @@ class PostOffice:
             return Answer()
         told = answer.headers
         return Answer(answer.status_code, told.get("Retry-After"), told.get(INSTRUCTION))
-
-    def _note(self, message: Message, attempt: int, status: int | None, outcome: str) -> None:
-        self.journal.note(
-            "webhook",
-            method="POST",
-            path=message.url,
-            companyId=message.company_id,
-            status=status,
-            messageId=message.id,
-            eventId=message.event_id,
-            eventType=message.event_type,
-            attempt=attempt,
-            outcome=outcome,
-        )
 
 
 def _next_wait(message: Message, attempt: int, answer: Answer, now: float) -> float | None:

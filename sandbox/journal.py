@@ -6,6 +6,8 @@ from collections import deque
 from itertools import islice
 from typing import Any
 
+from sandbox.messages import Message
+
 KEPT = 200_000
 Entry = dict[str, Any]
 
@@ -35,3 +37,22 @@ class Journal:
     def last(self) -> int:
         """Say the number of the newest entry."""
         return self._last
+
+    def attempt(self, message: Message, attempt: int, status: int | None, outcome: str) -> None:
+        """Note one attempt to deliver a webhook."""
+        self.note("webhook", **self.entry(message, attempt, status, outcome))
+
+    @staticmethod
+    def entry(message: Message, attempt: int, status: int | None, outcome: str) -> Entry:
+        """Say what is noted of an attempt; `status` None when nothing was answered."""
+        return {
+            "method": "POST",
+            "path": message.url,
+            "companyId": message.company_id,
+            "status": status,
+            "messageId": message.id,
+            "eventId": message.event_id,
+            "eventType": message.event_type,
+            "attempt": attempt,
+            "outcome": outcome,
+        }

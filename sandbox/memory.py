@@ -36,7 +36,7 @@ def load(path: Path | None) -> State | None:
         return None
     try:
         state: State = orjson.loads(path.read_bytes())
-        if state["version"] != VERSION:
+        if state["version"] != VERSION or not isinstance(state["client_id"], str):
             raise BadState(f"{path} was kept by another version; remove it to begin anew.")
     except (orjson.JSONDecodeError, KeyError, TypeError):
         raise BadState(f"{path} holds no sandbox's state; remove it to begin anew.") from None
@@ -64,7 +64,8 @@ def save(parts: Parts, path: Path) -> None:
 def restore(parts: Parts, state: State) -> None:
     """Put back what was kept; reads that were under way begin again. Raises BadState."""
     try:
-        _restore(parts, state)
+        with parts.world.lock:
+            _restore(parts, state)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadState(f"The kept state cannot be read: {error!r}; remove it.") from error
 

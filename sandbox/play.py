@@ -30,11 +30,13 @@ class Play:
         self._parts, self._world = parts, parts.world
         self._scenario, self._seed = scenario, seed
         self._acts = Acts(parts.world, parts.post)
+        self._root = Ids(f"play {scenario.name} {seed}")
         self._cast: list[Company] = []
         self._own: dict[str, Callable[[Step], None]] = {
             "create": self._create,
             "wait": self._wait,
             "pass": self._pass,
+            "pause": self._pause,
             "quota": self._quota,
             "delivery": self._deliver,
             "replay": self._replay,
@@ -43,9 +45,15 @@ class Play:
 
     def run(self) -> dict[str, Any]:
         """Do every step, wait for the webhooks to be sent, and say how a relay must end."""
-        for number, step in enumerate(self._scenario.steps, 1):
-            self._note(number, step)
-            self._do(step)
+        usual = self._world.teller.ids
+        try:
+            # What is told of no company has to follow the seed as well.
+            self._world.teller.ids = self._root.branch("client")
+            for number, step in enumerate(self._scenario.steps, 1):
+                self._note(number, step)
+                self._do(step)
+        finally:
+            self._world.teller.ids = usual
         self._settle()
         end = self._scenario.end
         return {
@@ -76,11 +84,10 @@ class Play:
                 raise
 
     def _create(self, step: Step) -> None:
-        root = Ids(f"play {self._scenario.name} {self._seed}")
         for number in range(1, self._scenario.companies + 1):
             company = self._world.create_company(
                 str(step.get("name", "Session")) + f" {self._seed} {number}",
-                ids=root.branch(number),
+                ids=self._root.branch(number),
                 ledger=(self._seed, number),
             )
             self._cast.append(company)
@@ -99,6 +106,11 @@ class Play:
     def _pass(self, step: Step) -> None:
         clock.move(self._parts.clock, self._world, float(step["hours"]) * 3600)
         self._parts.post.moved()
+
+    def _pause(self, step: Step) -> None:
+        """Let webhooks arrive and whoever listens act on them."""
+        self._settle()
+        time.sleep(float(step["seconds"]))
 
     def _quota(self, step: Step) -> None:
         """Use the day's quota up, so that the next request is refused; or reset it."""

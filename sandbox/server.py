@@ -95,12 +95,12 @@ def start(config: SandboxConfig) -> RunningSandbox:
     state = memory.load(config.state_file)
     config = memory.same_client(config, state)
     app = create_app(config)
-    server = Server(config.host, config.port, app, config.server_threads)
-    url = f"http://{config.host}:{server.server_address[1]}"
     parts: Parts = app.extensions[EXTENSION]
-    parts.world.serve_at(config.public_url or url)
     if state is not None:
         memory.restore(parts, state)
+    server = Server(config.host, config.port, app, config.server_threads)
+    url = f"http://{config.host}:{server.server_address[1]}"
+    parts.world.serve_at(config.public_url or url)
     running = RunningSandbox(url, parts, server, threading.Event())
     parts.post.start()
     for name, work in (

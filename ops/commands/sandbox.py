@@ -1,14 +1,19 @@
-"""Run the sandbox that stands in for Codat."""
+"""Run the sandbox that stands in for Codat, play scenarios on it, and send storms."""
+
+from pathlib import Path
 
 import click
-from pydantic import SecretStr
 
-from codat.signature import new_secret
 from ops.addresses import local
-from ops.here import refuse_unprovable, settings_here
+from ops.commands.play import play
+from ops.commands.storm import storm
+from ops.faults import CannotStart
+from ops.here import settings_here
 from ops.ports import refuse_taken
+from ops.signing import first, webhook_secret
 from relay.logging import set_up
 from sandbox.config import SandboxConfig
+from sandbox.memory import BadState
 from sandbox.server import serve as serve_sandbox
 
 
@@ -20,21 +25,47 @@ def sandbox() -> None:
 @sandbox.command()
 @click.option("--port", type=click.IntRange(1, 65535), help="Instead of SANDBOX_PORT.")
 @click.option("--webhook-url", help="Where to post webhooks; the local web process by default.")
-def serve(port: int | None, webhook_url: str | None) -> None:
-    """Serve Codat's API on 127.0.0.1, for the key in SANDBOX_API_KEY. Holds all in memory."""
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep what the sandbox holds in this file, and begin with what it holds.",
+)
+@click.option("--seed", type=int, help="Let ids and businesses follow this number.")
+@click.option("--free-plan", is_flag=True, help="Have a free plan's limits.")
+def serve(
+    *,
+    port: int | None,
+    webhook_url: str | None,
+    state: Path | None,
+    seed: int | None,
+    free_plan: bool,
+) -> None:
+    """Serve Codat's API on 127.0.0.1, for the key in SANDBOX_API_KEY.
+
+    Needs nothing else: without CODAT_WEBHOOK_SECRETS a signing secret is made and kept in the data
+    directory. Without --state all is held in memory.
+    """
     settings = settings_here()
     set_up(settings.relay_log_level)
-    refuse_unprovable(settings)
     config = SandboxConfig(
-        webhook_secret=_first(settings.codat_webhook_secrets) or new_secret(),
+        webhook_secret=webhook_secret(settings),
         webhook_url=webhook_url or f"{local(settings)}/webhooks/codat",
-        legacy_authorization=_first(settings.codat_legacy_authorization),
+        legacy_authorization=first(settings.codat_legacy_authorization),
         api_key=settings.sandbox_api_key.get_secret_value(),
         port=port or settings.sandbox_at,
+        seed=1 if seed is None else seed,
+        has_fixed_ids=seed is not None,
+        is_free_plan=free_plan,
+        state_file=state,
     )
     refuse_taken(config.host, config.port, "SANDBOX_PORT")
-    serve_sandbox(config)
+    at = f"http://{config.host}:{config.port}"
+    click.echo(f"The sandbox serves Codat's API at {at} and its controls at {at}/sandbox/")
+    try:
+        serve_sandbox(config)
+    except BadState as error:
+        raise CannotStart(str(error)) from None
 
 
-def _first(secrets: tuple[SecretStr, ...]) -> str | None:
-    return secrets[0].get_secret_value() if secrets else None
+sandbox.add_command(play)
+sandbox.add_command(storm)

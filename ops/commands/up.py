@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -15,11 +16,13 @@ from ops.faults import FAILED
 from ops.here import Here
 from ops.lines import Lines
 from ops.local import Attendant, check_ports, make_secrets, make_token, processes
+from ops.processes import SANDBOX, Process
 from ops.runner import Runner
 from relay.settings import Settings
 from relay.store import Store
 
 NAME = "codat-relay"
+SANDBOX_STATE = "sandbox.json"
 
 
 @click.command()
@@ -44,7 +47,7 @@ def up() -> None:
         store = Store.open(settings)
         token = make_token(settings, store, here)
         store.client.close()
-        wanted = processes(settings)
+        wanted = [_remembering(process, here) for process in processes(settings)]
         lines = Lines(console, [process.name for process in wanted])
         attendant = Attendant(
             settings, server, lines.say, lambda: announce(console, settings, here, token)
@@ -55,6 +58,14 @@ def up() -> None:
     if not done:
         sys.exit(FAILED)
     console.print("Stopped.")
+
+
+def _remembering(process: Process, here: Here) -> Process:
+    """Let the sandbox keep its companies over a restart, as the relay keeps what it knows."""
+    if process is not SANDBOX:
+        return process
+    state = str((here.data_dir / SANDBOX_STATE).absolute())
+    return replace(process, arguments=(*process.arguments, "--state", state))
 
 
 def announce(console: Console, settings: Settings, here: Here, token: str | None) -> None:
