@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+from uuid import uuid4
 
 import fakeredis
 import orjson
@@ -133,7 +134,7 @@ class Portal:
 
     def _commit(self, company: str, batch: Batch) -> None:
         inbox = self.store.inbox
-        key = f"test-{self.store.inbox.depths()['accepted']}"
+        key = f"test-{uuid4()}"
         action = Action(key, "relay.test", company, MOMENT, {})
         entry = inbox.ingest(key, company, action_fields(action))
         lease = inbox.claim(entry.lane, LEASE_MS)
