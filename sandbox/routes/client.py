@@ -6,7 +6,7 @@ from flask import Blueprint, Response
 
 from sandbox import refusals
 from sandbox.moments import iso
-from sandbox.parts import body, parts, reply, text, texts, world
+from sandbox.parts import body, parts, reply, text, texts, urls, world
 from sandbox.platforms import ALL_DATA_TYPES
 
 routes = Blueprint("client", __name__)
@@ -27,7 +27,7 @@ def update_profile() -> Response:
     text(data, "name")
     if not isinstance(data.get("redirectUrl"), str):
         raise refusals.bad_request()
-    texts(data.get("whiteListUrls"))
+    urls(texts(data.get("whiteListUrls")))
     given = {name: data[name] for name in PROFILE if data.get(name) is not None}
     if not all(isinstance(v, str) for name, v in given.items() if name != "whiteListUrls"):
         raise refusals.bad_request()
@@ -101,7 +101,7 @@ def get_cors_settings() -> Response:
 @routes.post("/connectionManagement/corsSettings")
 def set_cors_settings() -> Response:
     """Set the origins that may use Codat's components."""
-    world().origins = texts(body().get("allowedOrigins"))
+    world().origins = urls(texts(body().get("allowedOrigins")))
     return reply({"allowedOrigins": world().origins})
 
 

@@ -1,13 +1,11 @@
 """Who is told: today's webhook consumers, the older service's rules, and the Zapier key."""
 
-from urllib.parse import urlsplit
-
 from flask import Blueprint, Response, request
 
 from sandbox import refusals, views
 from sandbox.model import Consumer
 from sandbox.paging import page
-from sandbox.parts import body, reply, text, texts, world
+from sandbox.parts import body, reply, text, texts, urls, world
 from sandbox.query import Query
 
 routes = Blueprint("consumers", __name__)
@@ -112,12 +110,9 @@ def _rule(rule_id: str) -> Consumer:
 
 
 def _url(url: object) -> str:
-    try:
-        if isinstance(url, str) and urlsplit(url).scheme in ("http", "https"):
-            return url
-    except ValueError:
-        pass
-    raise refusals.bad_request()
+    if not isinstance(url, str):
+        raise refusals.bad_request()
+    return urls([url])[0]
 
 
 def _tags() -> list[str]:

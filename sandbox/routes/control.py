@@ -24,7 +24,15 @@ SHOWN = 200  # companies on the page
 PAGE = "/sandbox/"
 
 
-routes.after_request(guard)
+@routes.after_request
+def guard_controls(answer: Response) -> Response:
+    """Guard as link pages are, but let a browser say that a form is of this very site.
+
+    Under `no-referrer` it would send `Origin: null`, as a foreign page's form might.
+    """
+    answer = guard(answer)
+    answer.headers["Referrer-Policy"] = "same-origin"
+    return answer
 
 
 @routes.before_request
