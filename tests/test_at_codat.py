@@ -1,5 +1,6 @@
 """The whole job against the sandbox over real sockets: link, info, names, syncs, troubles."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,8 +11,9 @@ import pytest
 import requests
 from werkzeug.serving import make_server
 
-from parts import SECRET, SentHints, make_codat
+from parts import SECRET, SentHints, make_codat, make_event, signed
 from receiver.app import create_app
+from relay.budget import speaking_for
 from relay.cadence import ALL
 from relay.message import Action, action_fields
 from relay.store.intents import Need, Priority
@@ -69,7 +71,8 @@ class Relay:
 
     def create(self, name: str, *, placeholder: bool = True, **more: Any) -> str:
         """Create a company at Codat as the portal does, marked as ours to rename."""
-        company = self.context.codat.create_company(name, **more)
+        with speaking_for(Priority.LINK):
+            company = self.context.codat.create_company(name, **more)
         payload = {"name": company.name, "placeholder": placeholder}
         action = Action(f"created:{company.id}", "relay.company_created", company.id,
                         now_micros(), payload)  # fmt: skip
@@ -110,7 +113,8 @@ class Relay:
         ]
 
     def at_codat(self, company_id: str) -> dict[str, Any]:
-        return self.context.codat.get_company(company_id).raw
+        with speaking_for(Priority.LINK):  # a test looks even when the quota is short
+            return self.context.codat.get_company(company_id).raw
 
     def sync_now(
         self, company_id: str, data_type: str = ALL, period: str = "p1", times: int = 1
@@ -385,3 +389,49 @@ def due_names(relay: Relay) -> list[str]:
 
     names = relay.store.client.zrange(f"{keys.INTENTS_DUE}{int(Priority.SCHEDULED)}", 0, -1)
     return [name.decode() for name in names]
+
+
+def quota(relay: Relay, **figures: int) -> None:
+    answer = requests.post(f"{relay.sandbox.url}/sandbox/quota", json=figures, timeout=10)
+    assert answer.ok, answer.text
+
+
+def test_with_the_quota_down_to_the_reserve_links_go_on_and_all_else_waits(relay):
+    """At noon the day is nearly spent: five per cent are kept for customers who link now."""
+    company = linked(relay)
+    quota(relay, daily=1000, used=960)
+    relay.at_codat(company)  # one answer, whose headers say so
+    assert relay.store.budget.state(now_ms()).spendable == 0
+    relay.sync_now(company, "invoices")
+    newcomer = relay.create("Session 8")
+    relay.control(newcomer, "authorise", **XERO)
+    relay.until(lambda: relay.named(newcomer), "the rename of the newcomer")
+    assert relay.journal("POST", company, "/data/queue/invoices") == []
+    [waiting] = relay.store.intents.records("waiting", 10)
+    assert (waiting.kind, waiting.attempts) == ("sync", 0)
+    quota(relay, daily=100_000, used=0)
+    relay.at_codat(company)  # the new day's first answer
+    relay.until(lambda: requested(relay, company), "the request")
+
+
+def test_with_the_quota_spent_nothing_is_asked_until_it_is_renewed(relay):
+    company = linked(relay)
+    quota(relay, daily=1000, used=1000)
+    relay.sync_now(company, "invoices")
+    relay.until(lambda: relay.store.budget.state(1).hold_until > now_ms(), "the hold")
+    asked = len(relay.journal("POST", company)) + len(relay.journal("GET", company))
+    newcomer_waits = Need(f"reread:{company}", company, Priority.LINK, now_ms(), "test")
+    relay.store.intents.put([newcomer_waits], now_ms())
+    time.sleep(0.5)
+    assert len(relay.journal("POST", company)) + len(relay.journal("GET", company)) == asked
+    quota(relay, daily=100_000, used=0)
+    deliver_reset(relay)
+    relay.until(lambda: requested(relay, company), "the request")
+
+
+def deliver_reset(relay: Relay) -> None:
+    """Codat tells that the quota is renewed."""
+    event = make_event("client.rateLimit.reset", company=None, dailyQuota=100_000,
+                       quotaRemaining=100_000, expiryDate="2099-01-01T00:00:00Z")  # fmt: skip
+    body = json.dumps(event).encode()
+    assert requests.post(relay.url, data=body, headers=signed(body), timeout=10).status_code == 204

@@ -12,7 +12,7 @@ DAY_MS = 86_400_000
 GIVE_UP_AFTER = 7 * DAY_MS  # for what only time can cure
 LONGEST_BACKOFF = 900.0  # seconds
 KEY_REFUSED_WAIT = 60.0  # seconds, until an operator has mended the key
-UNSAID_WAIT = 60.0  # seconds after a 429 that does not say how long
+LOOK_AGAIN = 5.0  # seconds after a limit until an intent may be claimed, if calls may leave then
 MOST_REFUSALS = 3  # times the same request may be refused before it is set aside
 
 
@@ -52,9 +52,10 @@ def after_error(error: errors.CodatError, intent: Intent, *, now: int, base: flo
     """Decide by the error: wait and try again, or end. `now` in ms, `base` in seconds."""
     text = str(error)
     match error:
-        # A 429 also holds everyone else back: the gate every call passes saw to it.
+        # The shared budget holds everyone back for as long as it takes, and nothing is claimed
+        # meanwhile; should the quota be renewed early, nothing need wait for the time once said.
         case errors.RateLimited() | errors.NoCallNow():
-            wait = error.retry_after if error.retry_after is not None else UNSAID_WAIT
+            wait = LOOK_AGAIN if error.retry_after is None else min(error.retry_after, LOOK_AGAIN)
             return Ended(Ending.LATER, wait=wait, error=text, expected=True)
         case errors.SyncInProgress():
             return Ended(Ending.IN_PROGRESS, error=text)
