@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from portal import schedule_shapes
+from portal.auth import caller
 from portal.companies import CompanyPath, known
 from portal.groups import Given, Reply, described, group
 from portal.parts import parts
@@ -16,6 +17,8 @@ from portal.schedule_shapes import ScheduleRuns, ScheduleShape
 from relay.cadence import Schedule, next_run
 from relay.company import Company, CompanyStatus
 from relay.definition import Definition
+from relay.store.intents import Need, Priority
+from relay.times import now_ms
 
 api = group("schedules", __name__, "Schedules")
 
@@ -84,6 +87,7 @@ def put_schedule(path: SchedulePath, query: PutQuery, body: ScheduleBody) -> Rep
     status = HTTPStatus.OK
     if not query.preview:
         status = HTTPStatus.CREATED if _save(schedule, now) else HTTPStatus.OK
+        _watch(schedule)
     answer = schedule_shapes.with_runs(schedule, now, RUNS_SHOWN, saved=not query.preview)
     return answer.model_dump(), status
 
@@ -122,6 +126,15 @@ def _save(schedule: Schedule, now: int) -> bool:
         if store.schedules.put(schedule, due, over=held):
             return held is None
     raise _changed_meanwhile()
+
+
+def _watch(schedule: Schedule) -> None:
+    """Have the deadline of a schedule's data watched; one watch a company is enough."""
+    if schedule.fresh:
+        name, now = f"fresh:{schedule.company_id}", now_ms()
+        cause = f"api:{caller().name}"
+        need = Need(name, schedule.company_id, Priority.RECONCILE, now, cause)
+        parts().store.intents.put([need], now)
 
 
 def _changed_meanwhile() -> Refusal:

@@ -76,6 +76,37 @@ class DataTypeState:
     last_success: int | None = None  # microseconds since the epoch
 
 
+class SyncState(StrEnum):
+    """How far a sync that was asked for has come."""
+
+    REQUESTED = "requested"
+    ACCEPTED = "accepted"  # Codat's pull operations for it are known
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """One sync that was asked for: which period it is, and how many pulls of it are done.
+
+    `requested` and `ended` are microseconds since the epoch.
+    """
+
+    period: str
+    requested: int
+    operation_id: str | None = None
+    state: SyncState = SyncState.REQUESTED
+    total: int = 0
+    done: int = 0
+    failed: int = 0
+    ended: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its outcome is not known yet."""
+        return self.ended is None
+
+
 @dataclass(frozen=True, slots=True)
 class Company:
     """All we hold of one company. Every register carries the version it was set from."""
@@ -91,6 +122,8 @@ class Company:
     connections: dict[str, Connection] = field(default_factory=dict)
     data_types: dict[str, DataTypeState] = field(default_factory=dict)  # "<connection>|<type>"
     identity_mismatch: dict[str, Any] | None = None  # what a relink changed, until accepted
+    syncs: dict[str, Sync] = field(default_factory=dict)  # the latest by data type
+    stale: tuple[str, ...] = ()  # data types that no read renewed in time
     tags: dict[str, str] = field(default_factory=dict)
     tags_version: Version = NEVER
     deleted: bool = False
@@ -117,6 +150,11 @@ class Company:
             key: DataTypeState(state["status"], tuple(state["version"]), state["last_success"])
             for key, state in values["data_types"].items()
         }
+        values["syncs"] = {
+            key: Sync(**sync | {"state": SyncState(sync["state"])})
+            for key, sync in values.get("syncs", {}).items()
+        }
+        values["stale"] = tuple(values.get("stale", ()))
         return cls(**values)
 
     @property
