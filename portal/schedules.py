@@ -22,6 +22,7 @@ from relay.times import now_ms
 
 api = group("schedules", __name__, "Schedules")
 
+NO_SCHEDULE = "This company has no schedule for this data type."
 RUNS_SHOWN = 5
 TRIES = 3  # someone may change the schedule between our look and our write
 FAR = 32_503_680_000  # the year 3000, in epoch seconds
@@ -72,6 +73,18 @@ def list_schedules(query: ScheduleQuery) -> Reply:
     return ScheduleList(schedules=found).model_dump()
 
 
+@api.get(
+    "/schedules/<company_id>/<data_type>",
+    responses={200: ScheduleRuns, **described("unknown-company", "not-found")},
+)
+def get_schedule(path: SchedulePath) -> Reply:
+    """Give one schedule with its next runs."""
+    held = parts().store.schedules.of(known(path.company_id).id).get(path.data_type)
+    if held is None:
+        raise Refusal("not-found", NO_SCHEDULE)
+    return schedule_shapes.with_runs(held, int(time.time()), RUNS_SHOWN, saved=True).model_dump()
+
+
 @api.put(
     "/schedules/<company_id>/<data_type>",
     responses={
@@ -105,7 +118,7 @@ def delete_schedule(path: SchedulePath) -> Reply:
     for _ in range(TRIES):
         held = store.schedules.of(company.id).get(path.data_type)
         if held is None:
-            raise Refusal("not-found", "This company has no schedule for this data type.")
+            raise Refusal("not-found", NO_SCHEDULE)
         if store.schedules.remove(held):
             return "", HTTPStatus.NO_CONTENT
     raise _changed_meanwhile()
