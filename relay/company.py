@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Self
 
@@ -132,23 +132,27 @@ class Company:
     last_webhook: int = 0  # ms since the epoch
 
     def to_json(self) -> bytes:
-        """Give the company as it is stored."""
-        return orjson.dumps(self)
+        """Give the company as it is stored: what is as by default is left out, for its size."""
+        values = {
+            name: value
+            for name, default in _DEFAULTS.items()
+            if (value := getattr(self, name)) != default
+        }
+        return orjson.dumps({"id": self.id, **values})
 
     @classmethod
     def from_json(cls, raw: bytes | str) -> Self:
         """Read what `to_json` wrote."""
         values = orjson.loads(raw)
-        values["name_version"] = tuple(values["name_version"])
-        values["info_version"] = tuple(values["info_version"])
-        values["deleted_version"] = tuple(values.get("deleted_version", NEVER))
-        values["tags_version"] = tuple(values.get("tags_version", NEVER))
+        for name in ("name_version", "info_version", "deleted_version", "tags_version"):
+            values[name] = tuple(values.get(name, NEVER))
         values["connections"] = {
-            key: _connection(connection) for key, connection in values["connections"].items()
+            key: _connection(connection)
+            for key, connection in values.get("connections", {}).items()
         }
         values["data_types"] = {
             key: DataTypeState(state["status"], tuple(state["version"]), state["last_success"])
-            for key, state in values["data_types"].items()
+            for key, state in values.get("data_types", {}).items()
         }
         values["syncs"] = {
             key: Sync(**sync | {"state": SyncState(sync["state"])})
@@ -252,6 +256,12 @@ class Company:
         if not pattern.fullmatch(self.name):
             return self
         return replace(self, placeholder=self.name)
+
+
+_BLANK = Company(id="")
+_DEFAULTS: dict[str, Any] = {
+    f.name: getattr(_BLANK, f.name) for f in fields(Company) if f.name != "id"
+}
 
 
 def real_name(info: Mapping[str, Any] | None, order: tuple[str, ...]) -> str:
