@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -9,8 +10,11 @@ from pydantic import BaseModel, Field
 
 from portal.auth import caller
 from portal.groups import Given, Reply, described, group
+from portal.load import warnings
 from portal.parts import parts
 from portal.problems import Refusal
+from relay.cadence import Schedule, next_run
+from relay.load import Planned, by_hour
 from relay.policy import Change, Policy, changes
 from relay.store.intents import Need, Priority
 from relay.store.policies import Origin
@@ -19,6 +23,7 @@ from relay.times import now_ms
 api = group("policy", __name__, "Policy")
 
 LOOKED_AT = 5000  # companies that a preview looks at
+WEEK_HOURS = 168
 SHOWN = 20  # changes of a preview that are shown one by one
 BATCH = 500  # companies asked to follow the policy, per call to the store
 SET_BY_FILE = "The policy is in the file that RELAY_POLICY_FILE names. Change it there."
@@ -57,6 +62,8 @@ class Preview(BaseModel):
     companies: int
     changes: Annotated[dict[str, int], Field(description="How many schedules, by change.")]
     kept: Annotated[int, Field(description="Schedules that stay as they are.")]
+    peak: Annotated[int, Field(description="Syncs in the fullest hour of the week then coming.")]
+    warnings: Annotated[list[str], Field(description="Where Codat's limits would not cover it.")]
     examples: list[ChangeShape]
 
 
@@ -114,22 +121,42 @@ def _preview(policy: Policy) -> Preview:
     kinds: Counter[str] = Counter()
     examples: list[ChangeShape] = []
     looked_at, kept, after = 0, 0, ""
+    planned: list[Planned] = []
     while looked_at < LOOKED_AT and (page := store.companies.page(after, BATCH)):
         held = store.schedules.of_many([company.id for company in page])
         for company in page:
             found = changes(company, held[company.id], policy, now=now, apply=True)
             kinds.update(change.kind for change in found)
+            planned += _planned(held[company.id], found, now)
             kept += len(held[company.id]) - sum(change.before is not None for change in found)
             examples += [_shape(company.id, c) for c in found[: SHOWN - len(examples)]]
         looked_at += len(page)
         after = page[-1].id
+    companies = store.companies.count()
+    counts = by_hour(planned, now, WEEK_HOURS)
+    counts = [count * companies // max(1, looked_at) for count in counts]
     return Preview(
         looked_at=looked_at,
-        companies=store.companies.count(),
+        companies=companies,
+        peak=max(counts),
+        warnings=warnings(counts),
         changes=dict(kinds),
         kept=kept,
         examples=examples,
     )
+
+
+def _planned(held: Mapping[str, Schedule], found: Iterable[Change], now: int) -> Iterator[Planned]:
+    """Give what a company's schedules would be after the changes."""
+    then = dict(held)
+    for change in found:
+        if change.after is not None:
+            then[change.after.data_type] = change.after
+        elif change.before is not None:
+            del then[change.before.data_type]
+    for schedule in then.values():
+        if schedule.running:
+            yield Planned(schedule, schedule.key, next_run(schedule, now).due)
 
 
 def _apply() -> int:

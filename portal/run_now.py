@@ -12,10 +12,10 @@ from portal.groups import Given, Reply, described, group
 from portal.problems import Refusal
 from portal.selections import Left, Selection, chosen, cost_of, leave, shape
 from relay.cadence import ALL
-from relay.company import Company, CompanyStatus
+from relay.company import Company, CompanyStatus, Sync
 from relay.policy import known_data_type
 from relay.store.intents import Need, Priority
-from relay.times import now_ms
+from relay.times import iso_from_micros, now_ms
 
 api = group("run_now", __name__, "Run now")
 
@@ -38,6 +38,28 @@ class SyncBody(Given):
         return {} if value is None else value
 
 
+class SyncShape(BaseModel):
+    """The latest sync of one data type, or of everything; `share` is what is done of it, 0 to 1."""
+
+    data_type: str
+    period: Annotated[str, Field(description="`first` is the one Codat runs after a link.")]
+    state: str
+    requested: str
+    ended: str | None
+    operation_id: str | None
+    total: Annotated[int, Field(description="Pull operations known to belong to it.")]
+    done: int
+    failed: int
+    share: float | None
+
+
+class SyncList(BaseModel):
+    """The latest syncs of a company, and what no read renewed in time."""
+
+    syncs: list[SyncShape]
+    stale: list[str]
+
+
 class Accepted(BaseModel):
     """What was noted to be done at Codat, by its name."""
 
@@ -52,6 +74,15 @@ def reread_company(path: CompanyPath) -> Reply:
     """Read a company's status and connections from Codat again."""
     company = known(path.company_id)
     return _leave(_need(company, f"reread:{company.id}", {}))
+
+
+@api.get("/companies/<company_id>/syncs", responses={200: SyncList, **described("unknown-company")})
+def list_syncs(path: CompanyPath) -> Reply:
+    """Tell how far a company's first and latest syncs have come."""
+    company = known(path.company_id)
+    newest = sorted(company.syncs.items(), key=lambda item: item[1].requested, reverse=True)
+    shapes = [_sync_shape(data_type, sync) for data_type, sync in newest]
+    return SyncList(syncs=shapes, stale=list(company.stale)).model_dump()
 
 
 @api.post(
@@ -97,6 +128,21 @@ def _sync(company: Company, data_type: str) -> Need:
     period = f"now-{now_ms()}"
     name = f"sync:{company.id}:{data_type}:{period}"
     return _need(company, name, {"data_type": data_type, "period": period})
+
+
+def _sync_shape(data_type: str, sync: Sync) -> SyncShape:
+    return SyncShape(
+        data_type=data_type,
+        period=sync.period,
+        state=sync.state,
+        requested=iso_from_micros(sync.requested),
+        ended=None if sync.ended is None else iso_from_micros(sync.ended),
+        operation_id=sync.operation_id,
+        total=sync.total,
+        done=sync.done,
+        failed=sync.failed,
+        share=sync.done / sync.total if sync.total else None,
+    )
 
 
 def _need(company: Company, name: str, args: dict[str, Any]) -> Need:

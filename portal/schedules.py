@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from portal import schedule_shapes
+from portal.auth import caller
 from portal.companies import CompanyPath, known
 from portal.groups import Given, Reply, described, group
 from portal.parts import parts
@@ -16,9 +17,12 @@ from portal.schedule_shapes import ScheduleRuns, ScheduleShape
 from relay.cadence import Schedule, next_run
 from relay.company import Company, CompanyStatus
 from relay.definition import Definition
+from relay.store.intents import Need, Priority
+from relay.times import now_ms
 
 api = group("schedules", __name__, "Schedules")
 
+NO_SCHEDULE = "This company has no schedule for this data type."
 RUNS_SHOWN = 5
 TRIES = 3  # someone may change the schedule between our look and our write
 FAR = 32_503_680_000  # the year 3000, in epoch seconds
@@ -69,6 +73,18 @@ def list_schedules(query: ScheduleQuery) -> Reply:
     return ScheduleList(schedules=found).model_dump()
 
 
+@api.get(
+    "/schedules/<company_id>/<data_type>",
+    responses={200: ScheduleRuns, **described("unknown-company", "not-found")},
+)
+def get_schedule(path: SchedulePath) -> Reply:
+    """Give one schedule with its next runs."""
+    held = parts().store.schedules.of(known(path.company_id).id).get(path.data_type)
+    if held is None:
+        raise Refusal("not-found", NO_SCHEDULE)
+    return schedule_shapes.with_runs(held, int(time.time()), RUNS_SHOWN, saved=True).model_dump()
+
+
 @api.put(
     "/schedules/<company_id>/<data_type>",
     responses={
@@ -84,6 +100,7 @@ def put_schedule(path: SchedulePath, query: PutQuery, body: ScheduleBody) -> Rep
     status = HTTPStatus.OK
     if not query.preview:
         status = HTTPStatus.CREATED if _save(schedule, now) else HTTPStatus.OK
+        _watch(schedule)
     answer = schedule_shapes.with_runs(schedule, now, RUNS_SHOWN, saved=not query.preview)
     return answer.model_dump(), status
 
@@ -101,7 +118,7 @@ def delete_schedule(path: SchedulePath) -> Reply:
     for _ in range(TRIES):
         held = store.schedules.of(company.id).get(path.data_type)
         if held is None:
-            raise Refusal("not-found", "This company has no schedule for this data type.")
+            raise Refusal("not-found", NO_SCHEDULE)
         if store.schedules.remove(held):
             return "", HTTPStatus.NO_CONTENT
     raise _changed_meanwhile()
@@ -122,6 +139,15 @@ def _save(schedule: Schedule, now: int) -> bool:
         if store.schedules.put(schedule, due, over=held):
             return held is None
     raise _changed_meanwhile()
+
+
+def _watch(schedule: Schedule) -> None:
+    """Have the deadline of a schedule's data watched; one watch a company is enough."""
+    if schedule.fresh:
+        name, now = f"fresh:{schedule.company_id}", now_ms()
+        cause = f"api:{caller().name}"
+        need = Need(name, schedule.company_id, Priority.RECONCILE, now, cause)
+        parts().store.intents.put([need], now)
 
 
 def _changed_meanwhile() -> Refusal:

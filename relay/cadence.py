@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from itertools import pairwise
+from functools import lru_cache
+from itertools import islice, pairwise
 from typing import Any, NamedTuple, Self
 from zlib import crc32
 from zoneinfo import ZoneInfo
@@ -184,6 +185,17 @@ def runs(schedule: Schedule, after: int) -> Iterator[Run]:
         # A day that the zone's calendar leaves out would share its time with the day after it.
         if after < due + offset < following + offset:
             yield Run(due + offset, period)
+
+
+@lru_cache(maxsize=65_536)
+def step(cadence: Cadence, anchor: Anchor, zone: str, every: int, slot: int) -> tuple[Run, Run]:
+    """Give the run at `slot`, or the first after it, and the next, before any offset.
+
+    Kept for those who ask again, as many schedules share a definition.
+    """
+    shared = Schedule("", "", cadence, anchor, zone, every=every)
+    this, following = islice(runs(shared, slot - 1), 2)
+    return this, following
 
 
 def _slots(schedule: Schedule, zone: ZoneInfo, moment: datetime) -> Iterator[tuple[int, str]]:

@@ -2,10 +2,8 @@
 
 from collections import deque
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import islice
 
-from relay.cadence import Anchor, Cadence, CatchUp, Run, Schedule, offset_within, runs
+from relay.cadence import CatchUp, Run, Schedule, offset_within, step
 
 GRACE = 600  # seconds by which a run may be late and still count as on time
 GAP = 900  # seconds between the syncs that make up for missed periods: one must end first
@@ -35,7 +33,7 @@ def take_turn(schedule: Schedule, due: int, now: int, key: bytes = b"", last: st
     """
     key = key or schedule.key
     s, offset = schedule, offset_within(schedule.spread, key)
-    this, following = _step(s.cadence, s.anchor, s.zone, s.every, due - offset)
+    this, following = step(s.cadence, s.anchor, s.zone, s.every, due - offset)
     next_due = following.due + offset
     if now < next_due and now - due <= GRACE:
         runs = (Run(now, this.period),) if this.period > last else ()
@@ -43,17 +41,9 @@ def take_turn(schedule: Schedule, due: int, now: int, key: bytes = b"", last: st
     passed = deque([Run(this.due + offset, this.period)], MOST_PERIODS)
     while following.due + offset <= now:
         passed.append(Run(following.due + offset, following.period))
-        this, following = _step(s.cadence, s.anchor, s.zone, s.every, following.due)
+        this, following = step(s.cadence, s.anchor, s.zone, s.every, following.due)
     left = [run for run in passed if run.period > last]
     return _late(schedule, left, following.due + offset, now, key)
-
-
-@lru_cache(maxsize=65_536)
-def _step(cadence: Cadence, anchor: Anchor, zone: str, every: int, slot: int) -> tuple[Run, Run]:
-    """Give the run at `slot`, or the first after it, and the next: many schedules share them."""
-    shared = Schedule("", "", cadence, anchor, zone, every=every)
-    this, following = islice(runs(shared, slot - 1), 2)
-    return this, following
 
 
 def _late(schedule: Schedule, passed: list[Run], next_due: int, now: int, key: bytes) -> Turn:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Self
 
@@ -76,6 +76,37 @@ class DataTypeState:
     last_success: int | None = None  # microseconds since the epoch
 
 
+class SyncState(StrEnum):
+    """How far a sync that was asked for has come."""
+
+    REQUESTED = "requested"
+    ACCEPTED = "accepted"  # Codat's pull operations for it are known
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """One sync that was asked for: which period it is, and how many pulls of it are done.
+
+    `requested` and `ended` are microseconds since the epoch.
+    """
+
+    period: str
+    requested: int
+    operation_id: str | None = None
+    state: SyncState = SyncState.REQUESTED
+    total: int = 0
+    done: int = 0
+    failed: int = 0
+    ended: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its outcome is not known yet."""
+        return self.ended is None
+
+
 @dataclass(frozen=True, slots=True)
 class Company:
     """All we hold of one company. Every register carries the version it was set from."""
@@ -91,6 +122,8 @@ class Company:
     connections: dict[str, Connection] = field(default_factory=dict)
     data_types: dict[str, DataTypeState] = field(default_factory=dict)  # "<connection>|<type>"
     identity_mismatch: dict[str, Any] | None = None  # what a relink changed, until accepted
+    syncs: dict[str, Sync] = field(default_factory=dict)  # the latest by data type
+    stale: tuple[str, ...] = ()  # data types that no read renewed in time
     tags: dict[str, str] = field(default_factory=dict)
     tags_version: Version = NEVER
     deleted: bool = False
@@ -99,24 +132,33 @@ class Company:
     last_webhook: int = 0  # ms since the epoch
 
     def to_json(self) -> bytes:
-        """Give the company as it is stored."""
-        return orjson.dumps(self)
+        """Give the company as it is stored: what is as by default is left out, for its size."""
+        values = {
+            name: value
+            for name, default in _DEFAULTS.items()
+            if (value := getattr(self, name)) != default
+        }
+        return orjson.dumps({"id": self.id, **values})
 
     @classmethod
     def from_json(cls, raw: bytes | str) -> Self:
         """Read what `to_json` wrote."""
         values = orjson.loads(raw)
-        values["name_version"] = tuple(values["name_version"])
-        values["info_version"] = tuple(values["info_version"])
-        values["deleted_version"] = tuple(values.get("deleted_version", NEVER))
-        values["tags_version"] = tuple(values.get("tags_version", NEVER))
+        for name in ("name_version", "info_version", "deleted_version", "tags_version"):
+            values[name] = tuple(values.get(name, NEVER))
         values["connections"] = {
-            key: _connection(connection) for key, connection in values["connections"].items()
+            key: _connection(connection)
+            for key, connection in values.get("connections", {}).items()
         }
         values["data_types"] = {
             key: DataTypeState(state["status"], tuple(state["version"]), state["last_success"])
-            for key, state in values["data_types"].items()
+            for key, state in values.get("data_types", {}).items()
         }
+        values["syncs"] = {
+            key: Sync(**sync | {"state": SyncState(sync["state"])})
+            for key, sync in values.get("syncs", {}).items()
+        }
+        values["stale"] = tuple(values.get("stale", ()))
         return cls(**values)
 
     @property
@@ -214,6 +256,12 @@ class Company:
         if not pattern.fullmatch(self.name):
             return self
         return replace(self, placeholder=self.name)
+
+
+_BLANK = Company(id="")
+_DEFAULTS: dict[str, Any] = {
+    f.name: getattr(_BLANK, f.name) for f in fields(Company) if f.name != "id"
+}
 
 
 def real_name(info: Mapping[str, Any] | None, order: tuple[str, ...]) -> str:

@@ -14,7 +14,8 @@ from relay.queues import Hints
 from relay.settings import Settings
 from relay.store import Store
 from relay.times import now_ms
-from scheduler import ticks
+from scheduler import jumps, ticks
+from scheduler.jumps import Reading
 from scheduler.watch import Watch
 
 TICK = 1.0  # seconds
@@ -36,10 +37,12 @@ class Clock:
         self._watch = Watch(settings, store, hints)
         self._looked = 0
         self.last_tick = time.monotonic()
+        self._read = Reading.now()
 
     def tick(self) -> None:
         """Sweep, dispatch, and give a sign of life."""
         self.last_tick = time.monotonic()
+        self._safely("clock", lambda: self.compare(Reading.now()))
         self._safely("sweep", lambda: ticks.sweep(self._store, self._hints))
         self._safely("dispatch", lambda: ticks.dispatch(self._store, self._hints, int(time.time())))
         # Before our own sign of life: how old the last one is tells of an outage.
@@ -47,6 +50,13 @@ class Clock:
             self._looked = now_ms()
             self._safely("watch", lambda: self._watch.look(now_ms()))
         self._safely("beat", lambda: self._store.beat("scheduler"))
+
+    def compare(self, read: Reading) -> None:
+        """Raise an alarm when the wall clock was moved since the tick before."""
+        jump = read.jump_since(self._read)
+        self._read = read
+        if jump:
+            jumps.tell(self._store, self._hints, jump, read.wall)
 
     def trim(self) -> None:
         """Drop old messages."""

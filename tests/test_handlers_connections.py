@@ -6,7 +6,7 @@ import pytest
 
 from folding import apply, company_after, logged, payload, types, wanted, webhook
 from parts import connection_id, make_event
-from workers.handlers.connections import INFO_AFTER_LINK
+from workers.handlers.connections import INFO_AFTER_LINK, LOOK_AFTER
 
 CREATED = ("connection.created", "PendingAuth", 1)
 LINKED = ("connection.connected", "Linked", 2)
@@ -44,7 +44,11 @@ def test_a_connection_ends_as_its_latest_event_says_in_any_order(events, connect
 
 @pytest.mark.parametrize("event", [LINKED, RELINKED])
 def test_a_link_asks_for_info_and_cadence(event):
-    assert wanted(apply(None, told(*event))) == {"info": INFO_AFTER_LINK, "cadence": 0}
+    assert wanted(apply(None, told(*event))) == {
+        "info": INFO_AFTER_LINK,
+        "cadence": 0,
+        "track": LOOK_AFTER,
+    }
 
 
 @pytest.mark.parametrize("event", [CREATED, UNLINKED, REVOKED, DELETED])
@@ -85,7 +89,11 @@ def test_a_second_broken_connection_is_told_as_needing_attention():
 def test_a_change_to_the_status_it_has_is_not_told_again():
     folded = apply(company_after(told(*LINKED)), told(*RELINKED))
     assert types(folded) == []
-    assert wanted(folded) == {"info": INFO_AFTER_LINK, "cadence": 0}
+    assert wanted(folded) == {
+        "info": INFO_AFTER_LINK,
+        "cadence": 0,
+        "track": LOOK_AFTER,
+    }
 
 
 def test_an_older_event_is_logged_as_stale_and_wants_nothing():

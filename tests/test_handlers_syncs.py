@@ -1,7 +1,9 @@
 """What became of the syncs we wanted is told, a line for each period."""
 
-from folding import action, apply, company_after, logged, webhook
-from parts import company_id, make_event
+from folding import action, apply, company_after, logged, types, wanted, webhook
+from parts import company_id, connection_id, make_event
+from relay.company import SyncState
+from workers.handlers.syncs import LOOK_AFTER, LOOK_AFTER_ONE
 
 HELD = company_after(webhook(make_event("company.created")))
 FACTS = {"data_type": "all", "period": "2026-01-05", "operation_id": None}
@@ -10,7 +12,7 @@ FACTS = {"data_type": "all", "period": "2026-01-05", "operation_id": None}
 def test_a_requested_sync_is_told_as_it_was_requested():
     folded = apply(HELD, action("relay.sync_requested", **FACTS))
     assert logged(folded) == [("sync.requested", FACTS)]
-    assert (folded.company, folded.needs) == (HELD, [])
+    assert wanted(folded) == {"track": LOOK_AFTER}
     [event] = folded.events
     assert (event.subject, event.cause) == (company_id(1), "i#1")
 
@@ -41,3 +43,90 @@ def test_a_sync_of_a_company_that_we_do_not_hold_is_told_and_makes_none():
     folded = apply(None, action("relay.sync_missed", **facts))
     assert folded.company is None
     assert [kind for kind, _ in logged(folded)] == ["sync.missed"]
+
+
+ONE = {"data_type": "invoices", "period": "2026-01-05", "operation_id": "op-1"}
+
+
+def requested(at=10, **more):
+    return action("relay.sync_requested", at=at, **(ONE | more))
+
+
+def read(status, at, data_type="invoices", number=1):
+    result = {"connectionId": connection_id(number), "dataType": data_type, "status": status}
+    return webhook(make_event("read.completed", at=at, dataTypes=[result]))
+
+
+def sync(folded, data_type="invoices"):
+    return folded.company.syncs[data_type]
+
+
+def test_one_data_types_sync_is_accepted_with_its_operation_and_closed_by_its_read():
+    begun = apply(HELD, requested())
+    assert types(begun) == ["sync.requested", "sync.accepted"]
+    assert (sync(begun).state, wanted(begun)) == (SyncState.ACCEPTED, {"track": LOOK_AFTER_ONE})
+    closed = apply(begun.company, read("Complete", 12))
+    [(kind, told)] = logged(closed)
+    assert (kind, told["period"]) == ("sync.completed", "2026-01-05")
+    assert (sync(closed).state, sync(closed).done) == (SyncState.COMPLETED, 1)
+    assert "period" not in logged(apply(closed.company, read("Complete", 20)))[0][1]
+
+
+def test_a_read_that_overtakes_the_word_of_its_request_closes_it_too():
+    folded = apply(HELD, read("FetchError", 12), requested())
+    assert (sync(folded).state, wanted(folded)) == (SyncState.FAILED, {})
+    assert logged(folded)[-1][0] == "sync.failed"
+    assert logged(folded)[-1][1]["period"] == "2026-01-05"
+
+
+def test_a_read_from_before_the_request_says_nothing_of_it():
+    folded = apply(HELD, requested(), read("Complete", 1))
+    assert sync(folded).is_open
+    assert "period" not in logged(folded)[0][1]
+
+
+def test_a_sync_that_was_running_already_is_closed_by_the_read_it_began_with():
+    folded = apply(HELD, read("Complete", 9.5), requested(running=True, note="running"))
+    assert not sync(folded).is_open
+    assert "running" not in logged(folded)[0][1]
+
+
+def test_a_read_of_something_asks_the_history_how_far_everything_is():
+    everything = action("relay.sync_requested", at=10, **FACTS)
+    folded = apply(HELD, everything, read("Complete", 12))
+    assert wanted(folded) == {"track": 20_000}
+    assert logged(folded)[0][1]["period"] == "2026-01-05"
+    assert sync(folded, "all").is_open
+
+
+def look(reason=None, **told):
+    first = {"data_type": "all", "period": "2026-01-05", "state": "accepted", "total": 3, "done": 1}
+    return action(
+        "relay.syncs_checked",
+        at=20,
+        syncs=[first | {"failed": 0, "ended": None, "reason": reason} | told],
+    )
+
+
+def test_what_the_history_shows_is_told_when_it_begins_and_when_it_ends():
+    everything = action("relay.sync_requested", at=10, **FACTS)
+    begun = apply(HELD, everything, look())
+    assert [(kind, told["done"], told["total"]) for kind, told in logged(begun)] == [
+        ("sync.accepted", 1, 3)
+    ]
+    assert types(apply(begun.company, look(done=2))) == []
+    ended = apply(begun.company, look(done=3, failed=1, state="failed", ended=5))
+    [(kind, told)] = logged(ended)
+    assert (kind, told["failed"], told["data_type"]) == ("sync.failed", 1, "all")
+    assert types(apply(ended.company, look(done=3))) == []
+
+
+def test_a_sync_that_nobody_tells_of_fails_with_the_reason():
+    everything = action("relay.sync_requested", at=10, **FACTS)
+    folded = apply(HELD, everything, look(reason="no word", total=0, done=0))
+    assert [(kind, told["reason"]) for kind, told in logged(folded)] == [("sync.failed", "no word")]
+
+
+def test_a_look_at_another_period_changes_nothing():
+    folded = apply(HELD, action("relay.sync_requested", at=10, **FACTS), look(period="older"))
+    assert types(folded) == []

@@ -12,6 +12,7 @@ from codat.records import sanitise_name
 from parts import company_id, connection_id
 from portal_bench import MOMENT, OPERATOR, Portal, kind, make_company, make_data_type, problem
 from relay.cadence import Cadence, Schedule
+from relay.company import Sync, SyncState
 from relay.times import now_ms
 
 
@@ -300,3 +301,17 @@ def test_the_key_and_the_tokens_are_in_no_answer(portal):
         text = portal.get(path).text
         assert OPERATOR not in text
         assert "sandbox_api_key" not in text
+
+
+def test_how_far_a_companys_syncs_have_come_is_told_newest_first():
+    portal = Portal()
+    first = Sync("first", MOMENT, total=4, done=1, state=SyncState.ACCEPTED)
+    later = Sync("2026-01-05", MOMENT + 1, "op", SyncState.COMPLETED, 1, 1, 0, MOMENT + 2)
+    syncs = {"all": first, "invoices": later}
+    portal.hold(make_company(1, syncs=syncs, stale=("bills",)))
+    answer = portal.get(f"/v1/companies/{company_id(1)}/syncs").json
+    assert [(s["data_type"], s["state"], s["share"]) for s in answer["syncs"]] == [
+        ("invoices", "completed", 1.0),
+        ("all", "accepted", 0.25),
+    ]
+    assert answer["stale"] == ["bills"]

@@ -88,6 +88,22 @@ def test_a_dispatch_sent_twice_leaves_one_intent(store):
     assert store.schedules.dispatch(batch, NOW * 1000)[0] == 0
 
 
+def test_a_dispatch_that_comes_late_finds_the_schedule_moved_on_although_its_sync_is_done(
+    store, client
+):
+    """As of a scheduler that was frozen between its look and its write."""
+    put(store, schedule())
+    due = store.schedules.due(NOW + 10 * DAY, 10)
+    frozen = [ticks.dispatch_of(store, one, one.due) for one in due]
+    run = due[0].due
+    assert ticks.dispatch(store, SentHints(), run) == 1
+    [intent] = due_syncs(store, run)
+    client.delete(keys.INTENT + intent.name)
+    before = store.schedules.next_due([schedule()])
+    assert store.schedules.dispatch(frozen, NOW * 1000) == (0, [])
+    assert store.schedules.next_due([schedule()]) == before
+
+
 def test_the_same_period_is_not_dispatched_again_although_due_anew(store):
     """As when a schedule is set back to an earlier time of the same day."""
     wanted = schedule(anchor=Anchor(hour=13))

@@ -12,7 +12,7 @@ from relay.message import Action
 from relay.store.intents import Intent
 from relay.times import now_micros, now_ms
 from workers.context import Context, current
-from workers.doing import cadence, info, name, reconcile, reread, sync
+from workers.doing import cadence, fresh, info, name, reconcile, reread, sync, track
 from workers.endings import Ended, Ending, Told, after_error
 
 LEASE_MS = 90_000  # longer than the calls of one attempt may take together
@@ -26,6 +26,8 @@ KINDS: dict[str, Doing] = {
     "sync": sync.do,
     "cadence": cadence.do,
     "reconcile": reconcile.do,
+    "track": track.do,
+    "fresh": fresh.do,
 }
 VERDICTS = {Ending.LATER: "later", Ending.GAVE_UP: "dead"}
 
@@ -127,7 +129,7 @@ def _attempt(context: Context, intent: Intent) -> Ended:
 def _told_anyway(intent: Intent, ended: Ended) -> Told | None:
     """Give what the log must hear of an ending that the kind itself did not tell."""
     if intent.kind == "sync" and ended.ending is Ending.IN_PROGRESS:
-        facts = {"operation_id": None, "note": "a sync was running already"}
+        facts = {"operation_id": None, "note": "a sync was running already", "running": True}
         return Told("relay.sync_requested", intent.args | facts)
     if intent.kind == "sync" and ended.ending not in (Ending.DONE, Ending.LATER):
         return Told("relay.sync_missed", intent.args | {"reason": ended.error or ended.ending})

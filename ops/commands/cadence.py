@@ -6,7 +6,9 @@ from typing import Any
 import click
 
 from ops.api import Api, uses_api
+from ops.commands.bulk import import_schedules, set_for_all
 from ops.commands.companies import path_part
+from ops.commands.load import load
 from ops.commands.policy import policy
 from ops.groups import ListsByDefault
 from ops.output import Columns, as_json, print_json, show_rows
@@ -46,6 +48,8 @@ def cadence() -> None:
 
 
 cadence.add_command(policy)
+cadence.add_command(load)
+cadence.add_command(import_schedules)
 
 
 @cadence.command("list")
@@ -59,11 +63,20 @@ def list_schedules(api: Api, company: str | None, limit: int, as_json: bool) -> 
 
 
 @cadence.command("next")
+@click.argument("company_id", metavar="[COMPANY]", default="")
+@click.argument("data_type", default="all")
 @click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 500))
 @as_json
 @uses_api
-def next_due(api: Api, limit: int, as_json: bool) -> None:
-    """Show what runs next, over all companies."""
+def next_due(*, api: Api, company_id: str, data_type: str, limit: int, as_json: bool) -> None:
+    """Show what runs next, over all companies, or the next runs of one schedule."""
+    if company_id:
+        answer = api.get(f"/v1/schedules/{path_part(company_id)}/{path_part(data_type)}")
+        if as_json:
+            print_json(answer)
+        else:
+            click.echo("\n".join(answer["next_runs"]) or answer["suspended"] or "It is off.")
+        return
     _show(api.get("/v1/schedules", limit=limit), as_json)
 
 
@@ -81,6 +94,7 @@ def next_due(api: Api, limit: int, as_json: bool) -> None:
 @click.option("--cap", type=click.IntRange(1, 168), default=24, help="For --catch-up all.")
 @click.option("--fresh", type=click.IntRange(0), default=0, help="Hours until data is stale.")
 @click.option("--off", is_flag=True, help="Keep the schedule, but do not run it.")
+@click.option("--platform", help="With COMPANY all: only companies on it, by key or name.")
 @click.option("--preview", is_flag=True, help="Show the coming runs without saving.")
 @as_json
 @uses_api
@@ -100,36 +114,42 @@ def set_schedule(
     cap: int,
     fresh: int,
     off: bool,
+    platform: str | None,
     preview: bool,
     as_json: bool,
 ) -> None:
     """Sync DATA_TYPE of COMPANY hourly, daily, weekly or monthly; `all` is every data type.
 
+    `all` as COMPANY sets it for every linked company; `cadence policy` does so at any number.
     Hourly with --every N runs every N hours, at the hour of --at among others. --catch-up says
     what becomes of periods that passed while nothing ran. A day past the month's end means its
     last day. An hour that the clocks skip or repeat runs once.
     """
     hour, minute = _read_at(at)
-    answer = api.put(
-        f"/v1/schedules/{path_part(company_id)}/{path_part(data_type)}",
-        {
-            "cadence": cadence_name,
-            "minute": minute,
-            "hour": hour,
-            "weekday": weekday,
-            "day": day,
-            "timezone": timezone,
-            "spread": spread,
-            "every": int(every),
-            "catch_up": catch_up,
-            "cap": cap,
-            "fresh": fresh,
-            "off": off,
-        },
-        preview=str(preview).lower(),
-    )
+    body = {
+        "cadence": cadence_name,
+        "minute": minute,
+        "hour": hour,
+        "weekday": weekday,
+        "day": day,
+        "timezone": timezone,
+        "spread": spread,
+        "every": int(every),
+        "catch_up": catch_up,
+        "cap": cap,
+        "fresh": fresh,
+        "off": off,
+    }
+    if company_id == "all":
+        set_for_all(api, data_type, body, platform, preview=preview, as_json=as_json)
+        return
+    path = f"/v1/schedules/{path_part(company_id)}/{path_part(data_type)}"
+    answer = api.put(path, body, preview=str(preview).lower())
     if as_json:
         print_json(answer)
+        return
+    if answer["off"]:
+        click.echo("Kept, but off.")
         return
     if answer["suspended"]:
         click.echo(f"Kept, but suspended: {answer['suspended']}.")

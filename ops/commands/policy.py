@@ -68,8 +68,10 @@ def _show_preview(preview: dict[str, Any]) -> None:
     show_facts(
         {"companies looked at": f"{preview['looked_at']} of {preview['companies']}"}
         | preview["changes"]
-        | {"stay as they are": preview["kept"]}
+        | {"stay as they are": preview["kept"], "syncs in the fullest hour": preview["peak"]}
     )
+    for warning in preview["warnings"]:
+        click.secho(warning, fg="yellow", err=True)
     if preview["examples"]:
         click.echo()
         show_rows(preview["examples"], CHANGES)

@@ -44,6 +44,13 @@ class Stale(Told):
     event_id: str | None
 
 
+class ClockJumped(Told):
+    """A scheduler's clock was moved; schedules follow it."""
+
+    seconds: float
+    """By how much; forward is positive."""
+
+
 class UnknownType(Told):
     """A webhook of a type that no handler takes; the message is kept."""
 
@@ -79,6 +86,12 @@ ENTRIES = (
         "One of Codat's solutions reported something.",
         Solution,
         {"reported": "expenses.sync.successful", "details": {"syncId": "s-1"}},
+    ),
+    Entry(
+        "clock.jumped",
+        "The clock of a machine on which a scheduler runs was moved by more than 30 seconds.",
+        ClockJumped,
+        {"seconds": -3600.0},
     ),
     Entry(
         "webhook.stale",

@@ -16,6 +16,24 @@ class Requested(Told):
     note: str | None = None
 
 
+class Accepted(Told):
+    """Codat's pull operations for a sync are known."""
+
+    data_type: str
+    period: str
+    operation_id: str | None
+    total: int
+    """How many pull operations belong to it."""
+    done: int
+    failed: int
+
+
+class Fresh(Told):
+    """The data of a schedule that says within how many hours it must be read."""
+
+    data_type: str
+
+
 class Missed(Told):
     """A period has no sync of its own."""
 
@@ -25,16 +43,24 @@ class Missed(Told):
 
 
 class Read(Told):
-    """How Codat's read of one data type ended."""
+    """How Codat's read of one data type ended, or a sync as a whole: then it has a `total`."""
 
-    connection_id: str | None
+    connection_id: str | None = None
     data_type: str | None
-    status: str | None
+    status: str | None = None
     """Codat's word, such as `Complete` or `FetchError`."""
     initial: bool | None = None
     """The first read after a link."""
     issues: list[str] | None = None
     dataset_id: str | None = None
+    period: str | None = None
+    """Which of our syncs it belongs to; `first` is the one Codat runs after a link."""
+    operation_id: str | None = None
+    total: int | None = None
+    """How many pull operations belong to the sync; how many of them ended, and failed."""
+    done: int | None = None
+    failed: int | None = None
+    reason: str | None = None
 
 
 class Changed(Told):
@@ -64,6 +90,13 @@ ENTRIES = (
         apart=BY_PERIOD,
     ),
     Entry(
+        "sync.accepted",
+        "Codat has begun with a sync: its pull operations are known.",
+        Accepted,
+        {**REQUEST, "operation_id": None, "total": 12, "done": 3, "failed": 0},
+        apart=BY_PERIOD,
+    ),
+    Entry(
         "sync.missed",
         "A period got no sync of its own, with the reason.",
         Missed,
@@ -72,7 +105,7 @@ ENTRIES = (
     ),
     Entry(
         "sync.completed",
-        "Codat read a data type with success.",
+        "Codat read a data type, or all that belongs to a sync, with success.",
         Read,
         {**READ, "initial": False, "issues": []},
         apart=BY_TYPE,
@@ -97,6 +130,20 @@ ENTRIES = (
         Read,
         {**FAILED, "status": "Fetching", "issues": []},
         apart=BY_TYPE,
+    ),
+    Entry(
+        "data.stale",
+        "No read renewed the data within the hours that its schedule names.",
+        Fresh,
+        {"data_type": "invoices"},
+        apart=("data_type",),
+    ),
+    Entry(
+        "data.fresh",
+        "A read renewed data that was stale.",
+        Fresh,
+        {"data_type": "invoices"},
+        apart=("data_type",),
     ),
     Entry(
         "data.changed",

@@ -115,10 +115,13 @@ class Schedules:
             )
         )
 
-    def due(self, now: int, limit: int) -> list[Due]:
-        """Give up to `limit` schedules due by `now` (epoch seconds), the longest due first."""
+    def due(self, now: int, limit: int, past: int = 0) -> list[Due]:
+        """Give up to `limit` schedules due by `now` (epoch seconds), the longest due first.
+
+        The first `past` of them are passed over.
+        """
         flat: list[bytes] = self._scripts.read_due(
-            [keys.SCHEDULES_DUE], [keys.SCHEDULES, now, limit]
+            [keys.SCHEDULES_DUE], [keys.SCHEDULES, now, past, limit]
         )
         rows = zip(*[iter(flat)] * 4, strict=True)
         return [

@@ -5,7 +5,7 @@ from typing import Any
 
 from relay.cadence import next_run
 from relay.policy import Change, changes
-from relay.store.intents import Intent
+from relay.store.intents import Intent, Need, Priority
 from relay.times import now_ms
 from workers.context import Context
 from workers.endings import Ended, Ending, Told
@@ -29,7 +29,14 @@ def do(context: Context, intent: Intent) -> Ended:
             told = _told(done)
             return Ended(Ending.LATER, told, wait=0.2, error=CHANGED_MEANWHILE, expected=True)
         done.append(change)
+    if any(change.after and change.after.fresh for change in done):
+        context.store.intents.put([freshness_of(company.id, intent.cause)], now_ms())
     return Ended(Ending.DONE, told=_told(done))
+
+
+def freshness_of(company_id: str, cause: str) -> Need:
+    """Give the need to watch a company's deadlines; it stays as long as there are any."""
+    return Need(f"fresh:{company_id}", company_id, Priority.RECONCILE, now_ms(), cause)
 
 
 def _write(context: Context, change: Change, earliest: int) -> bool:

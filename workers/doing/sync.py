@@ -6,9 +6,12 @@ from relay.company import Company, CompanyStatus
 from relay.pause import Pause, covering
 from relay.store.intents import Intent, Priority
 from relay.times import now_micros
+from relay.tracking import FIRST
 from workers.context import Context
 from workers.endings import Ended, Ending, Told
 
+FIRST_LASTS = 86_400_000_000  # microseconds after which it is not waited for any more
+FIRST_STANDS = "Codat's own first sync stands for this period"
 SKEW_MICROS = 5_000_000  # by which Codat's clock may be behind ours
 PAUSED_WAIT = 300.0  # seconds until a paused sync is looked at again
 HISTORY = 50  # pull operations looked at, newest first
@@ -25,6 +28,9 @@ def do(context: Context, intent: Intent) -> Ended:
         return Ended(Ending.DONE, told=Told("relay.sync_missed", facts | {"reason": reason}), at=at)
     if intent.priority is Priority.SCHEDULED and (pause := _held_back(context, intent, company)):
         return Ended(Ending.LATER, wait=PAUSED_WAIT, error=f"paused: {pause.reason}", expected=True)
+    if company and _is_first_sync_running(company, intent):
+        facts |= {"operation_id": None, "note": FIRST_STANDS, "running": True}
+        return Ended(Ending.DONE, told=Told("relay.sync_requested", facts), at=at)
     if intent.attempts > 1 and (operation := _requested_since(context, intent)):
         facts |= {"operation_id": operation, "note": "found in Codat's pull history"}
         return Ended(Ending.DONE, told=Told("relay.sync_requested", facts), at=at)
@@ -35,6 +41,17 @@ def do(context: Context, intent: Intent) -> Ended:
         operation = context.codat.refresh_data_type(intent.company_id, intent.args["data_type"]).id
         facts |= {"operation_id": operation}
     return Ended(Ending.DONE, told=Told("relay.sync_requested", facts), at=at)
+
+
+def _is_first_sync_running(company: Company, intent: Intent) -> bool:
+    """Whether Codat still reads everything of its own accord, as it does after a link.
+
+    For one data type Codat says itself whether it is being read; for everything it does not.
+    """
+    first = company.syncs.get(ALL)
+    young = first is not None and now_micros() - first.requested < FIRST_LASTS
+    scheduled = intent.priority is Priority.SCHEDULED and intent.args["data_type"] == ALL
+    return scheduled and first is not None and young and first.is_open and first.period == FIRST
 
 
 def _held_back(context: Context, intent: Intent, company: Company | None) -> Pause | None:

@@ -1,14 +1,17 @@
 """Keep each connection's status true, and start the company's work when it links."""
 
 from codat.webhook import Event
-from relay.company import DELETED, Company, version_of
+from relay.cadence import ALL
+from relay.company import DELETED, Company, Sync, version_of
 from relay.outcome import Outcome
+from relay.tracking import FIRST, begin
 from workers.routing import Router
 
 router = Router()
 
 # Company info exists only after a first read; the read's own event asks for it sooner than this.
 INFO_AFTER_LINK = 20_000  # ms
+LOOK_AFTER = 60_000  # ms, at how far Codat's own first sync has come
 
 
 @router.on("connection.created", "connection.disconnected")
@@ -20,7 +23,11 @@ def changed(company: Company, event: Event) -> Outcome:
 @router.on("connection.connected", "connection.reconnected")
 def linked(company: Company, event: Event) -> Outcome:
     """Take over the link; ask for the company's info and give it its cadences."""
-    return _take_over(company, event).then("info", delay=INFO_AFTER_LINK).then("cadence")
+    outcome = _take_over(company, event)
+    if not outcome.stale and event.generated is not None:
+        first = Sync(FIRST, event.generated)
+        outcome = outcome.now(begin(outcome.company, first, ALL)).then("track", delay=LOOK_AFTER)
+    return outcome.then("info", delay=INFO_AFTER_LINK).then("cadence")
 
 
 @router.on("connection.failed")

@@ -2,12 +2,15 @@
 
 from codat.statuses import PullOutcome, pull_outcome
 from codat.webhook import Event
-from relay.company import Company, version_of
+from relay.cadence import ALL
+from relay.company import Company, Version, version_of
 from relay.outcome import Outcome
+from relay.tracking import open_syncs, settle
 from workers.routing import Router
 
 router = Router()
 
+LOOK_AFTER = 20_000  # ms; other reads of the same sync usually end within it
 INFO_TYPES = frozenset({"company", "commerce-companyInfo"})
 LOGGED = {
     PullOutcome.COMPLETE: "sync.completed",
@@ -27,6 +30,7 @@ def read_completed(company: Company, event: Event) -> Outcome:
     for read in event.reads:
         kind = pull_outcome(read.status)
         kinds.add((kind, read.data_type in INFO_TYPES))
+        period = _period(company, read.data_type, version)
         facts = {
             "connection_id": read.connection_id,
             "data_type": read.data_type,
@@ -37,6 +41,7 @@ def read_completed(company: Company, event: Event) -> Outcome:
             **facts,
             initial=event.type.endswith(".initial"),
             issues=list(read.issues[:5]),
+            **({"period": period} if period else {}),
         )
         if kind is PullOutcome.COMPLETE and read.records_modified:
             outcome = outcome.log("data.changed", **facts)
@@ -47,9 +52,24 @@ def read_completed(company: Company, event: Event) -> Outcome:
                 version,
                 success=kind is PullOutcome.COMPLETE,
             )
+            company = settle(company, read.data_type)
+    if ALL in open_syncs(company) and event.reads:
+        # Codat does not say which reads belong to it, or how many are to come: its history does.
+        outcome = outcome.then("track", delay=LOOK_AFTER)
+    if company.stale and any(kind is PullOutcome.COMPLETE for kind, _ in kinds):
+        outcome = outcome.then("fresh")
     if (PullOutcome.COMPLETE, True) in kinds:
         outcome = outcome.then("info")
     if any(kind is PullOutcome.NEEDS_CUSTOMER for kind, _ in kinds):
         # The source no longer lets Codat in: see whether the connection says so too.
         outcome = outcome.then("reread")
     return outcome.now(company)
+
+
+def _period(company: Company, data_type: str, version: Version | None) -> str | None:
+    """Name the period of the open sync that a read belongs to, its own or one of everything."""
+    waiting = open_syncs(company)
+    sync = waiting.get(data_type) or waiting.get(ALL)
+    if sync is None or version is None or version[0] < sync.requested:
+        return None
+    return sync.period

@@ -1,0 +1,61 @@
+"""How many syncs the coming hours hold, and whether Codat's limits cover them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from relay.cadence import Cadence, Schedule, offset_within, step
+
+HOUR = 3600
+DAY_HOURS = 24
+CALLS_PER_SYNC = 2  # the request, and a look at what became of it
+# Codat: using-the-api/rate-limits: requests a day, for each linked company and one more.
+DAILY_PER_COMPANY = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A schedule and when it is due next (epoch seconds); `key` says whose it is."""
+
+    schedule: Schedule
+    key: bytes
+    due: int
+
+
+def by_hour(planned: Iterable[Planned], start: int, hours: int) -> list[int]:
+    """Count the runs in each of the `hours` from `start` (epoch seconds).
+
+    What is late already counts in the first.
+    """
+    counts = [0] * hours
+    end = start + hours * HOUR
+    for one in planned:
+        s = one.schedule
+        if s.cadence is Cadence.HOURLY and s.every == 1:
+            for hour in range(max(0, (one.due - start) // HOUR), hours):
+                counts[hour] += 1
+            continue
+        offset, due = offset_within(s.spread, one.key), one.due
+        while due < end:
+            counts[max(0, (due - start) // HOUR)] += 1
+            _, following = step(s.cadence, s.anchor, s.zone, s.every, due - offset)
+            due = following.due + offset
+    return counts
+
+
+def warnings(counts: list[int], calls_per_minute: int, companies: int) -> list[str]:
+    """Say in sentences where Codat's limits would not cover the load."""
+    found = []
+    peak, able = max(counts, default=0), calls_per_minute * 60 // CALLS_PER_SYNC
+    if peak > able:
+        found.append(
+            f"The fullest hour holds {peak:,} syncs; {calls_per_minute:,} calls a minute cover"
+            f" {able:,}. The rest runs later: spread them wider."
+        )
+    daily = DAILY_PER_COMPANY * (1 + companies)
+    fullest = max((sum(counts[n : n + DAY_HOURS]) for n in range(len(counts))), default=0)
+    if fullest * CALLS_PER_SYNC > daily:
+        found.append(
+            f"The fullest day holds {fullest:,} syncs, more than the daily quota of {daily:,}"
+            " requests covers."
+        )
+    return found

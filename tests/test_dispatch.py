@@ -1,0 +1,151 @@
+"""Many schedulers, frozen, killed and with wrong clocks: each period once, or a logged reason."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from itertools import takewhile
+from pathlib import Path
+
+import pytest
+
+from parts import SentHints, company_id
+from relay.cadence import Anchor, Cadence, CatchUp, Schedule, next_run, runs
+from scheduler import ticks
+from scheduler.clock import Clock
+from scheduler.jumps import Reading
+from test_at_codat import linked, relay  # noqa: F401
+
+# ruff: noqa: F811 (a fixture is imported, and named as a parameter)
+
+ROOT = Path(__file__).resolve().parent.parent
+WEEK = 7 * 86_400
+SECONDS = 6.0  # in which the week passes
+DATA_TYPES = ["invoices", "bills", "suppliers", "customers"]
+
+
+def schedules(company):
+    return [
+        Schedule(company, "invoices", Cadence.HOURLY, Anchor(minute=7), catch_up=CatchUp.ALL),
+        Schedule(company, "bills", Cadence.HOURLY, Anchor(hour=1, minute=30), every=6),
+        Schedule(company, "suppliers", Cadence.DAILY, Anchor(hour=2), "Europe/London", 3600),
+        Schedule(company, "customers", Cadence.WEEKLY, catch_up=CatchUp.SKIP),
+    ]
+
+
+class Schedulers:
+    """Processes that tick in compressed time."""
+
+    def __init__(self, url, start, until):
+        self.arguments = [url, str(time.time() + 1.5), str(start), str(WEEK / SECONDS), str(until)]
+        self.running = []
+
+    def start(self):
+        path = f"{ROOT}:{ROOT / 'tests'}"
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": path}
+        command = [sys.executable, str(ROOT / "tests" / "compressed.py"), *self.arguments]
+        self.running.append(
+            subprocess.Popen(
+                command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+        )
+        return self.running[-1]
+
+    def end(self):
+        for process in self.running:
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_a_week_with_frozen_and_killed_schedulers_asks_codat_once_per_period(relay, server, count):
+    company = linked(relay)
+    relay.context.settings.__dict__["relay_calls_per_minute"] = 100_000
+    until = int(time.time()) - 60
+    start = until - WEEK
+    wanted = schedules(company)
+    for one in wanted:
+        assert relay.store.schedules.put(one, next_run(one, start).due, over=None)
+    chance = random.Random(count)
+    schedulers = Schedulers(server.url, start, until)
+    try:
+        for _ in range(count):
+            schedulers.start()
+        time.sleep(2.0)
+        frozen = schedulers.running[0]
+        frozen.send_signal(signal.SIGSTOP)
+        for _ in range(2):
+            time.sleep(1.0)
+            chance.choice(schedulers.running[1:]).kill()
+            schedulers.start()
+        frozen.send_signal(signal.SIGCONT)
+        due = lambda: [d for d in relay.store.schedules.next_due(wanted) if d and d <= until]  # noqa: E731
+        relay.until(lambda: time.time() > float(schedulers.arguments[1]) + SECONDS and not due(),
+                    "the week's end")  # fmt: skip
+    finally:
+        schedulers.end()
+    judge(relay, company, wanted, start, until)
+
+
+def judge(relay, company, wanted, start, until):
+    """Every period is requested at the sandbox once, or missed with a reason; none is both."""
+    idle = lambda: relay.store.intents.counts()["scheduled"] <= len(held_later(relay))  # noqa: E731
+    relay.until(idle, "all syncs to be asked for")
+    told = relay.told(company)
+    for one in wanted:
+        expected = {r.period for r in takewhile(lambda r: r.due <= until, runs(one, start))}
+        mine = [(k, d) for k, d in told if d.get("data_type") == one.data_type]
+        requested = Counter(d["period"] for k, d in mine if k == "sync.requested")
+        missed = Counter(d["period"] for k, d in mine if k == "sync.missed" and d["reason"])
+        later = {name.rpartition(f":{one.data_type}:")[2] for name in held_later(relay)
+                 if f":{one.data_type}:" in name}  # fmt: skip
+        assert set(requested) | set(missed) | later == expected
+        assert not set(requested) & set(missed)
+        assert {*requested.values(), *missed.values()} <= {1}
+        asked = relay.journal("POST", company, f"/data/queue/{one.data_type}")
+        assert len(asked) == len(requested)
+
+
+def held_later(relay):
+    """Syncs that make up for missed periods, and are to leave later."""
+    from relay.store import keys
+
+    found = relay.store.client.zrange(
+        f"{keys.INTENTS_DUE}2", f"({int(time.time() * 1000)}", "+inf", byscore=True
+    )
+    return [name.decode() for name in found]
+
+
+NOW = 1_772_452_800
+DAY = 86_400
+
+
+def test_a_clock_set_back_doubles_no_period_and_one_set_forward_loses_none(bench):
+    store = bench.store
+    wanted = Schedule(company_id(1), "invoices", Cadence.DAILY)
+    due = next_run(wanted, NOW).due
+    store.schedules.put(wanted, due, over=None)
+    asked = []
+    for now in (due, due - 3600, due + 1, due + 3 * DAY, due, due + 3 * DAY + 1, due + 4 * DAY):
+        asked.append(ticks.dispatch(store, SentHints(), now))
+    assert asked == [1, 0, 0, 1, 0, 0, 1]
+    bench.drain()
+    missed = [data["period"] for kind, data in bench.log() if kind == "sync.missed"]
+    assert missed == ["2026-03-04", "2026-03-05"]
+
+
+def test_a_moved_clock_raises_an_alarm_and_a_slow_tick_does_not(bench):
+    clock = Clock(bench.settings, bench.store, SentHints())
+    first = clock._read
+    clock.compare(Reading(first.wall + 400, first.steady + 400))  # frozen for a while: both ran on
+    clock.compare(Reading(first.wall + 401 + 3600, first.steady + 401))
+    clock.compare(Reading(first.wall + 402, first.steady + 402))
+    clock.compare(Reading(first.wall + 403.5, first.steady + 403))
+    bench.drain()
+    assert [(kind, data["seconds"]) for kind, data in bench.log()] == [
+        ("clock.jumped", 3600.0),
+        ("clock.jumped", -3600.0),
+    ]

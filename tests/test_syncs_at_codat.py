@@ -1,0 +1,116 @@
+"""Cadences against the sandbox: its journal is the judge of what was asked, the log of why not."""
+
+# ruff: noqa: F811 (a fixture is imported, and named as a parameter)
+
+import time
+from dataclasses import replace
+
+from relay.cadence import ALL, Anchor, Cadence, Schedule
+from relay.store.intents import Need, Priority
+from relay.times import now_ms
+from scheduler import ticks
+from test_at_codat import XERO, Relay, linked, relay  # noqa: F401
+
+DAY = 86_400
+
+
+def look(relay: Relay, company: str) -> None:
+    need = Need(f"track:{company}", company, Priority.NOW, now_ms(), "test")
+    relay.store.intents.put([need], now_ms())
+
+
+def ended(relay: Relay, company: str, data_type: str):
+    sync = relay.store.companies.get(company).syncs.get(data_type)
+    return sync if sync and not sync.is_open else None
+
+
+def due_at(relay: Relay, company: str, due: int, **more) -> Schedule:
+    """Give the company one schedule, due at `due`; Codat's first sync is over."""
+    clock = time.gmtime(due)
+    wanted = Schedule(
+        company, "invoices", Cadence.DAILY, Anchor(clock.tm_min, clock.tm_hour), **more
+    )
+    assert relay.store.schedules.put(wanted, due, over=None)
+    return wanted
+
+
+def test_codats_own_first_sync_is_followed_to_its_end(relay):
+    company = linked(relay)
+    look(relay, company)
+    sync = relay.until(lambda: ended(relay, company, ALL), "the first sync's end")
+    assert (sync.period, sync.state, sync.done) == ("first", "completed", sync.total)
+    told = [data for kind, data in relay.told(company) if data.get("data_type") == ALL]
+    assert told[-1]["total"] > 3
+
+
+def test_a_scheduled_sync_is_followed_from_its_period_to_its_outcome(relay):
+    company = linked(relay)
+    now = int(time.time()) // 60 * 60
+    due_at(relay, company, now)
+    assert ticks.dispatch(relay.store, relay.context.hints, now) == 1
+    sync = relay.until(lambda: ended(relay, company, "invoices"), "the sync's end")
+    period = time.strftime("%Y-%m-%d", time.gmtime(now))
+    assert (sync.period, sync.state) == (period, "completed")
+    told = [kind for kind, data in relay.told(company) if data.get("period") == period]
+    assert told[:2] == ["sync.requested", "sync.accepted"]
+    assert "sync.completed" in told
+    assert len(relay.journal("POST", company, "/data/queue/invoices")) == 1
+
+
+def test_a_failure_at_the_source_is_told_with_its_period(relay):
+    company = linked(relay)
+    world = relay.sandbox.world
+    with world.lock:
+        world.company(company).outcomes["invoices"] = "FetchError"
+    relay.sync_now(company, "invoices", "p9")
+    sync = relay.until(lambda: ended(relay, company, "invoices"), "the sync's end")
+    assert (sync.state, sync.failed) == ("failed", 1)
+
+
+def test_a_deauthorised_company_has_every_step_told_and_no_call_meanwhile(relay):
+    company = linked(relay)
+    relay.until(lambda: relay.store.schedules.of(company), "the cadence")
+    now = int(time.time()) // 60 * 60
+    wanted = due_at(relay, company, now - DAY + 60)
+    calls = len(relay.journal("POST", company))
+    relay.control(company, "deauthorise")
+    stopped = relay.until(
+        lambda: (s := relay.store.schedules.of(company)["invoices"]).suspended and s, "suspension"
+    )
+    # It was stopped a minute before it fell due, and a period passes while it is.
+    before = replace(stopped, suspended_at=now - DAY)
+    assert relay.store.schedules.put(before, None, over=stopped)
+    assert ticks.dispatch(relay.store, relay.context.hints, now + DAY) == 0
+    assert len(relay.journal("POST", company)) == calls
+    relay.control(company, "relink")
+    relay.until(
+        lambda: relay.store.schedules.of(company)["invoices"] == wanted, "the schedule's return"
+    )
+    told = relay.until(
+        lambda: [d for kind, d in relay.told(company) if kind == "sync.missed"], "the missed period"
+    )
+    assert {data["reason"] for data in told} == {"the company is Deauthorised"}
+    relay.control(company, "unlink")
+    relay.until(lambda: "schedule.suspended" in relay.types(company)[-4:], "the second suspension")
+    kinds = [k for k in relay.types(company) if k.startswith(("schedule.", "company.status"))]
+    order = ["schedule.given", "schedule.suspended", "schedule.resumed", "schedule.suspended"]
+    assert [k for i, k in enumerate(kinds) if k in order and kinds[i - 1] != k] == order
+    [due] = relay.store.schedules.next_due([wanted])
+    assert due is None
+
+
+def test_the_first_sync_after_a_link_is_not_doubled(relay):
+    relay.slow_reads(30.0)
+    company = relay.create("Session")
+    relay.control(company, "authorise", **XERO)
+    relay.until(
+        lambda: (c := relay.store.companies.get(company)) and c.status == "Linked", "the link"
+    )
+    facts = {"data_type": ALL, "period": "p1"}
+    need = Need(f"sync:{company}:{ALL}:p1", company, Priority.SCHEDULED, now_ms(), "s", facts)
+    relay.store.intents.put([need], now_ms())
+    told = relay.until(
+        lambda: [d for k, d in relay.told(company) if k == "sync.requested"], "the sync's word"
+    )
+    assert told[0]["note"].startswith("Codat's own first sync")
+    assert relay.journal("POST", company, "/data/all") == []

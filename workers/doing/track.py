@@ -1,0 +1,65 @@
+"""Look in Codat's pull history for what became of a company's syncs, where no webhook told."""
+
+from itertools import islice, takewhile
+
+from codat.records import PullOperation, parse_time
+from relay.company import CompanyStatus, Sync
+from relay.store.intents import Intent
+from relay.times import now_micros
+from relay.tracking import SKEW, checked, next_look, open_syncs, patience
+from workers.context import Context
+from workers.endings import Ended, Ending, Told
+
+SECOND = 1_000_000  # microseconds
+PAGE = 100
+NO_WORD = "no word from Codat for longer than this platform may take"
+MOST = 500  # pull operations looked at, newest first
+
+
+def do(context: Context, intent: Intent) -> Ended:
+    """GET the history since the oldest open sync; none open costs no call."""
+    company = context.store.companies.get(intent.company_id)
+    waiting = open_syncs(company) if company else {}
+    if company is None or not waiting:
+        return Ended(Ending.DONE)
+    at = now_micros()
+    if company.status is not CompanyStatus.LINKED:
+        reasons = dict.fromkeys(waiting, f"the company is {company.status}")
+        return Ended(Ending.DONE, told=_told(waiting, waiting, reasons), at=at)
+    operations = _since(context, company.id, min(sync.requested for sync in waiting.values()))
+    after = {name: checked(sync, name, operations, at) for name, sync in waiting.items()}
+    late = patience(company) * SECOND
+    lost = {n: NO_WORD for n, s in after.items() if s.is_open and at - s.requested > late}
+    told = _told(waiting, after, lost)
+    left = [sync for name, sync in after.items() if sync.is_open and name not in lost]
+    if not left:
+        return Ended(Ending.DONE, told=told, at=at)
+    wait = min(next_look((at - sync.requested) / SECOND) for sync in left)
+    return Ended(Ending.LATER, told=told, at=at, wait=wait, expected=True)
+
+
+def _since(context: Context, company_id: str, since: int) -> list[PullOperation]:
+    found = context.codat.list_pull_operations(company_id, order_by="-requested", page_size=PAGE)
+    recent = takewhile(
+        lambda one: (parse_time(one.requested) or 0) >= since - SKEW, islice(found, MOST)
+    )
+    return list(recent)
+
+
+def _told(before: dict[str, Sync], after: dict[str, Sync], lost: dict[str, str]) -> Told | None:
+    """Tell only what differs from what is held: a look that finds nothing new is no news."""
+    changed = [
+        {
+            "data_type": name,
+            "period": sync.period,
+            "state": sync.state,
+            "total": sync.total,
+            "done": sync.done,
+            "failed": sync.failed,
+            "ended": sync.ended,
+            "reason": lost.get(name),
+        }
+        for name, sync in after.items()
+        if sync != before[name] or name in lost
+    ]
+    return Told("relay.syncs_checked", {"syncs": changed}) if changed else None
