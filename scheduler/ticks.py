@@ -33,6 +33,10 @@ def sweep(store: Store, hints: Hints) -> int:
     late = subscriptions.any_due(now_ms(), store.events.last()) and subscriptions.may_hint()
     if late:
         hints.deliver()
+    replays = store.replays.running()
+    if replays and store.replays.may_hint():
+        for replay_id in replays:
+            hints.replay(replay_id)
     return len(lanes) + due + late
 
 

@@ -1,7 +1,7 @@
 """Read the event log: one stream, numbered without a gap."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import orjson
 import structlog
 from redis import Redis
 
+from relay.catalogue.book import identity
 from relay.store import keys
 from relay.store.scripts import Scripts
 from relay.times import iso_from_micros
@@ -167,6 +168,17 @@ class Events:
                 key, top, "-inf", desc=True, byscore=True, offset=0, num=limit
             )
         return self._get(numbers)
+
+    def caused(self, subject: str, causes: Collection[str]) -> dict[str, set[str]]:
+        """Give what each of these messages caused about a company, by `catalogue.book.identity`."""
+        found: dict[str, set[str]] = {}
+        before: int | None = None
+        while page := self.timeline(subject, SCAN, before=before):
+            for event in page:
+                if event.cause in causes:
+                    found.setdefault(event.cause, set()).add(identity(event.type, event.data))
+            before = page[-1].sequence
+        return found
 
     def _get(self, numbers: Sequence[bytes]) -> list[LoggedEvent]:
         """Read single events by number; those no longer kept are left out."""

@@ -17,6 +17,8 @@ from relay.store.intents import Intents
 from relay.store.pauses import Pauses
 from relay.store.policies import Policies
 from relay.store.reconciles import Reconciles
+from relay.store.messages import Messages
+from relay.store.replays import Replays
 from relay.store.schedules import Schedules
 from relay.store.scripts import Scripts
 from relay.store.server import Server, inspect
@@ -62,6 +64,8 @@ class Store:
         self.policies = Policies(client)
         self.companies = Companies(client)
         self.subscriptions = Subscriptions(client, scripts)
+        self.messages = Messages(client, self.inbox)
+        self.replays = Replays(client, scripts)
         self.events = Events(client, scripts)
 
     @classmethod
