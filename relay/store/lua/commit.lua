@@ -30,6 +30,7 @@ end
 local hold = math.min(tonumber(ARGV[10]) or 0, tonumber(ARGV[7]) + 93600000)
 local now = now_ms()
 local timeline = ARGV[#ARGV]
+local oldest = tonumber(redis.call('HGET', KEYS[5], 'log_oldest') or '0')
 local i = 11
 local function count()
   local n = tonumber(ARGV[i])
@@ -50,6 +51,9 @@ end
 for _ = 1, events do
   seq = seq + 1
   redis.call('ZADD', timeline .. ARGV[i + 2], seq, string.format('%d', seq))
+  if oldest > 0 then
+    redis.call('ZREMRANGEBYSCORE', timeline .. ARGV[i + 2], '-inf', oldest)
+  end
   redis.call('XADD', KEYS[4], string.format('%d-0', seq), 'type', ARGV[i], 'source', ARGV[i + 1],
     'subject', ARGV[i + 2], 'time', ARGV[i + 3], 'cause', ARGV[i + 4], 'data', ARGV[i + 5])
   i = i + 6
