@@ -161,7 +161,7 @@ def test_a_replay_of_an_old_limit_does_not_hold_or_lift_anything(bench):
         pass
     bench.store.client.set("{relay}:codat:hold", now_ms() + 60_000)
     replay(bench)
-    assert bench.store.budget.state(now_ms()).held_until > now_ms()
+    assert bench.store.budget.state(now_ms()).hold_until > now_ms()
 
 
 def test_what_still_waits_is_not_replayed(bench):
