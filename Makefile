@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-CODE := codat relay receiver workers scheduler portal ops sandbox tests bench
+CODE := codat relay receiver workers scheduler portal ops sandbox tests bench examples
 
 .PHONY: run install dev test check format bench chaos lock clean
 

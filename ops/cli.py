@@ -28,6 +28,7 @@ COMMANDS = {
     "resume": ("pause", "resume", "End a pause."),
     "sync": ("sync", "sync", "Request syncs now."),
     "reconcile": ("reconcile", "reconcile", "Compare with Codat's own record, and heal."),
+    "replay": ("replay", "replay", "Handle messages that Codat sent once more."),
     "dead": ("dead", "dead", "Look at messages that could not be handled."),
     "webhook": ("webhook", "webhook", "Sign and send webhooks, as Codat does."),
     "doctor": ("doctor", "doctor", "Check settings, server, service, Codat and clock."),

@@ -6,6 +6,7 @@ process, whatever the number of streams.
 """
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Annotated
@@ -151,6 +152,7 @@ class Follow:
     def pieces(self) -> Iterator[bytes]:
         """Give what is to be sent, for ever, or until the reader is too slow."""
         yield b"retry: %d\n\n" % RETRY_MS
+        sent = time.monotonic()
         while True:
             frames = self._tail.after(self._cursor, AT_ONCE, self._heartbeat)
             if frames is None:
@@ -171,8 +173,10 @@ class Follow:
                 fitting = frames if self._fits is None else [f for f in frames if self._fits(f)]
                 if fitting:
                     yield b"".join(f.text for f in fitting)
-            else:
+                    sent = time.monotonic()
+            if time.monotonic() - sent >= self._heartbeat:
                 yield b"id: %d\n\n" % self._cursor
+                sent = time.monotonic()
 
 
 def _refuse_trimmed(events: Events, cursor: int) -> None:

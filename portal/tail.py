@@ -70,6 +70,11 @@ class Tail:
                     return []
                 self._changed.wait(left)
 
+    def close(self) -> None:
+        """Stop reading, until a stream asks again."""
+        with self._changed:
+            self._wanted_at = self._now() - IDLE_AFTER - 1
+
     @property
     def _begins(self) -> int:
         return self.last - len(self._ring)

@@ -44,6 +44,7 @@ class Message:
     company_id: str | None
     received: int
     body: bytes
+    replay: str = ""  # which replay put it here again
 
     @classmethod
     def from_entry(cls, entry: bytes, fields: Mapping[bytes, bytes]) -> "Message":
@@ -56,8 +57,9 @@ class Message:
             message_id=fields.get(b"id", b"").decode(errors="replace"),
             type=fields[b"type"].decode(errors="replace"),
             company_id=fields.get(b"company", b"").decode(errors="replace") or None,
-            received=int(entry.split(b"-", 1)[0]),
+            received=int(fields.get(b"received") or entry.split(b"-", 1)[0]),
             body=fields[b"body"],
+            replay=fields.get(b"replay", b"").decode(),
         )
 
     def read(self) -> Event | Action:
@@ -84,6 +86,20 @@ def webhook_fields(
         "type": event_type,
         "company": company_id or "",
         "body": body,
+    }
+
+
+def message_fields(message: Message, *, replay: str) -> dict[str, str | bytes]:
+    """Give the stream fields of a message that is put into its lane again by this replay."""
+    return {
+        "kind": message.kind,
+        "source": message.source,
+        "id": message.message_id,
+        "type": message.type,
+        "company": message.company_id or "",
+        "received": str(message.received),
+        "replay": replay,
+        "body": message.body,
     }
 
 

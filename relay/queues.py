@@ -17,6 +17,7 @@ QUEUES = (DRAIN, CODAT, DELIVER)
 # The only functions a job may name, by the queue that carries them.
 FUNCTIONS = {
     "workers.drain.drain": DRAIN,
+    "workers.replay.replay": DRAIN,
     "workers.perform.perform": CODAT,
     "workers.deliver.deliver": DELIVER,
 }
@@ -65,7 +66,11 @@ class Hints:
         """Ask a worker to deliver events to subscribers."""
         self._send("workers.deliver.deliver", described="deliver events")
 
-    def _send(self, function: str, *args: int, described: str) -> None:
+    def replay(self, replay_id: str) -> None:
+        """Ask a worker to go on with a replay."""
+        self._send("workers.replay.replay", replay_id, described=f"replay {replay_id}")
+
+    def _send(self, function: str, *args: int | str, described: str) -> None:
         try:
             self._queues[FUNCTIONS[function]].enqueue_call(
                 function,

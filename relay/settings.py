@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     relay_codat_timeout: Annotated[float, Field(gt=0)] = 15.0
     relay_streams: Annotated[int, Field(ge=0, le=1000)] = 64
     relay_streams_per_token: Annotated[int, Field(ge=1)] = 64
+    relay_log_days: Annotated[int, Field(ge=1, le=4000)] = 30
+    relay_log_hard_days: Annotated[int, Field(ge=1, le=4000)] = 90
+    relay_redact_fields: Commas = ()
     relay_private_networks: Commas = ()
     relay_subscriber_days: Annotated[int, Field(ge=1, le=90)] = 5
     relay_log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"

@@ -59,8 +59,9 @@ class Clock:
             jumps.tell(self._store, self._hints, jump, read.wall)
 
     def trim(self) -> None:
-        """Drop old messages."""
+        """Drop old messages and events."""
         self._safely("trim", lambda: ticks.trim(self._store, self._settings))
+        self._safely("trim_log", lambda: ticks.trim_log(self._store, self._settings, self._hints))
 
     def _safely(self, name: str, action: Callable[[], object]) -> None:
         try:

@@ -4,12 +4,12 @@ import structlog
 
 from relay.budget import open_priorities
 from relay.catchup import take_turn
-from relay.message import action_body
+from relay.message import Action, action_body, action_fields
 from relay.queues import Hints
 from relay.settings import Settings
 from relay.store import Store
 from relay.store.schedules import Dispatch, Due
-from relay.times import now_ms
+from relay.times import now_micros, now_ms
 from scheduler import pausing
 
 HINT_IS_OLD = 2000  # ms; a lane still waiting then gets another hint
@@ -33,6 +33,10 @@ def sweep(store: Store, hints: Hints) -> int:
     late = subscriptions.any_due(now_ms(), store.events.last()) and subscriptions.may_hint()
     if late:
         hints.deliver()
+    replays = store.replays.running()
+    if replays and store.replays.may_hint():
+        for replay_id in replays:
+            hints.replay(replay_id)
     return len(lanes) + due + late
 
 
@@ -72,3 +76,24 @@ def trim(store: Store, settings: Settings) -> int:
     if dropped:
         log.info("messages.trimmed", messages=dropped)
     return dropped
+
+
+def trim_log(store: Store, settings: Settings, hints: Hints) -> int:
+    """Drop old events that every subscription has, or the hard limit passes; give up to which.
+
+    Events are kept as long as messages at least: a replay sees by them what was told before.
+    """
+    keep = max(settings.relay_log_days, settings.relay_message_days)
+    trimmed = store.erasure.trim_log(
+        now_ms(), keep_days=keep, hard_days=max(keep, settings.relay_log_hard_days)
+    )
+    if trimmed is None:
+        return 0
+    log.info("log.trimmed", up_to=trimmed.up_to, passed=trimmed.passed)
+    if trimmed.passed:
+        facts = {"up_to": str(trimmed.up_to), "passed": list(trimmed.passed)}
+        action = Action(f"trim:{trimmed.up_to}", "relay.log_trimmed", "", now_micros(), facts)
+        told = store.inbox.ingest(action.id, None, action_fields(action))
+        if told.wake:
+            hints.drain(told.lane)
+    return trimmed.up_to

@@ -106,6 +106,7 @@ class SentHints:
     drained: list[int] = field(default_factory=list)
     performed: int = 0
     delivered: int = 0
+    replayed: list[str] = field(default_factory=list)
 
     def drain(self, lane: int) -> None:
         self.drained.append(lane)
@@ -115,6 +116,9 @@ class SentHints:
 
     def deliver(self) -> None:
         self.delivered += 1
+
+    def replay(self, replay_id: str) -> None:
+        self.replayed.append(replay_id)
 
 
 @dataclass

@@ -1,6 +1,8 @@
 """The live stream: whole and in order, resumed where it broke off, capped, fair to slow readers."""
 
 import json
+import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,8 +16,20 @@ from relay.store import keys
 
 
 @pytest.fixture
-def portal(store) -> Portal:
-    return Portal(store=store, relay_streams=2, relay_streams_per_token=1)
+def portal(store, monkeypatch) -> Iterator[Portal]:
+    tails: list[Tail] = []
+    begin = Tail._start
+
+    def begun(self: Tail, cursor: int) -> None:
+        tails.append(self)
+        begin(self, cursor)
+
+    monkeypatch.setattr(Tail, "_start", begun)
+    yield Portal(store=store, relay_streams=2, relay_streams_per_token=1)
+    for tail in tails:
+        tail.close()
+        while tail._running:
+            time.sleep(0.01)
 
 
 def opened(portal, query="", token=OPERATOR, **headers):
@@ -71,6 +85,15 @@ def test_filters_choose_and_silence_passes_what_they_leave_out(portal):
     given = [next(pieces) for _ in range(3)]
     assert given[1].startswith(b"id: 1\nevent: a.b\n")
     assert given[2] == b"id: 3\n\n"
+
+
+def test_silence_is_broken_though_events_come_all_the_time_that_are_left_out(portal):
+    tail = Tail(portal.store.events, 0.05)
+    portal.log(*(("a.b", 1),) * 300)
+    pieces = Follow(tail, portal.store.events, 0, wanted(None, ["c.*"]), 0.0).pieces()
+    assert [next(pieces) for _ in range(3)] == [
+        b"retry: 3000\n\n", b"id: 200\n\n", b"id: 300\n\n",
+    ]  # fmt: skip
 
 
 def test_a_cursor_that_does_not_fit_the_log_is_refused(portal):

@@ -62,6 +62,10 @@ OURS = [
     ("relay.sync_requested", "syncs.sync_requested"),
     ("relay.sync_missed", "syncs.sync_missed"),
     ("relay.periods_missed", "syncs.periods_missed"),
+    ("relay.company_forgotten", "keeping.forgotten"),
+    ("relay.log_trimmed", "keeping.trimmed"),
+    ("relay.subscription_paused", "subscriptions.paused"),
+    ("relay.subscription_resumed", "subscriptions.resumed"),
     ("relay.intent_given_up", "syncs.given_up"),
 ]
 

@@ -114,6 +114,8 @@ WRONG = [
     ("WEB_PROCESSES", "0", "greater than or equal to 1"),
     ("RELAY_STREAMS", "-1", "greater than or equal to 0"),
     ("RELAY_STREAMS_PER_TOKEN", "0", "greater than or equal to 1"),
+    ("RELAY_LOG_DAYS", "0", "greater than or equal to 1"),
+    ("RELAY_LOG_HARD_DAYS", "0", "greater than or equal to 1"),
     ("RELAY_PRIVATE_NETWORKS", "10.0.0.0/99", "is not a network such as 10.1.0.0/16"),
     ("RELAY_SUBSCRIBER_DAYS", "0", "greater than or equal to 1"),
     ("WEB_THREADS", "1", "greater than or equal to 2"),
@@ -136,7 +138,7 @@ def test_a_wrong_setting_is_refused_by_name(name, value, said):
 
 def test_every_setting_that_can_be_wrong_is_tried():
     free = {"CODAT_API_KEY", "CODAT_LEGACY_AUTHORIZATION", "SANDBOX_API_KEY"}
-    free |= {"RELAY_DATA_DIR", "HOST"}
+    free |= {"RELAY_DATA_DIR", "RELAY_REDACT_FIELDS", "HOST"}
     assert {name.upper() for name in Settings.model_fields} == free | {name for name, *_ in WRONG}
 
 

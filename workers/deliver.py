@@ -45,6 +45,7 @@ class Deliverer:
         self._lock = threading.Lock()
         self._running = 0
         self._failing = 0
+        self._looking = 0  # threads that have delivered and look for more
         self._idle = threading.Condition(self._lock)
 
     def wake(self) -> int:
@@ -67,7 +68,7 @@ class Deliverer:
     def wait(self, seconds: float) -> bool:
         """Wait until no delivery is under way; False when the time ran out first."""
         with self._idle:
-            return self._idle.wait_for(lambda: self._running == 0, seconds)
+            return self._idle.wait_for(lambda: self._running + self._looking == 0, seconds)
 
     def _run(self, claim: Claim) -> None:
         try:
@@ -82,11 +83,15 @@ class Deliverer:
             with self._lock:
                 self._running -= 1
                 self._failing -= claim.failing
-                self._idle.notify_all()
+                self._looking += 1
         try:
             self.wake()  # what came meanwhile, or waited for a thread
         except RedisError as error:
             log.warning("delivery.interrupted", error=str(error)[:200])
+        finally:
+            with self._lock:
+                self._looking -= 1
+                self._idle.notify_all()
 
     def _deliver(self, claim: Claim, held: Held) -> None:
         courier = self._make_courier(held.subscription.url)

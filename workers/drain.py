@@ -3,10 +3,13 @@
 import time
 from collections.abc import Sequence
 
+import orjson
 import structlog
 
+from relay.catalogue.book import identity
 from relay.company import Company
 from relay.message import Message
+from relay.replays import Tally
 from relay.store.inbox import Batch, DeadLetter, Lease
 from relay.store.intents import Need
 from relay.times import now_ms
@@ -73,11 +76,17 @@ def fold_all(context: Context, messages: Sequence[Message], lane: int) -> Batch:
     batch = Batch()
     changed: dict[str, Company] = {}
     needs: dict[str, Need] = {}
+    told = _told_before(context, messages)
     for message in messages:
         company_id = message.company_id or ""
         try:
+            before = told.setdefault((company_id, message.message_id), set())
             folded = fold(
-                companies.get(company_id), message, now=now, placeholders=context.placeholders
+                companies.get(company_id),
+                message,
+                now=now,
+                placeholders=context.placeholders,
+                told=before,
             )
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"[:500]
@@ -89,13 +98,18 @@ def fold_all(context: Context, messages: Sequence[Message], lane: int) -> Batch:
                 reason=reason,
             )
             batch.dead.append(DeadLetter(message, lane, reason))
+            _count(batch, message, Tally(handled=1, dead=1))
             continue
         batch.counts.update((one.run, one.what) for one in folded.counted)
-        if message.kind == "webhook":
+        if message.kind == "webhook" and not message.replay:
             batch.counts["", f"webhook:{message.type}"] += 1
             batch.marks["last_webhook"] = message.received
         if any(event.type == "sync.requested" for event in folded.events):
             batch.marks["last_sync_requested"] = message.received
+        added = len(folded.events)
+        _count(batch, message, Tally(handled=1, added=added, already=folded.already))
+        if message.replay:
+            before |= {identity(one.type, orjson.loads(one.data)) for one in folded.events}
         if folded.company is not None:
             companies[company_id] = changed[company_id] = folded.company
         batch.events += folded.events
@@ -108,3 +122,21 @@ def fold_all(context: Context, messages: Sequence[Message], lane: int) -> Batch:
     batch.needs = list(needs.values())
     batch.states = {company_id: company.to_json() for company_id, company in changed.items()}
     return batch
+
+
+def _told_before(context: Context, messages: Sequence[Message]) -> dict[tuple[str, str], set[str]]:
+    """Give what the messages that are replays have caused before, by company and message id."""
+    replayed: dict[str, set[str]] = {}
+    for message in messages:
+        if message.replay:
+            replayed.setdefault(message.company_id or "", set()).add(message.message_id)
+    return {
+        (company, cause): told
+        for company, causes in replayed.items()
+        for cause, told in context.store.events.caused(company, causes).items()
+    }
+
+
+def _count(batch: Batch, message: Message, tally: Tally) -> None:
+    if message.replay:
+        batch.replays[message.replay] = batch.replays.get(message.replay, Tally()).plus(tally)

@@ -1,12 +1,13 @@
 """Fold one message into its company: the handler's outcome, and what every change is told as."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 import orjson
 
 from codat.webhook import Event
+from relay.catalogue.book import identity
 from relay.company import Company, NameSource, version_of
 from relay.message import Action, Message
 from relay.outcome import Counted, Logged, Outcome, Wanted
@@ -30,6 +31,7 @@ class Folded:
     needs: list[Need]
     hold_until: int | None
     counted: tuple[Counted, ...] = ()
+    already: bool = False  # a replay of which nothing was missing
 
 
 def fold(
@@ -38,11 +40,16 @@ def fold(
     *,
     now: int,
     placeholders: re.Pattern[str] | None = None,
+    told: Collection[str] = (),
 ) -> Folded:
     """Apply a message to the company as held; raises what the handler or the parser raises.
 
     `now` is in ms since the epoch. A company that we do not hold begins blank, and is kept only if
     the message tells something of it: hints alone do not make one.
+
+    A replay adds what is missing: of the events it comes to, those that `told` holds (by
+    `catalogue.book.identity`) stand in the log already, and where nothing is missing and nothing
+    changes, nothing is left to be done either.
     """
     event = message.read()
     blank = Company(id=message.company_id or "", source=message.source, first_seen=message.received)
@@ -52,7 +59,11 @@ def fold(
     after = outcome.company
     keep = bool(after.id) and (held is not None or after != blank)
     logged = list(_logged(held, before, after, outcome, event, keep=keep))
-    if keep and message.kind == "webhook":
+    if message.replay:
+        logged = [one for one in logged if _is_missing(one, told)]
+        if not logged and after == before:
+            return Folded(None, [], [], None, already=True)
+    elif keep and message.kind == "webhook":
         after = replace(after, last_webhook=max(after.last_webhook, message.received))
     return Folded(
         company=after if keep else None,
@@ -68,9 +79,14 @@ def fold(
             for wanted in _wanted(outcome, seen, before)
             if after.id
         ],
-        hold_until=outcome.hold_until,
+        # What Codat said of its limits then says nothing of now.
+        hold_until=None if message.replay else outcome.hold_until,
         counted=outcome.counted,
     )
+
+
+def _is_missing(logged: Logged, told: Collection[str]) -> bool:
+    return logged.type != "webhook.stale" and identity(logged.type, logged.data) not in told
 
 
 def _seen(before: Company, event: Event | Action, placeholders: re.Pattern[str] | None) -> Company:

@@ -91,6 +91,19 @@ def show(api: Api, company_id: str, as_json: bool) -> None:
         show_rows(company[title], columns, title=title.replace("_", " "), empty=f"No {title}.")
 
 
+@companies.command()
+@click.argument("company_id", metavar="ID")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+@uses_api
+def forget(api: Api, company_id: str, yes: bool, as_json: bool) -> None:
+    """Drop all that is held of a company, for good; its events keep their numbers only."""
+    if not yes:
+        click.confirm(f"Drop all that is held of {company_id}, for good?", abort=True)
+    gone = api.post(f"/v1/companies/{path_part(company_id)}/forget")
+    print_json(gone) if as_json else show_facts(gone)
+
+
 def path_part(value: str) -> str:
     """Refuse an id that would lead elsewhere in the API."""
     if not value.replace("-", "").isalnum():

@@ -3,6 +3,7 @@
 import click
 
 from ops.api import Api, uses_api
+from ops.commands.replay import run
 from ops.groups import ListsByDefault
 from ops.output import Columns, as_json, print_json, show_rows
 
@@ -18,6 +19,23 @@ COLUMNS: Columns = {
 @click.group(cls=ListsByDefault)
 def dead() -> None:
     """Look at messages that could not be handled; nothing of them is lost. Lists by default."""
+
+
+@dead.command()
+@click.argument("letters", nargs=-1, metavar="[ID]...")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+@uses_api
+def retry(*, api: Api, letters: tuple[str, ...], yes: bool, as_json: bool) -> None:
+    """Handle them once more: those of these ids, or all."""
+    body: dict[str, object] = {"result": "dead"}
+    if letters:
+        held = api.get("/v1/dead-letters", limit=500)["dead_letters"]
+        named = [f"{one['lane']}:{one['entry']}" for one in held if one["id"] in letters]
+        if len(named) < len(set(letters)):
+            raise click.BadParameter("some of these ids are no dead letters.")
+        body["messages"] = named
+    run(api, body, preview=False, yes=yes, as_json=as_json)
 
 
 @dead.command("list")

@@ -1,7 +1,7 @@
 """Read the event log: one stream, numbered without a gap."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import orjson
 import structlog
 from redis import Redis
 
+from relay.catalogue.book import identity
 from relay.store import keys
 from relay.store.scripts import Scripts
 from relay.times import iso_from_micros
@@ -111,15 +112,14 @@ class Events:
         cursor = after
         while len(found) < limit:
             count = SCAN if wanted else limit - len(found)
-            entries = self._client.xrange(keys.LOG, f"({cursor}-0", "+", count=count)
-            for entry, fields in entries:
-                event = _event(entry, fields)
+            events, ended = self._some(cursor, count)
+            for event in events:
                 cursor = event.sequence
                 if wanted is None or wanted(event):
                     found.append(event)
                     if len(found) == limit:
                         break
-            if len(entries) < count:
+            if ended:
                 break
         return Page(found, cursor)
 
@@ -133,8 +133,13 @@ class Events:
 
     def oldest(self) -> int:
         """Give the lowest cursor that still works."""
-        first = self._client.xrange(keys.LOG, count=1)
-        return _sequence(first[0][0]) - 1 if first else 0
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.xrange(keys.LOG, count=1)
+            pipe.zrange(keys.ERASED, 0, 0)
+            pipe.hget(keys.META, "log_seq")
+            first, erased, last = pipe.execute()
+        held = [_sequence(entry) for entry, _ in first] + [_erased(one).sequence for one in erased]
+        return min(held) - 1 if held else int(last or 0)
 
     def since(self, ms: int) -> int:
         """Give a cursor before all that was logged at or after `ms`, a minute early at most."""
@@ -168,6 +173,31 @@ class Events:
             )
         return self._get(numbers)
 
+    def caused(self, subject: str, causes: Collection[str]) -> dict[str, set[str]]:
+        """Give what each of these messages caused about a company, by `catalogue.book.identity`."""
+        found: dict[str, set[str]] = {}
+        before: int | None = None
+        while page := self.timeline(subject, SCAN, before=before):
+            for event in page:
+                if event.cause in causes:
+                    found.setdefault(event.cause, set()).add(identity(event.type, event.data))
+            before = page[-1].sequence
+        return found
+
+    def _some(self, after: int, count: int) -> tuple[list[LoggedEvent], bool]:
+        """Give the next events, and whether these are all; erased ones leave their number."""
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.xrange(keys.LOG, f"({after}-0", "+", count=count)
+            pipe.zrange(keys.ERASED, f"({after}", "+inf", byscore=True, offset=0, num=count)
+            kept, gone = pipe.execute()
+        events = [_event(entry, fields) for entry, fields in kept]
+        if not gone:
+            return events, len(kept) < count
+        events += [_erased(one) for one in gone]
+        events.sort(key=lambda event: event.sequence)
+        ended = len(kept) < count and len(gone) < count and len(events) <= count
+        return events[:count], ended
+
     def _get(self, numbers: Sequence[bytes]) -> list[LoggedEvent]:
         """Read single events by number; those no longer kept are left out."""
         with self._client.pipeline(transaction=False) as pipe:
@@ -184,6 +214,14 @@ class Events:
 
 def _sequence(entry: bytes) -> int:
     return int(entry.split(b"-", 1)[0])
+
+
+def _erased(member: bytes) -> LoggedEvent:
+    """Give what stands in the place of an event whose company was forgotten."""
+    number, _, ms = member.decode().partition(":")
+    return LoggedEvent(
+        int(number), "event.erased", "/codat/default", "", int(ms) * 1000, "erasure", {}
+    )
 
 
 def _event(entry: bytes, fields: dict[bytes, bytes]) -> LoggedEvent:

@@ -10,6 +10,7 @@ from zlib import crc32
 from redis import Redis
 
 from relay.message import Message
+from relay.replays import Tally
 from relay.store import keys
 from relay.store.intents import Need
 from relay.store.scripts import Scripts
@@ -75,6 +76,7 @@ class Batch:
     hold_until: int | None = None  # ms; 0 lifts a hold
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)  # (key, field) -> more
     marks: dict[str, int] = field(default_factory=dict)  # field of the counters -> latest ms
+    replays: dict[str, Tally] = field(default_factory=dict)  # replay id -> what came of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +185,16 @@ class Inbox:
                 m.type,
                 m.company_id or "",
                 letter.reason,
+                m.kind,
+                m.source,
+                m.message_id,
+                m.replay,
                 m.body,
             )
+        arguments.append(len(batch.replays))
+        for replay_id, tally in batch.replays.items():
+            key = keys.REPLAY + replay_id
+            arguments += (key, tally.handled, tally.added, tally.already, tally.dead)
         arguments.append(len(batch.marks))
         for name, at in batch.marks.items():
             arguments += (name, at)

@@ -51,6 +51,11 @@ class Scripts:
         self.set_subscription = _script(client, "set_subscription")
         self.claim_subscriptions = _script(client, "claim_subscriptions")
         self.record_delivery = _script(client, "record_delivery")
+        self.replay_step = _script(client, "replay_step")
+        self.turn_replay = _script(client, "turn_replay")
+        self.trim_log = _script(client, "trim_log")
+        self.forget = _script(client, "forget")
+        self.rewrite_stream = _script(client, "rewrite_stream")
         self.renew_epoch = _script(client, "renew_epoch")
 
 

@@ -11,12 +11,15 @@ from relay.store import keys
 from relay.store.budget import Budget, Limits
 from relay.store.companies import Companies
 from relay.store.connect import connect
+from relay.store.erasure import Erasure
 from relay.store.events import Events
 from relay.store.inbox import Inbox
 from relay.store.intents import Intents
+from relay.store.messages import Messages
 from relay.store.pauses import Pauses
 from relay.store.policies import Policies
 from relay.store.reconciles import Reconciles
+from relay.store.replays import Replays
 from relay.store.schedules import Schedules
 from relay.store.scripts import Scripts
 from relay.store.server import Server, inspect
@@ -62,6 +65,9 @@ class Store:
         self.policies = Policies(client)
         self.companies = Companies(client)
         self.subscriptions = Subscriptions(client, scripts)
+        self.messages = Messages(client, self.inbox)
+        self.erasure = Erasure(client, scripts, self.inbox, self.subscriptions)
+        self.replays = Replays(client, scripts)
         self.events = Events(client, scripts)
 
     @classmethod

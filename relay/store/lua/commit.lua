@@ -7,7 +7,9 @@
 --       11 number of states, then id, JSON each
 --       then number of events, then type, source, subject, time, cause, data each
 --       then number of intents, then name, company, priority, due ms, args, cause each
---       then number of dead letters, then lane, entry, type, company, reason, body each
+--       then number of dead letters, then lane, entry, type, company, reason, kind, source, id,
+--       replay, body each
+--       then number of replays, then key, handled, added, already applied, dead each
 --       then number of marks, then field of the counters, latest ms each
 --       then number of counts, then field, how many more each
 --       then timeline key prefix
@@ -28,6 +30,7 @@ end
 local hold = math.min(tonumber(ARGV[10]) or 0, tonumber(ARGV[7]) + 93600000)
 local now = now_ms()
 local timeline = ARGV[#ARGV]
+local oldest = tonumber(redis.call('HGET', KEYS[5], 'log_oldest') or '0')
 local i = 11
 local function count()
   local n = tonumber(ARGV[i])
@@ -48,6 +51,9 @@ end
 for _ = 1, events do
   seq = seq + 1
   redis.call('ZADD', timeline .. ARGV[i + 2], seq, string.format('%d', seq))
+  if oldest > 0 then
+    redis.call('ZREMRANGEBYSCORE', timeline .. ARGV[i + 2], '-inf', oldest)
+  end
   redis.call('XADD', KEYS[4], string.format('%d-0', seq), 'type', ARGV[i], 'source', ARGV[i + 1],
     'subject', ARGV[i + 2], 'time', ARGV[i + 3], 'cause', ARGV[i + 4], 'data', ARGV[i + 5])
   i = i + 6
@@ -61,8 +67,15 @@ for _ = 1, count() do
 end
 for _ = 1, count() do
   redis.call('XADD', KEYS[7], '*', 'lane', ARGV[i], 'entry', ARGV[i + 1], 'type', ARGV[i + 2],
-    'company', ARGV[i + 3], 'reason', ARGV[i + 4], 'body', ARGV[i + 5])
-  i = i + 6
+    'company', ARGV[i + 3], 'reason', ARGV[i + 4], 'kind', ARGV[i + 5], 'source', ARGV[i + 6],
+    'id', ARGV[i + 7], 'replay', ARGV[i + 8], 'body', ARGV[i + 9])
+  i = i + 10
+end
+for _ = 1, count() do
+  for n, name in ipairs({'handled', 'added', 'already', 'dead'}) do
+    redis.call('HINCRBY', ARGV[i], name, ARGV[i + n])
+  end
+  i = i + 5
 end
 for _ = 1, count() do
   if tonumber(redis.call('HGET', KEYS[10], ARGV[i]) or '0') < tonumber(ARGV[i + 1]) then

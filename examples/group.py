@@ -1,0 +1,24 @@
+"""Read the log inside your network, as a Redis consumer group: `group.py REDIS_URL NAME`.
+
+Killed anywhere and started again under the same name, it first gets what it had not finished.
+Several names share the work. A missing number is an event whose company was forgotten.
+"""
+
+import sys
+from contextlib import suppress
+
+import redis
+
+LOG, GROUP, name = "{relay}:log", "books", sys.argv[2]
+server = redis.Redis.from_url(sys.argv[1])
+with suppress(redis.ResponseError):  # the group is there already
+    server.xgroup_create(LOG, GROUP, "0", mkstream=True)
+position = "0"  # what we were given and never acknowledged; then ">", what is new
+while True:
+    answer = server.xreadgroup(GROUP, name, {LOG: position}, count=100, block=5000)
+    entries = answer[0][1] if answer else []
+    position = position if entries else ">"
+    for entry, fields in entries:
+        if fields:  # the work: it may come twice after a kill, so tell by the number
+            print(entry.decode().split("-")[0], fields[b"type"].decode(), flush=True)
+        server.xack(LOG, GROUP, entry)

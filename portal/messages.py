@@ -1,0 +1,134 @@
+"""What Codat sent, as it was kept: searched by company, type, time and result."""
+
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import AwareDatetime, BaseModel, Field
+
+from portal.events import EventType
+from portal.groups import Given, Reply, described, group
+from portal.parts import parts
+from portal.problems import Refusal
+from relay.message import Message
+from relay.replays import Wanted, redacted
+from relay.store.messages import Kept, read_id
+from relay.times import iso_from_ms
+
+api = group("messages", __name__, "Messages")
+
+MOST_SCANNED = 10_000
+SEARCHING = (
+    "The newest first. A page may be short or empty and still have a `next`: go on until it is"
+    " null. Fields named by RELAY_REDACT_FIELDS are left out of the bodies."
+)
+
+
+class Filter(Given):
+    """Which messages."""
+
+    company: Annotated[str | None, Field(max_length=64)] = None
+    type: Annotated[list[EventType], Field(default_factory=list, max_length=20)]
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    result: Literal["applied", "dead", "waiting"] | None = None
+
+    def wanted(self, ids: tuple[str, ...] = ()) -> Wanted:
+        """Give the filter as the store takes it."""
+        return Wanted(
+            company=self.company,
+            types=tuple(self.type),
+            since=None if self.since is None else int(self.since.timestamp() * 1000),
+            until=None if self.until is None else int(self.until.timestamp() * 1000),
+            result=self.result,
+            ids=ids,
+        )
+
+
+class MessageQuery(Filter):
+    """Which messages, and from where on."""
+
+    before: Annotated[str | None, Field(max_length=64, description="`next` of the page.")] = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+
+
+class MessageShape(BaseModel):
+    """One message as Codat sent it; `replay` is set where it was put in again."""
+
+    id: str
+    message_id: str
+    received: str
+    kind: str
+    source: str
+    type: str
+    company_id: str | None
+    result: str
+    reason: Annotated[str | None, Field(description="Why it could not be handled.")]
+    replay: str | None
+    body: Any
+
+
+class MessageList(BaseModel):
+    """Messages, and where to go on."""
+
+    messages: list[MessageShape]
+    next: str | None
+
+
+class MessagePath(BaseModel):
+    """Which message."""
+
+    message_id: Annotated[str, Field(max_length=64, description="`id` of the list.")]
+
+
+@api.get("/messages", description=SEARCHING, responses={200: MessageList})
+def list_messages(query: MessageQuery) -> Reply:
+    """Search what Codat sent."""
+    if query.before is not None and read_id(query.before) is None:
+        raise Refusal("invalid", "`before` must be the `next` of an answer.")
+    wanted = query.wanted()
+    found: list[Kept] = []
+    looked = parts().store.messages.newest(wanted, query.before, MOST_SCANNED)
+    for kept in looked:
+        if kept is not None:
+            found.append(kept)
+            if len(found) == query.limit:
+                break
+    more = len(found) == query.limit
+    return MessageList(
+        messages=[_shape(kept) for kept in found],
+        next=found[-1].id if more else None,
+    ).model_dump()
+
+
+@api.get("/messages/<message_id>", responses={200: MessageShape, **described("not-found")})
+def get_message(path: MessagePath) -> Reply:
+    """Give one message."""
+    kept = parts().store.messages.get(path.message_id)
+    if kept is None:
+        raise Refusal("not-found", "It is not kept, or was never there.")
+    return _shape(kept).model_dump()
+
+
+def _shape(kept: Kept) -> MessageShape:
+    message = kept.message
+    return MessageShape(
+        id=kept.id,
+        message_id=message.message_id,
+        received=iso_from_ms(message.received),
+        kind=message.kind,
+        source=message.source,
+        type=message.type,
+        company_id=message.company_id,
+        result=kept.result,
+        reason=kept.reason or None,
+        replay=message.replay or None,
+        body=_body(message),
+    )
+
+
+def _body(message: Message) -> Any:
+    hidden = frozenset(parts().settings.relay_redact_fields)
+    try:
+        return redacted(orjson.loads(message.body), hidden)
+    except orjson.JSONDecodeError:
+        return None if hidden else message.body.decode(errors="replace")

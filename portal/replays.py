@@ -1,0 +1,170 @@
+"""Replays: handle kept messages again, with a preview before and progress while they run."""
+
+from collections import Counter
+from http import HTTPStatus
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from portal.auth import caller
+from portal.groups import Given, Reply, described, group
+from portal.messages import Filter
+from portal.parts import parts
+from portal.problems import Refusal
+from relay.store.messages import read_id
+from relay.store.replays import Replay
+from relay.times import iso_from_ms
+
+api = group("replays", __name__, "Messages")
+
+MOST_COMPANIES = 20  # shown in a preview
+REPLAYING = (
+    "Messages go through the same handlers once more. What a message has caused stands in the log"
+    " and is not added again: only what is missing is, and a message of which nothing is missing"
+    " counts as `already_applied`. Dead letters that are replayed are dead letters no more, unless"
+    " they fail again."
+)
+
+
+class ReplayBody(Filter):
+    """Which messages: named by `messages`, or by a filter; an empty body takes all."""
+
+    messages: Annotated[
+        list[Annotated[str, Field(max_length=64)]], Field(default_factory=list, max_length=1000)
+    ]
+    preview: Annotated[bool, Field(description="Only count, and show which companies.")] = False
+
+
+class Preview(BaseModel):
+    """What a replay would take."""
+
+    messages: int
+    companies: int
+    by_type: dict[str, int]
+    by_company: Annotated[dict[str, int], Field(description="Those with the most messages.")]
+
+
+class ReplayShape(BaseModel):
+    """A replay and how far it has come."""
+
+    id: str
+    state: Annotated[str, Field(description="running, aborted or done")]
+    by: str
+    created: str
+    messages: Annotated[int, Field(description="How many it is to take.")]
+    queued: int
+    handled: int
+    already_applied: Annotated[int, Field(description="Messages of which nothing was missing.")]
+    events_added: int
+    dead: Annotated[int, Field(description="Messages that could not be handled.")]
+
+
+class ReplayList(BaseModel):
+    """The newest replays first."""
+
+    replays: list[ReplayShape]
+
+
+class ReplayPath(BaseModel):
+    """Which replay."""
+
+    replay_id: Annotated[str, Field(max_length=64)]
+
+
+@api.post(
+    "/replays",
+    description=REPLAYING,
+    responses={200: Preview, 202: ReplayShape, **described("forbidden", "not-found")},
+)
+def begin_replay(body: ReplayBody) -> Reply:
+    """Replay messages: one, some by a filter, or all."""
+    store = parts().store
+    if any(read_id(one) is None for one in body.messages):
+        raise Refusal("invalid", "`messages` takes the `id` of /v1/messages.")
+    wanted = body.wanted(tuple(body.messages))
+    types: Counter[str] = Counter()
+    companies: Counter[str] = Counter()
+    for kept in store.messages.oldest(wanted, None):
+        types[kept.message.type] += 1
+        companies[kept.message.company_id or ""] += 1
+    if body.preview:
+        return Preview(
+            messages=types.total(),
+            companies=len(companies.keys() - {""}),
+            by_type=dict(types.most_common()),
+            by_company=dict(companies.most_common(MOST_COMPANIES)),
+        ).model_dump()
+    if not types:
+        raise Refusal("not-found", "No kept message fits.")
+    begun = store.replays.begin(wanted, total=types.total(), by=caller().name)
+    parts().hints.replay(begun.id)
+    location = {"Location": f"/v1/replays/{begun.id}"}
+    return _shape(begun).model_dump(), HTTPStatus.ACCEPTED, location
+
+
+class ListQuery(Given):
+    """How many."""
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+
+
+@api.get("/replays", responses={200: ReplayList})
+def list_replays(query: ListQuery) -> Reply:
+    """List replays."""
+    found = parts().store.replays.newest(query.limit)
+    return ReplayList(replays=[_shape(one) for one in found]).model_dump()
+
+
+@api.get("/replays/<replay_id>", responses={200: ReplayShape, **described("not-found")})
+def get_replay(path: ReplayPath) -> Reply:
+    """Tell how far a replay has come."""
+    return _shape(_known(path.replay_id)).model_dump()
+
+
+@api.post(
+    "/replays/<replay_id>/abort",
+    responses={200: ReplayShape, **described("forbidden", "not-found", "conflict")},
+)
+def abort_replay(path: ReplayPath) -> Reply:
+    """Queue no more of its messages; those that are queued are still handled."""
+    return _turn(path.replay_id, "aborted")
+
+
+@api.post(
+    "/replays/<replay_id>/continue",
+    responses={200: ReplayShape, **described("forbidden", "not-found", "conflict")},
+)
+def continue_replay(path: ReplayPath) -> Reply:
+    """Go on with an aborted replay where it stopped."""
+    answer = _turn(path.replay_id, "running")
+    parts().hints.replay(path.replay_id)
+    return answer
+
+
+def _turn(replay_id: str, state: str) -> Reply:
+    _known(replay_id)
+    if not parts().store.replays.turn(replay_id, state):
+        raise Refusal("conflict", "All its messages are queued already.")
+    return _shape(_known(replay_id)).model_dump()
+
+
+def _known(replay_id: str) -> Replay:
+    found = parts().store.replays.get(replay_id)
+    if found is None:
+        raise Refusal("not-found", "Look at /v1/replays for those there are.")
+    return found
+
+
+def _shape(replay: Replay) -> ReplayShape:
+    return ReplayShape(
+        id=replay.id,
+        state=replay.shown_state,
+        by=replay.by,
+        created=iso_from_ms(replay.created),
+        messages=replay.total,
+        queued=replay.queued,
+        handled=replay.tally.handled,
+        already_applied=replay.tally.already,
+        events_added=replay.tally.added,
+        dead=replay.tally.dead,
+    )

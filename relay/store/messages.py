@@ -1,0 +1,190 @@
+"""What Codat sent, as it is kept in the lanes: found by company, type, time and result."""
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+
+from relay.message import Message
+from relay.replays import APPLIED, DEAD, WAITING, Wanted
+from relay.store import keys
+from relay.store.inbox import Inbox
+
+PAGE = 200
+Place = tuple[int, str]  # lane and entry
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One message where it lies. `dead` is its dead letter's id, `reason` why it is one."""
+
+    lane: int
+    message: Message
+    result: str
+    dead: str = ""
+    reason: str = ""
+
+    @property
+    def id(self) -> str:
+        """Its name among all messages: lane and entry."""
+        return f"{self.lane}:{self.message.entry}"
+
+    @property
+    def place(self) -> Place:
+        """Lane and entry."""
+        return self.lane, self.message.entry
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter's own record."""
+
+    id: str
+    reason: str
+    message: Message
+
+
+class Messages:
+    """The kept messages of one store."""
+
+    def __init__(self, client: Redis, inbox: Inbox) -> None:
+        self._client: Any = client  # redis-py types each answer as a union of all it may be
+        self._inbox = inbox
+
+    def get(self, message_id: str) -> Kept | None:
+        """Give one by its name, or None when it is not kept."""
+        place = read_id(message_id)
+        return None if place is None else next(self._at([place], self._letters()), None)
+
+    def newest(self, wanted: Wanted, before: str | None, scan: int) -> Iterator[Kept | None]:
+        """Give those wanted, the newest first, from before the one named; None for one passed over.
+
+        Ends after `scan` messages were looked at.
+        """
+        letters, cursors = self._letters(), self._cursors()
+        bound = read_id(before) if before else None
+        lanes = [self._backwards(lane, bound, wanted) for lane in self._lanes(wanted)]
+        merged = heapq.merge(*lanes, key=lambda one: _order(one[0], one[1].entry), reverse=True)
+        for number, (lane, message) in enumerate(merged):
+            if number >= scan:
+                return
+            if wanted.since is not None and message.received < wanted.since:
+                return
+            kept = _judged(lane, message, letters, cursors)
+            yield kept if wanted.fits(message, kept.result) else None
+
+    def oldest(
+        self, wanted: Wanted, after: Place | None, stored_by: int | None = None
+    ) -> Iterator[Kept]:
+        """Give those wanted that are applied or dead, lane by lane in order, after a place.
+
+        With `stored_by` (ms by the server's clock) only those that were in their lane by then.
+
+        Messages that are themselves replays are left out, and so are actions that were applied:
+        they are ours, not Codat's.
+        """
+        letters, cursors = self._letters(), self._cursors()
+        if wanted.ids or wanted.result == DEAD:
+            named = [place for one in wanted.ids if (place := read_id(one))]
+            places = sorted(named or letters, key=lambda place: (place[0], _order(0, place[1])))
+            rest = [p for p in places if after is None or _later(p, after)]
+            found: Iterable[Kept] = self._at(rest, letters)
+        else:
+            found = (
+                _judged(lane, message, letters, cursors)
+                for lane in self._lanes(wanted)
+                if after is None or lane >= after[0]
+                for message in self._forwards(lane, after, wanted)
+            )
+        for kept in found:
+            sent = kept.message.kind == "webhook" or kept.result == DEAD
+            again = kept.message.replay and kept.result != DEAD
+            late = stored_by is not None and _order(0, kept.message.entry)[0] > stored_by
+            takes = sent and not again and not late and kept.result != WAITING
+            if takes and wanted.fits(kept.message, kept.result):
+                yield kept
+
+    def _lanes(self, wanted: Wanted) -> list[int]:
+        if wanted.company is not None:
+            return [self._inbox.lane_of(wanted.company.lower())]
+        return list(range(self._inbox.lanes))
+
+    def _forwards(self, lane: int, after: Place | None, wanted: Wanted) -> Iterator[Message]:
+        start = str(wanted.since) if wanted.since is not None else "-"
+        if after is not None and after[0] == lane:
+            start = f"({after[1]}"
+        end = "+" if wanted.until is None else f"({wanted.until}-0"
+        while True:
+            page = self._client.xrange(keys.LANE + str(lane), start, end, count=PAGE)
+            for entry, fields in page:
+                yield Message.from_entry(entry, fields)
+            if len(page) < PAGE:
+                return
+            start = f"({page[-1][0].decode()}"
+
+    def _backwards(
+        self, lane: int, bound: Place | None, wanted: Wanted
+    ) -> Iterator[tuple[int, Message]]:
+        top = "+" if wanted.until is None else f"({wanted.until}-0"
+        if bound is not None:
+            top = bound[1] if lane < bound[0] else f"({bound[1]}"
+        while True:
+            page = self._client.xrevrange(keys.LANE + str(lane), top, "-", count=PAGE)
+            for entry, fields in page:
+                yield lane, Message.from_entry(entry, fields)
+            if len(page) < PAGE:
+                return
+            top = f"({page[-1][0].decode()}"
+
+    def _at(self, places: Sequence[Place], letters: dict[Place, Letter]) -> Iterator[Kept]:
+        cursors = self._cursors()
+        for lane, entry in places:
+            found = self._client.xrange(keys.LANE + str(lane), entry, entry)
+            letter = letters.get((lane, entry))
+            if found:
+                yield _judged(lane, Message.from_entry(*found[0]), letters, cursors)
+            elif letter is not None:  # its lane no longer keeps it, the letter does
+                yield Kept(lane, letter.message, DEAD, letter.id, letter.reason)
+
+    def _letters(self) -> dict[Place, Letter]:
+        found = {}
+        for entry, fields in self._client.xrange(keys.DEAD):
+            place = (int(fields[b"lane"]), fields[b"entry"].decode())
+            message = Message.from_entry(fields[b"entry"], {b"kind": b"webhook", **fields})
+            reason = fields[b"reason"].decode(errors="replace")
+            found[place] = Letter(entry.decode(), reason, message)
+        return found
+
+    def _cursors(self) -> dict[int, str]:
+        raw: dict[bytes, bytes] = self._client.hgetall(keys.CURSORS)
+        return {int(lane): cursor.decode() for lane, cursor in raw.items()}
+
+
+def read_id(text: str) -> Place | None:
+    """Read a message's name, None when it is none."""
+    lane, _, entry = text.partition(":")
+    ms, _, number = entry.partition("-")
+    if not all(part.isascii() and part.isdigit() and len(part) < 20 for part in (lane, ms, number)):
+        return None
+    return int(lane), entry
+
+
+def _order(lane: int, entry: str) -> tuple[int, int, int]:
+    ms, _, number = entry.partition("-")
+    return int(ms), int(number), lane
+
+
+def _later(place: Place, than: Place) -> bool:
+    return (place[0], _order(0, place[1])) > (than[0], _order(0, than[1]))
+
+
+def _judged(
+    lane: int, message: Message, letters: dict[Place, Letter], cursors: dict[int, str]
+) -> Kept:
+    letter = letters.get((lane, message.entry))
+    if letter is not None:
+        return Kept(lane, message, DEAD, letter.id, letter.reason)
+    unread = _order(0, message.entry) > _order(0, cursors.get(lane, "0-0"))
+    return Kept(lane, message, WAITING if unread else APPLIED)

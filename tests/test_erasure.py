@@ -1,0 +1,207 @@
+"""Old events go behind their readers, and a forgotten company leaves nothing but numbers."""
+
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from parts import company_id, make_event
+from portal_bench import Portal, kind
+from relay.store import keys
+from relay.store.erasure import DAY_MS
+from relay.subscriptions import Secret, Subscription
+from relay.times import now_ms
+from scheduler import ticks
+
+NAME = "Zyxwvut Quartz Holdings"
+NUMBER = "RN-99887766"
+STREET = "17 Unmistakable Crescent"
+
+
+def age(store, days):
+    """Make all marks older by so many days."""
+    for mark, at in store.client.zrange(keys.MARKS, 0, -1, withscores=True):
+        store.client.zadd(keys.MARKS, {mark: at - days * DAY_MS})
+    store.client.hset(keys.META, "marked", 0)
+
+
+def subscribe(store, cursor):
+    made = Subscription("sub_1", "https://x.test/", (Secret("whsec_x"),), 0)
+    assert store.subscriptions.put(made, over=None, cursor=cursor, state="active")[0]
+
+
+def test_events_older_than_their_days_go_and_younger_ones_stay(store, make_settings):
+    portal = Portal(store=store)
+    portal.log(*(("a.b", 1),) * 5)
+    age(store, 31)
+    portal.log(*(("c.d", 1),) * 3)
+    assert ticks.trim_log(store, portal.settings, portal.hints) == 0
+    age(store, 31)
+    portal.log(("e.f", 1))
+    assert ticks.trim_log(store, portal.settings, portal.hints) == 5
+    assert kind(portal.get("/v1/events?after=4")) == "cursor-gone"
+    ids = [e["id"] for e in portal.get("/v1/events?after=5").json["events"]]
+    assert ids == ["6", "7", "8", "9"]
+    assert [e.sequence for e in store.events.timeline(company_id(1))] == [9, 8, 7, 6]
+    portal.log(("e.f", 1))
+    assert store.client.zcard(keys.TIMELINE + company_id(1)) == 5
+
+
+def test_no_event_goes_before_every_subscription_has_it_or_the_hard_limit_passes(bench):
+    store, portal = bench.store, Portal(store=bench.store)
+    portal.log(*(("a.b", 1),) * 5)
+    age(store, 31)
+    portal.log(("c.d", 1))
+    age(store, 31)
+    subscribe(store, cursor=2)
+    assert ticks.trim_log(store, portal.settings, portal.hints) == 2
+    assert portal.hints.drained == []
+    age(store, 60)
+    assert ticks.trim_log(store, portal.settings, portal.hints) == 5
+    bench.drain()
+    told = store.events.read(5).events[-1]
+    assert (told.type, told.data) == ("log.trimmed", {"up_to": "5", "passed": ["sub_1"]})
+
+
+@pytest.fixture
+def held(bench):
+    """A company with a name, info, dead letter and intents, between two others."""
+    for number in (1, 2, 3):
+        name = NAME if number == 2 else f"Company {number}"
+        bench.deliver(make_event("company.created", company=number, name=name))
+        bench.deliver(
+            make_event(
+                "connection.connected",
+                company=number,
+                name=name,
+                at=1,
+                connection=(number, "Linked"),
+            )
+        )
+    company = company_id(2)
+    bench.codat.companies[company] = {"id": company, "name": NAME, "redirect": "x"}
+    info = {"companyName": NAME, "registrationNumber": NUMBER, "addresses": [{"line1": STREET}]}
+    bench.codat.infos[company] = info
+    bench.store.client.zadd(f"{keys.INTENTS_DUE}0", {f"info:{company}": 0})
+    bench.drain()
+    bench.store.client.zadd(f"{keys.INTENTS_DUE}0", {f"info:{company}": 0})
+    bench.settle()
+    bench.deliver(b'{"eventType": 1, "name": "%s"}' % NAME.encode())
+    bench.deliver(make_event("company.deleted", company=2, name=NAME, at=3))
+    return bench
+
+
+def everything(client) -> bytes:
+    """All keys and values of the server, as bytes."""
+    found = []
+    for key in client.scan_iter(count=1000):
+        found.append(key)
+        match client.type(key):
+            case b"string":
+                found.append(client.get(key))
+            case b"hash":
+                found += [part for pair in client.hgetall(key).items() for part in pair]
+            case b"stream":
+                found += [
+                    part for _, e in client.xrange(key) for pair in e.items() for part in pair
+                ]
+            case b"zset":
+                found += client.zrange(key, 0, -1)
+            case b"set":
+                found += client.smembers(key)
+            case b"list":
+                found += client.lrange(key, 0, -1)
+    return b"\n".join(found)
+
+
+def files(client) -> bytes:
+    folder = Path(client.config_get("dir")["dir"])
+    found = b""
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError, IsADirectoryError, OSError):
+            found += path.read_bytes()
+    return found
+
+
+def test_a_forgotten_company_leaves_no_trace_on_the_server_or_its_disk(held):
+    store, client, company = held.store, held.store.client, company_id(2)
+    client.config_set("rdbcompression", "no")
+    traces = (NAME.encode(), NUMBER.encode(), STREET.encode())
+    before, last = everything(client), store.events.last()
+    assert all(trace in before for trace in traces)
+    assert all(trace in files(client) for trace in traces)
+    # The malformed message names no company, so only its own trimming can drop it.
+    client.delete(keys.LANE + "0", keys.DEAD)
+    gone = store.erasure.forget(company, "olga")
+    assert (gone.messages >= 4, gone.events >= 3) == (True, True)
+    held.drain()
+    client.config_set("auto-aof-rewrite-percentage", 0)
+    deadline = time.monotonic() + 30
+    while any(trace in files(client) for trace in traces) and time.monotonic() < deadline:
+        time.sleep(0.05)  # the file is written anew, then the former one dropped
+    after = everything(client)
+    assert not any(trace in after for trace in traces)
+    assert not any(trace in files(client) for trace in traces)
+    assert company.encode() in after  # the audit line
+    told = [e for e in store.events.read(last).events if e.type == "company.forgotten"]
+    assert [e.data["by"] for e in told] == ["olga"]
+    assert store.companies.get(company) is None
+    assert store.companies.count() == 2
+    assert store.schedules.of(company) == {}
+
+
+def test_the_numbers_stay_without_a_gap_for_every_reader(held):
+    store = held.store
+    whole = store.events.read(0, 1000).events
+    held.store.erasure.forget(company_id(2), "olga")
+    last = store.events.last()
+    read = store.events.read(0, 1000).events
+    assert [e.sequence for e in read] == list(range(1, last + 1))
+    kept = {e.sequence: e for e in read if e.type != "event.erased"}
+    assert kept == {e.sequence: e for e in whole if e.subject != company_id(2)}
+    for size in (1, 2, 3):  # whatever the page
+        seen, cursor = [], 0
+        while page := store.events.read(cursor, size).events:
+            seen += page
+            cursor = page[-1].sequence
+        assert seen == read
+    assert store.events.timeline(company_id(2)) == []
+
+
+def test_a_drain_that_had_read_the_company_does_not_bring_it_back(held):
+    store = held.store
+    lane = store.inbox.lane_of(company_id(2))
+    lease = store.inbox.claim(lane, 60_000)
+    messages = store.inbox.read(lease, lease.cursor, 10)
+    from workers.drain import fold_all
+
+    batch = fold_all(held.context, messages, lane)
+    assert company_id(2) in batch.states
+    store.erasure.forget(company_id(2), "olga")
+    done = store.inbox.commit(
+        lease, lease.cursor, messages[-1].entry, batch, now=now_ms(), lease_ms=1000
+    )
+    assert done is None
+    assert store.companies.get(company_id(2)) is None
+
+
+def test_the_api_forgets_and_says_how_much(held):
+    portal = Portal(store=held.store)
+    answer = portal.post(f"/v1/companies/{company_id(2)}/forget")
+    assert answer.status_code == 200
+    assert answer.json["messages"] >= 2
+    assert kind(portal.get(f"/v1/companies/{company_id(2)}")) == "unknown-company"
+    assert kind(portal.post(f"/v1/companies/{company_id(9)}/forget")) == "unknown-company"
+
+
+def test_a_consumer_group_goes_on_at_its_oldest_open_event_after_a_forgetting(held):
+    client = held.store.client
+    client.xgroup_create(keys.LOG, "books", "0")
+    [[_, got]] = client.xreadgroup("books", "one", {keys.LOG: ">"}, count=5)
+    client.xack(keys.LOG, "books", got[0][0], got[1][0])
+    last = client.xinfo_stream(keys.LOG)["last-generated-id"]
+    held.store.erasure.forget(company_id(2), "olga")
+    assert client.xinfo_stream(keys.LOG)["last-generated-id"] == last
+    [[_, again]] = client.xreadgroup("books", "two", {keys.LOG: ">"}, count=1)
+    assert int(again[0][0].split(b"-")[0]) == 3

@@ -1,0 +1,168 @@
+"""The examples do what they say: each reads every event, is killed, and goes on where it was."""
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import standardwebhooks
+from werkzeug.serving import make_server
+
+from codat.signature import new_secret
+from ops.embedded import EmbeddedServer
+from portal_bench import VIEWER, Portal
+from relay.courier import Courier
+from relay.subscriptions import Secret, Subscription, headers
+from relay.times import now_ms
+from subscribers import LOOPBACK
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+NODE_MODULES = ROOT / ".ci" / "node"
+NEEDS_NODE = "needs node"
+NEEDS_PACKAGE = "needs npm's standardwebhooks: npm install --prefix .ci/node standardwebhooks"
+
+
+@pytest.fixture
+def portal(store) -> Portal:
+    return Portal(store=store)
+
+
+@contextmanager
+def running(*command: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def lines(process: subprocess.Popen[str], count: int) -> list[str]:
+    assert process.stdout is not None
+    return [process.stdout.readline().strip() for _ in range(count)]
+
+
+@contextmanager
+def served(portal: Portal) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, portal.app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+
+
+def expected(first: int, last: int) -> list[str]:
+    return [f"{number} a.b" for number in range(first, last + 1)]
+
+
+def command_of(name: str) -> list[str]:
+    if name.endswith(".mjs"):
+        node = shutil.which("node")
+        if node is None:
+            pytest.skip(NEEDS_NODE)
+        return [node, str(EXAMPLES / name)]
+    return [sys.executable, str(EXAMPLES / name)]
+
+
+@pytest.mark.parametrize("name", ["read.py", "read.mjs"])
+def test_a_reader_over_http_is_killed_and_goes_on(portal, tmp_path, name):
+    portal.log(*(("a.b", 1),) * 5)
+    with served(portal) as url:
+        command = [*command_of(name), url, VIEWER, str(tmp_path / "cursor")]
+        with running(*command) as process:
+            assert lines(process, 5) == expected(1, 5)
+            portal.log(("a.b", 1))
+            assert lines(process, 1) == expected(6, 6)
+            while "after=6" not in (tmp_path / "cursor").read_text():
+                threading.Event().wait(0.01)
+            process.send_signal(signal.SIGKILL)
+        portal.log(("a.b", 1), ("a.b", 1))
+        with running(*command) as process:
+            assert lines(process, 2) == expected(7, 8)
+
+
+def test_a_reader_with_curl_goes_on_where_it_was(portal, tmp_path):
+    if shutil.which("curl") is None:
+        pytest.skip("needs curl")
+    portal.log(*(("a.b", 1),) * 3)
+    with served(portal) as url:
+        command = ["sh", str(EXAMPLES / "read.sh"), url, VIEWER, str(tmp_path / "cursor")]
+        with running(*command) as process:
+            [page] = lines(process, 1)
+            assert [e["id"] for e in json.loads(page)["events"]] == ["1", "2", "3"]
+            cursor = tmp_path / "cursor"
+            while not (cursor.exists() and "after=3" in cursor.read_text()):
+                threading.Event().wait(0.01)
+        portal.log(("a.b", 1))
+        with running(*command) as process:
+            [page] = lines(process, 1)
+            assert [e["id"] for e in json.loads(page)["events"]] == ["4"]
+
+
+def test_a_member_of_a_consumer_group_is_killed_and_finishes_what_it_had(
+    server: EmbeddedServer, portal
+):
+    portal.log(*(("a.b", 1),) * 5)
+    client = portal.store.client
+    log = "{relay}:log"
+    client.xgroup_create(log, "books", "0")
+    # As one killed in the middle leaves it: given three, done with one.
+    [[_, given]] = client.xreadgroup("books", "one", {log: ">"}, count=3)
+    client.xack(log, "books", given[0][0])
+    command = [sys.executable, str(EXAMPLES / "group.py"), server.url, "one"]
+    with running(*command) as process:
+        assert lines(process, 4) == expected(2, 5)
+        portal.log(("a.b", 1))
+        assert lines(process, 1) == expected(6, 6)
+
+
+def subscription() -> Subscription:
+    return Subscription("sub_1", "http://127.0.0.1/", (Secret(new_secret()),), now_ms())
+
+
+def test_the_subscriber_of_the_examples_takes_what_is_genuine_and_nothing_else():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    made, body = subscription(), b'{"id":"7","type":"a.b"}'
+    secret = made.secrets[0].value
+    url = f"http://127.0.0.1:{port}/"
+    with running(sys.executable, str(EXAMPLES / "subscriber.py"), str(port), secret) as process:
+        sent = headers(made, 7, 7, body, now_ms())
+        while (answer := Courier(url, LOOPBACK).post(body, sent)).status is None:
+            threading.Event().wait(0.05)
+        assert answer.status == 204
+        assert Courier(url, LOOPBACK).post(b'{"id":"8"}', sent).status == 401
+        assert lines(process, 1) == ["7 a.b"]
+
+
+def test_deliveries_are_verified_by_the_public_library_of_javascript_too():
+    """Signed while two secrets overlap, so that each verifies; and a forged one does not."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip(NEEDS_NODE)
+    if not (NODE_MODULES / "node_modules" / "standardwebhooks").is_dir():
+        pytest.skip(NEEDS_PACKAGE)
+    made, new = subscription(), new_secret()
+    former = made.secrets[0].value
+    rotated = Subscription("sub_1", made.url, made.rotated(new, now_ms(), 60_000), 0)
+    body = '{"id":"7","data":{"name":"Å 日本"}}'
+    sent = headers(rotated, 7, 7, body.encode(), now_ms())
+    cases = [(former, body), (new, body), (new_secret(), body), (new, body + " ")]
+    for secret, text in cases[:2]:
+        standardwebhooks.Webhook(secret).verify(text, sent)
+    given = "\n".join(
+        json.dumps({"secret": secret, "headers": sent, "body": text}) for secret, text in cases
+    )
+    done = subprocess.run(
+        [node, str(ROOT / "tests" / "verify.mjs"), str(NODE_MODULES)],
+        input=given, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stdout.split("\n")[:4] == ["good", "good", *["No matching signature found"] * 2]

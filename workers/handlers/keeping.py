@@ -1,0 +1,20 @@
+"""Tell that a company was forgotten, or that the log was trimmed before everyone had read it."""
+
+from relay.company import Company
+from relay.message import Action
+from relay.outcome import Outcome
+from workers.routing import Router
+
+router = Router()
+
+
+@router.on("relay.company_forgotten")
+def forgotten(company: Company, action: Action) -> Outcome:
+    """Leave the one line that stays."""
+    return Outcome(company).log("company.forgotten", **action.payload)
+
+
+@router.on("relay.log_trimmed")
+def trimmed(company: Company, action: Action) -> Outcome:
+    """Tell who was passed."""
+    return Outcome(company).log("log.trimmed", **action.payload)
