@@ -52,6 +52,7 @@ class Scripts:
         self.claim_subscriptions = _script(client, "claim_subscriptions")
         self.record_delivery = _script(client, "record_delivery")
         self.renew_epoch = _script(client, "renew_epoch")
+        self.put_journey = _script(client, "put_journey")
 
 
 def _script(client: Redis, name: str) -> Script:

@@ -14,7 +14,9 @@ from relay.store.connect import connect
 from relay.store.events import Events
 from relay.store.inbox import Inbox
 from relay.store.intents import Intents
+from relay.store.journeys import Journeys
 from relay.store.pauses import Pauses
+from relay.store.platforms import Platforms
 from relay.store.policies import Policies
 from relay.store.reconciles import Reconciles
 from relay.store.schedules import Schedules
@@ -63,6 +65,8 @@ class Store:
         self.companies = Companies(client)
         self.subscriptions = Subscriptions(client, scripts)
         self.events = Events(client, scripts)
+        self.journeys = Journeys(client, scripts, server, self.inbox)
+        self.platforms = Platforms(client)
 
     @classmethod
     def open(cls, settings: Settings, *, timeout: float = 5.0, retries: int = 3) -> "Store":
