@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar
 
 from codat.answers import Answer
-from codat.errors import CodatError, ConnectionNotCreated
+from codat.errors import CodatError, ConnectionNotCreated, NotFound
 from codat.gate import Gate, OpenGate
 from codat.pages import one_page, pages
 from codat.records import (
@@ -17,10 +17,12 @@ from codat.records import (
     PullOperation,
 )
 from codat.routes import Generation, route
-from codat.transport import Transport
+from codat.transport import Transport, download
 
 __all__ = ["Codat", "Generation"]
 
+_LARGEST_LOGO = 200 * 1024  # bytes
+_LOGO_TIMEOUT = (2.0, 4.0)  # seconds: a page waits for it
 _MAX_QUERY = 2048  # Codat: using-the-api/querying
 
 
@@ -88,6 +90,12 @@ class Codat:
         """Give one platform by its key."""
         answer = self._call("get-integration", platform_key=platform_key)
         return _read(answer, Integration.from_json)
+
+    def download_logo(self, integration: Integration) -> tuple[str, bytes]:
+        """Give media type and content of a platform's logo, from its public address."""
+        if not integration.logo_url:
+            raise NotFound("the integration has no logo")
+        return download(integration.logo_url, most=_LARGEST_LOGO, timeout=_LOGO_TIMEOUT)
 
     def list_companies(
         self,

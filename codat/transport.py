@@ -110,6 +110,35 @@ class Transport:
             )
 
 
+def download(url: str, *, most: int, timeout: tuple[float, float]) -> tuple[str, bytes]:
+    """Give media type and content of a public file, such as a logo; the key is not sent.
+
+    Raises a CodatError when it is not there, larger than `most` bytes or elsewhere by now.
+    """
+    deadline = time.monotonic() + sum(timeout) * _SILENCES
+    try:
+        with requests.Session() as session:
+            session.trust_env = not _is_this_machine(urlsplit(url).hostname or "")
+            session.auth = _no_key
+            session.headers["User-Agent"] = _user_agent()
+            with session.get(url, timeout=timeout, allow_redirects=False, stream=True) as response:
+                if response.status_code != requests.codes.ok:
+                    raise BadAnswer("GET of a public file: not there", status=response.status_code)
+                content = bytearray()
+                for chunk in response.iter_content(_CHUNK):
+                    content += chunk
+                    if len(content) > most or time.monotonic() > deadline:
+                        raise BadAnswer("GET of a public file: too large or too slow")
+                return response.headers.get("Content-Type", ""), bytes(content)
+    except (requests.RequestException, HTTPError) as error:
+        raise Unreachable(f"GET of a public file: {_reason(error)}") from error
+
+
+def _no_key(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Send nothing; as an auth object it keeps a `.netrc` entry from being sent."""
+    return request
+
+
 def _session(api_key: str, base_url: str, pool_size: int) -> requests.Session:
     session = requests.Session()
     session.auth = _Key(api_key)

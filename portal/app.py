@@ -20,6 +20,10 @@ from portal import (
     headers,
     health,
     intents,
+    journeys,
+    journeys_acts,
+    journeys_pages,
+    journeys_words,
     load,
     messages,
     operations,
@@ -36,6 +40,7 @@ from portal import (
     timeline,
 )
 from portal.events import SLICE
+from portal.journeys_platforms import PlatformList
 from portal.parts import NAME, Parts
 from portal.stream import Streams
 from portal.tail import Tail
@@ -70,6 +75,7 @@ GROUPS = (
     messages.api,
     replays.api,
     operations.api,
+    journeys.api,
     health.api,
 )
 
@@ -84,7 +90,8 @@ def create_app(
     """Give the portal; nothing is sent anywhere until a request asks for it.
 
     `codat` is made from the settings when not given. `waiting` is the store that long polls block
-    on; its client must wait longer than their longest wait (25 seconds) for an answer.
+    on; its client must wait longer than their longest wait (25 seconds) for an answer. Raises
+    BadBrand when the firm's brand file cannot be used.
     """
     app = OpenAPI(
         __name__,
@@ -101,6 +108,7 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.json = bodies.OrjsonProvider(app)
     tokens = auth.Tokens(settings.relay_tokens, store)
+    brand, words = journeys_words.load(settings.relay_brand_file)
     app.extensions[NAME] = Parts(
         settings=settings,
         store=store,
@@ -112,6 +120,9 @@ def create_app(
         calls=BoundedSemaphore(max(1, settings.web_threads // 4)),
         tail=Tail((waiting or store).events, TAIL_WAIT if waiting else SLICE),
         streams=Streams(settings.relay_streams, settings.relay_streams_per_token),
+        platforms=PlatformList(),
+        brand=brand,
+        words=words,
     )
     problems.register(app, settings.public_url)
     headers.register(app)
@@ -121,6 +132,8 @@ def create_app(
     for group in GROUPS:
         app.register_api(group)
     app.register_blueprint(pages.pages)
+    app.register_blueprint(journeys_acts.link)
+    app.register_blueprint(journeys_pages.link)
     return app
 
 

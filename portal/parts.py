@@ -13,6 +13,8 @@ from relay.settings import Settings
 from relay.store import Store
 
 if TYPE_CHECKING:
+    from portal.journeys_platforms import PlatformList
+    from portal.journeys_words import Brand, Words
     from portal.stream import Streams
     from portal.tail import Tail
 
@@ -38,6 +40,9 @@ class Parts:
     calls: BoundedSemaphore
     tail: "Tail"
     streams: "Streams"
+    platforms: "PlatformList"
+    brand: "Brand"
+    words: "Words"
 
 
 def parts() -> Parts:

@@ -39,6 +39,7 @@ KINDS: dict[str, Kind] = {
     "forbidden": Kind(403, "Not allowed", "The token's role does not allow this."),
     "not-found": Kind(404, "Not found", "There is nothing at this address."),
     "unknown-company": Kind(404, "Unknown company", "No company of this id is known here."),
+    "unknown-journey": Kind(404, "Unknown journey", "No journey of this id is known here."),
     "method-not-allowed": Kind(
         405, "Method not allowed", "The address exists, but not for this method."
     ),
@@ -142,7 +143,7 @@ def register(app: Flask, base_url: str) -> None:
     @app.errorhandler(RedisError)
     @app.errorhandler(NotDurable)
     def store_away(error: Exception) -> Response:
-        log.warning("store.unavailable", error=str(error)[:200], path=request.path[:200])
+        log.warning("store.unavailable", error=str(error)[:200], path=_shown_path())
         return _answer(
             Refusal(
                 "store-away",
@@ -161,7 +162,7 @@ def register(app: Flask, base_url: str) -> None:
     @app.errorhandler(Exception)
     def broken(error: Exception) -> Response:
         instance = _instance()
-        log.exception("request.failed", instance=instance, path=request.path[:200])
+        log.exception("request.failed", instance=instance, path=_shown_path())
         return _answer(
             Refusal("internal", "Try again; if it stays, tell your operator the instance."),
             instance,
@@ -183,6 +184,11 @@ def _answer(refusal: Refusal, instance: str | None = None) -> Response:
     )
     response.headers.update(refusal.headers)
     return response
+
+
+def _shown_path() -> str:
+    """Give the path for the log; a customer's link is a secret and stays out of it."""
+    return "/link/..." if request.path.startswith("/link/") else request.path[:200]
 
 
 def _instance() -> str:

@@ -130,6 +130,9 @@ class Company:
     deleted_version: Version = NEVER
     first_seen: int = 0  # ms since the epoch
     last_webhook: int = 0  # ms since the epoch
+    awaited: dict[str, str] = field(default_factory=dict)  # connection -> journey that awaits it
+    info_reads: int = 0  # how often Codat told that it read what the info is made of
+    info_after: int = 0  # how many of those reads the info held was asked after
 
     def to_json(self) -> bytes:
         """Give the company as it is stored: what is as by default is left out, for its size."""

@@ -63,6 +63,8 @@ class Settings(BaseSettings):
 
     relay_tokens: SecretCommas = ()
     relay_public_url: str | None = None
+    relay_link_hosts: Commas = ("codat.io", "*.codat.io")
+    relay_brand_file: Path | None = None
     relay_placeholder_pattern: str | None = None
     relay_name_order: Commas = ("companyName", "companyLegalName")
     relay_default_cadence: Annotated[str, Field(pattern="^(hourly|daily|weekly|monthly|none)$")] = (
@@ -193,6 +195,16 @@ class Settings(BaseSettings):
                 ip_network(text)
             except ValueError:
                 raise ValueError(f"{text} is not a network such as 10.1.0.0/16") from None
+        return value
+
+    @field_validator("relay_link_hosts")
+    @classmethod
+    def _host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for number, host in enumerate(value, 1):
+            if not re.fullmatch(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+", host):
+                raise ValueError(
+                    f"entry {number} must be a host such as codat.io, or *.codat.io for those below"
+                )
         return value
 
     @field_validator("codat_webhook_secrets")

@@ -48,3 +48,4 @@ class SandboxConfig:
     server_threads: int = 512
     client_id: str = field(default_factory=lambda: str(uuid4()))
     client_name: str = "Sandbox client"
+    redirect_url: str = ""  # where customers go after linking (Codat: set-up-redirects)

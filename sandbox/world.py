@@ -56,7 +56,10 @@ class World:
         self.origins: list[str] = []
         self.configurations: dict[str, dict[str, Any]] = {}  # by the path they were put to
         self.is_free_plan = config.is_free_plan
-        self.profile: dict[str, Any] = {"name": config.client_name, "redirectUrl": ""}
+        self.profile: dict[str, Any] = {
+            "name": config.client_name,
+            "redirectUrl": config.redirect_url,
+        }
         self.sync_settings = SyncSettings()
         self.quota = Quota(config.daily_quota, config.minute_quota)
         self.syncs = Syncs(config.sync_seconds, self._read_finished)

@@ -21,6 +21,7 @@ from scheduler.watch import Watch
 TICK = 1.0  # seconds
 LOOK_EVERY = 10_000  # ms between looks whether to compare with Codat's record
 TRIM_EVERY = 3600.0  # seconds
+EXPIRE_EVERY = 60.0  # seconds
 STALLED_AFTER = 60.0  # seconds without a tick, after which the process ends itself
 STALLED = 70  # its exit code then
 
@@ -63,6 +64,10 @@ class Clock:
         self._safely("trim", lambda: ticks.trim(self._store, self._settings))
         self._safely("trim_log", lambda: ticks.trim_log(self._store, self._settings, self._hints))
 
+    def expire(self) -> None:
+        """End journeys whose time is over."""
+        self._safely("expire", lambda: ticks.expire_journeys(self._store, self._hints, now_ms()))
+
     def _safely(self, name: str, action: Callable[[], object]) -> None:
         try:
             action()
@@ -81,6 +86,7 @@ def run(settings: Settings) -> None:
     options = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     scheduler.add_job(clock.tick, "interval", seconds=TICK, **options)
     scheduler.add_job(clock.trim, "interval", seconds=TRIM_EVERY, **options)
+    scheduler.add_job(clock.expire, "interval", seconds=EXPIRE_EVERY, **options)
     Thread(target=_end_when_stalled, args=(clock,), daemon=True).start()
     log.info("scheduler.started")
     scheduler.start()

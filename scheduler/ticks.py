@@ -4,6 +4,7 @@ import structlog
 
 from relay.budget import open_priorities
 from relay.catchup import take_turn
+from relay.journeys import Step, expired
 from relay.message import Action, action_body, action_fields
 from relay.queues import Hints
 from relay.settings import Settings
@@ -68,6 +69,20 @@ def dispatch_of(store: Store, due: Due, now: int) -> Dispatch:
     told = {"data_type": due.data_type, "periods": turn.missed, "reason": turn.reason}
     body = action_body(now * 1_000_000, told)
     return Dispatch(due, turn, store.inbox.lane_of(due.company_id), body)
+
+
+def expire_journeys(store: Store, hints: Hints, now: int) -> int:
+    """End journeys whose time is over by `now` (ms since the epoch); give how many."""
+    ended = 0
+    for journey_id in store.journeys.over(now):
+        moved = store.journeys.change(journey_id, lambda journey: expired(journey, now))
+        if moved and moved.journey.step is Step.EXPIRED:
+            ended += 1
+        if moved and moved.lane is not None:
+            hints.drain(moved.lane)
+    if ended:
+        log.info("journeys.expired", journeys=ended)
+    return ended
 
 
 def trim(store: Store, settings: Settings) -> int:

@@ -3,7 +3,7 @@
 import pytest
 
 from codat.errors import CodatBroken
-from parts import company_id
+from parts import company_id, make_event
 from relay.store.intents import Intent, Priority
 from relay.times import now_micros, now_ms
 from workers.doing import info
@@ -25,8 +25,24 @@ def test_info_is_told_as_of_when_it_was_asked_for(bench):
     before = now_micros()
     ended = do(bench)
     assert ended.ending is Ending.DONE
-    assert (ended.told.type, ended.told.payload) == ("relay.info_fetched", {"info": INFO})
+    assert (ended.told.type, ended.told.payload) == (
+        "relay.info_fetched",
+        {"info": INFO, "after": 0},
+    )
     assert before <= ended.at <= now_micros()
+
+
+def test_info_says_how_many_reads_it_was_asked_after(bench):
+    """So that a journey can tell it from what the books said before they were linked again."""
+    bench.codat.infos[COMPANY] = INFO
+    reads = [{"dataType": "company", "status": "Complete"}]
+    for number in (1, 2):
+        bench.deliver(make_event("read.completed", at=number, dataTypes=reads))
+        bench.drain()
+    assert do(bench).told.payload["after"] == 2
+    bench.settle()
+    held = bench.store.companies.get(COMPANY)
+    assert (held.info_reads, held.info_after) == (2, 2)
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,8 @@ WRONG = [
     ("RELAY_TOKENS", "ops:admin:0123456789abcdef", "view or operate"),
     ("RELAY_TOKENS", f"{TOKEN},web:view:short", "entry 2"),
     ("RELAY_PUBLIC_URL", "relay.test", "http:// or https://"),
+    ("RELAY_LINK_HOSTS", "*.codat.io,https://codat.io", "entry 2 must be a host"),
+    ("RELAY_LINK_HOSTS", "*", "entry 1 must be a host"),
     ("RELAY_PLACEHOLDER_PATTERN", "(", "not a regular expression"),
     ("RELAY_NAME_ORDER", "companyName,tradingName", "companyName and companyLegalName"),
     ("RELAY_NAME_ORDER", ",", "companyName and companyLegalName"),
@@ -138,7 +140,7 @@ def test_a_wrong_setting_is_refused_by_name(name, value, said):
 
 def test_every_setting_that_can_be_wrong_is_tried():
     free = {"CODAT_API_KEY", "CODAT_LEGACY_AUTHORIZATION", "SANDBOX_API_KEY"}
-    free |= {"RELAY_DATA_DIR", "RELAY_REDACT_FIELDS", "HOST"}
+    free |= {"RELAY_DATA_DIR", "RELAY_REDACT_FIELDS", "HOST", "RELAY_BRAND_FILE"}
     assert {name.upper() for name in Settings.model_fields} == free | {name for name, *_ in WRONG}
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 import orjson
 
+from codat.statuses import ConnectionStatus
 from codat.webhook import Event
 from relay.catalogue.book import identity
-from relay.company import Company, NameSource, version_of
+from relay.company import Company, Connection, NameSource, version_of
 from relay.message import Action, Message
 from relay.outcome import Counted, Logged, Outcome, Wanted
 from relay.store.inbox import StatusEvent
@@ -145,6 +146,7 @@ def _changes(before: Company, after: Company) -> Iterator[Logged]:
                         "errors": list(connection.errors),
                     },
                 )
+                yield from _linked_for_journey(after, connection)
     if (before.status, before.needs_attention) != (after.status, after.needs_attention):
         yield Logged(
             "company.status_changed",
@@ -160,6 +162,20 @@ def _changes(before: Company, after: Company) -> Iterator[Logged]:
         yield Logged(
             "company.renamed",
             {"previous": before.name, "current": after.name, "source": NameSource.PERSON},
+        )
+
+
+def _linked_for_journey(company: Company, connection: Connection) -> Iterator[Logged]:
+    journey = company.awaited.get(connection.id)
+    if journey is not None and connection.status == ConnectionStatus.LINKED:
+        yield Logged(
+            "journey.linked",
+            {
+                "journey": journey,
+                "connection_id": connection.id,
+                "platform_key": connection.platform_key,
+                "platform_name": connection.platform_name,
+            },
         )
 
 

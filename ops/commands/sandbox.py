@@ -16,6 +16,9 @@ from sandbox.config import SandboxConfig
 from sandbox.memory import BadState
 from sandbox.server import serve as serve_sandbox
 
+# What the README says to set in the Codat Portal.
+RETURN = "/link/return?companyId={companyId}&statusCode={statusCode}&journey={journey}"
+
 
 @click.group()
 def sandbox() -> None:
@@ -57,6 +60,7 @@ def serve(
         has_fixed_ids=seed is not None,
         is_free_plan=free_plan,
         state_file=state,
+        redirect_url=f"{settings.public_url}{RETURN}",
     )
     refuse_taken(config.host, config.port, "SANDBOX_PORT")
     at = f"http://{config.host}:{config.port}"

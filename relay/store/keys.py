@@ -39,6 +39,11 @@ TOKENS = TAG + "tokens"  # hash: SHA-256 of a token -> "<name>:<role>"
 HINTED = TAG + "intents:hinted"  # string, short-lived: a `perform` job is already on its way
 HEARTBEATS = TAG + "heartbeats"  # hash: process -> ms of its last sign of life
 
+JOURNEYS = TAG + "journeys"  # sorted set of journey ids, all with score 0: ids rise with time
+JOURNEYS_OPEN = TAG + "journeys:open"  # sorted set: journey id -> ms when its time is over
+JOURNEY_TOKENS = TAG + "journeys:tokens"  # hash: SHA-256 of a link's token -> journey id
+INTEGRATIONS = TAG + "integrations"  # string: what Codat last said of them, JSON
+
 SEEN = TAG + "seen:"  # + event key -> "<entry id> <nonce>", expires
 LANE = TAG + "lane:"  # + lane -> stream of messages
 COMPANY = TAG + "company:"  # + company id -> JSON
@@ -54,3 +59,5 @@ RECONCILING = TAG + "reconciling"  # string: the run over all companies that goe
 RECONCILES = TAG + "reconciles"  # sorted set: run -> ms begun
 RECONCILE = TAG + "reconcile:"  # + run -> hash: progress and figures
 RECONCILE_SEEN = TAG + "reconcile-seen:"  # + run -> sorted set of company ids, all with score 0
+JOURNEY = TAG + "journey:"  # + journey id -> hash: state (JSON), version, nonce
+LOGO = TAG + "logo:"  # + platform key -> address, media type and content, expires

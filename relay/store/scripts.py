@@ -57,6 +57,7 @@ class Scripts:
         self.forget = _script(client, "forget")
         self.rewrite_stream = _script(client, "rewrite_stream")
         self.renew_epoch = _script(client, "renew_epoch")
+        self.put_journey = _script(client, "put_journey")
 
 
 def _script(client: Redis, name: str) -> Script:

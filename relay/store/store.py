@@ -15,8 +15,10 @@ from relay.store.erasure import Erasure
 from relay.store.events import Events
 from relay.store.inbox import Inbox
 from relay.store.intents import Intents
+from relay.store.journeys import Journeys
 from relay.store.messages import Messages
 from relay.store.pauses import Pauses
+from relay.store.platforms import Platforms
 from relay.store.policies import Policies
 from relay.store.reconciles import Reconciles
 from relay.store.replays import Replays
@@ -69,6 +71,8 @@ class Store:
         self.erasure = Erasure(client, scripts, self.inbox, self.subscriptions)
         self.replays = Replays(client, scripts)
         self.events = Events(client, scripts)
+        self.journeys = Journeys(client, scripts, server, self.inbox)
+        self.platforms = Platforms(client)
 
     @classmethod
     def open(cls, settings: Settings, *, timeout: float = 5.0, retries: int = 3) -> "Store":

@@ -12,6 +12,8 @@ SHORTEST_WAIT, LONGEST_WAIT = 30.0, 3600.0  # seconds; the read's own event asks
 
 def do(context: Context, intent: Intent) -> Ended:
     """GET the info (Codat: 409 until data type `company` has been read)."""
+    company = context.store.companies.get(intent.company_id)
+    after = company.info_reads if company else 0  # reads that this info cannot be older than
     at = now_micros()
     try:
         info = context.codat.get_company_info(intent.company_id)
@@ -20,4 +22,6 @@ def do(context: Context, intent: Intent) -> Ended:
         wait = min(max(SHORTEST_WAIT, age / 2), LONGEST_WAIT)
         return Ended(Ending.LATER, wait=wait, error=str(error), expected=True)
     kept = {name: value for name, value in info.raw.items() if name not in LEFT_OUT}
-    return Ended(Ending.DONE, told=Told("relay.info_fetched", {"info": kept}), at=at)
+    return Ended(
+        Ending.DONE, told=Told("relay.info_fetched", {"info": kept, "after": after}), at=at
+    )

@@ -37,13 +37,13 @@ def link_failed(company: Company, event: Event) -> Outcome:
     connection = event.connection
     if outcome.stale or connection is None:
         return outcome
-    reasons = [issue.message or issue.status_text for issue in connection.errors]
-    return outcome.log(
-        "connection.link_failed",
-        connection_id=connection.id,
-        platform_name=connection.platform_name,
-        reasons=[reason for reason in reasons if reason],
-    )
+    said = [issue.message or issue.status_text for issue in connection.errors]
+    reasons = [reason for reason in said if reason]
+    facts = {"connection_id": connection.id, "platform_name": connection.platform_name}
+    outcome = outcome.log("connection.link_failed", **facts, reasons=reasons)
+    if journey := company.awaited.get(connection.id):
+        outcome = outcome.log("journey.refused", journey=journey, **facts, reasons=reasons)
+    return outcome
 
 
 @router.on("connection.deleted")

@@ -30,7 +30,8 @@ def info_fetched(company: Company, action: Action) -> Outcome:
         return Outcome(company, stale=True)
     info = action.payload["info"]
     changed = info != company.info
-    after = replace(company, info=info, info_version=action.version)
+    reads = int(action.payload.get("after") or 0)
+    after = replace(company, info=info, info_version=action.version, info_after=reads)
     mismatch = {}
     if company.info is not None:
         mismatch = identity_changes(company.info, info)

@@ -1,5 +1,7 @@
 """What became of each data type that Codat read: completed does not mean succeeded."""
 
+from dataclasses import replace
+
 from codat.statuses import PullOutcome, pull_outcome
 from codat.webhook import Event
 from relay.cadence import ALL
@@ -59,6 +61,7 @@ def read_completed(company: Company, event: Event) -> Outcome:
     if company.stale and any(kind is PullOutcome.COMPLETE for kind, _ in kinds):
         outcome = outcome.then("fresh")
     if (PullOutcome.COMPLETE, True) in kinds:
+        company = replace(company, info_reads=company.info_reads + 1)
         outcome = outcome.then("info")
     if any(kind is PullOutcome.NEEDS_CUSTOMER for kind, _ in kinds):
         # The source no longer lets Codat in: see whether the connection says so too.

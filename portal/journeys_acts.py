@@ -1,0 +1,126 @@
+"""What a customer does on their pages; each act is safe to send twice."""
+
+from flask import Blueprint, Response, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from portal import journeys_codat, journeys_pages, journeys_visit
+from portal.journeys_visit import Visit, page, visit
+from portal.parts import parts
+from relay import journeys
+from relay.journeys import Platform
+from relay.stages import Stage, identity
+
+link = Blueprint("link_acts", __name__, url_prefix="/link")
+journeys_visit.register(link)
+
+LONGEST_ANSWER = 100  # characters
+MOST_ANSWERS = 10  # of one customer to "which software do you use?"
+
+
+@link.post("/<token>/platform")
+def choose(token: str) -> AnyResponse:
+    """Take the platform chosen, if it is one of those offered."""
+    seen = visit(token)
+    key = request.form.get("platform", "")[:64]
+    found = parts().platforms.one(key)
+    if found is not None and seen.journey.may_use(found.key, found.source_type or ""):
+        platform = Platform(found.key, found.name, found.source_type or "", found.is_offline)
+        seen.act(lambda journey: journeys.chosen(journey, platform, seen.now))
+    return _home(seen)
+
+
+@link.post("/<token>/back")
+def back(token: str) -> AnyResponse:
+    """Go back to the choice of platform."""
+    seen = visit(token)
+    seen.act(lambda journey: journeys.left_platform(journey, seen.now))
+    return _home(seen)
+
+
+@link.post("/<token>/not-listed")
+def not_listed(token: str) -> AnyResponse:
+    """Note what the customer uses."""
+    seen = visit(token)
+    sought = " ".join(request.form.get("sought", "").split())[:LONGEST_ANSWER]
+    given = [one for one in seen.journey.passed if one.type == "journey.platform_not_listed"]
+    if not sought:
+        return redirect(f"/link/{token}/not-listed", 303)
+    if len(given) < MOST_ANSWERS and sought not in [one.detail for one in given]:
+        seen.act(lambda journey: journeys.not_listed(journey, sought, seen.now))
+    return page("unlisted", seen, sought=sought, asked="")
+
+
+@link.post("/<token>/consent")
+def consent(token: str) -> AnyResponse:
+    """Record what was agreed to, as it was shown, then send the customer on."""
+    seen = visit(token)
+    platform = seen.journey.platform
+    if seen.stage is not Stage.CONSENT or platform is None:
+        return _home(seen)
+    shown = journeys_pages.sharing_of(seen)
+    if request.form.get("agree") != "yes":
+        return journeys_pages.consent_page(seen, missed=True, changed=False)
+    if request.form.get("version") != shown.version:
+        return journeys_pages.consent_page(seen, missed=False, changed=True)
+    given = shown.consent(seen.journey, platform, seen.now)
+    seen = seen.act(lambda journey: journeys.consented(journey, given))
+    return _home(seen) if platform.is_offline else _leave(seen)
+
+
+@link.post("/<token>/authorise")
+def authorise(token: str) -> AnyResponse:
+    """Send the customer to Codat; not without consent."""
+    seen = visit(token)
+    if seen.journey.consent is None or seen.stage not in (
+        Stage.AUTHORISE,
+        Stage.WAITING,
+        Stage.REFUSED,
+    ):
+        return _home(seen)
+    return _leave(seen)
+
+
+@link.post("/<token>/confirm")
+def confirm(token: str) -> AnyResponse:
+    """Take the customer's word that it is their company."""
+    seen = visit(token)
+    if seen.stage is Stage.CONFIRM:
+        found = identity(seen.journey, seen.company)
+        seen.act(lambda journey: journeys.confirmed(journey, found, seen.now))
+    return _home(seen)
+
+
+@link.post("/<token>/wrong")
+def wrong(token: str) -> AnyResponse:
+    """Unlink the wrong company, then start again."""
+    seen = visit(token)
+    connection_id = seen.journey.connection_id
+    if seen.stage in (Stage.CONFIRM, Stage.MISMATCH, Stage.READING) and connection_id:
+        found = identity(seen.journey, seen.company)
+        journeys_codat.unlink(seen.journey.company_id, connection_id)
+        seen.act(lambda journey: journeys.wrong_company(journey, found, seen.now))
+    return _home(seen)
+
+
+def _leave(seen: Visit) -> AnyResponse:
+    """Record that the customer goes, then show the page that takes them there.
+
+    A page, not a redirect: browsers hold a form's whole chain of redirects to `form-action`, and
+    Codat's leads on to the platform's own login.
+    """
+    reads = seen.company.info_reads if seen.company else 0
+    way = journeys_codat.way(seen.journey)
+    after = seen.act(
+        lambda journey: journeys.sent(
+            journey, way.connection_id, seen.now, already=way.is_linked, reads=reads
+        )
+    )
+    if way.is_linked or way.url is None or after.journey.connection_id != way.connection_id:
+        return _home(after)
+    trusted = journeys_codat.is_trusted(way.url, parts().settings)
+    return page("leaving" if trusted else "shown", after, url=way.url)
+
+
+def _home(seen: Visit) -> AnyResponse:
+    answer: Response = redirect(f"/link/{seen.token}", 303)  # type: ignore[assignment]
+    return answer

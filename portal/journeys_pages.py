@@ -1,0 +1,266 @@
+"""The customer's pages: one address, which shows where their journey stands."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, make_response, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from codat.records import read_id
+from portal import journeys_platforms, journeys_search, journeys_visit
+from portal.journeys_sharing import Sharing, cadence_of, in_words, sharing
+from portal.journeys_visit import COOKIE, NoJourney, Visit, gone, page, visit
+from portal.parts import parts
+from portal.problems import Refusal
+from relay import journeys
+from relay.company import Company
+from relay.stages import Stage, connection_of, identity, progress
+from relay.store.platforms import Logo
+
+link = Blueprint("link_pages", __name__, url_prefix="/link")
+journeys_visit.register(link)
+
+LONGEST_SEARCH = 100
+MOST_COOKIES = 20  # journeys of one browser looked at when it returns
+CODES = frozenset({"403", "500", "501"})
+LOGO_SECONDS, MARK_SECONDS = 86_400, 300
+# A logo is a picture and nothing else, also for whoever opens its address.
+LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
+
+@link.get("/<token>")
+def show(token: str) -> Response:
+    """Show where the journey stands."""
+    seen = visit(token)
+    if seen.stage is Stage.MISMATCH:
+        found = identity(seen.journey, seen.company)
+        seen = seen.act(lambda journey: journeys.mismatched(journey, found, seen.now))
+    return PAGES[seen.stage](seen)
+
+
+@link.get("/<token>/state")
+def state(token: str) -> Response:
+    """Tell the page's script whether there is something new to show."""
+    return jsonify(stamp=visit(token).stamp)
+
+
+@link.get("/<token>/not-listed")
+def not_listed(token: str) -> Response:
+    """Ask what the customer uses, when it is not in the list."""
+    return page("unlisted", visit(token), sought="", asked=request.args.get("asked", "")[:100])
+
+
+@link.get("/return")
+def returned() -> AnyResponse:
+    """Take in a customer whom Codat sends back. What the address says proves nothing.
+
+    It only helps to find which of this browser's journeys it was, and to choose a sentence
+    (Codat: auth-flow/customize/set-up-redirects).
+    """
+    token = _token_here()
+    if token is None:
+        return page("returned")
+    code = request.args.get("statusCode") or request.args.get("statuscode")
+    query = f"?code={code}" if code in CODES else ""
+    return redirect(f"/link/{token}{query}", 303)
+
+
+@link.get("/logos/<key>")
+def logo(key: str) -> Response:
+    """Give a platform's logo from our own address, or a mark of ours in its place."""
+    try:
+        integration = parts().platforms.one(key)
+    except Refusal:
+        integration = None
+    if integration is None:
+        return _picture(journeys_platforms.mark(key), MARK_SECONDS)
+    found, is_own = journeys_platforms.logo(parts().codat, integration)
+    return _picture(found, LOGO_SECONDS if is_own else MARK_SECONDS)
+
+
+@link.get("/brand-logo")
+def brand_logo() -> Response:
+    """Give the firm's logo."""
+    brand = parts().brand
+    if not brand.logo_content:
+        return gone()
+    return _picture(Logo(brand.logo_type, brand.logo_content), LOGO_SECONDS)
+
+
+@link.get("/brand.css")
+def brand_style() -> Response:
+    """Give the firm's colours."""
+    brand = parts().brand
+    style = (
+        f":root{{--brand:{brand.colour};--on-brand:{brand.on_colour};--link:{brand.link_colour}}}"
+    )
+    answer = make_response(style)
+    answer.mimetype = "text/css"
+    answer.headers["Cache-Control"] = f"max-age={MARK_SECONDS}"
+    return answer
+
+
+@link.route("/", defaults={"rest": ""}, methods=["GET", "POST"])
+@link.route("/<path:rest>", methods=["GET", "POST"])
+def elsewhere(rest: str) -> Response:
+    """Answer everything else as a link that does not work."""
+    return gone()
+
+
+def _pick(seen: Visit) -> Response:
+    asked = request.args.get("find", "")[:LONGEST_SEARCH].strip()
+    offered = journeys_platforms.offered(seen.journey, parts().platforms.all())
+    kind = request.args.get("sourceType") or request.args.get("integrationType") or ""
+    if kind:
+        offered = [one for one in offered if (one.source_type or "").casefold() == kind.casefold()]
+    found = journeys_search.find(offered, asked)
+    linked = {c.platform_key for c in _connections(seen.company) if c.status == "Linked"}
+    groups = [("found", found)] if asked and found else journeys_platforms.by_type(offered)
+    return page("pick", seen, groups=groups, asked=asked, nothing=not found, linked=linked)
+
+
+def _consent(seen: Visit, *, missed: bool = False, changed: bool = False) -> Response:
+    return page(
+        "consent", seen, sharing=sharing_of(seen), missed=missed, changed=changed, **_offline(seen)
+    )
+
+
+def _authorise(seen: Visit) -> Response:
+    return page("offline" if _offline(seen)["is_offline"] else "authorise", seen, watches=False)
+
+
+def _waiting(seen: Visit) -> Response:
+    code = request.args.get("code", "")
+    if code in CODES:
+        return page("outcome", seen, kind=code, reason="", watches=True)
+    if _offline(seen)["is_offline"]:
+        return page("offline", seen, watches=True)
+    return page("waiting", seen, watches=True)
+
+
+def _refused(seen: Visit) -> Response:
+    connection = connection_of(seen.journey, seen.company)
+    reason = connection.errors[-1] if connection and connection.errors else ""
+    code = request.args.get("code", "")
+    kind = code if code in CODES else "refused"
+    return page("outcome", seen, kind=kind, reason=reason, watches=True)
+
+
+def _reading(seen: Visit) -> Response:
+    return page("reading", seen, watches=True, **_progress(seen), **_offline(seen))
+
+
+def _confirm(seen: Visit) -> Response:
+    return page("confirm", seen, found=identity(seen.journey, seen.company), watches="quietly")
+
+
+def _mismatch(seen: Visit) -> Response:
+    return page(
+        "mismatch",
+        seen,
+        found=identity(seen.journey, seen.company),
+        expected=seen.journey.identity,
+    )
+
+
+def _done(seen: Visit) -> Response:
+    known = _progress(seen)
+    return page(
+        "done",
+        seen,
+        found=identity(seen.journey, seen.company),
+        back=_back(seen),
+        watches=known["waits"],
+        **known,
+    )
+
+
+PAGES: dict[Stage, Callable[[Visit], Response]] = {
+    Stage.GONE: lambda seen: gone(),
+    Stage.PICK: _pick,
+    Stage.CONSENT: _consent,
+    Stage.AUTHORISE: _authorise,
+    Stage.WAITING: _waiting,
+    Stage.REFUSED: _refused,
+    Stage.READING: _reading,
+    Stage.CONFIRM: _confirm,
+    Stage.MISMATCH: _mismatch,
+    Stage.DONE: _done,
+}
+
+
+def consent_page(seen: Visit, *, missed: bool, changed: bool) -> Response:
+    """Show the consent again, with what was amiss."""
+    return _consent(seen, missed=missed, changed=changed)
+
+
+def sharing_of(seen: Visit) -> Sharing:
+    """Work out what linking the chosen platform would share; raises Refusal, NoJourney."""
+    platform = seen.journey.platform
+    integration = parts().platforms.one(platform.key) if platform else None
+    if integration is None:
+        raise Refusal("codat-refused", "it is not open at the moment")
+    company = seen.company or Company(seen.journey.company_id)
+    policy = parts().store.policies.in_force(parts().settings).policy
+    held = parts().store.schedules.of(company.id)
+    cadence = cadence_of(company, integration, held, policy)
+    return sharing(seen.journey.language, integration, cadence, parts().brand, parts().words)
+
+
+def _offline(seen: Visit) -> dict[str, Any]:
+    platform = seen.journey.platform
+    return {"is_offline": platform is not None and platform.is_offline}
+
+
+def _progress(seen: Visit) -> dict[str, Any]:
+    states = progress(seen.journey, seen.company)
+    words, language = parts().words, seen.journey.language
+    named = [(in_words(words, language, name), state) for name, state in states.items()]
+    count = sum(state in ("read", "not_offered") for state in states.values())
+    waits = "waiting" in states.values()
+    return {"states": named, "count": count, "total": len(named), "waits": waits}
+
+
+def _back(seen: Visit) -> str | None:
+    url = seen.journey.return_url
+    if url is None:
+        return None
+    head, hash_sign, fragment = url.partition("#")
+    head += ("&" if "?" in head else "?") + f"journey={seen.journey.id}&status=confirmed"
+    return head + hash_sign + fragment
+
+
+def _token_here() -> str | None:
+    """Find this browser's link: of the journey or company that the address names, if any.
+
+    The cookie is the proof; an address that names another's journey finds nothing.
+    """
+    wanted, company_id = request.args.get("journey"), read_id(request.args.get("companyId"))
+    tokens = [
+        (name.removeprefix(COOKIE), token)
+        for name, token in request.cookies.items()
+        if name.startswith(COOKIE)
+    ][-MOST_COOKIES:]
+    for journey_id, token in sorted(tokens, reverse=True):
+        try:
+            seen = visit(token)
+        except NoJourney:
+            continue
+        if wanted and wanted != journey_id:
+            continue
+        if not wanted and company_id and company_id != seen.journey.company_id:
+            continue
+        return token
+    return None
+
+
+def _connections(company: Company | None) -> list[Any]:
+    return list(company.connections.values()) if company else []
+
+
+def _picture(found: Logo, seconds: int) -> Response:
+    answer = make_response(found.content)
+    answer.mimetype = found.media_type
+    answer.headers["Cache-Control"] = f"public, max-age={seconds}"
+    answer.headers["Content-Security-Policy"] = LOGO_POLICY
+    return answer

@@ -1,0 +1,153 @@
+"""How a journey looks to the firm that asks the API."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from relay.company import Company
+from relay.journeys import Consent, Journey, Step
+from relay.stages import Stage, connection_of, identity, is_linked, progress, stage_of
+from relay.times import iso_from_ms
+
+
+class ConsentShape(BaseModel):
+    """What the customer agreed to, word for word."""
+
+    at: str
+    text_version: str
+    language: str
+    platform_key: str
+    data_types: list[str]
+    cadence: str
+    text: list[str]
+
+
+class StepShape(BaseModel):
+    """One step that was taken."""
+
+    type: str
+    at: str
+    detail: str
+
+
+class IdentityShape(BaseModel):
+    """Who a company says it is."""
+
+    name: str
+    legal_name: str
+    registration_number: str
+    platform_name: str
+
+
+class JourneyShape(BaseModel):
+    """A journey in a list. `stage` is what its customer has in front of them."""
+
+    id: str
+    company_id: str
+    company_name: str
+    reference: str | None
+    step: str
+    stage: str
+    platform_key: str | None
+    platform_name: str | None
+    connection_id: str | None
+    attempt: int
+    reconnects: str | None
+    created: str
+    expires: str
+    by: str
+
+
+class JourneyDetail(JourneyShape):
+    """All that is held of one journey; the link itself is not, only its hash."""
+
+    language: str
+    return_url: str | None
+    allowed_platforms: list[str]
+    allowed_types: list[str]
+    expected: IdentityShape | None
+    found: IdentityShape | None
+    reasons: list[str]
+    progress: dict[str, str]
+    consents: list[ConsentShape]
+    steps: list[StepShape]
+
+
+class JourneyCreated(JourneyShape):
+    """The new journey and its link, which is shown this once."""
+
+    link: str
+
+
+def short(journey: Journey, company: Company | None, now: int) -> JourneyShape:
+    """Give a journey as it stands in a list."""
+    return JourneyShape(**_short(journey, company, now))
+
+
+def created(journey: Journey, company: Company | None, link: str, now: int) -> JourneyCreated:
+    """Give a journey with the link that was made for it."""
+    return JourneyCreated(**_short(journey, company, now), link=link)
+
+
+def whole(journey: Journey, company: Company | None, now: int) -> JourneyDetail:
+    """Give a journey with everything that belongs to it."""
+    connection = connection_of(journey, company)
+    linked = connection is not None and is_linked(journey, connection)
+    found = identity(journey, company) if linked else None
+    expected = journey.identity
+    return JourneyDetail(
+        **_short(journey, company, now),
+        language=journey.language,
+        return_url=journey.return_url,
+        allowed_platforms=list(journey.allowed_platforms),
+        allowed_types=list(journey.allowed_types),
+        expected=IdentityShape.model_validate(expected, from_attributes=True) if expected else None,
+        found=IdentityShape.model_validate(found, from_attributes=True) if found else None,
+        reasons=list(connection.errors) if connection and not linked else [],
+        progress=progress(journey, company) if linked else {},
+        consents=[_consent(one) for one in journey.consents],
+        steps=[
+            StepShape(type=one.type, at=iso_from_ms(one.at), detail=one.detail)
+            for one in journey.passed
+        ],
+    )
+
+
+def stage(journey: Journey, company: Company | None, now: int) -> str:
+    """Give the stage's name; a journey that ended says how."""
+    found = stage_of(journey, company, now)
+    if found is not Stage.GONE:
+        return str(found)
+    return str(journey.step if journey.step in (Step.CONFIRMED, Step.REVOKED) else Step.EXPIRED)
+
+
+def _short(journey: Journey, company: Company | None, now: int) -> dict[str, Any]:
+    platform = journey.platform
+    return {
+        "id": journey.id,
+        "company_id": journey.company_id,
+        "company_name": company.name if company else "",
+        "reference": journey.reference,
+        "step": journey.step,
+        "stage": stage(journey, company, now),
+        "platform_key": platform.key if platform else None,
+        "platform_name": platform.name if platform else None,
+        "connection_id": journey.connection_id,
+        "attempt": journey.attempt,
+        "reconnects": journey.reconnects,
+        "created": iso_from_ms(journey.created),
+        "expires": iso_from_ms(journey.expires),
+        "by": journey.by,
+    }
+
+
+def _consent(consent: Consent) -> ConsentShape:
+    return ConsentShape(
+        at=iso_from_ms(consent.at),
+        text_version=consent.text_version,
+        language=consent.language,
+        platform_key=consent.platform_key,
+        data_types=list(consent.data_types),
+        cadence=consent.cadence,
+        text=list(consent.text),
+    )

@@ -1,0 +1,167 @@
+"""What a platform would share, in plain words, and the consent that is asked for it."""
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+
+from codat.records import Integration
+from codat.statuses import DATA_TYPES, ConnectionStatus
+from portal.journeys_words import Brand, Words
+from relay.cadence import Cadence, Schedule
+from relay.company import NEVER, Company, Connection
+from relay.journeys import Consent, Journey, Platform
+from relay.policy import KEEP_ALIVE, Policy
+
+# As the words name them, the most frequent first: what is said is never less than what is done.
+OFTEN = (Cadence.HOURLY, Cadence.DAILY, Cadence.WEEKLY, Cadence.MONTHLY)
+NOT = "none"
+NOT_READ = frozenset({"notsupported", "notimplemented"})
+# Which words stand for which data types; the first that holds one names it.
+GROUPS: dict[str, frozenset[str]] = {
+    "company": frozenset({"company", "commerce-companyInfo"}),
+    "sales": frozenset(
+        [
+            "creditNotes",
+            "customers",
+            "directIncomes",
+            "invoices",
+            "payments",
+            "paymentMethods",
+            "salesOrders",
+        ]
+    ),
+    "purchases": frozenset(
+        [
+            "billCreditNotes",
+            "billPayments",
+            "bills",
+            "directCosts",
+            "itemReceipts",
+            "items",
+            "purchaseOrders",
+            "suppliers",
+        ]
+    ),
+    "books": frozenset(
+        [
+            "accountTransactions",
+            "chartOfAccounts",
+            "journalEntries",
+            "journals",
+            "taxRates",
+            "trackingCategories",
+            "transfers",
+        ]
+    ),
+    "reports": frozenset({"balanceSheet", "cashFlowStatement", "profitAndLoss"}),
+    "banking": frozenset(
+        {"bankAccounts", "bankTransactions"} | {t for t in DATA_TYPES if t.startswith("banking-")}
+    ),
+    "commerce": frozenset(t for t in DATA_TYPES if t.startswith("commerce-")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """What would be read and how often, and the words that say so."""
+
+    data_types: tuple[str, ...]
+    cadence: str
+    groups: tuple[str, ...]  # names of words
+    names: tuple[str, ...]  # each data type in plain words
+    purpose: str
+    often: str
+    keeps: str
+    text: tuple[str, ...]
+    version: str  # of the text, as it was shown
+
+    def consent(self, journey: Journey, platform: Platform, at: int) -> Consent:
+        """Give the record of agreeing to this; `at` in ms since the epoch."""
+        return Consent(
+            at=at,
+            text_version=self.version,
+            language=journey.language,
+            platform_key=platform.key,
+            data_types=self.data_types,
+            cadence=self.cadence,
+            text=self.text,
+        )
+
+
+def readable(integration: Integration) -> tuple[str, ...]:
+    """Give the data types that Codat can read from a platform (Codat: datatypeFeatures)."""
+    found = []
+    features = integration.raw.get("datatypeFeatures")
+    for one in features if isinstance(features, list) else []:
+        if isinstance(one, dict) and _gets(one.get("supportedFeatures")):
+            found.append(str(one.get("datatype")))
+    return tuple(sorted(set(found) & DATA_TYPES))
+
+
+def sharing(
+    language: str, integration: Integration, cadence: str, brand: Brand, words: Words
+) -> Sharing:
+    """Work out what linking this platform would share: everything, then again by `cadence`."""
+    types = readable(integration)
+    groups = tuple(group for group, names in GROUPS.items() if names & set(types))
+    if set(types) - frozenset[str]().union(*GROUPS.values()):
+        groups += ("other",)
+    say = {"firm": brand.name, "platform": integration.name}
+    purpose = brand.purpose or words.plain(language, "consent.purpose", **say)
+    often = words.plain(language, f"consent.often_{cadence}", **say)
+    keeps = brand.keeps or words.plain(language, "consent.keeps", **say)
+    names = tuple(in_words(words, language, one) for one in types)
+    text = (
+        words.plain(language, "consent.title", **say),
+        words.plain(language, "consent.reads", **say),
+        *(words.plain(language, f"group.{group}") for group in groups),
+        ", ".join(names),
+        purpose,
+        often,
+        keeps,
+        words.plain(language, "consent.stopping", **say),
+        words.plain(language, "consent.who", **say),
+        words.plain(language, "consent.agree", **say),
+    )
+    version = hashlib.sha256("\n".join(text).encode()).hexdigest()[:16]
+    return Sharing(types, cadence, groups, names, purpose, often, keeps, text, version)
+
+
+def cadence_of(
+    company: Company, integration: Integration, schedules: dict[str, Schedule], policy: Policy
+) -> str:
+    """Give how often data would be read: the most frequent of the company's schedules.
+
+    A company without any gets what the policy gives on such a link.
+    """
+    connection = Connection(
+        id="",
+        status=ConnectionStatus.LINKED,
+        version=NEVER,
+        platform_key=integration.key,
+        platform_name=integration.name,
+        source_type=integration.source_type or "",
+    )
+    linked = replace(company, connections={**company.connections, "": connection})
+    held = [one for one in schedules.values() if one.origin != KEEP_ALIVE]
+    wanted = held or list(policy.schedules_for(linked).values())
+    found = {str(one.cadence) for one in wanted}
+    known = next((cadence for cadence in OFTEN if cadence in found), None)
+    return known or (OFTEN[0] if found else str(Cadence.MONTHLY) if policy.keep_alive else NOT)
+
+
+def in_words(words: Words, language: str, data_type: str) -> str:
+    """Give a data type in plain words: the file's, else its own name taken apart."""
+    if words.has(f"type.{data_type}"):
+        return words.plain(language, f"type.{data_type}")
+    _, _, name = data_type.rpartition("-")
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+
+
+def _gets(features: object) -> bool:
+    return isinstance(features, list) and any(
+        isinstance(one, dict)
+        and str(one.get("featureType")).lower() == "get"
+        and str(one.get("featureState")).lower() not in NOT_READ
+        for one in features
+    )

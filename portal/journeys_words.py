@@ -1,0 +1,169 @@
+"""The firm's brand and every text of the customer's pages: our file, and the firm's over it.
+
+The firm's file (RELAY_BRAND_FILE, TOML) may hold `[brand]` and `[words.<language>]`. What a
+translation leaves out stays English.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup, escape
+
+ENGLISH = "en"
+SHIPPED = "words.toml"
+LOGO_TYPES = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg"}
+LARGEST_LOGO = 200 * 1024  # bytes
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})?")
+
+
+class BadBrand(Exception):
+    """The firm's brand file cannot be used; `str()` names the file and every fault."""
+
+
+@dataclass(frozen=True)
+class Brand:
+    """How the firm shows itself to its customers."""
+
+    name: str = "Your firm"
+    colour: str = "#1d4ed8"
+    logo: str = ""  # a file beside the brand file
+    support_email: str = ""
+    support_phone: str = ""
+    support_url: str = ""
+    support_hours: str = ""
+    privacy_url: str = ""
+    purpose: str = ""  # why the data is read; the words' own sentence when empty
+    keeps: str = ""  # how long it is kept; likewise
+    logo_type: str = field(default="", init=False)
+    logo_content: bytes = field(default=b"", init=False, repr=False)
+
+    @property
+    def on_colour(self) -> str:
+        """Black or white, whichever is read more easily on the brand's colour."""
+        return "#000000" if _luminance(self.colour) > 0.179 else "#ffffff"
+
+    @property
+    def link_colour(self) -> str:
+        """The brand's colour where it can be read on white (contrast 4.5), else near-black."""
+        return self.colour if 1.05 / (_luminance(self.colour) + 0.05) >= 4.5 else "#1f2937"
+
+
+class Words:
+    """All texts, by language and dotted name."""
+
+    def __init__(self, texts: Mapping[str, Mapping[str, str]]) -> None:
+        self._texts = texts
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages there are."""
+        return sorted(self._texts)
+
+    def missing(self, language: str) -> list[str]:
+        """Name the texts that a translation leaves out."""
+        return sorted(set(self._texts[ENGLISH]) - set(self._texts[language]))
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a text."""
+        return name in self._texts[ENGLISH]
+
+    def plain(self, language: str, name: str, /, **values: object) -> str:
+        """Give a text with its values put in, as text."""
+        text = self._texts.get(language, {}).get(name) or self._texts[ENGLISH][name]
+        return text.format(**values)
+
+    def html(self, language: str, name: str, /, **values: object) -> Markup:
+        """Give a text with its values put in, safe to stand in a page."""
+        shown = {key: Markup("<bdi>{}</bdi>").format(value) for key, value in values.items()}
+        text = self._texts.get(language, {}).get(name) or self._texts[ENGLISH][name]
+        return escape(text).format(**shown)
+
+
+def load(path: Path | None) -> tuple[Brand, Words]:
+    """Read our texts and the firm's file over them; raises BadBrand."""
+    ours = tomllib.loads((resources.files("portal") / SHIPPED).read_text(encoding="utf-8"))
+    texts = {ENGLISH: _flat(ours)}
+    if path is None:
+        return Brand(), Words(texts)
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadBrand(f"RELAY_BRAND_FILE: {path} cannot be read ({error})") from error
+    faults: list[str] = []
+    brand = _brand(given.get("brand", {}), path.parent, faults)
+    for language, words in given.get("words", {}).items():
+        translated = _flat(words)
+        faults += _word_faults(language, translated, texts[ENGLISH])
+        texts[language] = {**texts.get(language, {}), **translated}
+    if faults:
+        raise BadBrand("\n".join([f"RELAY_BRAND_FILE: {path} is not right:", *faults]))
+    return brand, Words(texts)
+
+
+def _brand(given: Mapping[str, Any], folder: Path, faults: list[str]) -> Brand:
+    known = {one.name for one in fields(Brand) if one.init}
+    faults += [f"  brand.{name}: is not known" for name in sorted(set(given) - known)]
+    values = {name: str(value) for name, value in given.items() if name in known}
+    if not _COLOUR.fullmatch(values.get("colour", "#000000")):
+        faults.append("  brand.colour: must look like #1d4ed8")
+        values.pop("colour")
+    for name in ("support_url", "privacy_url"):
+        if values.get(name) and not values[name].startswith("https://"):
+            faults.append(f"  brand.{name}: must begin with https://")
+    brand = Brand(**values)
+    if brand.logo:
+        _read_logo(brand, folder / brand.logo, faults)
+    return brand
+
+
+def _read_logo(brand: Brand, path: Path, faults: list[str]) -> None:
+    kind = LOGO_TYPES.get(path.suffix.lower(), "")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        faults.append(f"  brand.logo: {path} cannot be read ({error.strerror})")
+        return
+    if not kind or len(content) > LARGEST_LOGO:
+        faults.append("  brand.logo: must be a .png, .jpg or .svg file up to 200 kB")
+        return
+    object.__setattr__(brand, "logo_type", kind)
+    object.__setattr__(brand, "logo_content", content)
+
+
+def _word_faults(language: str, given: Mapping[str, str], english: Mapping[str, str]) -> list[str]:
+    if not _LANGUAGE.fullmatch(language):
+        return [f"  words.{language}: is not a language such as de or pt-BR"]
+    faults = []
+    for name, text in given.items():
+        if name not in english and not name.startswith("type."):
+            faults.append(f"  words.{language}.{name}: there is no such text")
+        elif _slots(text) - _slots(english.get(name, "")):
+            faults.append(f"  words.{language}.{name}: names a value that there is not")
+    return faults
+
+
+def _slots(text: str) -> set[str]:
+    return set(re.findall(r"{([^{}]*)}", text))
+
+
+def _flat(given: Mapping[str, Any], before: str = "") -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in given.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{before}{name}.")
+        else:
+            found[before + name] = str(value)
+    return found
+
+
+def _luminance(colour: str) -> float:
+    """Relative luminance (WCAG 2)."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

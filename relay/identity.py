@@ -1,0 +1,77 @@
+"""Who a linked company says it is, and whether that is who it was before."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from codat.records import CompanyInfo, sanitise_name
+
+# "Ltd" and "Limited" are one company; so are the others of each pair.
+SAME_WORDS = {"limited": "ltd", "company": "co", "incorporated": "inc", "and": "&"}
+_NOT_IN_NUMBERS = re.compile(r"[^A-Z0-9]")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What tells one company from another, as its accounting software says it."""
+
+    name: str = ""
+    legal_name: str = ""
+    registration_number: str = ""
+    platform_name: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The name to show a person; empty when none is known."""
+        return self.name or self.legal_name
+
+
+class Match(StrEnum):
+    """How two identities compare."""
+
+    SAME = "same"
+    OTHER = "other"
+    UNKNOWN = "unknown"  # nothing that both of them say can be compared
+
+
+def identity_of(info: Mapping[str, Any] | None, platform_name: str) -> Identity:
+    """Read an identity out of Codat's company info, which may lack any of it."""
+    known = CompanyInfo.from_json(info or {})
+    return Identity(
+        name=known.company_name or "",
+        legal_name=known.company_legal_name or "",
+        registration_number=known.registration_number or "",
+        platform_name=platform_name,
+    )
+
+
+def compare(expected: Identity, found: Identity) -> Match:
+    """Tell whether both are one company: by registration number, else by their names.
+
+    A number decides alone, as companies change their names; a name in common is enough, as either
+    of the two may be missing (Codat: company info).
+    """
+    numbers = [_number(one.registration_number) for one in (expected, found)]
+    if all(numbers):
+        return Match.SAME if numbers[0] == numbers[1] else Match.OTHER
+    before, after = _names(expected), _names(found)
+    if not before or not after:
+        return Match.UNKNOWN
+    return Match.SAME if before & after else Match.OTHER
+
+
+def _number(text: str) -> str:
+    return _NOT_IN_NUMBERS.sub("", text.upper()).lstrip("0")
+
+
+def _names(identity: Identity) -> set[str]:
+    found = {_plain(identity.name), _plain(identity.legal_name)}
+    return found - {""}
+
+
+def _plain(name: str) -> str:
+    clean = sanitise_name(name) or name
+    words = re.sub(r"[.,'!?-]", " ", clean.casefold()).split()
+    return " ".join(SAME_WORDS.get(word, word) for word in words)

@@ -1,0 +1,315 @@
+"""A customer's way from a link to a confirmed company: its record, and the rules it moves by."""
+
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Self
+
+import orjson
+
+from relay.identity import Identity
+
+MOST_PASSED = 200  # entries of a journey's own history; the event log keeps all
+
+
+class Step(StrEnum):
+    """How far a journey has come by what was done; what Codat tells is seen in the company."""
+
+    STARTED = "started"
+    OPENED = "opened"
+    PLATFORM_CHOSEN = "platform_chosen"
+    CONSENTED = "consented"
+    AUTHORISING = "authorising"
+    CONFIRMED = "confirmed"
+    MISMATCH = "mismatch"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+ENDED = frozenset({Step.EXPIRED, Step.REVOKED})
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A platform as the customer chose it."""
+
+    key: str
+    name: str
+    source_type: str = ""
+    is_offline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What a customer agreed to, word for word. `at` in ms since the epoch."""
+
+    at: int
+    text_version: str
+    language: str
+    platform_key: str
+    data_types: tuple[str, ...]
+    cadence: str
+    text: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """One step that was taken. `at` in ms since the epoch."""
+
+    type: str
+    at: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """One invitation to link one company. Times in ms since the epoch."""
+
+    id: str
+    company_id: str
+    created: int
+    expires: int
+    by: str
+    reference: str | None = None
+    language: str = "en"
+    return_url: str | None = None
+    allowed_platforms: tuple[str, ...] = ()  # keys; empty: all
+    allowed_types: tuple[str, ...] = ()  # source types; empty: all
+    token_hash: str = ""
+    reconnects: str | None = None  # the connection that is to be linked again
+    identity: Identity | None = None  # who it was, when it was linked before
+    step: Step = Step.STARTED
+    platform: Platform | None = None
+    connection_id: str | None = None
+    sent: int = 0  # when the customer was last sent to Codat
+    reads_before: int = 0  # of its info by Codat, when the customer was sent
+    was_linked_already: bool = False
+    attempt: int = 1  # rises when the company was the wrong one
+    consents: tuple[Consent, ...] = ()
+    passed: tuple[Passed, ...] = ()
+
+    def to_json(self) -> bytes:
+        """Give the journey as it is stored."""
+        return orjson.dumps(self)
+
+    @classmethod
+    def from_json(cls, raw: bytes | str) -> Self:
+        """Read what `to_json` wrote."""
+        values = orjson.loads(raw)
+        for name in ("allowed_platforms", "allowed_types"):
+            values[name] = tuple(values[name])
+        values["step"] = Step(values["step"])
+        values["platform"] = Platform(**values["platform"]) if values["platform"] else None
+        values["identity"] = Identity(**values["identity"]) if values["identity"] else None
+        values["consents"] = tuple(_consent(one) for one in values["consents"])
+        values["passed"] = tuple(Passed(**one) for one in values["passed"])
+        return cls(**values)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether there is nothing to choose: one platform only, or one to be linked again."""
+        return self.reconnects is not None or len(self.allowed_platforms) == 1
+
+    @property
+    def consent(self) -> Consent | None:
+        """The consent that holds for the chosen platform in this attempt, if it was given."""
+        if self.step not in (Step.CONSENTED, Step.AUTHORISING, Step.CONFIRMED, Step.MISMATCH):
+            return None
+        return self.consents[-1] if self.consents else None
+
+    def is_open(self, now: int) -> bool:
+        """Whether the link still works."""
+        return self.step not in ENDED and now < self.expires
+
+    def may_use(self, key: str, source_type: str) -> bool:
+        """Whether the firm lets this journey link such a platform."""
+        by_key = {wanted.casefold() for wanted in self.allowed_platforms}
+        by_type = {wanted.casefold() for wanted in self.allowed_types}
+        if by_key and key.casefold() not in by_key:
+            return False
+        return not by_type or source_type.casefold() in by_type
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A journey as it now is, and what is to be told of it: types and their data."""
+
+    journey: Journey
+    told: tuple[tuple[str, dict[str, Any]], ...] = field(default=())
+
+
+def start(journey: Journey) -> Change:
+    """Begin; with a platform given, there is none to choose."""
+    return _moved(
+        journey,
+        journey.created,
+        "journey.started",
+        reference=journey.reference,
+        expires=journey.expires,
+        by=journey.by,
+        reconnects=journey.reconnects,
+    )
+
+
+def opened(journey: Journey, now: int) -> Change | None:
+    """Note that the customer opened the link for the first time."""
+    if journey.step is not Step.STARTED:
+        return None
+    step = Step.PLATFORM_CHOSEN if journey.platform else Step.OPENED
+    return _moved(replace(journey, step=step), now, "journey.opened")
+
+
+def chosen(journey: Journey, platform: Platform, now: int) -> Change | None:
+    """Take the platform that the customer chose; a finished journey stays as it is."""
+    if journey.step in (Step.CONFIRMED, Step.MISMATCH) or journey.is_single:
+        return None
+    after = replace(journey, platform=platform, step=Step.PLATFORM_CHOSEN, connection_id=None)
+    return _moved(after, now, "journey.platform_chosen", detail=platform.name)
+
+
+def left_platform(journey: Journey, now: int) -> Change | None:
+    """Go back to the choice of platform."""
+    if journey.platform is None or journey.is_single or journey.step is Step.CONFIRMED:
+        return None
+    told = _moved(journey, now, "journey.platform_left", detail=journey.platform.name)
+    after = replace(told.journey, platform=None, step=Step.OPENED, connection_id=None, sent=0)
+    return Change(after, told.told)
+
+
+def not_listed(journey: Journey, sought: str, now: int) -> Change:
+    """Note what the customer looked for and did not find."""
+    return _moved(journey, now, "journey.platform_not_listed", detail=sought, sought=sought)
+
+
+def consented(journey: Journey, consent: Consent) -> Change | None:
+    """Record what the customer agreed to for the platform chosen."""
+    if journey.platform is None or journey.step in (Step.CONFIRMED, Step.MISMATCH):
+        return None
+    after = replace(journey, consents=(*journey.consents, consent), step=Step.CONSENTED)
+    return _moved(
+        after,
+        consent.at,
+        "journey.consented",
+        detail=consent.text_version,
+        text_version=consent.text_version,
+        language=consent.language,
+        data_types=list(consent.data_types),
+        cadence=consent.cadence,
+    )
+
+
+def sent(
+    journey: Journey, connection_id: str, now: int, *, already: bool, reads: int = 0
+) -> Change | None:
+    """Note that the customer goes to Codat now, or need not (`already` linked).
+
+    `reads` is how often Codat has read the company's info before.
+    """
+    if journey.consent is None or journey.step in (Step.CONFIRMED, Step.MISMATCH):
+        return None
+    after = replace(
+        journey,
+        step=Step.AUTHORISING,
+        connection_id=connection_id,
+        sent=now,
+        reads_before=reads,
+        was_linked_already=already,
+    )
+    change = _moved(after, now, "journey.authorising", connection_id=connection_id)
+    if not already:
+        return change
+    more = _moved(change.journey, now, "journey.linked", connection_id=connection_id, already=True)
+    return Change(more.journey, change.told + more.told)
+
+
+def confirmed(journey: Journey, found: Identity, now: int) -> Change | None:
+    """Take the customer's word that this is the right company."""
+    if journey.step is not Step.AUTHORISING:
+        return None
+    after = replace(journey, step=Step.CONFIRMED)
+    return _moved(
+        after, now, "journey.confirmed", connection_id=journey.connection_id, company=asdict(found)
+    )
+
+
+def mismatched(journey: Journey, found: Identity, now: int) -> Change | None:
+    """Stop: what was linked again is not the company it was."""
+    if journey.step is not Step.AUTHORISING:
+        return None
+    return _moved(
+        replace(journey, step=Step.MISMATCH),
+        now,
+        "journey.mismatch",
+        connection_id=journey.connection_id,
+        expected=asdict(journey.identity) if journey.identity else None,
+        found=asdict(found),
+    )
+
+
+def wrong_company(journey: Journey, found: Identity, now: int) -> Change | None:
+    """Start again after the customer linked the wrong company and it was unlinked."""
+    if journey.step not in (Step.AUTHORISING, Step.MISMATCH):
+        return None
+    told = _moved(
+        journey,
+        now,
+        "journey.wrong_company",
+        connection_id=journey.connection_id,
+        company=asdict(found),
+    )
+    after = replace(
+        told.journey,
+        platform=journey.platform if journey.is_single else None,
+        step=Step.PLATFORM_CHOSEN if journey.is_single else Step.OPENED,
+        connection_id=None,
+        sent=0,
+        was_linked_already=False,
+        attempt=journey.attempt + 1,
+    )
+    return Change(after, told.told)
+
+
+def expired(journey: Journey, now: int) -> Change | None:
+    """End a journey whose time is over; a confirmed one has reached its end already."""
+    if journey.step in ENDED or journey.step is Step.CONFIRMED or now < journey.expires:
+        return None
+    after = replace(journey, step=Step.EXPIRED)
+    return _moved(after, now, "journey.expired", detail=journey.step, left_at=journey.step)
+
+
+def revoked(journey: Journey, by: str, now: int) -> Change | None:
+    """End a journey by the firm's own act; its link stops working."""
+    if journey.step in ENDED:
+        return None
+    after = replace(journey, step=Step.REVOKED)
+    return _moved(after, now, "journey.revoked", detail=by, by=by, left_at=journey.step)
+
+
+def renewed(journey: Journey, token_hash: str, expires: int, now: int) -> Change:
+    """Give the journey another link; the one before stops working."""
+    step = journey.step if journey.step not in ENDED else _resumed(journey)
+    after = replace(journey, token_hash=token_hash, expires=expires, step=step)
+    return _moved(after, now, "journey.link_renewed", expires=expires)
+
+
+def _resumed(journey: Journey) -> Step:
+    if journey.connection_id:
+        return Step.AUTHORISING
+    return Step.PLATFORM_CHOSEN if journey.platform else Step.STARTED
+
+
+def _moved(journey: Journey, now: int, kind: str, *, detail: str = "", **data: Any) -> Change:
+    """Write a step into the journey's history and tell it with who and where."""
+    passed = (*journey.passed, Passed(kind, now, detail))[-MOST_PASSED:]
+    facts: dict[str, Any] = {"journey": journey.id, "attempt": journey.attempt}
+    if journey.platform is not None:
+        facts |= {
+            "platform_key": journey.platform.key,
+            "platform_name": journey.platform.name,
+        }
+    return Change(replace(journey, passed=passed), ((kind, facts | data),))
+
+
+def _consent(values: dict[str, Any]) -> Consent:
+    values["data_types"] = tuple(values["data_types"])
+    values["text"] = tuple(values["text"])
+    return Consent(**values)

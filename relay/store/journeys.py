@@ -1,0 +1,145 @@
+"""Journeys: found by their link or id, and moved on together with what is told of it."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from redis import Redis
+
+from relay.journeys import ENDED, Change, Journey, Step
+from relay.message import action_body
+from relay.store import keys
+from relay.store.inbox import Inbox, NotDurable
+from relay.store.scripts import Scripts
+from relay.store.server import WAITAOF_MS, Server
+
+TRIES = 5  # of one change, when others write the same journey at the same time
+PAGE = 500
+Rule = Callable[[Journey], Change | None]
+
+
+class Contended(Exception):
+    """The journey was changed by others each time we tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A journey as it now is; `lane` is one that needs a hint."""
+
+    journey: Journey
+    lane: int | None = None
+
+
+class Journeys:
+    """The journeys of one store."""
+
+    def __init__(self, client: Redis, scripts: Scripts, server: Server, inbox: Inbox) -> None:
+        self._client: Any = client  # redis-py types each answer as a union of all it may be
+        self._scripts = scripts
+        self._server = server
+        self._inbox = inbox
+
+    def get(self, journey_id: str) -> Journey | None:
+        """Give one journey."""
+        raw = self._client.hget(keys.JOURNEY + journey_id, "state")
+        return Journey.from_json(raw) if raw else None
+
+    def by_token(self, token: str) -> Journey | None:
+        """Give the journey whose link holds this token; only hashes are kept and compared."""
+        digest = hash_of(token)
+        found = self._client.hget(keys.JOURNEY_TOKENS, digest)
+        journey = self.get(found.decode()) if found else None
+        return journey if journey and journey.token_hash == digest else None
+
+    def start(self, change: Change) -> Moved:
+        """Keep a new journey; raises redis.RedisError or NotDurable."""
+        moved = self._write(change, "", "")
+        if moved is None:
+            raise Contended(change.journey.id)
+        return moved
+
+    def change(self, journey_id: str, rule: Rule) -> Moved | None:
+        """Move a journey by a rule, which is asked again when someone was quicker.
+
+        None: there is no such journey. A rule that gives None leaves it as it is. Raises
+        Contended, redis.RedisError or NotDurable.
+        """
+        for _ in range(TRIES):
+            raw, version = self._client.hmget(keys.JOURNEY + journey_id, "state", "version")
+            if raw is None:
+                return None
+            held = Journey.from_json(raw)
+            change = rule(held)
+            if change is None:
+                return Moved(held)
+            if moved := self._write(change, version.decode(), held.token_hash):
+                return moved
+        raise Contended(journey_id)
+
+    def page(self, before: str = "", limit: int = 100) -> list[Journey]:
+        """Give up to `limit` journeys, the newest first, older than the id `before`."""
+        top = f"({before}" if before else "+"
+        found = self._client.zrange(
+            keys.JOURNEYS, top, "-", desc=True, bylex=True, offset=0, num=limit
+        )
+        with self._client.pipeline(transaction=False) as pipe:
+            for journey_id in found:
+                pipe.hget(keys.JOURNEY + journey_id.decode(), "state")
+            return [Journey.from_json(raw) for raw in pipe.execute() if raw]
+
+    def over(self, now: int, limit: int = PAGE) -> list[str]:
+        """Name journeys whose time is over by `now` (ms since the epoch)."""
+        found = self._client.zrange(
+            keys.JOURNEYS_OPEN, "-inf", now, byscore=True, offset=0, num=limit
+        )
+        return [journey_id.decode() for journey_id in found]
+
+    def _write(self, change: Change, version: str, old_hash: str) -> Moved | None:
+        journey = change.journey
+        lane = self._inbox.lane_of(journey.company_id)
+        ended = journey.step in ENDED
+        is_over = ended or journey.step is Step.CONFIRMED
+        arguments: list[str | bytes | int] = [
+            uuid4().hex,
+            version,
+            journey.to_json(),
+            journey.id,
+            "" if is_over else journey.expires,
+            old_hash if ended or old_hash != journey.token_hash else "",
+            "" if ended else journey.token_hash,
+            lane,
+        ]
+        at = journey.passed[-1].at * 1000 if journey.passed else journey.created * 1000
+        for number, (kind, data) in enumerate(change.told):
+            told_id = f"journey:{journey.id}:{version or 0}:{number}"
+            arguments += (told_id, kind, journey.company_id, action_body(at, data))
+        names = [
+            keys.JOURNEY + journey.id,
+            keys.JOURNEYS,
+            keys.JOURNEYS_OPEN,
+            keys.JOURNEY_TOKENS,
+            keys.LANE + str(lane),
+            keys.WAITING,
+        ]
+        written, woke = self._durably(names, arguments)
+        return Moved(journey, lane if woke else None) if written else None
+
+    def _durably(self, names: list[str], arguments: list[str | bytes | int]) -> tuple[int, int]:
+        if not self._server.must_wait:
+            written, woke = self._scripts.put_journey(names, arguments)
+            return int(written), int(woke)
+        with self._client.pipeline(transaction=False) as pipe:
+            self._scripts.put_journey(names, arguments, client=pipe)
+            # WAITAOF speaks for the writes of its own connection only, so it rides behind.
+            pipe.execute_command("WAITAOF", 1, self._server.replicas, WAITAOF_MS)
+            (written, woke), (local, replicas) = pipe.execute()
+        if local < 1 or replicas < self._server.replicas:
+            raise NotDurable("the server did not confirm the write to disk in time")
+        return int(written), int(woke)
+
+
+def hash_of(token: str) -> str:
+    """Give what is kept of a link's token."""
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()

@@ -1,0 +1,52 @@
+"""Codat's integrations and their logos, kept for a day so that pages need not ask Codat."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from redis import Redis
+
+from relay.store import keys
+
+LOGOS_FOR = 7 * 86_400  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Logo:
+    """One logo as it was fetched."""
+
+    media_type: str
+    content: bytes
+
+
+class Platforms:
+    """What was last read of Codat's integrations. Losing it costs one more request to Codat."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client: Any = client  # redis-py types each answer as a union of all it may be
+
+    def read(self) -> tuple[int, list[dict[str, Any]]] | None:
+        """Give when they were read (ms since the epoch) and Codat's records of them."""
+        raw = self._client.get(keys.INTEGRATIONS)
+        if raw is None:
+            return None
+        held = orjson.loads(raw)
+        return held["at"], held["integrations"]
+
+    def keep(self, integrations: list[dict[str, Any]], now: int) -> None:
+        """Keep Codat's records of its integrations; `now` in ms since the epoch."""
+        kept = {"at": now, "integrations": integrations}
+        self._client.set(keys.INTEGRATIONS, orjson.dumps(kept))
+
+    def logo(self, key: str, url: str) -> Logo | None:
+        """Give the logo that was kept for a platform from this address."""
+        raw = self._client.get(keys.LOGO + key)
+        if raw is None:
+            return None
+        given, media_type, content = raw.split(b"\n", 2)
+        return Logo(media_type.decode(), content) if given == url.encode() else None
+
+    def keep_logo(self, key: str, url: str, logo: Logo) -> None:
+        """Keep a platform's logo and where it came from."""
+        value = b"\n".join((url.encode(), logo.media_type.encode(), logo.content))
+        self._client.set(keys.LOGO + key, value, ex=LOGOS_FOR)

@@ -1,0 +1,61 @@
+"""Steps of a journey are told, and a link that is awaited is told as the journey's."""
+
+from folding import action, apply, company_after, logged, types, webhook
+from parts import connection_id, make_event
+
+JOURNEY = {"journey": "j-1", "connection_id": connection_id(1)}
+WRONG = {"name": "Wrong Ltd"}
+CREATED = action("relay.company_created", name="Pending 1", placeholder=True)
+SENT = action("journey.authorising", at=1, **JOURNEY)
+LINKED = webhook(make_event("connection.connected", connection=(1, "Linked"), at=2))
+INFO = action("relay.info_fetched", info={"companyName": "Wrong Ltd"}, at=3)
+RENAMED = action("relay.renamed", previous="Pending 1", name="Wrong Ltd", at=4)
+
+
+def test_any_step_is_told_with_its_data():
+    folded = apply(company_after(CREATED), action("journey.opened", journey="j-1"))
+    assert logged(folded) == [("journey.opened", {"journey": "j-1"})]
+
+
+def test_a_link_that_a_journey_awaits_is_told_as_its_own():
+    folded = apply(company_after(CREATED, SENT), LINKED)
+    told = dict(logged(folded))
+    assert told["journey.linked"]["journey"] == "j-1"
+    assert told["journey.linked"]["connection_id"] == connection_id(1)
+
+
+def test_a_link_told_twice_is_the_journeys_once():
+    held = company_after(CREATED, SENT, LINKED)
+    again = webhook(make_event("connection.connected", connection=(1, "Linked"), at=5))
+    assert "journey.linked" not in types(apply(held, again))
+
+
+def test_a_link_that_nobody_awaits_is_told_without_a_journey():
+    assert "journey.linked" not in types(apply(company_after(CREATED), LINKED))
+    ended = action("journey.revoked", at=2, journey="j-1", left_at="authorising")
+    assert "journey.linked" not in types(apply(company_after(CREATED, SENT, ended), LINKED))
+
+
+def test_a_refusal_is_told_with_its_reasons():
+    event = make_event("connection.failed", connection=(1, "PendingAuth"), at=2)
+    event["payload"]["connection"]["dataConnectionErrors"] = [{"errorMessage": "User cancelled"}]
+    told = dict(logged(apply(company_after(CREATED, SENT), webhook(event))))
+    assert told["journey.refused"]["reasons"] == ["User cancelled"]
+    assert told["journey.refused"]["journey"] == "j-1"
+
+
+def test_the_wrong_companys_info_and_name_are_given_up():
+    held = company_after(CREATED, SENT, LINKED, INFO, RENAMED)
+    assert held.name_source == "codat"
+    after = apply(held, action("journey.wrong_company", at=5, company=WRONG, **JOURNEY)).company
+    assert (after.info, after.awaited) == (None, {})
+    assert (after.name_source, after.placeholder) == ("placeholder", "Wrong Ltd")
+    late = apply(after, INFO)  # asked before, answered after
+    assert late.company.info is None
+
+
+def test_a_name_that_a_person_chose_survives_the_wrong_company():
+    chosen = action("relay.name_kept", name="Ours", at=4)
+    held = company_after(CREATED, SENT, LINKED, INFO, chosen)
+    after = apply(held, action("journey.wrong_company", at=5, company=WRONG, **JOURNEY)).company
+    assert (after.name, after.name_source) == ("Ours", "person")

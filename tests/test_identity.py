@@ -1,0 +1,31 @@
+"""Two descriptions of a company are compared by what both of them say."""
+
+import pytest
+
+from relay.identity import Identity, Match, compare, identity_of
+
+
+@pytest.mark.parametrize(
+    ("expected", "found", "match"),
+    [
+        (Identity("A", "", "0123"), Identity("B", "", "123"), Match.SAME),
+        (Identity("A", "", "GB 123"), Identity("A", "", "gb-123"), Match.SAME),
+        (Identity("A", "", "123"), Identity("A", "", "124"), Match.OTHER),
+        (Identity("Acme", "Acme Limited"), Identity("", "ACME Ltd."), Match.SAME),
+        (Identity("Acme"), Identity("Acme", "Other Ltd", "1"), Match.SAME),
+        (Identity("Acmé & Sons"), Identity("Acme and Sons"), Match.SAME),
+        (Identity("Acme"), Identity("Other"), Match.OTHER),
+        (Identity("شركة"), Identity("شركة"), Match.SAME),
+        (Identity("شركة"), Identity("مصنع"), Match.OTHER),
+        (Identity(), Identity("Acme"), Match.UNKNOWN),
+        (Identity("", "", "1"), Identity("Acme"), Match.UNKNOWN),
+    ],
+)
+def test_numbers_decide_and_else_names(expected, found, match):
+    assert compare(expected, found) is match
+    assert compare(found, expected) is match
+
+
+def test_info_that_lacks_everything_is_an_identity_without_a_name():
+    assert identity_of(None, "Xero").shown == ""
+    assert identity_of({"companyName": None, "companyLegalName": "A Ltd"}, "").shown == "A Ltd"

@@ -1,0 +1,422 @@
+"""Journeys by API, and the customer's link: one answer for every link that does not work."""
+
+import re
+from dataclasses import replace
+
+import orjson
+import pytest
+
+from codat import errors
+from codat.client import Codat, Generation
+from codat.records import Company as CodatCompany
+from codat.records import Connection, Integration
+from parts import company_id, connection_id
+from portal.journeys_codat import is_trusted
+from portal_bench import Portal, kind, make_company, problem
+from relay import journeys
+from relay.times import now_ms
+from sandbox import platforms, views
+from sandboxes import running
+from scheduler import ticks
+
+LINK_URL = "https://link-api.codat.io/start?otp=1"
+
+
+class AtCodat:
+    """Codat with the sandbox's platforms, one company, and a connection made on demand."""
+
+    def __init__(self) -> None:
+        self.link_url: str | None = LINK_URL
+        self.connections: tuple[Connection, ...] = ()
+        self.asked: list[str] = []
+        self.failing: Exception | None = None
+
+    def _ask(self, operation):
+        self.asked.append(operation)
+        if self.failing:
+            raise self.failing
+
+    def list_integrations(self):
+        self._ask("list_integrations")
+        shown = (views.integration(p, "https://static") for p in platforms.PLATFORMS.values())
+        return iter([Integration.from_json(one) for one in shown])
+
+    def download_logo(self, integration):
+        self._ask("download_logo")
+        return "image/png; charset=x", b"\x89PNG"
+
+    def create_company(self, name, **given):
+        self._ask("create_company")
+        return CodatCompany(company_id(1), name, redirect="https://link.codat.io/company/1")
+
+    def get_company(self, company):
+        self._ask("get_company")
+        return CodatCompany(company, "x", connections=self.connections)
+
+    def create_connection(self, company, key):
+        self._ask("create_connection")
+        made = Connection(connection_id(1), "PendingAuth", platform_key=key, link_url=self.link_url)
+        self.connections = (made,)
+        return made
+
+
+@pytest.fixture
+def codat():
+    return AtCodat()
+
+
+@pytest.fixture
+def portal(codat):
+    return Portal(codat=codat)
+
+
+def invite(portal, **body):
+    answer = portal.post("/v1/journeys", json={"reference": "L-1", **body})
+    assert answer.status_code == 201, answer.text
+    made = answer.json
+    return made, "/link/" + made["link"].rpartition("/")[2]
+
+
+def agreed(portal, at, key="gbol"):
+    """Choose and agree; gives the answer to the agreement."""
+    portal.web.post(f"{at}/platform", data={"platform": key})
+    version = re.search(r'name="version" value="(\w+)"', portal.web.get(at).text)[1]
+    return portal.web.post(f"{at}/consent", data={"agree": "yes", "version": version})
+
+
+def steps(portal, made):
+    shown = portal.get(f"/v1/journeys/{made['id']}").json
+    return [one["type"].removeprefix("journey.") for one in shown["steps"]]
+
+
+def test_a_journey_makes_a_company_under_a_placeholder_and_a_link_that_is_not_kept(portal):
+    made, at = invite(portal)
+    assert (made["company_id"], made["stage"]) == (company_id(1), "pick")
+    assert len(at) > 25
+    assert made["link"] not in portal.get(f"/v1/journeys/{made['id']}").text
+    token = at.removeprefix("/link/").encode()
+    kept = [portal.client.dump(key) for key in portal.client.scan_iter()]
+    assert not any(token in value for value in kept)
+
+
+def test_links_that_do_not_work_have_one_same_answer(portal):
+    made, at = invite(portal)
+    _, revoked = invite(portal)
+    renewed = portal.post(f"/v1/journeys/{made['id']}/link", json={}).json
+    second = portal.get("/v1/journeys").json["journeys"][0]
+    portal.post(f"/v1/journeys/{second['id']}/revoke")
+    over, expired = invite(portal, expires_in_hours=1)
+    portal.store.journeys.change(
+        over["id"], lambda held: journeys.Change(replace(held, expires=held.created))
+    )
+    new = "/link/" + renewed["link"].rpartition("/")[2]
+    assert portal.web.get(new).status_code == 200
+    dead = [at, revoked, expired, "/link/guessed", "/link/" + "x" * 500, f"/link/{made['id']}"]
+    answers = {portal.web.get(one).data for one in dead}
+    answers |= {portal.web.get(one + "/state").data for one in dead}
+    answers |= {portal.web.post(one + "/confirm").data for one in dead}
+    answers |= {portal.web.get(f"/link/{'y' * 22}/nothing").data, portal.web.post("/link/a").data}
+    assert len(answers) == 1
+    assert b"This link does not work" in answers.pop()
+    assert {portal.web.get(one).status_code for one in dead} == {404}
+    assert steps(portal, over)[-1] == "expired"
+
+
+def test_a_clock_ends_journeys_whose_time_is_over_and_tells_of_it_once(portal):
+    made, _ = invite(portal)
+    confirmed, _ = invite(portal)
+    step = journeys.Step.CONFIRMED
+    portal.store.journeys.change(
+        confirmed["id"], lambda held: journeys.Change(replace(held, step=step))
+    )
+    later = now_ms() + 400 * 3_600_000
+    assert ticks.expire_journeys(portal.store, portal.hints, later) == 1
+    assert ticks.expire_journeys(portal.store, portal.hints, later) == 0
+    assert steps(portal, made) == ["started", "expired"]
+    kinds = [m[b"type"] for m in portal.messages(1)]
+    assert kinds.count(b"journey.expired") == 1
+
+
+def test_steps_reach_the_companys_lane_in_order_and_once(portal):
+    _, at = invite(portal)
+    for _ in range(2):
+        portal.web.get(at)
+        portal.web.post(f"{at}/platform", data={"platform": "gbol"})
+    kinds = [m[b"type"].decode() for m in portal.messages(1)]
+    assert kinds == [
+        "relay.company_created",
+        "journey.started",
+        "journey.opened",
+        "journey.platform_chosen",
+        "journey.platform_chosen",
+    ]
+    data = orjson.loads(portal.messages(1)[-1][b"body"])["payload"]
+    assert (data["platform_key"], data["platform_name"]) == ("gbol", "Xero")
+
+
+def test_consent_holds_the_words_as_shown_and_a_forged_version_is_no_consent(portal, codat):
+    made, at = invite(portal)
+    portal.web.post(f"{at}/platform", data={"platform": "gbol"})
+    for data in ({}, {"agree": "yes"}, {"agree": "yes", "version": "0" * 16}):
+        answer = portal.web.post(f"{at}/consent", data=data)
+        assert 'role="alert"' in answer.text
+    assert "create_connection" not in codat.asked
+    assert portal.web.post(f"{at}/authorise").headers["Location"] == at
+    answer = agreed(portal, at)
+    assert f'content="0;url={LINK_URL}&amp;journey={made["id"]}"' in answer.text
+    [consent] = portal.get(f"/v1/journeys/{made['id']}").json["consents"]
+    assert consent["cadence"] == "daily"
+    assert any("every day" in sentence for sentence in consent["text"])
+    assert "profitAndLoss" in consent["data_types"]
+
+
+def test_the_link_is_minted_anew_for_each_click_over_one_connection(portal, codat):
+    _, at = invite(portal)
+    assert LINK_URL in agreed(portal, at).text
+    [held] = codat.connections
+    codat.connections = (replace(held, link_url="https://link.codat.io/again?otp=2"),)
+    assert "otp=2" in portal.web.post(f"{at}/authorise").text
+    assert codat.asked.count("create_connection") == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://link.codat.io/x",
+        "https://codat.io.evil.example/x",
+        "https://evilcodat.io/",
+        "https://link.codat.io@evil.example/",
+        "https://evil.example\\@link.codat.io/",
+        "https://link.codat.io:8443/",
+        "https://link.codat.io:x/",
+        "javascript:alert(1)",
+        "//link.codat.io/",
+        "https://link.codat.io/\n",
+        "http://127.0.0.1:9/",
+        "",
+    ],
+)
+def test_a_link_elsewhere_is_shown_as_text_and_never_followed(portal, codat, url):
+    assert not is_trusted(url, portal.settings)
+    codat.link_url = url
+    _, at = invite(portal)
+    answer = agreed(portal, at)
+    assert "http-equiv" not in answer.text.partition("<noscript>")[0]
+    assert 'href="' + (url or "x:") not in answer.text
+
+
+@pytest.mark.parametrize("hosts", [("link.firm.example",), ("*.firm.example",)])
+def test_hosts_can_be_set(codat, hosts):
+    portal = Portal(codat=codat, relay_link_hosts=hosts)
+    assert is_trusted("https://link.firm.example/x", portal.settings)
+    assert not is_trusted("https://link.codat.io/x", portal.settings)
+
+
+def test_the_sandbox_is_trusted_only_where_it_is_used(codat):
+    url = "http://127.0.0.1:8001/link/x"
+    assert is_trusted(url, Portal(codat=codat).settings)
+    real = Portal(codat=codat, codat_api_key="k", codat_webhook_secrets=())
+    assert not is_trusted(url, real.settings)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"return_url": "javascript:alert(1)"}, "return_url"),
+        ({"return_url": "http://firm.example"}, "return_url"),
+        ({"return_url": "https://a b"}, "return_url"),
+        ({"language": "xx"}, "language"),
+        ({"platforms": ["zzzz"]}, "platforms"),
+        ({"platforms": ["../x"]}, "platforms"),
+        ({"expires_in_hours": 0}, "expires_in_hours"),
+        ({"connection_id": "x"}, "connection_id"),
+        ({"unknown": 1}, "unknown"),
+    ],
+)
+def test_a_body_that_makes_no_sense_is_refused_by_field(portal, codat, body, field):
+    answer = portal.post("/v1/journeys", json=body)
+    assert kind(answer) == "invalid"
+    assert any(one["field"].startswith(field) for one in problem(answer)["errors"])
+    assert "create_company" not in codat.asked
+
+
+def test_an_unknown_company_or_journey_is_a_problem(portal):
+    answer = portal.post("/v1/journeys", json={"company_id": company_id(9)})
+    assert kind(answer) == "unknown-company"
+    for path in ("/v1/journeys/" + "0" * 22, "/v1/journeys/x"):
+        assert kind(portal.get(path)) == "unknown-journey"
+
+
+def test_a_viewer_may_look_but_not_invite(portal):
+    from portal_bench import VIEWER
+
+    assert portal.ask("GET", "/v1/journeys", token=VIEWER).status_code == 200
+    assert kind(portal.ask("POST", "/v1/journeys", token=VIEWER, json={})) == "forbidden"
+    assert portal.ask("GET", "/v1/journeys", token=None).status_code == 401
+
+
+@pytest.mark.parametrize("word", ["source_types", "integration_types"])
+def test_both_words_for_a_type_narrow_the_choice(portal, word):
+    _, at = invite(portal, **{word: ["banking"]})
+    shown = portal.web.get(at).text
+    assert "TrueLayer" in shown
+    assert "FreeAgent" not in shown
+    portal.web.post(f"{at}/platform", data={"platform": "gbol"})
+    assert "Which software" in portal.web.get(at).text
+
+
+@pytest.mark.parametrize("word", ["sourceType", "integrationType"])
+def test_the_page_can_be_narrowed_by_both_words_too(portal, word):
+    _, at = invite(portal)
+    shown = portal.web.get(f"{at}?{word}=commerce").text
+    assert "Square" in shown
+    assert "FreeAgent" not in shown
+
+
+def test_platforms_that_are_not_enabled_are_not_shown(portal):
+    _, at = invite(portal)
+    shown = portal.web.get(at).text
+    assert "Amazon" not in shown
+    assert shown.count("On your computer") == 2
+
+
+def test_a_broken_connection_makes_a_reconnect_and_a_linked_one_a_conflict(portal):
+    portal.hold(make_company(1, "Deauthorized"), make_company(2))
+    made, at = invite(portal, company_id=company_id(1))
+    assert (made["reconnects"], made["stage"]) == (connection_id(1), "consent")
+    assert "will see in" in portal.web.get(at).text
+    body = {"company_id": company_id(2), "connection_id": connection_id(2)}
+    assert kind(portal.post("/v1/journeys", json=body)) == "conflict"
+
+
+def test_trouble_at_codat_is_a_page_that_says_try_again(portal, codat):
+    made, at = invite(portal)
+    portal.web.post(f"{at}/platform", data={"platform": "gbol"})
+    codat.failing = errors.Unreachable("GET /companies: no answer in time")
+    answer = agreed(portal, at)
+    assert (answer.status_code, answer.mimetype) == (503, "text/html")
+    assert "Nothing is lost" in answer.text
+    codat.failing = None
+    assert LINK_URL in portal.web.post(f"{at}/authorise").text
+    assert steps(portal, made)[-2:] == ["consented", "authorising"]
+
+
+def test_yesterdays_platforms_serve_when_codat_does_not_answer(portal, codat):
+    _, at = invite(portal)
+    portal.web.get(at)
+    at_ms, records = portal.store.platforms.read()
+    portal.store.platforms.keep(records, at_ms - 25 * 3_600_000)
+    codat.failing = errors.Unreachable("down")
+    fresh = Portal(codat=codat, store=portal.store)
+    assert "Xero" in fresh.web.get(at).text
+
+
+def test_the_store_being_away_is_a_page_too(portal):
+    _, at = invite(portal)
+    portal.redis_server.connected = False
+    answer = portal.web.get(at)
+    assert (answer.status_code, answer.mimetype) == (503, "text/html")
+    assert answer.headers["Retry-After"]
+
+
+def test_pages_are_private_strict_and_small(portal):
+    _, at = invite(portal)
+    answer = portal.web.get(at)
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert "<style" not in answer.text
+    assert "style=" not in answer.text
+    assert not re.search(r"\son\w+=", answer.text)
+    assert re.findall(r"<script[^>]*>", answer.text) == ['<script src="/static/link.js" defer>']
+    loaded = [portal.web.get(p) for p in ("/static/link.css", "/static/link.js", "/link/brand.css")]
+    assert len(answer.data) + sum(len(one.data) for one in loaded) < 50_000
+    assert not re.search(r'(?:src|href|action)="(?!/|#|mailto:)', answer.text)
+
+
+def test_logos_come_from_us_once_and_a_mark_stands_in(portal, codat):
+    for _ in range(2):
+        answer = portal.web.get("/link/logos/gbol")
+        assert (answer.mimetype, answer.data) == ("image/png", b"\x89PNG")
+    assert codat.asked.count("download_logo") == 1
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    codat.failing = errors.NotFound("no")
+    for key in ("qhyg", "zzzz", "<svg onload=alert(1)>"):
+        answer = portal.web.get(f"/link/logos/{key}")
+        assert (answer.status_code, answer.mimetype) == (200, "image/svg+xml")
+        assert b"onload" not in answer.data
+
+
+def test_a_logo_that_is_a_page_is_not_served(portal, codat):
+    codat.download_logo = lambda integration: ("text/html", b"<script>alert(1)</script>")
+    assert portal.web.get("/link/logos/gbol").mimetype == "image/svg+xml"
+
+
+def test_the_funnel_counts_how_far_each_platforms_journeys_came(portal):
+    _, first = invite(portal)
+    agreed(portal, first)
+    _, second = invite(portal)
+    portal.web.post(f"{second}/platform", data={"platform": "gbol"})
+    third, _ = invite(portal)
+    portal.post(f"/v1/journeys/{third['id']}/revoke")
+    report = portal.get("/v1/journeys/funnel").json
+    by_key = {one["platform_key"]: one for one in report["platforms"]}
+    assert (by_key["gbol"]["platform_chosen"], by_key["gbol"]["authorising"]) == (2, 1)
+    assert by_key[""]["left_at"] == {"started": 1}
+    assert report["journeys"] == 3
+
+
+def test_pages_of_the_list_together_give_every_journey_once(portal):
+    made = [invite(portal)[0]["id"] for _ in range(5)]
+    found, before = [], ""
+    while before is not None:
+        page = portal.get(f"/v1/journeys?limit=2&before={before}").json
+        found += [one["id"] for one in page["journeys"]]
+        before = page["next"]
+    assert sorted(found) == sorted(made)
+    assert len(found) == 5
+
+
+def test_a_finished_journey_stays_finished_whatever_is_sent(portal):
+    made, at = invite(portal)
+    agreed(portal, at)
+    step = journeys.Step.CONFIRMED
+    portal.store.journeys.change(made["id"], lambda held: journeys.Change(replace(held, step=step)))
+    before = steps(portal, made)
+    for act in ("platform", "back", "consent", "authorise", "confirm", "wrong"):
+        data = {"platform": "qhyg", "agree": "yes"}
+        assert portal.web.post(f"{at}/{act}", data=data).headers["Location"] == at
+    assert steps(portal, made) == before
+    assert "Thank you" in portal.web.get(at).text
+
+
+def test_a_link_is_never_in_the_log(portal, monkeypatch):
+    from structlog.testing import capture_logs
+
+    _, at = invite(portal)
+    with capture_logs() as said:
+        portal.redis_server.connected = False
+        portal.web.get(at)
+        portal.redis_server.connected = True
+        monkeypatch.setattr("portal.journeys_pages.journeys_search.find", None)
+        assert portal.web.get(at).status_code == 500
+    assert [one["event"] for one in said] == ["link.not_served", "link.failed"]
+    assert at.removeprefix("/link/") not in str(said)
+
+
+@pytest.mark.parametrize("generation", list(Generation))
+def test_both_generations_of_codats_api_lead_to_the_platform(generation):
+    with running() as (sandbox, ask):
+        port = int(sandbox.url.rpartition(":")[2])
+        with Codat("sandbox", sandbox.url, generation=generation, timeout=(2, 5)) as codat:
+            portal = Portal(codat=codat, sandbox_port=port)
+            for body, key in (({}, "gbol"), ({"platforms": ["qhyg"]}, "qhyg")):
+                made, at = invite(portal, **body)
+                shown = agreed(portal, at, key).text
+                url = re.search(r'content="0;url=([^"]+)"', shown)[1].replace("&amp;", "&")
+                assert url.startswith(f"{sandbox.url}/link/")
+                [held] = ask("GET", f"/companies/{made['company_id']}").json()["dataConnections"]
+                assert held["integrationKey"] == key
+                assert held["id"] in url

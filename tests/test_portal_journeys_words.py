@@ -1,0 +1,110 @@
+"""Brand and words: ours hold every text, the firm's file goes over them, faults name the place."""
+
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+from portal import journeys_words
+from portal.journeys_words import BadBrand, Brand, load
+from portal_bench import Portal
+
+FOLDER = Path(journeys_words.__file__).parent
+
+
+def written(tmp_path, text):
+    path = tmp_path / "brand.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_every_text_a_page_asks_for_is_there():
+    _, words = load(None)
+    pages = "".join(p.read_text() for p in sorted((FOLDER / "templates/link").glob("*.html")))
+    pages += (FOLDER / "journeys_sharing.py").read_text()
+    whole = set(re.findall(r"\b(?:t|plain|say|html)\((?:language, )?\"([a-z_.0-9]+)\"", pages))
+    whole |= set(re.findall(r"plain\('([a-z_.0-9]+)'", pages))
+    whole |= set(re.findall(r"\"((?:pick|consent|outcome|done|help|offline)\.[a-z_0-9]+)\"", pages))
+    parts = {name for name in whole if name.endswith((".", "_")) or not words.has(name)}
+    missing = [p for p in parts if not any(n.startswith(p) for n in names(words))]
+    missing = [p for p in missing if not words.has(f"offline.{p}")]
+    assert missing == []
+
+
+def names(words):
+    return words._texts["en"]
+
+
+def test_texts_name_only_values_that_pages_give():
+    _, words = load(None)
+    given = {"firm", "platform", "until", "email", "phone", "asked", "sought", "reason", "name"}
+    given |= {"company", "count", "total"}
+    for name, text in names(words).items():
+        slots = {slot for _, slot, _, _ in string.Formatter().parse(text) if slot}
+        assert slots <= given, name
+
+
+def test_a_firms_file_changes_pages_and_leaves_the_rest_english(tmp_path):
+    path = written(
+        tmp_path,
+        """
+        [brand]
+        name = "Hafen & <Söhne>"
+        colour = "#facc15"
+        logo = "logo.svg"
+        support_email = "hilfe@hafen.example"
+        purpose = "Für den Kredit."
+        [words.de]
+        direction = "ltr"
+        [words.de.pick]
+        title = "Welche Software nutzen Sie?"
+        [words.ar]
+        direction = "rtl"
+        """,
+    )
+    (tmp_path / "logo.svg").write_text("<svg/>")
+    from test_portal_journeys import AtCodat, agreed, invite
+
+    portal = Portal(codat=AtCodat(), relay_brand_file=path)
+    _, at = invite(portal, language="de")
+    page = portal.web.get(at).text
+    assert '<html lang="de" dir="ltr">' in page
+    assert "<h1>Welche Software nutzen Sie?</h1>" in page
+    assert "Hafen &amp; &lt;Söhne&gt;" in page
+    assert "<Söhne>" not in page
+    assert "mailto:hilfe@hafen.example" in page
+    assert "Search by name" in page
+    assert portal.web.get("/link/brand-logo").mimetype == "image/svg+xml"
+    assert "#facc15;--on-brand:#000000" in portal.web.get("/link/brand.css").text
+    made, at = invite(portal, language="ar")
+    assert 'dir="rtl"' in portal.web.get(at).text
+    agreed(portal, at)
+    [consent] = portal.get(f"/v1/journeys/{made['id']}").json["consents"]
+    assert "Für den Kredit." in consent["text"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[brand", "cannot be read"),
+        ('[brand]\ncolour = "red"', "brand.colour"),
+        ('[brand]\ncolor = "#112233"', "brand.color"),
+        ('[brand]\nlogo = "none.png"', "brand.logo"),
+        ('[brand]\nprivacy_url = "http://x"', "brand.privacy_url"),
+        ('[words.de]\nnope = "x"', "words.de.nope"),
+        ('[words.de.pick]\ntitle = "{secret}"', "words.de.pick.title"),
+        ('[words."../x"]\ndirection = "ltr"', "is not a language"),
+    ],
+)
+def test_each_fault_names_its_place(tmp_path, text, said):
+    with pytest.raises(BadBrand, match=re.escape(said)):
+        load(written(tmp_path, text))
+
+
+@pytest.mark.parametrize("colour", ["#000000", "#ffffff", "#facc15", "#1d4ed8", "#777777"])
+def test_text_on_the_brands_colour_can_be_read(colour):
+    brand = Brand(colour=colour)
+    light = journeys_words._luminance(colour)
+    other = journeys_words._luminance(brand.on_colour)
+    assert (max(light, other) + 0.05) / (min(light, other) + 0.05) >= 4.5

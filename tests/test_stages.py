@@ -1,0 +1,152 @@
+"""Where a journey stands follows from its record and its company, and from nothing else."""
+
+from dataclasses import replace
+
+import pytest
+
+from relay import journeys
+from relay.company import Company, Connection, DataTypeState
+from relay.identity import Identity
+from relay.journeys import Consent, Journey, Platform, Step
+from relay.stages import Stage, progress, stage_of
+
+T0 = 1_800_000_000_000  # ms
+XERO = Platform("gbol", "Xero", "Accounting")
+SAGE = Platform("hbql", "Sage 50", "Accounting", is_offline=True)
+SQUARE = Platform("zsth", "Square", "Commerce")
+CONSENT = Consent(T0, "v1", "en", "gbol", ("company", "invoices", "bills"), "daily", ("I agree",))
+NEW = Journey("j-1", "c-1", created=T0, expires=T0 + 10**9, by="olga")
+INFO = {"companyName": "Acme", "registrationNumber": "1"}
+
+
+def at(seconds):
+    """A version, in seconds after the customer was sent."""
+    return ((T0 + seconds * 1000) * 1000, "e")
+
+
+def sent(platform=XERO, **changes):
+    journey = replace(
+        NEW,
+        platform=platform,
+        step=Step.AUTHORISING,
+        connection_id="k-1",
+        sent=T0,
+        consents=(CONSENT,),
+    )
+    return replace(journey, **changes)
+
+
+def company(status="Linked", seconds=5, info=None, info_at=9, **changes):
+    held = Connection("k-1", status, at(seconds), "gbol", "Xero", "Accounting")
+    held = replace(held, **changes)
+    return Company(
+        "c-1", connections={"k-1": held}, info=info, info_version=at(info_at) if info else (0, "")
+    )
+
+
+def stage(journey, held=None, now=T0 + 1):
+    return stage_of(journey, held, now)
+
+
+def test_the_steps_before_codat_follow_each_other():
+    assert stage(NEW) is Stage.PICK
+    chosen = journeys.chosen(NEW, XERO, T0).journey
+    assert stage(chosen) is Stage.CONSENT
+    agreed = journeys.consented(chosen, CONSENT).journey
+    assert stage(agreed) is Stage.AUTHORISE
+    gone = journeys.sent(agreed, "k-1", T0, already=False).journey
+    assert stage(gone) is Stage.WAITING
+
+
+def test_another_platform_needs_another_consent():
+    agreed = journeys.consented(journeys.chosen(NEW, XERO, T0).journey, CONSENT).journey
+    back = journeys.left_platform(agreed, T0).journey
+    assert stage(back) is Stage.PICK
+    assert stage(journeys.chosen(back, SQUARE, T0).journey) is Stage.CONSENT
+
+
+def test_nobody_is_sent_without_consent():
+    chosen = journeys.chosen(NEW, XERO, T0).journey
+    assert journeys.sent(chosen, "k-1", T0, already=False) is None
+
+
+def test_only_a_link_that_codat_told_of_counts():
+    assert stage(sent(), None) is Stage.WAITING
+    assert stage(sent(), Company("c-1")) is Stage.WAITING
+    assert stage(sent(), company("PendingAuth")) is Stage.WAITING
+    assert stage(sent(), company()) is Stage.READING
+    assert stage(sent(), company(info=INFO)) is Stage.CONFIRM
+
+
+def test_a_refusal_counts_until_the_customer_is_sent_again():
+    refused = company("PendingAuth", seconds=60, errors=("User cancelled",))
+    assert stage(sent(), refused) is Stage.REFUSED
+    assert stage(sent(sent=T0 + 90_000), refused) is Stage.WAITING
+
+
+def test_what_names_no_company_is_confirmed_without_a_name():
+    assert stage(sent(SQUARE), company()) is Stage.CONFIRM
+
+
+def test_info_of_before_is_not_taken_for_the_new_companys():
+    before = Identity("Acme", "", "1")
+    again = sent(reconnects="k-1", identity=before, reads_before=1)
+    old_link = company(seconds=-100, info=INFO, info_at=-90)
+    assert stage(again, old_link) is Stage.WAITING
+    stale = replace(company(info=INFO), info_reads=1, info_after=1)  # the read of before
+    assert stage(again, stale) is Stage.READING
+    assert stage(again, replace(stale, info_reads=2)) is Stage.READING  # not asked for since
+    fresh = replace(stale, info_reads=2, info_after=2)
+    assert stage(again, fresh) is Stage.CONFIRM
+    other = replace(fresh, info={"companyName": "Other", "registrationNumber": "2"})
+    assert stage(again, other) is Stage.MISMATCH
+
+
+def test_where_reads_are_not_told_the_time_of_the_info_decides():
+    again = sent(reconnects="k-1")
+    assert stage(again, company(info=INFO, info_at=-9)) is Stage.READING
+    assert stage(again, company(info=INFO, info_at=9)) is Stage.CONFIRM
+
+
+def test_a_connector_that_reads_once_and_removes_itself_has_linked():
+    """Codat: integrations/accounting/sage50, one-time sync."""
+    ended = company("Deauthorized", seconds=50, info=INFO, ever_linked=True)
+    assert stage(sent(SAGE), ended) is Stage.CONFIRM
+    assert stage(sent(XERO), ended) is Stage.WAITING
+
+
+@pytest.mark.parametrize("step", [Step.EXPIRED, Step.REVOKED])
+def test_what_has_ended_is_gone(step):
+    assert stage(replace(NEW, step=step)) is Stage.GONE
+    assert stage(sent(), company(info=INFO), now=NEW.expires) is Stage.GONE
+
+
+def test_progress_is_told_for_each_data_type_agreed_to():
+    read = {
+        "k-1|invoices": DataTypeState("Complete", at(20), at(20)[0]),
+        "k-1|bills": DataTypeState("FetchError", at(20), None),
+        "k-1|items": DataTypeState("Complete", at(20), at(20)[0]),
+    }
+    told = progress(sent(), replace(company(), data_types=read))
+    assert told == {"company": "waiting", "invoices": "read", "bills": "failed"}
+
+
+def test_a_journey_is_read_as_it_was_written():
+    journey = journeys.confirmed(sent(identity=Identity("Acme")), Identity("A"), T0).journey
+    assert Journey.from_json(journey.to_json()) == journey
+
+
+def test_a_wrong_company_starts_the_choice_anew_but_not_for_a_single_platform():
+    found = Identity("Wrong")
+    again = journeys.wrong_company(sent(), found, T0).journey
+    assert (stage(again), again.attempt, again.connection_id) == (Stage.PICK, 2, None)
+    single = journeys.wrong_company(sent(allowed_platforms=("gbol",)), found, T0).journey
+    assert stage(single) is Stage.CONSENT
+
+
+def test_a_renewed_link_takes_an_expired_journey_up_where_it_was():
+    over = journeys.expired(sent(), NEW.expires).journey
+    assert journeys.expired(over, NEW.expires) is None
+    again = journeys.renewed(over, "h", NEW.expires + 10**9, NEW.expires).journey
+    assert stage(again, company(info=INFO), now=NEW.expires) is Stage.CONFIRM
+    assert again.token_hash == "h"

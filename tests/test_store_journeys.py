@@ -1,0 +1,89 @@
+"""A journey and what is told of it are written together, once, whoever writes at the same time."""
+
+import threading
+from contextlib import suppress
+
+from relay import journeys
+from relay.journeys import Journey
+from relay.store import keys
+from relay.store.journeys import Contended, hash_of
+
+NEW = Journey("0123456789abcdef012345", "c-1", 1000, 9000, "olga", token_hash=hash_of("t-1"))
+
+
+def told(store):
+    lane = store.inbox.lane_of("c-1")
+    return [f[b"type"].decode() for _, f in store.client.xrange(keys.LANE + str(lane))]
+
+
+def start(store):
+    return store.journeys.start(journeys.start(NEW))
+
+
+def test_a_call_sent_twice_is_written_and_told_once(store, monkeypatch):
+    """redis-py sends a script again when its answer is lost."""
+    journey = store.journeys
+    once = journey._scripts.put_journey
+
+    def twice(names, arguments, **more):
+        once(names, arguments, **more)
+        return once(names, arguments, **more)
+
+    monkeypatch.setattr(journey._scripts, "put_journey", twice)
+    assert start(store).lane is not None
+    journey.change(NEW.id, lambda held: journeys.opened(held, 2000))
+    assert told(store) == ["journey.started", "journey.opened"]
+
+
+def test_changes_at_the_same_time_are_all_kept_in_one_order(store):
+    start(store)
+    errors = []
+
+    def look_for(number):
+        def rule(held):
+            return journeys.not_listed(held, f"s{number}", 2000)
+
+        done = None
+        try:
+            while done is None:  # others may be quicker more often than one call tries
+                with suppress(Contended):
+                    done = store.journeys.change(NEW.id, rule)
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=look_for, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    passed = store.journeys.get(NEW.id).passed
+    assert sorted(one.detail for one in passed[1:]) == [f"s{n}" for n in range(8)]
+    assert told(store).count("journey.platform_not_listed") == 8
+
+
+def test_a_link_works_until_it_is_replaced_or_revoked(store):
+    start(store)
+    assert store.journeys.by_token("t-1").id == NEW.id
+    store.journeys.change(NEW.id, lambda held: journeys.renewed(held, hash_of("t-2"), 9000, 2000))
+    assert store.journeys.by_token("t-1") is None
+    assert store.journeys.by_token("t-2").id == NEW.id
+    store.journeys.change(NEW.id, lambda held: journeys.revoked(held, "olga", 3000))
+    assert store.journeys.by_token("t-2") is None
+    assert store.client.hlen(keys.JOURNEY_TOKENS) == 0
+
+
+def test_what_is_over_is_named_until_it_has_ended(store):
+    start(store)
+    assert store.journeys.over(8999) == []
+    assert store.journeys.over(9000) == [NEW.id]
+    store.journeys.change(NEW.id, lambda held: journeys.expired(held, 9000))
+    assert store.journeys.over(9000) == []
+
+
+def test_a_server_that_must_be_waited_for_has_each_step_on_disk(store, monkeypatch):
+    from relay.store.server import Server
+
+    monkeypatch.setattr(store.journeys, "_server", Server("valkey 9", True, 0))
+    assert start(store).journey.id == NEW.id
+    assert told(store) == ["journey.started"]
