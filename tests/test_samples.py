@@ -169,5 +169,5 @@ def test_every_handled_type_has_a_payload_of_ours():
 
     ours = {parse(path.read_bytes()).type for path in OWN}
     for pattern in table():
-        if not pattern.startswith("relay."):
+        if not pattern.startswith(("relay.", "journey.")):
             assert any(fnmatch.fnmatchcase(one, pattern) for one in ours), pattern
