@@ -33,6 +33,7 @@ class Seen:
     check: int = 0
     stops: int = 0
     again: int = 0
+    refused: int = 0
     wrong: str = ""
     delays: list[float] = field(default_factory=list)
     timed: bool = False
@@ -52,6 +53,11 @@ class Seen:
     def done(self) -> bool:
         return self.last >= self.target
 
+    def refuse(self) -> None:
+        """Wait as a 503 asks; a stream's place is free again when its end is noticed."""
+        self.refused += 1
+        time.sleep(1.0)
+
     def rest(self) -> None:
         self.stops += 1
         time.sleep(random.random() * PAUSE)
@@ -65,6 +71,9 @@ def cursor(url: str, token: str, seen: Seen) -> None:
         answer = session.get(
             f"{url}/v1/events?after={seen.last}&limit=1000&wait=20", headers=headers, timeout=60
         )
+        if answer.status_code == 503:
+            seen.refuse()
+            continue
         answer.raise_for_status()
         events = orjson.loads(answer.content)["events"]
         for event in events:
@@ -83,6 +92,9 @@ def stream(url: str, token: str, seen: Seen) -> None:
         with requests.get(
             f"{url}/v1/events/stream", headers=headers, stream=True, timeout=60
         ) as answer:
+            if answer.status_code == 503:
+                seen.refuse()
+                continue
             answer.raise_for_status()
             rest = b""
             for piece in answer.iter_content(None):
@@ -165,6 +177,7 @@ def main() -> None:
                 "check": next(iter(seen.values())).check,
                 "wrong": [one.wrong for one in seen.values() if one.wrong],
                 "stops": sum(one.stops for one in seen.values()),
+                "refused": sum(one.refused for one in seen.values()),
                 "again": sum(one.again for one in seen.values()),
                 "p50_ms": _part(delays, 0.5),
                 "p99_ms": _part(delays, 0.99),

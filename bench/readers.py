@@ -214,16 +214,17 @@ def as_text(found: dict[str, Any]) -> str:
     lines = [
         f"# {found['events']:,} events, {found['readers']} readers of each way at once",
         "",
-        "| way | catching up: events/s | seconds | stops | again | as it comes: p50 ms | p99 ms |"
-        " all saw the log |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| way | catching up: events/s | seconds | stops | told 503 | again |"
+        " as it comes: p50 ms | p99 ms | all saw the log |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for way in WAYS:
         first, live = found["catching up"][way], found["as it comes"][way]
         same = all(x["same as the log"] and x["sequences"] == 1 for x in (first, live))
         lines.append(
             f"| {way} | {first['events a second']:,} | {first['seconds']} | {first['stops']} |"
-            f" {first['again']} | {live['p50_ms']} | {live['p99_ms']} | {'yes' if same else 'NO'} |"
+            f" {first['refused'] + live['refused']} | {first['again']} | {live['p50_ms']} |"
+            f" {live['p99_ms']} | {'yes' if same else 'NO'} |"
         )
     lines += ["", f"Webhooks a second while measuring delay: {found['webhooks a second']}."]
     lines.append(f"Resident memory afterwards, MB: {found['megabytes']}.")
