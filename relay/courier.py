@@ -139,6 +139,8 @@ class _Bounded:
     def __init__(self, inner: socket.socket, connection: _Connection) -> None:
         self._inner = inner
         self._connection = connection
+        self._readers = 0
+        self._closing = False
 
     def sendall(self, data: bytes) -> None:
         """Send all of it."""
@@ -147,6 +149,7 @@ class _Bounded:
 
     def makefile(self, *_: Any) -> io.BufferedReader:
         """Give a reader of what comes back."""
+        self._readers += 1
         return io.BufferedReader(_Reader(self))
 
     def read(self, buffer: Any) -> int:
@@ -155,8 +158,16 @@ class _Bounded:
         return self._inner.recv_into(buffer)
 
     def close(self) -> None:
-        """Close the socket."""
-        self._inner.close()
+        """Close the socket once nobody reads from it: http.client closes it before the body."""
+        self._closing = True
+        if not self._readers:
+            self._inner.close()
+
+    def released(self) -> None:
+        """Note that a reader is done."""
+        self._readers -= 1
+        if self._closing:
+            self.close()
 
     def _hurry(self) -> None:
         left = self._connection.deadline - time.monotonic()
@@ -171,6 +182,11 @@ class _Reader(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._bounded.released()
 
     def readinto(self, buffer: Any) -> int:
         return self._bounded.read(buffer)
@@ -206,5 +222,7 @@ def _in_words(fault: Exception, seconds: float) -> str:
             return "the connection was closed half-way"
         case http.client.HTTPException() | ValueError():
             return f"the answer is not HTTP ({type(fault).__name__})"
+        case OSError() if fault.strerror:
+            return f"no connection ({fault.strerror})"
         case _:
             return f"no connection ({type(fault).__name__})"

@@ -2,6 +2,7 @@
 
 import resource
 import ssl
+import threading
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,18 @@ def test_a_2xx_takes_it_and_the_connection_serves_again():
     headers, body = one.taken[0]
     assert (headers["webhook-id"], body) == ("m", b'{"id":"1"}')
     assert headers["host"] == f"127.0.0.1:{one.port}"
+
+
+def test_a_body_that_comes_after_the_head_is_read_though_the_connection_will_close():
+    def late(connection, body):
+        connection.sendall(b"HTTP/1.1 401 No\r\nConnection: close\r\n\r\n")
+        threading.Event().wait(0.1)
+        connection.sendall(b"who are you?")
+        return False
+
+    with subscriber(late) as one:
+        found = courier(one).post(b"{}", {})
+    assert (found.status, found.body, found.error) == (401, "who are you?", "")
 
 
 def test_an_idle_connection_that_was_closed_is_opened_again():
