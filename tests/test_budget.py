@@ -86,6 +86,16 @@ def test_the_lower_figure_holds_while_calls_are_under_way_and_codats_when_none_i
     assert budget.state(NOW).remaining == 300
 
 
+def test_a_quota_that_grows_as_companies_link_is_ours_to_spend(budget):
+    learn(budget, 500)
+    take(budget, 1)
+    take(budget, 2)  # always some call under way
+    budget.ended("call-1", None, now=NOW, limit=3000, remaining=2499, reset=MIDNIGHT)
+    assert budget.state(NOW).remaining == 2498
+    budget.ended("call-1", None, now=NOW, limit=2000, remaining=2499, reset=MIDNIGHT)
+    assert budget.state(NOW).limit == 3000  # an older answer that came late
+
+
 def test_a_new_day_brings_a_new_figure(budget):
     learn(budget, 3)
     learn(budget, 900, reset=MIDNIGHT + 86_400_000, now=MIDNIGHT)

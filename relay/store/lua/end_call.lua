@@ -8,12 +8,22 @@ local now = tonumber(ARGV[1])
 redis.call('ZREM', KEYS[3], ARGV[2])
 redis.call('ZREM', KEYS[4], ARGV[2])
 redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now)
-if ARGV[3] ~= '' then redis.call('HSET', KEYS[2], 'limit', ARGV[3]) end
+local held = redis.call('HMGET', KEYS[2], 'remaining', 'reset', 'limit')
+local ours, limit = tonumber(held[1]), tonumber(ARGV[3])
+-- A minute's slack: Codat gives the reset in a form of its choice, cut to the second or so.
+local later = not held[2] or (tonumber(ARGV[5]) or 0) > tonumber(held[2]) + 60000
+if limit and not later and held[3] then
+  -- The quota grows with each company that links: what it grew by is ours to spend.
+  local grown = math.max(0, limit - tonumber(held[3]))
+  limit = math.max(limit, tonumber(held[3]))
+  if ours and grown > 0 then
+    ours = ours + grown
+    redis.call('HSET', KEYS[2], 'remaining', ours)
+  end
+end
+if limit then redis.call('HSET', KEYS[2], 'limit', limit) end
 if ARGV[4] ~= '' and ARGV[5] ~= '' then
-  local held = redis.call('HMGET', KEYS[2], 'remaining', 'reset')
-  local said, ours = tonumber(ARGV[4]), tonumber(held[1])
-  -- A minute's slack: Codat gives the reset in a form of its choice, cut to the second or so.
-  local later = not held[2] or tonumber(ARGV[5]) > tonumber(held[2]) + 60000
+  local said = tonumber(ARGV[4])
   -- Calls under way are in our figure and not yet in Codat's, so within a day the lower one holds;
   -- with none under way Codat's own is the truth, also when it is higher.
   if later or not ours or said < ours or redis.call('ZCARD', KEYS[4]) == 0 then
