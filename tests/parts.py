@@ -1,6 +1,5 @@
 """What tests build with: signed deliveries, events of today, workers without RQ, one fake Codat."""
 
-import itertools
 import json
 import threading
 import time
@@ -185,7 +184,6 @@ class Bench:
     settings: Settings
     codat: FakeCodat = field(default_factory=FakeCodat)
     hints: SentHints = field(default_factory=SentHints)
-    numbers: Iterable[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
         self.intake = Intake(

@@ -1,7 +1,7 @@
 """The parts a worker process works with, set once at its start: a job carries none of them."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from codat.client import Codat
 from relay.queues import Hints
@@ -17,7 +17,7 @@ class Context:
     store: Store
     hints: Hints
     codat: Codat
-    placeholders: re.Pattern[str] | None = field(default=None)
+    placeholders: re.Pattern[str] | None = None
 
 
 class NoContext(RuntimeError):

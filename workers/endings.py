@@ -1,7 +1,7 @@
 """How an intent can end, and the policy for each way a call to Codat can fail."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -45,7 +45,7 @@ class Ended:
     wait: float = 0.0
     error: str = ""
     expected: bool = False
-    at: int | None = field(default=None)  # microseconds: when what is told was asked for
+    at: int | None = None  # microseconds: when what is told was asked for
 
 
 def after_error(error: errors.CodatError, intent: Intent, *, now: int, base: float) -> Ended:
