@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,7 +21,8 @@ from relay.cadence import ALL, Anchor, Cadence, Schedule, next_run
 from relay.company import Company, Connection
 from relay.settings import Settings
 from relay.store import Store, keys
-from relay.store.schedules import member
+from relay.store.packed import pack
+from relay.store.schedules import member, stored
 from scheduler import ticks
 
 RESULTS = Path(__file__).resolve().parent / "results" / "schedules.json"
@@ -70,21 +72,23 @@ class Timed:
 
 def company_ids(count: int) -> list[str]:
     """Ids that look as Codat's do: nothing about them is regular."""
-    step = 0x9E3779B97F4A7C15F39CC0605CEDC835
-    return [str(UUID(int=(n + 1) * step % 2**128)) for n in range(count)]
+    return [_uuid(n) for n in range(count)]
+
+
+def _uuid(number: int) -> str:
+    return str(UUID(bytes=blake2b(str(number).encode(), digest_size=16).digest(), version=4))
 
 
 def company(company_id: str, number: int) -> Company:
-    at = 1_767_603_600_000_000 + number
-    version = (at, str(UUID(int=at << 60)))
+    at = 1_767_603_600_000_000 + number * 1_000_003
     connection = Connection(
-        str(UUID(int=(at * 7919) << 40)), "Linked", version, "gbol", "Xero", "Accounting",
-        ever_linked=True,
+        _uuid(-2 - 3 * number), "Linked", (at, _uuid(-3 - 3 * number)), "gbol", "Xero",
+        "Accounting", ever_linked=True,
     )  # fmt: skip
     return Company(
         id=company_id,
         name=f"Company {number} Limited",
-        name_version=version,
+        name_version=(at - 1, _uuid(-4 - 3 * number)),
         connections={connection.id: connection},
         first_seen=at // 1000,
         last_webhook=at // 1000,
@@ -114,7 +118,8 @@ def load(store: Store, count: int, console: Console) -> dict[str, float]:
     mark = used()
     for first in range(0, count, PAGE):
         page = ids[first : first + PAGE]
-        client.mset({keys.COMPANY + c: company(c, first + n).to_json() for n, c in enumerate(page)})
+        states = [company(c, first + n) for n, c in enumerate(page)]
+        client.mset({keys.COMPANY + c.id: pack(c.id, c.to_json()) for c in states})
     mark = part("company states", mark)
     for first in range(0, count, PAGE):
         client.zadd(keys.COMPANIES, dict.fromkeys(ids[first : first + PAGE], 0))
@@ -122,7 +127,7 @@ def load(store: Store, count: int, console: Console) -> dict[str, float]:
     for first, page in _pages(ids):
         with client.pipeline(transaction=False) as pipe:
             for n, c in enumerate(page):
-                pipe.hset(keys.SCHEDULES + c, ALL, schedule(c, first + n).to_json())
+                pipe.hset(keys.SCHEDULES + c, ALL, stored(schedule(c, first + n)))
             pipe.execute()
     mark = part("schedules", mark)
     for first, page in _pages(ids):
@@ -130,7 +135,7 @@ def load(store: Store, count: int, console: Console) -> dict[str, float]:
         for n, c in enumerate(page):
             # One calculation for each cadence: the same as next_run, without a minute's wait.
             wanted = schedule(c, first + n)
-            due[member(c, ALL)] = MIDNIGHT + wanted.offset
+            due[member(c, ALL, stored(wanted))] = MIDNIGHT + wanted.offset
         client.zadd(keys.SCHEDULES_DUE, due)
     part("list of what is due", mark)
     sizes["all"] = used() / 2**20

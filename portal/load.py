@@ -61,7 +61,7 @@ def _planned(until: int) -> Iterator[Planned]:
     while past < MOST and (page := schedules.due(until, PAGE, past)):
         for one in page:
             if one.plan is not None:
-                yield Planned(one.plan, one.member, one.due)
+                yield Planned(one.plan, one.key, one.due)
         past += len(page)
 
 

@@ -1,11 +1,12 @@
 """When syncs are due: calendar arithmetic from a schedule to its next run and that run's period."""
 
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from itertools import islice, pairwise
+from itertools import islice, pairwise, takewhile
 from typing import Any, NamedTuple, Self
 from zlib import crc32
 from zoneinfo import ZoneInfo
@@ -41,6 +42,13 @@ SPREAD = {
     Cadence.DAILY: 6 * HOUR,
     Cadence.WEEKLY: 24 * HOUR,
     Cadence.MONTHLY: 72 * HOUR,
+}
+# More seconds than lie between any two runs, clock changes and left out days included.
+LONGEST = {
+    Cadence.HOURLY: 60 * HOUR,
+    Cadence.DAILY: 60 * HOUR,
+    Cadence.WEEKLY: 10 * 24 * HOUR,
+    Cadence.MONTHLY: 35 * 24 * HOUR,
 }
 
 
@@ -101,21 +109,27 @@ class Schedule:
             raise ValueError(f"every must be one of {', '.join(map(str, EVERY))}")
 
     def to_json(self) -> bytes:
-        """Give the schedule as it is stored: what is as by default, and whose it is, left out."""
-        values: dict[str, Any] = {"cadence": self.cadence}
-        values |= {
-            name: value
-            for name in _STORED
+        """Give the schedule as it is stored, by letters, as there are many of them.
+
+        What is as by default, and whose it is, is left out.
+        """
+        values = {
+            letter: value
+            for name, letter in _LETTERS.items()
             if (value := getattr(self, name)) != getattr(_DEFAULT, name)
         }
+        values["c"] = self.cadence
+        if "a" in values:
+            values["a"] = astuple(self.anchor)
         return orjson.dumps(values)
 
     @classmethod
     def from_json(cls, company_id: str, data_type: str, raw: bytes) -> Self:
         """Read what `to_json` wrote; it is kept under the company and the data type."""
-        values: dict[str, Any] = orjson.loads(raw)
+        values: dict[str, Any] = {"origin": _DEFAULT.origin}
+        values |= {_NAMES[letter]: value for letter, value in orjson.loads(raw).items()}
         values["cadence"] = Cadence(values["cadence"])
-        values["anchor"] = Anchor(**values.get("anchor", {}))
+        values["anchor"] = Anchor(*values.get("anchor", ()))
         values["catch_up"] = CatchUp(values.get("catch_up", CatchUp.ONCE))
         return cls(company_id, data_type, **values)
 
@@ -152,10 +166,22 @@ class Schedule:
         return replace(self, suspended=reason, suspended_at=at if reason else 0)
 
 
-_DEFAULT = Schedule("", "", Cadence.HOURLY)
-_STORED = tuple(
-    f.name for f in fields(Schedule) if f.name not in ("company_id", "data_type", "cadence")
-)
+_DEFAULT = Schedule("", "", Cadence.HOURLY, origin="policy")
+_LETTERS = {
+    "cadence": "c",
+    "every": "e",
+    "anchor": "a",
+    "zone": "z",
+    "spread": "s",
+    "origin": "o",
+    "catch_up": "m",
+    "cap": "p",
+    "fresh": "f",
+    "off": "x",
+    "suspended": "w",
+    "suspended_at": "t",
+}
+_NAMES = {letter: name for name, letter in _LETTERS.items()}
 
 
 def offset_within(seconds: int, key: bytes) -> int:
@@ -173,6 +199,12 @@ class Run(NamedTuple):
 def next_run(schedule: Schedule, after: int) -> Run:
     """Give the first run later than `after` (epoch seconds)."""
     return next(runs(schedule, after))
+
+
+def run_before(schedule: Schedule, due: int) -> Run:
+    """Give the last run earlier than `due` (epoch seconds)."""
+    earlier = due - LONGEST[schedule.cadence] - schedule.spread
+    return deque(takewhile(lambda run: run.due < due, runs(schedule, earlier)), 1)[0]
 
 
 def runs(schedule: Schedule, after: int) -> Iterator[Run]:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass
+from functools import lru_cache
 
 from relay.cadence import CatchUp, Run, Schedule, offset_within, step
 
@@ -24,31 +25,59 @@ class Turn:
     reason: str = ""
 
 
-def take_turn(schedule: Schedule, due: int, now: int, key: bytes = b"", last: str = "") -> Turn:
+def take_turn(schedule: Schedule, due: int, now: int, key: bytes = b"") -> Turn:
     """Decide what `schedule`, due at `due`, comes to at `now`.
 
     It may be late because nothing ran, or because a pause held it back: then its catch-up rule
     says what becomes of the periods that passed. `key` says whose it is, where the schedule itself
-    does not; `last` is the period that was taken last, and none up to it is taken again.
+    does not.
     """
     key = key or schedule.key
     s, offset = schedule, offset_within(schedule.spread, key)
     this, following = step(s.cadence, s.anchor, s.zone, s.every, due - offset)
     next_due = following.due + offset
     if now < next_due and now - due <= GRACE:
-        runs = (Run(now, this.period),) if this.period > last else ()
-        return Turn(next_due, runs)
+        return Turn(next_due, (Run(now, this.period),))
     passed = deque([Run(this.due + offset, this.period)], MOST_PERIODS)
     while following.due + offset <= now:
         passed.append(Run(following.due + offset, following.period))
         this, following = step(s.cadence, s.anchor, s.zone, s.every, following.due)
-    left = [run for run in passed if run.period > last]
-    return _late(schedule, left, following.due + offset, now, key)
+    return _late(schedule, list(passed), following.due + offset, now, key)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where the runs of one period stand, of all who share a plan: from `start` to before `end`.
+
+    Epoch seconds; `step` more is the same place in the next period.
+    """
+
+    start: int
+    end: int
+    step: int
+    period: str
+
+
+@lru_cache(maxsize=4096)
+def slots(plan: Schedule, now: int) -> tuple[Slot, ...]:
+    """Give the periods of `plan` in which a run that is due by `now` is on time.
+
+    A run that stands in one comes to just what `take_turn` says. Periods that are nearer to the
+    next than runs are spread, or may be late, as when clocks change, are left out.
+    """
+    found: list[Slot] = []
+    at = now - GRACE - plan.spread
+    while True:
+        this, following = step(plan.cadence, plan.anchor, plan.zone, plan.every, at)
+        if this.due > now:
+            return tuple(found)
+        gap, width = following.due - this.due, max(plan.spread, 1)
+        if gap >= width and gap > GRACE:
+            found.append(Slot(this.due, this.due + width, gap, this.period))
+        at = this.due + 1
 
 
 def _late(schedule: Schedule, passed: list[Run], next_due: int, now: int, key: bytes) -> Turn:
-    if not passed:
-        return Turn(next_due, ())
     late = now - passed[-1].due > GRACE
     leave = now + (offset_within(LATE_SPREAD, key) if late else 0)
     if schedule.catch_up is CatchUp.SKIP and late:

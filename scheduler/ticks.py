@@ -6,6 +6,7 @@ from relay.budget import open_priorities
 from relay.catchup import take_turn
 from relay.journeys import Step, expired
 from relay.message import Action, action_body, action_fields
+from relay.pause import Pause
 from relay.queues import Hints
 from relay.settings import Settings
 from relay.store import Store
@@ -14,7 +15,7 @@ from relay.times import now_micros, now_ms
 from scheduler import pausing
 
 HINT_IS_OLD = 2000  # ms; a lane still waiting then gets another hint
-BATCH = 200  # schedules dispatched per call: a few ms of the server's time
+BATCH = 300  # schedules dispatched per call: a few ms of the server's time
 DAY_MS = 86_400_000
 
 log = structlog.get_logger(__name__)
@@ -45,13 +46,13 @@ def dispatch(store: Store, hints: Hints, now: int) -> int:
     """Turn every schedule due by `now` (epoch seconds) into a sync intent; give how many."""
     left = 0
     pauses = pausing.follow(store, hints, now)
-    while found := store.schedules.due(now, BATCH):
-        due = pausing.hold_back(store, found, pauses)
-        batch = [dispatch_of(store, one, now) for one in due]
-        count, lanes = store.schedules.dispatch(batch, now * 1000)
-        left += count
-        for lane in lanes:
-            hints.drain(lane)
+    while True:
+        # What a pause may cover needs a look at each; else only those out of the ordinary do.
+        taken, stay = (0, BATCH) if pauses else store.schedules.take_due(now, BATCH)
+        looked_at = _look_at_each(store, hints, now, pauses) if stay else (0, 0)
+        left += taken + looked_at[1]
+        if not taken and not looked_at[0]:
+            break
     if left:
         log.info("schedules.dispatched", syncs=left)
         if store.intents.may_hint():
@@ -59,11 +60,21 @@ def dispatch(store: Store, hints: Hints, now: int) -> int:
     return left
 
 
+def _look_at_each(store: Store, hints: Hints, now: int, pauses: list[Pause]) -> tuple[int, int]:
+    """Dispatch some due schedules one by one; give how many were looked at, and syncs left."""
+    found = store.schedules.due(now, BATCH)
+    batch = [dispatch_of(store, one, now) for one in pausing.hold_back(store, found, pauses)]
+    left, lanes = store.schedules.dispatch(batch, now * 1000)
+    for lane in lanes:
+        hints.drain(lane)
+    return len(found), left
+
+
 def dispatch_of(store: Store, due: Due, now: int) -> Dispatch:
     """Decide what one due schedule comes to; one that does not run any more leaves the list."""
     if due.plan is None or not due.plan.running:
         return Dispatch(due, None)
-    turn = take_turn(due.plan, due.due, now, due.member, due.last)
+    turn = take_turn(due.plan, due.due, now, due.key)
     if not turn.missed:
         return Dispatch(due, turn)
     told = {"data_type": due.data_type, "periods": turn.missed, "reason": turn.reason}

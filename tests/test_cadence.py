@@ -20,6 +20,7 @@ from relay.cadence import (
     CatchUp,
     Schedule,
     next_run,
+    run_before,
     runs,
 )
 
@@ -271,6 +272,13 @@ def test_runs_and_their_periods_strictly_rise(wanted, after):
     found = list(islice(runs(wanted, after), 40))
     assert found[0].due > after
     assert all(a.due < b.due and a.period < b.period for a, b in pairwise(found))
+
+
+@unhurried
+@given(schedules, moments)
+def test_the_run_before_one_is_the_one_it_followed(wanted, after):
+    for first, second in pairwise(islice(runs(wanted, after), 20)):
+        assert run_before(wanted, second.due) == first
 
 
 def longest(wanted):

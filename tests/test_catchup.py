@@ -1,14 +1,15 @@
 """What a due schedule comes to: on time, late by any length, under each catch-up rule."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import islice, pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parts import company_id
-from relay.cadence import ALL, Anchor, Cadence, CatchUp, Schedule, next_run
-from relay.catchup import GAP, GRACE, LATE_SPREAD, take_turn
+from relay.cadence import ALL, EVERY, Anchor, Cadence, CatchUp, Run, Schedule, next_run, runs
+from relay.catchup import GAP, GRACE, LATE_SPREAD, slots, take_turn
 
 DAY = 86_400
 NOW = int(datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp())
@@ -104,3 +105,50 @@ def test_no_period_is_left_out_or_taken_twice_however_late_the_ticks_are(wanted,
         expected.append(run.period)
         step = run.due
     assert taken == expected
+
+
+plans = st.builds(
+    Schedule,
+    st.just(""),
+    st.just(ALL),
+    st.sampled_from(Cadence),
+    st.builds(
+        Anchor, st.integers(0, 59), st.integers(0, 23), st.integers(1, 7), st.integers(1, 31)
+    ),
+    st.sampled_from(
+        ["UTC", "Europe/London", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia"]
+    ),
+    st.sampled_from([0, 1, 600, 3600, 6 * 3600, 72 * 3600]),
+    every=st.sampled_from(EVERY),
+)
+# Among them the nights in which the clocks of these zones change, and Apia's missing day.
+moments = st.integers(NOW, NOW + 400 * DAY) | st.sampled_from(
+    [1_774_746_000, 1_792_890_000, 1_791_043_200, 1_775_314_800, 1_325_239_200, 1_325_289_600]
+)
+
+
+@settings(deadline=None)
+@given(plans, moments, st.integers(0, 2 * GRACE), st.integers(0, 50))
+def test_a_run_within_a_slot_comes_to_what_a_look_at_it_alone_says(plan, moment, late, number):
+    key = f"{company_id(number)}|{ALL}".encode()
+    mine = Schedule(company_id(number), *list(_parts(plan))[1:], every=plan.every)
+    due = next_run(mine, moment).due
+    now = due + late
+    turn = take_turn(plan, due, now, key)
+    held = [slot for slot in slots(plan, now) if slot.start <= due < slot.end]
+    if not held or late > GRACE:
+        assert late > GRACE or plan.spread > 3600 or _uneven(mine, due)
+        return
+    [slot] = held
+    assert turn.runs == (Run(now, slot.period),)
+    assert turn.next_due == due + slot.step
+
+
+def _parts(plan):
+    return plan.company_id, plan.data_type, plan.cadence, plan.anchor, plan.zone, plan.spread
+
+
+def _uneven(plan, due):
+    """Whether the runs around here stand at odd distances, as when the clocks change."""
+    around = [run.due for run in islice(runs(plan, due - 3 * DAY), 80)]
+    return len({b - a for a, b in pairwise(around)}) > 1

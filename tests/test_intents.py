@@ -176,8 +176,8 @@ def test_a_busy_company_hides_nobody(store):
 def test_a_claim_sent_twice_hears_the_first_answer(store, client):
     store.intents.put([need()], NOW)
     script = client.register_script(source("claim_intents"))
-    names = [keys.REPLY + "nonce"]
-    arguments = [keys.INTENT, keys.INTENTS_DUE, keys.INFLIGHT, NOW, LEASE, 10, 10, 0]
+    names = [keys.REPLY + "nonce", keys.SYNCS_WAITING, keys.META]
+    arguments = [keys.INTENT, keys.INTENTS_DUE, keys.INFLIGHT, NOW, LEASE, 10, 10, 2, 0]
     first, second = script(names, arguments), script(names, arguments)
     assert first == second
     assert first[0][1] == 1
@@ -188,3 +188,14 @@ def test_the_kind_is_the_first_word_of_the_name(store, kind):
     store.intents.put([need(kind=kind, data_type="invoices")], NOW)
     [intent] = claim(store)
     assert (intent.kind, intent.args) == (kind, {"data_type": "invoices"})
+
+
+def test_who_held_an_intent_once_cannot_end_a_later_one_of_its_name(store):
+    store.intents.put([need()], NOW)
+    [frozen] = claim(store)
+    [taken_over] = claim(store, now=NOW + LEASE + 1)
+    assert store.intents.finish(taken_over, "done", now=NOW, lane=1)[0]
+    store.intents.put([need()], NOW)
+    [later] = claim(store)
+    assert store.intents.finish(frozen, "done", now=NOW, lane=1) == (False, False)
+    assert store.intents.finish(later, "done", now=NOW, lane=1)[0]

@@ -114,6 +114,79 @@ def test_the_same_period_is_not_dispatched_again_although_due_anew(store):
     assert store.schedules.next_due([wanted]) == [run.due + DAY]
 
 
+def alike(store, count):
+    """Many schedules with one plan, and the moment all of them are due."""
+    return max(put(store, schedule(n, Cadence.HOURLY, spread=600)).due for n in range(count))
+
+
+def test_schedules_of_a_plan_that_was_seen_leave_their_syncs_in_pieces(store, client):
+    last = alike(store, 700)
+    assert ticks.dispatch(store, SentHints(), last) == 700
+    assert client.llen(keys.SYNCS_WAITING) > 0
+    assert store.intents.counts()["scheduled"] == 700
+    assert store.intents.any_due(last * 1000)
+    waiting = {record.name: record for record in store.intents.records("waiting", 1000)}
+    assert len(waiting) == 700
+    claimed = due_syncs(store, last)
+    assert {intent.name for intent in claimed} == set(waiting)
+    assert all(i.args == waiting[i.name].args and i.cause == "schedule" for i in claimed)
+    assert client.llen(keys.SYNCS_WAITING) == 0
+    assert store.intents.counts()["scheduled"] == 700
+
+
+def test_a_late_one_among_many_on_time_is_looked_at_alone(store, bench):
+    last = alike(store, 20)
+    ticks.dispatch(store, SentHints(), last)
+    late = schedule(99, Cadence.HOURLY, spread=600)
+    put(store, late, NOW - DAY)
+    assert ticks.dispatch(store, SentHints(), last + 3600) == 21
+    bench.drain()
+    assert [kind for kind, _ in bench.log()].count("sync.missed") >= 23
+
+
+def test_taking_what_is_due_twice_leaves_each_sync_once(store):
+    last = alike(store, 30)
+    ticks.dispatch(store, SentHints(), last)
+    again = [store.schedules.take_due(last + 3600, 20) for _ in range(3)]
+    assert again == [(20, 0), (10, 0), (0, 0)]
+    names = [intent.name for intent in due_syncs(store, last + 3600)]
+    assert len(names) == len(set(names)) == 60
+
+
+def test_a_schedule_changed_after_its_run_does_not_run_that_period_again(store):
+    """Although it has no longer the score that said so: it was suspended in between."""
+    wanted = schedule(anchor=Anchor(hour=13))
+    run = put(store, wanted)
+    ticks.dispatch(store, SentHints(), run.due)
+    asleep = wanted.suspend("unlinked")
+    assert store.schedules.put(asleep, None, over=wanted)
+    later = schedule(anchor=Anchor(hour=15))
+    assert store.schedules.put(later, run.due + 7200, over=asleep)
+    assert store.schedules.next_due([later]) == [run.due + 7200 + DAY]
+
+
+def test_a_schedule_that_has_not_run_yet_may_be_set_to_an_earlier_time_of_its_day(store):
+    wanted = schedule(anchor=Anchor(hour=15))
+    put(store, wanted)
+    earlier = schedule(anchor=Anchor(hour=13))
+    assert store.schedules.put(earlier, NOW + 3600, over=wanted)
+    assert ticks.dispatch(store, SentHints(), NOW + 3600) == 1
+
+
+def test_a_schedule_that_was_dispatched_between_look_and_write_is_not_written(store, monkeypatch):
+    wanted = schedule(anchor=Anchor(hour=13))
+    run = put(store, wanted)
+    read = store.schedules._score
+
+    def then_dispatched(*of):
+        score = read(*of)
+        ticks.dispatch(store, SentHints(), run.due)
+        return score
+
+    monkeypatch.setattr(store.schedules, "_score", then_dispatched)
+    assert not store.schedules.put(schedule(), NOW + DAY, over=wanted)
+
+
 def test_after_downtime_the_latest_period_runs_and_the_missed_ones_are_told(store, bench):
     run = put(store, schedule())
     back = run.due + 3 * DAY + 5
@@ -127,14 +200,14 @@ def test_after_downtime_the_latest_period_runs_and_the_missed_ones_are_told(stor
     assert missed == ["2026-03-03", "2026-03-04", "2026-03-05"]
 
 
-def test_a_new_cadence_forgets_the_last_period(store, client):
+def test_a_new_cadence_forgets_the_last_period(store):
     wanted = schedule(cadence=Cadence.MONTHLY)
     run = put(store, wanted)
     ticks.dispatch(store, SentHints(), run.due)
     hourly = schedule(cadence=Cadence.HOURLY)
     assert store.schedules.put(hourly, run.due + 60, over=wanted)
     assert ticks.dispatch(store, SentHints(), run.due + 3700) == 1
-    assert client.hget(keys.SCHEDULES + company_id(1), "all#period") > b"2026-04-01T"
+    assert due_syncs(store, run.due + 3700)[-1].args["period"] > "2026-04-01T"
 
 
 def test_what_is_not_to_run_leaves_the_list_of_what_is_due(store, client):

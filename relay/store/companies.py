@@ -7,6 +7,7 @@ from redis import Redis
 
 from relay.company import Company
 from relay.store import keys
+from relay.store.packed import unpack
 
 PAGE = 500
 
@@ -28,7 +29,7 @@ class Companies:
             return {}
         raw = self._client.mget([keys.COMPANY + company_id for company_id in ids])
         return {
-            company_id: Company.from_json(state) if state else None
+            company_id: Company.from_json(unpack(company_id, state)) if state else None
             for company_id, state in zip(ids, raw, strict=True)
         }
 

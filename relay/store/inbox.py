@@ -13,6 +13,7 @@ from relay.message import Message
 from relay.replays import Tally
 from relay.store import keys
 from relay.store.intents import Need
+from relay.store.packed import pack
 from relay.store.scripts import Scripts
 from relay.store.server import WAITAOF_MS, Server
 
@@ -169,7 +170,7 @@ class Inbox:
             len(batch.states),
         ]
         for company_id, state in batch.states.items():
-            arguments += (company_id, state)
+            arguments += (company_id, pack(company_id, state))
         arguments.append(len(batch.events))
         for e in batch.events:
             arguments += (e.type, e.source, e.subject, e.time, e.cause, e.data)

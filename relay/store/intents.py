@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from itertools import islice
 from typing import Any
 from uuid import uuid4
 
@@ -114,7 +115,7 @@ class Intents:
     ) -> list[Intent]:
         """Claim up to `limit` due intents of these priorities, in that order; times in ms."""
         answer = self._scripts.claim_intents(
-            [keys.REPLY + uuid4().hex],
+            [keys.REPLY + uuid4().hex, keys.SYNCS_WAITING, keys.META],
             [
                 keys.INTENT,
                 keys.INTENTS_DUE,
@@ -123,6 +124,7 @@ class Intents:
                 lease_ms,
                 limit,
                 AT_ONCE_PER_COMPANY,
+                int(Priority.SCHEDULED),
                 *(int(priority) for priority in priorities),
             ],
         )
@@ -174,6 +176,8 @@ class Intents:
 
     def any_due(self, now: int, priorities: Sequence[Priority] = tuple(Priority)) -> bool:
         """Whether some intent of these priorities is due."""
+        if Priority.SCHEDULED in priorities and self._client.exists(keys.SYNCS_WAITING):
+            return True
         return any(
             self._client.zcount(f"{keys.INTENTS_DUE}{int(priority)}", "-inf", now)
             for priority in priorities
@@ -193,6 +197,7 @@ class Intents:
             priority.name.lower(): int(self._client.zcard(f"{keys.INTENTS_DUE}{int(priority)}"))
             for priority in Priority
         }
+        counts["scheduled"] += int(self._client.hget(keys.META, "syncs_waiting") or 0)
         return counts | {"dead": int(self._client.zcard(keys.DEAD_INTENTS))}
 
     def records(self, state: str, limit: int) -> Iterator[IntentRecord]:
@@ -203,6 +208,8 @@ class Intents:
         for priority in Priority:
             due = f"{keys.INTENTS_DUE}{int(priority)}"
             yield from self._read(self._client.zrange(due, 0, limit - 1, withscores=True))
+            if priority is Priority.SCHEDULED:
+                yield from islice(self._in_pieces(), limit)
 
     def _read(self, named: Sequence[tuple[bytes, float]]) -> Iterator[IntentRecord]:
         for start in range(0, len(named), READ_AT_ONCE):
@@ -214,6 +221,16 @@ class Intents:
             for (name, due), record in zip(part, records, strict=True):
                 if record:
                     yield _record(name.decode(), int(due), record)
+                elif name.startswith(b"sync:"):
+                    yield _waiting(name.decode(), int(due))
+
+    def _in_pieces(self) -> Iterator[IntentRecord]:
+        number = 0
+        while piece := self._client.lindex(keys.SYNCS_WAITING, number):
+            due, *names = piece.decode().split()
+            for name in names:
+                yield _waiting("sync:" + name.replace("|", ":"), int(due))
+            number += 1
 
     def get(self, name: str) -> dict[str, str] | None:
         """Give one intent's record as it stands, or None."""
@@ -233,6 +250,15 @@ def _record(name: str, due: int, record: dict[bytes, bytes]) -> IntentRecord:
         args=orjson.loads(record[b"args"]),
         cause=record[b"cause"].decode(),
         last_error=record.get(b"last_error", b"").decode(),
+    )
+
+
+def _waiting(name: str, due: int) -> IntentRecord:
+    """Give a scheduled sync that no worker has claimed yet: its name says all."""
+    _, company_id, data_type, period = name.split(":", 3)
+    args = {"data_type": data_type, "period": period}
+    return IntentRecord(
+        name, company_id, Priority.SCHEDULED, "due", 0, due, due, args, "schedule", ""
     )
 
 

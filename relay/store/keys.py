@@ -2,7 +2,7 @@
 
 TAG = "{relay}:"
 
-META = TAG + "meta"  # hash: lanes, schema, log_seq, epoch
+META = TAG + "meta"  # hash: lanes, schema, log_seq, epoch, syncs_waiting, intent_fence
 COUNTERS = TAG + "counters"  # hash: accepted, duplicates
 WAITING = (
     TAG + "waiting"
@@ -32,7 +32,10 @@ BUDGET = TAG + "codat:budget"  # hash: limit, remaining, reset (ms) as Codat las
 CALLS = TAG + "codat:calls"  # sorted set: call -> ms, of the last minute
 UNDER_WAY = TAG + "codat:under-way"  # sorted set: call -> ms until it no longer counts
 HOLD = TAG + "codat:hold"  # string: ms until which nobody may call Codat
-SCHEDULES_DUE = TAG + "schedules-due"  # sorted set: "<company>|<data type>" -> epoch seconds
+SCHEDULES_DUE = (
+    TAG + "schedules-due"
+)  # sorted set: "<company>|<data type>|<mark of its plan>" -> epoch seconds
+SYNCS_WAITING = TAG + "syncs:waiting"  # list of "<ms> <company>|<data type>|<period> ..."
 POLICY = TAG + "policy"  # string: the policy set through the API, as JSON
 PAUSES = TAG + "pauses"  # hash: id -> JSON
 TOKENS = TAG + "tokens"  # hash: SHA-256 of a token -> "<name>:<role>"

@@ -8,7 +8,7 @@ from redis import Redis
 from relay.message import Action, action_fields
 from relay.pause import Pause
 from relay.store import keys
-from relay.store.schedules import Due, member
+from relay.store.schedules import Due
 from relay.store.scripts import Scripts
 
 STARTED, ENDED = "relay.pause_started", "relay.pause_ended"
@@ -57,10 +57,10 @@ class Pauses:
         if not held_back:
             return 0
         numbers: dict[str, int] = {}
-        arguments: list[str | int] = []
+        arguments: list[bytes | int] = []
         for due, pause in held_back:
             number = numbers.setdefault(pause.id, len(numbers) + 2)
-            arguments += (member(due.company_id, due.data_type), due.due, number)
+            arguments += (due.member, due.due, number)
         names = [keys.SCHEDULES_DUE, *(keys.PARKED + pause_id for pause_id in numbers)]
         return int(self._scripts.park(names, arguments))
 
@@ -69,7 +69,7 @@ class Pauses:
         return int(
             self._scripts.unpark(
                 [keys.SCHEDULES_DUE, keys.PARKED + pause.id, keys.PAUSES],
-                [limit, pause.id if forget else ""],
+                [limit, pause.id if forget else "", keys.SCHEDULES],
             )
         )
 

@@ -1,22 +1,25 @@
 """Schedules and their due times: one sorted set says what is due, whoever looks."""
 
+from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from hashlib import sha1
 from typing import Any
 
 import orjson
 from redis import Redis
 
-from relay.cadence import Cadence, Schedule
-from relay.catchup import Turn
+from relay.cadence import Cadence, Schedule, next_run, run_before, runs
+from relay.catchup import GRACE, Turn, slots
 from relay.store import keys
 from relay.store.intents import Priority
 from relay.store.scripts import Scripts
 
-SEPARATOR = "|"
 CAUSE = "schedule"  # of the intents that a dispatch leaves
-PERIOD = b"#period"  # beside each schedule: the last period that was dispatched
+PERIOD = b"#period"  # beside a schedule that was changed: the last period dispatched before
+PLANS_KNOWN = 256  # whose calendars a dispatch sends along
+MARK = 8  # letters
 
 
 @dataclass(slots=True)
@@ -24,23 +27,27 @@ class Due:
     """A schedule whose time (epoch seconds) has come.
 
     `plan` is the schedule as many have it, without whose it is; None when there is none of that
-    name. `last` is the period that was dispatched last, or ''.
+    name.
     """
 
     member: bytes
     due: int
     plan: Schedule | None
-    last: str = ""
 
     @property
     def company_id(self) -> str:
         """Whose it is."""
-        return self.member.partition(b"|")[0].decode()
+        return self.member.split(b"|")[0].decode()
 
     @property
     def data_type(self) -> str:
         """What is synced."""
-        return self.member.partition(b"|")[2].decode()
+        return self.member.split(b"|")[1].decode()
+
+    @property
+    def key(self) -> bytes:
+        """What tells it from all other schedules, however it is defined."""
+        return b"|".join(self.member.split(b"|")[:2])
 
     @property
     def schedule(self) -> Schedule | None:
@@ -66,6 +73,7 @@ class Schedules:
     def __init__(self, client: Redis, scripts: Scripts) -> None:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
         self._scripts = scripts
+        self._plans: dict[str, Schedule] = {}  # by mark; the one known longest goes first
 
     def of(self, company_id: str) -> dict[str, Schedule]:
         """Give a company's schedules by data type."""
@@ -86,7 +94,7 @@ class Schedules:
 
         `next_due` is in epoch seconds; None keeps it from running.
         """
-        return self._write(schedule, over, schedule.to_json(), next_due)
+        return self._write(schedule, over, stored(schedule), next_due)
 
     def remove(self, schedule: Schedule) -> bool:
         """Remove a schedule; False if it changed meanwhile."""
@@ -95,25 +103,38 @@ class Schedules:
     def _write(
         self, schedule: Schedule, over: Schedule | None, to: bytes, next_due: int | None
     ) -> bool:
-        company_key = keys.SCHEDULES + schedule.company_id
-        raw: bytes | None = self._client.hget(company_key, schedule.data_type)
-        held = Schedule.from_json(schedule.company_id, schedule.data_type, raw) if raw else None
+        company_id, data_type = schedule.company_id, schedule.data_type
+        company_key = keys.SCHEDULES + company_id
+        raw, last = self._client.hmget(company_key, data_type, data_type.encode() + PERIOD)
+        held = _read(company_id, data_type, raw) if raw else None
         if held != over:
             return False
-        new_calendar = over is not None and _calendar(over) != _calendar(schedule)
+        score = self._score(company_id, data_type, raw)
+        taken = _taken(held, score, last) if held and _calendar(held) == _calendar(schedule) else ""
+        if next_due is not None and taken:
+            next_due = _later_than(schedule, next_due, taken)
         return bool(
             self._scripts.put_schedule(
                 [company_key, keys.SCHEDULES_DUE],
                 [
-                    schedule.data_type,
+                    company_id,
+                    data_type,
                     raw or b"",
                     to,
-                    member(schedule.company_id, schedule.data_type),
+                    "" if score is None else f"{score:.12g}",
                     "" if next_due is None else next_due,
-                    "1" if new_calendar else "",
+                    taken,
                 ],
             )
         )
+
+    def _score(self, company_id: str, data_type: str, raw: bytes | None) -> float | None:
+        if raw is None:
+            return None
+        score: float | None = self._client.zscore(
+            keys.SCHEDULES_DUE, member(company_id, data_type, raw)
+        )
+        return score
 
     def due(self, now: int, limit: int, past: int = 0) -> list[Due]:
         """Give up to `limit` schedules due by `now` (epoch seconds), the longest due first.
@@ -123,19 +144,45 @@ class Schedules:
         flat: list[bytes] = self._scripts.read_due(
             [keys.SCHEDULES_DUE], [keys.SCHEDULES, now, past, limit]
         )
-        rows = zip(*[iter(flat)] * 4, strict=True)
-        return [
-            Due(name, int(due), _alike(raw) if raw else None, last.decode())
-            for name, due, raw, last in rows
+        rows = zip(*[iter(flat)] * 3, strict=True)
+        found = [
+            Due(name, int(float(due)), _alike(raw) if raw else None) for name, due, raw in rows
         ]
+        self._learn(found)
+        return found
 
     def next_due(self, schedules: Sequence[Schedule]) -> list[int | None]:
         """Tell when each schedule runs next (epoch seconds); None for those that do not."""
         if not schedules:
             return []
-        members = [member(s.company_id, s.data_type) for s in schedules]
+        members = [member(s.company_id, s.data_type, stored(s)) for s in schedules]
         scores: list[float | None] = self._client.zmscore(keys.SCHEDULES_DUE, members)
         return [None if score is None else int(score) for score in scores]
+
+    def take_due(self, now: int, limit: int) -> tuple[int, int]:
+        """Dispatch of up to `limit` schedules due by `now` (epoch seconds) those that are on time.
+
+        Gives how many syncs were left, and how many stay due: late ones, and those whose plan this
+        process has not seen yet. `due` shows them.
+        """
+        arguments: list[str | int] = [now, now - GRACE, limit, now * 1000]
+        for mark, plan in self._plans.items():
+            for slot in slots(plan, now):
+                arguments += (mark, slot.start, slot.end, slot.step, slot.period)
+        left, stay = self._scripts.take_due(
+            [keys.SCHEDULES_DUE, keys.SYNCS_WAITING, keys.META], arguments
+        )
+        return int(left), int(stay)
+
+    def _learn(self, found: Sequence[Due]) -> None:
+        """Note the plans of those that are due, so that the next that follow them go at once."""
+        for one in found:
+            mark = one.member.rpartition(b"|")[2].decode()
+            if one.plan is not None and one.plan.running and len(mark) == MARK:
+                self._plans.pop(mark, None)
+                self._plans[mark] = one.plan
+        while len(self._plans) > PLANS_KNOWN:
+            del self._plans[next(iter(self._plans))]
 
     def dispatch(self, batch: Sequence[Dispatch], now_ms: int) -> tuple[int, list[int]]:
         """Move each schedule on and leave its need, if nobody did so before us.
@@ -143,12 +190,9 @@ class Schedules:
         Gives how many needs were left, and the lanes that need a hint.
         """
         arguments: list[str | bytes | int] = [
-            keys.INTENT,
             keys.SCHEDULES,
             keys.LANE,
             now_ms,
-            int(Priority.SCHEDULED),
-            CAUSE,
             orjson.dumps([_row(one) for one in batch]),
         ]
         due_intents = f"{keys.INTENTS_DUE}{int(Priority.SCHEDULED)}"
@@ -160,9 +204,15 @@ class Schedules:
         return int(self._client.zcard(keys.SCHEDULES_DUE))
 
 
-def member(company_id: str, data_type: str) -> str:
-    """Give what a schedule is called in the list of what is due."""
-    return f"{company_id}{SEPARATOR}{data_type}"
+def stored(schedule: Schedule) -> bytes:
+    """Give a schedule as its company's hash holds it: the mark of its plan, then what it is."""
+    raw = schedule.to_json()
+    return urlsafe_b64encode(sha1(raw, usedforsecurity=False).digest())[:MARK] + raw
+
+
+def member(company_id: str, data_type: str, raw: bytes) -> str:
+    """Give what a schedule stored as `raw` is called in the list of what is due."""
+    return f"{company_id}|{data_type}|{raw[:MARK].decode()}"
 
 
 def _schedules(company_id: str, stored: dict[bytes, bytes]) -> dict[str, Schedule]:
@@ -178,15 +228,35 @@ def _calendar(schedule: Schedule) -> tuple[Cadence, int]:
     return schedule.cadence, schedule.every
 
 
+def _taken(held: Schedule, score: float | None, last: bytes | None) -> str:
+    """Give the last period that was dispatched, or ''.
+
+    While a schedule is due, a half in its score says that the run before was; when it is changed,
+    the period is noted beside it.
+    """
+    if score is not None and score % 1:
+        return run_before(held, int(score)).period
+    return last.decode() if last else ""
+
+
+def _later_than(schedule: Schedule, due: int, period: str) -> int:
+    """Give the first due time from `due` on whose period is later than `period`."""
+    run = next_run(schedule, due - 1)
+    if run.due != due:
+        return due
+    return next(r.due for r in runs(schedule, due - 1) if r.period > period)
+
+
 def _row(one: Dispatch) -> list[object]:
-    company_id, _, data_type = one.due.member.decode().partition(SEPARATOR)
-    turn, runs = one.turn, list[object]()
+    name = one.due.member.decode()
+    company_id, data_type = one.due.company_id, one.due.data_type
+    turn, left = one.turn, list[object]()
     if turn is None:
-        return [company_id, data_type, one.due.due, False, runs, 0, ""]
+        return [name, company_id, data_type, one.due.due, False, left, 0, ""]
     for run in turn.runs:
-        runs += (run.period, run.due * 1000)
+        left += (run.period, run.due * 1000)
     missed = one.missed.decode()
-    return [company_id, data_type, one.due.due, turn.next_due, runs, one.lane, missed]
+    return [name, company_id, data_type, one.due.due, turn.next_due, left, one.lane, missed]
 
 
 def _read(company_id: str, data_type: str, raw: bytes) -> Schedule:
@@ -196,4 +266,4 @@ def _read(company_id: str, data_type: str, raw: bytes) -> Schedule:
 
 @lru_cache(maxsize=4096)
 def _alike(raw: bytes) -> Schedule:
-    return Schedule.from_json("", "", raw)
+    return Schedule.from_json("", "", raw[raw.index(b"{") :])

@@ -8,6 +8,8 @@ from redis.commands.core import Script
 
 PIECES = {
     "now_ms(": "_now",
+    "due_member(": "_due",
+    "whole_sync(": "_sync",
     "put_intent(": "_intent",
     "remembered(": "_reply",
 }
@@ -47,6 +49,7 @@ class Scripts:
         self.write_pause = _script(client, "write_pause")
         self.park = _script(client, "park")
         self.unpark = _script(client, "unpark")
+        self.take_due = _script(client, "take_due")
         self.dispatch = _script(client, "dispatch")
         self.set_subscription = _script(client, "set_subscription")
         self.claim_subscriptions = _script(client, "claim_subscriptions")

@@ -1,24 +1,32 @@
 -- Claim intents that are due, most urgent first; what calls Codat only while calls may leave.
--- KEYS  1 where this call's answer is remembered
+-- KEYS  1 where this call's answer is remembered  2 pieces of waiting syncs  3 meta
 -- ARGV  1 intent key prefix  2 due-set key prefix  3 in-flight key prefix  4 now, ms  5 lease, ms
---       6 how many at most  7 at once per company  8... the priorities that may be claimed, in order
+--       6 how many at most  7 at once per company  8 the priority of scheduled syncs
+--       9... the priorities that may be claimed, in order
 -- Gives a list of {name, fence, company, attempts, created, args, cause, priority}
 -- A claimed intent's due time becomes the end of its lease: one whose worker died falls due again.
--- One whose company is busy moves a second on, so that it hides nobody else's.
+-- One whose company is busy moves a second on, so that it hides nobody else's. A fence is never
+-- given twice, so one who held an intent of this name once cannot end a later one.
 -- Resend: the answer to this nonce is remembered, so the first claim is not left to run out.
 local before = remembered(KEYS[1])
 if before then return before end
 local now = tonumber(ARGV[4])
 local most = tonumber(ARGV[6])
 local claimed = {}
-for p = 8, #ARGV do
+for p = 9, #ARGV do
   local due = ARGV[2] .. ARGV[p]
   if #claimed >= most then break end
+  if ARGV[p] == ARGV[8] then
+    unpack_syncs(KEYS[2], due, KEYS[3], now, most - #claimed)
+  end
   for _, name in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, most + 200)) do
     if #claimed >= most then break end
     local key = ARGV[1] .. name
-    local held = redis.call('HMGET', key, 'company', 'attempts', 'created', 'args', 'cause', 'fence')
+    local held = redis.call('HMGET', key, 'company', 'attempts', 'created', 'args', 'cause')
     if not held[1] then
+      held = whole_sync(key, name, ARGV[p], redis.call('ZSCORE', due, name))
+    end
+    if not held then
       redis.call('ZREM', due, name)
     else
       local inflight = ARGV[3] .. held[1]
@@ -27,7 +35,8 @@ for p = 8, #ARGV do
         redis.call('ZADD', due, string.format('%d', now + 1000), name)
       else
         local till = string.format('%d', now + tonumber(ARGV[5]))
-        local fence, attempts = tonumber(held[6]) + 1, tonumber(held[2]) + 1
+        local fence = redis.call('HINCRBY', KEYS[3], 'intent_fence', 1)
+        local attempts = tonumber(held[2]) + 1
         redis.call('HSET', key, 'state', 'running', 'fence', fence, 'attempts', attempts)
         redis.call('ZADD', due, till, name)
         redis.call('ZADD', inflight, till, name)

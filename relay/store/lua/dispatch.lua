@@ -1,59 +1,55 @@
--- Turn due schedules into sync intents, each period once, however many schedulers run.
--- KEYS  1 due schedules  2 waiting lanes  3 due set of the intents
--- ARGV  1 intent key prefix  2 schedules key prefix  3 lane key prefix  4 now, ms  5 priority
---       6 cause
---       7 JSON: per schedule {company, data type, due as read, next due (seconds; false: none),
---            {period, ms when it may leave, ...}, lane, message of missed periods (JSON) or ''};
---            only periods later than the one that was recorded when it was read
--- Gives {intents left, lanes that need a hint ...}
--- Commands are few and wide, as a million schedules may fall due at once.
+-- Turn due schedules into waiting syncs, each period once, however many schedulers run.
+-- KEYS  1 due schedules  2 waiting lanes  3 due set of the syncs
+-- ARGV  1 schedules key prefix  2 lane key prefix  3 now, ms
+--       4 JSON: per schedule {member, company, data type, due as read, next due (seconds; false:
+--            none), {period, ms when it may leave, ...}, lane, message of missed periods (JSON)
+--            or ''}
+-- Gives {syncs left, lanes that need a hint ...}
+-- A sync that was never claimed waits by its name alone.
 -- Resend: the due time has moved on, and the second does nothing.
-local rows = cjson.decode(ARGV[7])
+local rows = cjson.decode(ARGV[4])
 local lanes = {}
 if #rows == 0 then return {0} end
 local members = {}
 for i, row in ipairs(rows) do
-  members[i] = row[1] .. '|' .. row[2]
+  members[i] = row[1]
 end
 local scores = redis.call('ZMSCORE', KEYS[1], unpack(members))
-local moved, intents = {}, {}
+local moved, syncs = {}, {}
 for i, row in ipairs(rows) do
-  if scores[i] and tonumber(scores[i]) == row[3] then
-    local company, data_type, runs = row[1], row[2], row[5]
-    if row[4] then
-      moved[#moved + 1] = row[4]
-      moved[#moved + 1] = members[i]
+  if scores[i] and math.floor(scores[i]) == row[4] then
+    local company, data_type, runs = row[2], row[3], row[6]
+    local text = redis.call('HGET', ARGV[1] .. company, data_type)
+    local member = text and due_member(company, data_type, text)
+    if row[5] and member == row[1] then
+      moved[#moved + 1] = string.format(#runs > 0 and '%d.5' or '%d', row[5])
+      moved[#moved + 1] = member
     else
-      redis.call('ZREM', KEYS[1], members[i])
+      redis.call('ZREM', KEYS[1], row[1])
+      if row[5] and text then
+        redis.call('ZADD', KEYS[1], 'NX', string.format('%d.5', row[5]), member)
+      end
     end
     for n = 1, #runs, 2 do
-      local name = 'sync:' .. company .. ':' .. data_type .. ':' .. runs[n]
-      if redis.call('EXISTS', ARGV[1] .. name) == 0 then
-        redis.call('HSET', ARGV[1] .. name, 'company', company, 'priority', ARGV[5], 'args',
-          '{"data_type":"' .. data_type .. '","period":"' .. runs[n] .. '"}', 'cause', ARGV[6],
-          'created', ARGV[4], 'state', 'due', 'attempts', '0', 'fence', '0')
-        intents[#intents + 1] = runs[n + 1]
-        intents[#intents + 1] = name
-      end
+      syncs[#syncs + 1] = runs[n + 1]
+      syncs[#syncs + 1] = 'sync:' .. company .. ':' .. data_type .. ':' .. runs[n]
     end
-    if #runs > 0 then
-      redis.call('HSET', ARGV[2] .. company, data_type .. '#period', runs[#runs - 1])
-    end
-    if row[7] ~= '' then
-      redis.call('XADD', ARGV[3] .. row[6], '*', 'kind', 'action', 'type', 'relay.periods_missed',
-        'company', company, 'id', 'missed:' .. members[i] .. ':' .. row[3], 'at', ARGV[4],
-        'body', row[7])
-      if redis.call('ZADD', KEYS[2], 'NX', now_ms(), row[6]) == 1 then
-        lanes[#lanes + 1] = row[6]
+    if row[8] ~= '' then
+      redis.call('XADD', ARGV[2] .. row[7], '*', 'kind', 'action', 'type', 'relay.periods_missed',
+        'company', company, 'id', 'missed:' .. company .. '|' .. data_type .. ':' .. row[4],
+        'at', ARGV[3], 'body', row[8])
+      if redis.call('ZADD', KEYS[2], 'NX', now_ms(), row[7]) == 1 then
+        lanes[#lanes + 1] = row[7]
       end
     end
   end
 end
-local function add(key, pairs_)
+-- Of one late schedule many periods may run: what does not fit one command goes in several.
+local function add(key, how, pairs_)
   for first = 1, #pairs_, 2000 do
-    redis.call('ZADD', key, unpack(pairs_, first, math.min(first + 1999, #pairs_)))
+    redis.call('ZADD', key, how, unpack(pairs_, first, math.min(first + 1999, #pairs_)))
   end
 end
-add(KEYS[1], moved)
-add(KEYS[3], intents)
-return {#intents / 2, unpack(lanes)}
+add(KEYS[1], 'CH', moved)
+add(KEYS[3], 'NX', syncs)
+return {#syncs / 2, unpack(lanes)}

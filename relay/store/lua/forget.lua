@@ -32,8 +32,9 @@ each(function(name)
     redis.call('ZREM', KEYS[k], name)
   end
 end)
-for _, data_type in ipairs(redis.call('HKEYS', KEYS[3])) do
-  redis.call('ZREM', KEYS[4], ARGV[1] .. '|' .. data_type)
+local schedules = redis.call('HGETALL', KEYS[3])
+for k = 1, #schedules, 2 do
+  redis.call('ZREM', KEYS[4], due_member(ARGV[1], schedules[k], schedules[k + 1]))
 end
 redis.call('DEL', KEYS[1], KEYS[3], KEYS[6])
 redis.call('ZREM', KEYS[2], ARGV[1])

@@ -6,9 +6,9 @@
 local parked = 0
 for i = 1, #ARGV, 3 do
   local score = redis.call('ZSCORE', KEYS[1], ARGV[i])
-  if score and tonumber(score) == tonumber(ARGV[i + 1]) then
+  if score and math.floor(score) == tonumber(ARGV[i + 1]) then
     redis.call('ZREM', KEYS[1], ARGV[i])
-    redis.call('ZADD', KEYS[tonumber(ARGV[i + 2])], ARGV[i + 1], ARGV[i])
+    redis.call('ZADD', KEYS[tonumber(ARGV[i + 2])], score, ARGV[i])
     parked = parked + 1
   end
 end

@@ -1,0 +1,42 @@
+-- Move on the schedules that are due and on time, where nothing needs thought: the calendar of
+-- their plan is given. Their syncs wait together in one piece, until a worker has room for them.
+-- KEYS  1 due schedules  2 pieces of waiting syncs  3 meta
+-- ARGV  1 due up to, epoch seconds  2 what was due before is late  3 how many at most  4 now, ms
+--       5... per slot of a plan: its mark, first second, first second after it, seconds to the
+--       same place in the next slot, period
+-- Gives {syncs left, how many of those looked at stay due}
+-- Commands are few and wide, as a million schedules may fall due at once.
+-- Resend: the second takes those that come after, which are due too.
+local found = redis.call('ZRANGE', KEYS[1], '-inf', '(' .. ARGV[1] + 1, 'BYSCORE', 'LIMIT', 0,
+  ARGV[3], 'WITHSCORES')
+local plans = {}
+for i = 5, #ARGV, 5 do
+  local slot = {tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]), ARGV[i + 4]}
+  local slots = plans[ARGV[i]] or {}
+  slots[#slots + 1] = slot
+  plans[ARGV[i]] = slots
+end
+local none, on_time = {}, tonumber(ARGV[2])
+local find, sub, format, floor = string.find, string.sub, string.format, math.floor
+local moved, piece, n = {}, {ARGV[4]}, 0
+for i = 1, #found, 2 do
+  local member, due = found[i], floor(found[i + 1])
+  local first = find(member, '|', 1, true)
+  local second = find(member, '|', first + 1, true) or #member
+  if due >= on_time then
+    for _, slot in ipairs(plans[sub(member, second + 1)] or none) do
+      if due >= slot[1] and due < slot[2] then
+        n = n + 1
+        moved[2 * n - 1], moved[2 * n] = format('%d.5', due + slot[3]), member
+        piece[n + 1] = sub(member, 1, second) .. slot[4]
+        break
+      end
+    end
+  end
+end
+if n > 0 then
+  redis.call('ZADD', KEYS[1], unpack(moved))
+  redis.call('RPUSH', KEYS[2], table.concat(piece, ' '))
+  redis.call('HINCRBY', KEYS[3], 'syncs_waiting', n)
+end
+return {n, #found / 2 - n}

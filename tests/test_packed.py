@@ -1,0 +1,36 @@
+"""A state that was packed is unpacked as it was, and takes a third of the room."""
+
+import zlib
+
+import pytest
+
+from parts import company_id
+from relay.company import Company, Connection
+from relay.store.packed import pack, unpack
+
+VERSION = (1_767_603_600_000_001, "00000000-0000-4000-8000-00000000000a")
+
+
+def state(name):
+    connection = Connection(company_id(7), "Linked", VERSION, "gbol", "Xero", "Accounting")
+    return Company(
+        id=company_id(1), name=name, name_version=VERSION, connections={connection.id: connection}
+    ).to_json()
+
+
+@pytest.mark.parametrize("name", ["Books Limited", "", '\N{SNOWMAN} "quoted"' * 100])
+def test_a_packed_state_comes_back(name):
+    assert unpack(company_id(1), pack(company_id(1), state(name))) == state(name)
+
+
+def test_it_is_less_than_half_as_long():
+    assert len(pack(company_id(1), state("Books Limited"))) < len(state("Books Limited")) / 2
+
+
+def test_a_state_that_was_kept_as_json_is_still_read():
+    assert unpack(company_id(1), state("Books Limited")) == state("Books Limited")
+
+
+def test_what_is_no_state_is_refused():
+    with pytest.raises(zlib.error):
+        unpack(company_id(1), b"\x01not deflated")
