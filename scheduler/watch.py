@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 
 import structlog
 
-from relay.message import Action, action_fields
+from relay.message import Action
 from relay.queues import Hints
 from relay.settings import Settings
 from relay.store import Store
+from relay.telling import tell
 from relay.times import iso_from_ms
 
 OUTAGE_MS = 60_000  # without a sign of life, after which webhooks may have been given up on
@@ -83,6 +84,4 @@ class Watch:
 
     def _tell(self, kind: str, now: int, **facts: object) -> None:
         action = Action(f"{kind}:{facts.get('reconciliation', now)}", kind, "", now * 1000, facts)
-        told = self.store.inbox.ingest(action.id, None, action_fields(action))
-        if told.wake:
-            self.hints.drain(told.lane)
+        tell(self.store, self.hints, action)

@@ -188,9 +188,9 @@ def test_what_came_in_meanwhile_was_late_and_is_not_told_as_drift(context, sandb
     # Between the listing and its message the webhook comes in, with the same news.
     listed = context.codat.companies_page(1)
     inbox = context.store.inbox
-    tell = reconcile._tell
+    tell = reconcile.tell
 
-    def webhook_first(context, action):
+    def webhook_first(store, hints, action):
         event = make_event(
             "connection.disconnected", company=None, referenceCompany={"id": company},
             connection=(1, "Unlinked"),
@@ -202,9 +202,9 @@ def test_what_came_in_meanwhile_was_late_and_is_not_told_as_drift(context, sandb
             body=json.dumps(event).encode(),
         )  # fmt: skip
         inbox.ingest(event["id"], company, fields)
-        tell(context, action)
+        tell(store, hints, action)
 
-    monkeypatch.setattr(reconcile, "_tell", webhook_first)
+    monkeypatch.setattr(reconcile, "tell", webhook_first)
     reconcile.do(context, claimed)
     settle(context)
     assert str(context.store.companies.get(company).status) == "Unlinked"

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from codat import errors
 from codat.records import Company as CodatCompany
 from relay.drift import differences
-from relay.message import Action, action_fields
+from relay.message import Action
 from relay.store.intents import Intent
 from relay.store.reconciles import Phase, Run
+from relay.telling import tell
 from relay.times import now_micros, now_ms
 from workers.context import Context
 from workers.doing.reread import shown_fields
@@ -86,7 +87,7 @@ def _ask_for(context: Context, run: Run, company_id: str) -> int:
     try:
         shown = context.codat.get_company(company_id)
     except errors.NotFound:
-        _tell(context, _action(run, company_id, "relay.reconciled_gone", at))
+        tell(context.store, context.hints, _action(run, company_id, "relay.reconciled_gone", at))
         return 1
     return _tell_differences(context, run, [shown], at)
 
@@ -98,7 +99,11 @@ def _tell_differences(context: Context, run: Run, shown: Iterable[CodatCompany],
     different = [c for c in companies.values() if differences(held[c.id], c)]
     for company in different:
         fields = shown_fields(company)
-        _tell(context, _action(run, company.id, "relay.reconciled", at, company=fields))
+        tell(
+            context.store,
+            context.hints,
+            _action(run, company.id, "relay.reconciled", at, company=fields),
+        )
     return len(different)
 
 
@@ -106,12 +111,6 @@ def _action(run: Run, company_id: str, kind: str, at: int, **payload: object) ->
     """Make the message; its id is its marker, so a step done again tells no company twice."""
     name = f"reconcile:{run.id}:{company_id}"
     return Action(name, kind, company_id, at, {"run": run.id, **payload})
-
-
-def _tell(context: Context, action: Action) -> None:
-    told = context.store.inbox.ingest(action.id, action.company_id, action_fields(action))
-    if told.wake:
-        context.hints.drain(told.lane)
 
 
 def _ended(context: Context, run: Run) -> Ended:
