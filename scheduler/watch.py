@@ -40,7 +40,6 @@ class Watch:
         if not begun:
             return None
         log.info("reconcile.begun", reconciliation=going, cause=cause)
-        self._tell("relay.reconcile_begun", now, reconciliation=going, cause=cause)
         if self.store.intents.may_hint():
             self.hints.perform()
         return cause
@@ -83,5 +82,5 @@ class Watch:
         return (f"server-{run_id}", CHANGED_SERVER) if run_id else None
 
     def _tell(self, kind: str, now: int, **facts: object) -> None:
-        action = Action(f"{kind}:{facts.get('reconciliation', now)}", kind, "", now * 1000, facts)
+        action = Action(f"{kind}:{now}", kind, "", now * 1000, facts)
         tell(self.store, self.hints, action)
