@@ -59,6 +59,7 @@ class Scripts:
         self.rewrite_stream = _script(client, "rewrite_stream")
         self.renew_epoch = _script(client, "renew_epoch")
         self.put_journey = _script(client, "put_journey")
+        self.beat = _script(client, "beat")
 
 
 def _script(client: Redis, name: str) -> Script:
