@@ -18,6 +18,7 @@ from ops.here import refuse_unprovable, settings_here
 from portal import journeys_words
 from portal.app import create_app as create_portal
 from receiver.app import create_app as create_receiver
+from relay.heartbeat import Heartbeat
 from relay.logging import set_up
 from relay.queues import Hints
 from relay.settings import Settings
@@ -44,6 +45,7 @@ def app() -> "LateApp":
     """Give the app of one web process; the server calls this in each."""
     settings = settings_here()
     set_up(settings.relay_log_level)
+    Heartbeat("web", lambda: Store.open(settings, timeout=PATIENCE, retries=0)).start()
     return LateApp(lambda: build(settings))
 
 

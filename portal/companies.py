@@ -14,8 +14,9 @@ from portal.groups import Given, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
 from relay.company import DELETED, Company, CompanyStatus
-from relay.message import Action, action_fields
+from relay.message import Action
 from relay.store.companies import Companies
+from relay.telling import tell
 from relay.times import now_micros
 
 api = group("companies", __name__, "Companies")
@@ -114,9 +115,7 @@ def accept_identity(path: CompanyPath) -> Reply:
         at=now,
         payload={"by": caller().name},
     )
-    told = parts().store.inbox.ingest(action.id, company.id, action_fields(action))
-    if told.wake:
-        parts().hints.drain(told.lane)
+    tell(parts().store, parts().hints, action)
     return "", HTTPStatus.NO_CONTENT
 
 

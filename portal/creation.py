@@ -18,8 +18,9 @@ from portal.groups import Given
 from portal.parts import parts
 from portal.problems import Refusal
 from relay.company import NameSource
-from relay.message import Action, action_fields
+from relay.message import Action
 from relay.store.inbox import NotDurable
+from relay.telling import tell
 from relay.times import now_micros
 
 log = structlog.get_logger(__name__)
@@ -134,9 +135,8 @@ def _tell(company: CodatCompany, body: CompanyBody, asked_at: int) -> None:
             "by": caller().name,
         },
     )
-    store = parts().store
     try:
-        told = store.inbox.ingest(f"action:{action.id}", company.id, action_fields(action))
+        tell(parts().store, parts().hints, action)
     except (RedisError, NotDurable) as error:
         log.exception("company.not_recorded", company_id=company.id)
         raise Refusal(
@@ -145,5 +145,3 @@ def _tell(company: CodatCompany, body: CompanyBody, asked_at: int) -> None:
             " again: Codat's webhooks will make it known, under the name it has.",
             extra={"company_id": company.id},
         ) from error
-    if told.wake:
-        parts().hints.drain(told.lane)

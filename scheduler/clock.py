@@ -46,11 +46,11 @@ class Clock:
         self._safely("clock", lambda: self.compare(Reading.now()))
         self._safely("sweep", lambda: ticks.sweep(self._store, self._hints))
         self._safely("dispatch", lambda: ticks.dispatch(self._store, self._hints, int(time.time())))
-        # Before our own sign of life: how old the last one is tells of an outage.
+        # First, so that the watch knows of our own silence too.
+        self._safely("beat", lambda: self._store.beat("scheduler"))
         if now_ms() - self._looked > LOOK_EVERY:
             self._looked = now_ms()
             self._safely("watch", lambda: self._watch.look(now_ms()))
-        self._safely("beat", lambda: self._store.beat("scheduler"))
 
     def compare(self, read: Reading) -> None:
         """Raise an alarm when the wall clock was moved since the tick before."""

@@ -6,7 +6,8 @@ from uuid import uuid4
 
 import structlog
 
-from relay.message import Action, action_fields
+from relay import telling
+from relay.message import Action
 from relay.queues import Hints
 from relay.store import Store
 
@@ -43,6 +44,4 @@ def tell(store: Store, hints: Hints, seconds: float, at: float) -> None:
         at=int(at * 1_000_000),
         payload={"seconds": round(seconds, 1)},
     )
-    told = store.inbox.ingest(action.id, None, action_fields(action))
-    if told.wake:
-        hints.drain(told.lane)
+    telling.tell(store, hints, action)

@@ -5,12 +5,13 @@ import structlog
 from relay.budget import open_priorities
 from relay.catchup import take_turn
 from relay.journeys import Step, expired
-from relay.message import Action, action_body, action_fields
+from relay.message import Action, action_body
 from relay.pause import Pause
 from relay.queues import Hints
 from relay.settings import Settings
 from relay.store import Store
 from relay.store.schedules import Dispatch, Due
+from relay.telling import tell
 from relay.times import now_micros, now_ms
 from scheduler import pausing
 
@@ -119,7 +120,5 @@ def trim_log(store: Store, settings: Settings, hints: Hints) -> int:
     if trimmed.passed:
         facts = {"up_to": str(trimmed.up_to), "passed": list(trimmed.passed)}
         action = Action(f"trim:{trimmed.up_to}", "relay.log_trimmed", "", now_micros(), facts)
-        told = store.inbox.ingest(action.id, None, action_fields(action))
-        if told.wake:
-            hints.drain(told.lane)
+        tell(store, hints, action)
     return trimmed.up_to

@@ -5,13 +5,16 @@ from datetime import UTC, datetime
 
 import structlog
 
-from relay.message import Action, action_fields
+from relay.message import Action
 from relay.queues import Hints
 from relay.settings import Settings
 from relay.store import Store
+from relay.store.store import OUTAGE_MS
+from relay.telling import tell
 from relay.times import iso_from_ms
 
-OUTAGE_MS = 60_000  # without a sign of life, after which webhooks may have been given up on
+SERVING = ("web", "scheduler")  # without workers nothing is lost: what came in waits in its lane
+REMEMBERED_MS = 86_400_000  # how long after an outage it still brings a comparison
 MINUTE_MS = 60_000
 NEVER = "never"
 CHANGED_SERVER = "another server, or the same after a restart"
@@ -39,7 +42,6 @@ class Watch:
         if not begun:
             return None
         log.info("reconcile.begun", reconciliation=going, cause=cause)
-        self._tell("relay.reconcile_begun", now, reconciliation=going, cause=cause)
         if self.store.intents.may_hint():
             self.hints.perform()
         return cause
@@ -54,11 +56,15 @@ class Watch:
         return f"daily-{moment:%Y-%m-%d}", "daily"
 
     def _outage(self, now: int) -> tuple[str, str] | None:
-        """Look how long ago anyone of us gave a sign of life, before we give ours."""
-        beat = self.store.heartbeats().get("scheduler")
-        if beat is None or now - beat <= OUTAGE_MS:
+        """Look who was silent for long; whoever came back last says when the outage was over."""
+        if now - self.store.heartbeats().get("web", now) > OUTAGE_MS:
+            return None  # webhooks are still refused, so it would come too early
+        spans = self.store.silences()
+        ended = {spans[kind][1]: kind for kind in SERVING if kind in spans}
+        until = max(ended, default=0)
+        if now - until > REMEMBERED_MS:
             return None
-        return f"outage-{beat}", "after an outage of ours"
+        return f"outage-{until}", f"after an outage of ours: no {ended[until]} process was alive"
 
     def _silence(self, now: int) -> tuple[str, str] | None:
         """Codat has told nothing since a sync was requested, for longer than is likely."""
@@ -82,7 +88,5 @@ class Watch:
         return (f"server-{run_id}", CHANGED_SERVER) if run_id else None
 
     def _tell(self, kind: str, now: int, **facts: object) -> None:
-        action = Action(f"{kind}:{facts.get('reconciliation', now)}", kind, "", now * 1000, facts)
-        told = self.store.inbox.ingest(action.id, None, action_fields(action))
-        if told.wake:
-            self.hints.drain(told.lane)
+        action = Action(f"{kind}:{now}", kind, "", now * 1000, facts)
+        tell(self.store, self.hints, action)

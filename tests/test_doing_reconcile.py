@@ -16,6 +16,7 @@ from parts import (
     make_event,
 )
 from relay.message import webhook_fields
+from relay.store import keys
 from relay.store.intents import Priority
 from relay.store.reconciles import Phase
 from relay.times import iso_from_ms, now_ms
@@ -59,6 +60,13 @@ def settle(context: Context) -> None:
         waiting = list(context.store.intents.records("waiting", 1000))
         quiet = quiet + 1 if not did and not [w for w in waiting if w.kind == "reconcile"] else 0
         time.sleep(0.02)
+
+
+def end_leases(context: Context) -> None:
+    """Let time pass for whoever was killed."""
+    for priority in Priority:
+        for name in context.store.client.zrange(f"{keys.INTENTS_DUE}{int(priority)}", 0, -1):
+            context.store.client.zadd(f"{keys.INTENTS_DUE}{int(priority)}", {name: 0})
 
 
 def begin(context: Context, run: str = "r1", **more: Any) -> str:
@@ -155,6 +163,45 @@ def test_a_run_killed_between_any_two_steps_goes_on_and_tells_nothing_twice(cont
     assert sorted(drifted) == sorted(made)
 
 
+def test_how_it_goes_is_told_from_its_begin_to_its_end_each_once(context, sandbox):
+    make_companies(context, sandbox, 40)
+    begin(context)
+    end = context.store.intents.finish
+    context.store.intents.finish = lambda intent, *args, **more: (False, False)  # killed before it
+    perform_due(context)
+    assert context.store.reconciles.get("r1").phase is Phase.APPLYING
+    drain_lanes(context)
+    end_leases(context)
+    perform_due(context)  # killed once more, between the run's end and its intent's
+    assert context.store.reconciles.get("r1").phase is Phase.DONE
+    context.store.intents.finish = end
+    end_leases(context)
+    settle(context)
+    told = [e for e in context.store.events.read(0, 1000).events if e.type.startswith("reconcile.")]
+    kinds = [e.type for e in told]
+    assert kinds[0] == "reconcile.started"
+    assert kinds[-1] == "reconcile.completed"
+    shares = [(e.data["compared"], e.data["companies"]) for e in told[1:-1]]
+    assert shares == [(10, 40), (20, 40), (30, 40), (40, 40)]
+
+
+def test_one_that_is_aborted_stops_and_says_so(context, sandbox):
+    make_companies(context, sandbox, 30)
+    begin(context)
+    page = context.codat.companies_page
+
+    def abort_meanwhile(number, size):
+        context.store.reconciles.end(context.store.reconciles.get("r1"), Phase.ABORTED, now_ms())
+        return page(number, size)
+
+    context.codat.companies_page = abort_meanwhile
+    settle(context)
+    types = [e.type for e in context.store.events.read(0, 1000).events]
+    assert types.count("reconcile.aborted") == 1
+    assert "reconcile.completed" not in types
+    assert context.store.reconciles.get("r1").phase is Phase.ABORTED
+
+
 def test_chosen_companies_cost_a_call_each(context, sandbox):
     made = make_companies(context, sandbox, 12)
     calls = len(api_calls(sandbox))
@@ -188,9 +235,9 @@ def test_what_came_in_meanwhile_was_late_and_is_not_told_as_drift(context, sandb
     # Between the listing and its message the webhook comes in, with the same news.
     listed = context.codat.companies_page(1)
     inbox = context.store.inbox
-    tell = reconcile._tell
+    tell = reconcile.tell
 
-    def webhook_first(context, action):
+    def webhook_first(store, hints, action):
         event = make_event(
             "connection.disconnected", company=None, referenceCompany={"id": company},
             connection=(1, "Unlinked"),
@@ -202,9 +249,9 @@ def test_what_came_in_meanwhile_was_late_and_is_not_told_as_drift(context, sandb
             body=json.dumps(event).encode(),
         )  # fmt: skip
         inbox.ingest(event["id"], company, fields)
-        tell(context, action)
+        tell(store, hints, action)
 
-    monkeypatch.setattr(reconcile, "_tell", webhook_first)
+    monkeypatch.setattr(reconcile, "tell", webhook_first)
     reconcile.do(context, claimed)
     settle(context)
     assert str(context.store.companies.get(company).status) == "Unlinked"

@@ -86,6 +86,8 @@ def test_a_company_taken_for_deleted_is_there_again_when_codat_shows_it():
     ("kind", "told_as"),
     [
         ("relay.reconcile_begun", "reconcile.started"),
+        ("relay.reconcile_progressed", "reconcile.progressed"),
+        ("relay.reconcile_aborted", "reconcile.aborted"),
         ("relay.reconcile_ended", "reconcile.completed"),
         ("relay.codat_silent", "codat.silent"),
     ],

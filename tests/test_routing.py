@@ -49,6 +49,8 @@ OURS = [
     ("relay.reconciled", "reconciles.reconciled"),
     ("relay.reconciled_gone", "reconciles.reconciled_gone"),
     ("relay.reconcile_begun", "reconciles.told"),
+    ("relay.reconcile_progressed", "reconciles.told"),
+    ("relay.reconcile_aborted", "reconciles.told"),
     ("relay.reconcile_ended", "reconciles.told"),
     ("relay.codat_silent", "reconciles.told"),
     ("relay.pause_set", "pauses.set_up"),

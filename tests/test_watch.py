@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from parts import SECRET, SentHints, make_event
 from relay.store import keys
 from relay.store.reconciles import Phase
@@ -30,13 +32,57 @@ def test_a_day_brings_one_reconciliation_however_many_watch(store, make_settings
     assert never.look(NOON + 10 * 86_400_000) is None
 
 
-def test_an_outage_over_a_minute_brings_one(store, make_settings):
+def silent(store, kind, seconds):
+    """Make the last sign of life of a kind of process this old."""
+    store.client.hset(keys.HEARTBEATS, kind, now_ms() - seconds * 1000)
+
+
+@pytest.mark.parametrize("kind", ["web", "scheduler"])
+def test_an_outage_over_a_minute_brings_one_when_it_is_over(store, make_settings, kind):
     one = watch(store, make_settings, relay_reconcile_at="never")
+    for each in ("web", "scheduler"):
+        store.beat(each)
     assert one.look(now_ms()) is None  # a first start is no outage
+    silent(store, kind, 50)
+    store.beat(kind)
+    assert one.look(now_ms()) is None
+    silent(store, kind, 70)
+    assert one.look(now_ms()) is None
+    store.beat(kind)
+    cause = f"after an outage of ours: no {kind} process was alive"
+    assert one.look(now_ms()) == cause
+    assert one.look(now_ms()) is None
+    silent(store, kind, 3600)
+    store.beat(kind)
+    [run] = store.reconciles.latest()
+    store.reconciles.end(run, Phase.DONE, now_ms())
+    assert one.look(now_ms()) == cause
+
+
+def test_an_outage_of_everything_brings_one_once_webhooks_are_taken_in_again(store, make_settings):
+    one = watch(store, make_settings, relay_reconcile_at="never")
+    silent(store, "web", 100)
+    silent(store, "scheduler", 100)
     store.beat("scheduler")
-    assert one.look(now_ms() + 59_000) is None
-    assert one.look(now_ms() + 61_000) == "after an outage of ours"
-    assert one.look(now_ms() + 61_000) is None
+    assert one.look(now_ms()) is None
+    store.beat("web")
+    assert one.look(now_ms()) is not None
+    store.reconciles.end(store.reconciles.latest()[0], Phase.DONE, now_ms())
+    assert one.look(now_ms()) is None
+
+
+def test_an_outage_of_the_workers_alone_loses_nothing_and_brings_none(store, make_settings):
+    silent(store, "worker drain", 100)
+    store.beat("worker drain")
+    assert "worker drain" in store.silences()
+    assert watch(store, make_settings, relay_reconcile_at="never").look(now_ms()) is None
+
+
+def test_an_outage_of_long_ago_brings_none(store, make_settings):
+    one = watch(store, make_settings, relay_reconcile_at="never")
+    store.client.hset(keys.SILENCES, "web", f"{NOON - 7_200_000} {NOON - 3_600_000}")
+    assert one.look(NOON + 86_400_000) is None
+    assert one.look(NOON) is not None
 
 
 def test_silence_while_syncs_run_brings_one_and_is_told_once(bench, make_settings):

@@ -7,6 +7,7 @@ from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
 from relay.budget import make_client
+from relay.heartbeat import Heartbeat
 from relay.queues import DELIVER, HintJob, Hints, queue
 from relay.settings import Settings
 from relay.store import Store
@@ -50,6 +51,8 @@ def work(queue_name: str, settings: Settings, burst: bool = False) -> None:
         log_job_description=False,
         maintenance_interval=MAINTENANCE_SECONDS,
     )
+    if not burst:
+        Heartbeat(f"worker {queue_name}", lambda: store).start()
     log.info("worker.started", queue=queue_name)
     worker.work(burst=burst, with_scheduler=False, logging_level="WARNING")
     if queue_name == DELIVER:

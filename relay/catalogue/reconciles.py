@@ -12,8 +12,18 @@ class Started(Told):
     cause: str
 
 
+class Progressed(Told):
+    """A comparison has come another tenth of its way."""
+
+    reconciliation: str
+    cause: str
+    compared: int
+    companies: int
+    """How many there are to compare."""
+
+
 class Completed(Told):
-    """A comparison is over; all it found is healed."""
+    """A comparison is over; what it found is healed."""
 
     reconciliation: str
     cause: str
@@ -52,26 +62,37 @@ DIFFERENCE = {
     "codats": "Deauthorized",
 }
 
+ENDED = {
+    "reconciliation": "daily-2026-01-05",
+    "cause": "daily",
+    "compared": 412,
+    "calls": 5,
+    "healed": 1,
+    "drift": {"missed": 1, "late": 0, "wrong": 0, "unknown": 0},
+    "miss_rate": 0.01,
+}
+
 ENTRIES = (
     Entry(
         "reconcile.started",
-        "A comparison with Codat's record begins by itself: daily, after an outage or in silence.",
+        "A comparison with Codat's record begins: daily, after an outage, in silence or asked for.",
         Started,
         {"reconciliation": "daily-2026-01-05", "cause": "daily"},
     ),
     Entry(
-        "reconcile.completed",
-        "A comparison is over and all it found is applied.",
-        Completed,
+        "reconcile.progressed",
+        "A comparison has come another tenth of its way.",
+        Progressed,
         {
             "reconciliation": "daily-2026-01-05",
             "cause": "daily",
-            "compared": 412,
-            "calls": 5,
-            "healed": 1,
-            "drift": {"missed": 1, "late": 0, "wrong": 0, "unknown": 0},
-            "miss_rate": 0.01,
+            "compared": 300,
+            "companies": 412,
         },
+    ),
+    Entry("reconcile.completed", "A comparison is over, all it found applied.", Completed, ENDED),
+    Entry(
+        "reconcile.aborted", "A comparison was stopped; what it had healed stays.", Completed, ENDED
     ),
     Entry(
         "company.drift_found",

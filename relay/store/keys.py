@@ -40,7 +40,8 @@ POLICY = TAG + "policy"  # string: the policy set through the API, as JSON
 PAUSES = TAG + "pauses"  # hash: id -> JSON
 TOKENS = TAG + "tokens"  # hash: SHA-256 of a token -> "<name>:<role>"
 HINTED = TAG + "intents:hinted"  # string, short-lived: a `perform` job is already on its way
-HEARTBEATS = TAG + "heartbeats"  # hash: process -> ms of its last sign of life
+HEARTBEATS = TAG + "heartbeats"  # hash: kind of process -> ms of its last sign of life
+SILENCES = TAG + "silences"  # hash: kind of process -> "<ms> <ms>", the last time none was alive
 
 JOURNEYS = TAG + "journeys"  # sorted set of journey ids, all with score 0: ids rise with time
 JOURNEYS_OPEN = TAG + "journeys:open"  # sorted set: journey id -> ms when its time is over

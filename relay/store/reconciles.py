@@ -54,6 +54,11 @@ class Run:
         return self.figures.get("seen", 0)
 
     @property
+    def tenths(self) -> int:
+        """How many tenths of it are compared, 0 while it is not known of how many."""
+        return min(10, 10 * self.compared // self.total) if self.total else 0
+
+    @property
     def drift(self) -> dict[str, int]:
         """What differed: missed, late, wrong and unknown."""
         return {kind: self.figures.get(kind, 0) for kind in DRIFT}
@@ -158,11 +163,13 @@ class Reconciles:
         """Set facts of a run, such as its total."""
         self._client.hset(keys.RECONCILE + run, mapping=facts)
 
-    def end(self, run: Run, phase: Phase, now: int) -> None:
-        """Mark a run as over, whoever does so first; another may begin then."""
-        self._client.hset(keys.RECONCILE + run.id, mapping={"phase": str(phase), "finished": now})
-        if self._client.get(keys.RECONCILING) == run.id.encode():
-            self._client.delete(keys.RECONCILING)
+    def end(self, run: Run, phase: Phase, now: int) -> bool:
+        """Mark a run as over, so that another may begin; False: it ended in the other way first."""
+        return bool(
+            self._scripts.end_reconcile(
+                [keys.RECONCILE + run.id, keys.RECONCILING], [run.id, phase, now]
+            )
+        )
 
     def unseen(self, run: str, company_ids: Sequence[str]) -> list[str]:
         """Give those of the companies that the run has not seen."""

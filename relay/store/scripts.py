@@ -44,6 +44,7 @@ class Scripts:
         self.end_call = _script(client, "end_call")
         self.begin_reconcile = _script(client, "begin_reconcile")
         self.reconcile_page = _script(client, "reconcile_page")
+        self.end_reconcile = _script(client, "end_reconcile")
         self.put_schedule = _script(client, "put_schedule")
         self.read_due = _script(client, "read_due")
         self.write_pause = _script(client, "write_pause")
@@ -61,6 +62,7 @@ class Scripts:
         self.rewrite_stream = _script(client, "rewrite_stream")
         self.renew_epoch = _script(client, "renew_epoch")
         self.put_journey = _script(client, "put_journey")
+        self.beat = _script(client, "beat")
 
 
 def _script(client: Redis, name: str) -> Script:

@@ -26,9 +26,9 @@ from relay.store.schedules import Schedules
 from relay.store.scripts import Scripts
 from relay.store.server import Server, inspect
 from relay.store.subscriptions import Subscriptions
-from relay.times import now_ms
 
 SCHEMA = 1
+OUTAGE_MS = 60_000  # without a sign of life, after which webhooks may have been given up on
 
 
 class WrongStore(Exception):
@@ -58,6 +58,7 @@ class Store:
         self.client = client
         self.server = server
         scripts = Scripts(client)
+        self._scripts = scripts
         self.inbox = Inbox(client, scripts, server, lanes, dedupe_days)
         self.intents = Intents(client, scripts)
         self.budget = Budget(client, scripts, limits or Limits())
@@ -116,8 +117,8 @@ class Store:
         return bool(self.client.hlen(keys.TOKENS))
 
     def beat(self, process: str) -> None:
-        """Note that a process is alive."""
-        self.client.hset(keys.HEARTBEATS, process, now_ms())
+        """Note that a process of this kind is alive, such as `web`."""
+        self._scripts.beat([keys.HEARTBEATS, keys.SILENCES], [process, OUTAGE_MS])
 
     def server_changed(self) -> str | None:
         """Give the server's run id if it is not the one we last met, and remember it.
@@ -132,9 +133,17 @@ class Store:
         return None if met is None else str(info["run_id"])
 
     def heartbeats(self) -> dict[str, int]:
-        """Tell when each process last gave a sign of life, in ms since the epoch."""
+        """Tell when each kind of process last gave a sign of life, in ms since the epoch."""
         beats: Any = self.client.hgetall(keys.HEARTBEATS)
         return {name.decode(): int(at) for name, at in beats.items()}
+
+    def silences(self) -> dict[str, tuple[int, int]]:
+        """Tell when last no process of a kind was alive for over a minute: from, to, in ms."""
+        held: Any = self.client.hgetall(keys.SILENCES)
+        return {
+            name.decode(): (int(since), int(until))
+            for name, (since, until) in ((name, span.split()) for name, span in held.items())
+        }
 
 
 def fix_lanes(client: Redis, wanted: int) -> int:

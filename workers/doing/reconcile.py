@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 from codat import errors
 from codat.records import Company as CodatCompany
 from relay.drift import differences
-from relay.message import Action, action_fields
+from relay.message import Action
 from relay.store.intents import Intent
 from relay.store.reconciles import Phase, Run
+from relay.telling import tell
 from relay.times import now_micros, now_ms
 from workers.context import Context
 from workers.doing.reread import shown_fields
@@ -23,12 +25,18 @@ def do(context: Context, intent: Intent) -> Ended:
     """Go on where the run stands; every step done is noted, so a kill costs one step at most."""
     run_id = intent.name.partition(":")[2]
     until = time.monotonic() + AT_A_STRETCH
+    told = None
     while time.monotonic() < until:
         run = context.store.reconciles.get(run_id)
-        if run is None or not run.goes_on:
+        if run is None:
             return Ended(Ending.DONE)
+        if not run.goes_on:
+            return _over(run)
+        if told != run.tenths:
+            told = run.tenths
+            _tell_progress(context, run)
         if run.phase is Phase.APPLYING:
-            return _ended(context, run)
+            return _applying(context, run)
         STEPS[run.phase](context, run)
     return Ended(Ending.LATER, expected=True)
 
@@ -86,7 +94,7 @@ def _ask_for(context: Context, run: Run, company_id: str) -> int:
     try:
         shown = context.codat.get_company(company_id)
     except errors.NotFound:
-        _tell(context, _action(run, company_id, "relay.reconciled_gone", at))
+        tell(context.store, context.hints, _action(run, company_id, "relay.reconciled_gone", at))
         return 1
     return _tell_differences(context, run, [shown], at)
 
@@ -98,7 +106,11 @@ def _tell_differences(context: Context, run: Run, shown: Iterable[CodatCompany],
     different = [c for c in companies.values() if differences(held[c.id], c)]
     for company in different:
         fields = shown_fields(company)
-        _tell(context, _action(run, company.id, "relay.reconciled", at, company=fields))
+        tell(
+            context.store,
+            context.hints,
+            _action(run, company.id, "relay.reconciled", at, company=fields),
+        )
     return len(different)
 
 
@@ -108,17 +120,26 @@ def _action(run: Run, company_id: str, kind: str, at: int, **payload: object) ->
     return Action(name, kind, company_id, at, {"run": run.id, **payload})
 
 
-def _tell(context: Context, action: Action) -> None:
-    told = context.store.inbox.ingest(action.id, action.company_id, action_fields(action))
-    if told.wake:
-        context.hints.drain(told.lane)
+def _tell_progress(context: Context, run: Run) -> None:
+    """Tell that it began, then each tenth; ids make each known once, after a kill too."""
+    facts: dict[str, object] = {"reconciliation": run.id, "cause": run.cause}
+    kind, name, at = "relay.reconcile_begun", run.id, run.started * 1000
+    if run.tenths:
+        kind, name, at = "relay.reconcile_progressed", f"{run.id}:{run.tenths}", now_micros()
+        facts |= {"compared": run.compared, "companies": run.total}
+    tell(context.store, context.hints, Action(f"{kind}:{name}", kind, "", at, facts))
 
 
-def _ended(context: Context, run: Run) -> Ended:
-    """End the run once the lanes have applied all that it left, and tell what it found."""
+def _applying(context: Context, run: Run) -> Ended:
+    """End the run once the lanes have applied all that it left."""
     if run.figures.get("folded", 0) < run.figures.get("sent", 0):
         return Ended(Ending.LATER, wait=APPLIED_WAIT, expected=True)
-    context.store.reconciles.end(run, Phase.DONE, now_ms())
+    done = context.store.reconciles.end(run, Phase.DONE, now_ms())
+    return _over(replace(run, phase=Phase.DONE if done else Phase.ABORTED))
+
+
+def _over(run: Run) -> Ended:
+    """Tell how it ended. Told with the intent's end, so a kill before that tells it later."""
     facts = {
         "reconciliation": run.id,
         "cause": run.cause,
@@ -128,4 +149,6 @@ def _ended(context: Context, run: Run) -> Ended:
         "drift": run.drift,
         "miss_rate": run.miss_rate,
     }
-    return Ended(Ending.DONE, told=Told("relay.reconcile_ended", facts))
+    done = run.phase is Phase.DONE
+    kind = "relay.reconcile_ended" if done else "relay.reconcile_aborted"
+    return Ended(Ending.DONE, told=Told(kind, facts))

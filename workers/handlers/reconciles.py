@@ -60,15 +60,19 @@ def reconciled_gone(company: Company, action: Action) -> Outcome:
     ).count(run, "folded")
 
 
-@router.on("relay.reconcile_begun", "relay.reconcile_ended", "relay.codat_silent")
+TOLD_AS = {
+    "relay.reconcile_begun": "reconcile.started",
+    "relay.reconcile_progressed": "reconcile.progressed",
+    "relay.reconcile_ended": "reconcile.completed",
+    "relay.reconcile_aborted": "reconcile.aborted",
+    "relay.codat_silent": "codat.silent",
+}
+
+
+@router.on(*TOLD_AS)
 def told(company: Company, action: Action) -> Outcome:
     """Tell downstream how a reconciliation goes, and that Codat has gone silent."""
-    kind = {
-        "relay.reconcile_begun": "reconcile.started",
-        "relay.reconcile_ended": "reconcile.completed",
-        "relay.codat_silent": "codat.silent",
-    }[action.type]
-    return Outcome(company).log(kind, **action.payload)
+    return Outcome(company).log(TOLD_AS[action.type], **action.payload)
 
 
 def _standing(company: Company) -> tuple[str, bool, dict[str, str]]:

@@ -6,7 +6,15 @@
 -- Resend: the run exists and is given again, as not begun by this call; its intent is there.
 if redis.call('EXISTS', KEYS[1]) == 1 then return {ARGV[1], 0} end
 local running = redis.call('GET', KEYS[3])
-if running and ARGV[3] == '1' then return {running, 0} end
+if running and ARGV[3] == '1' then
+  local state = redis.call('HGET', ARGV[5] .. 'reconcile:' .. running, 'state')
+  if state and state ~= 'dead' then return {running, 0} end
+  -- Nobody works on it any more, so it must not stand in the way of those that come after.
+  local stuck = KEYS[1]:sub(1, #KEYS[1] - #ARGV[1]) .. running
+  if redis.call('EXISTS', stuck) == 1 then
+    redis.call('HSET', stuck, 'phase', 'aborted', 'finished', ARGV[2])
+  end
+end
 put_intent(ARGV[5], ARGV[6], 'reconcile:' .. ARGV[1], '', ARGV[7], ARGV[2], '{}', ARGV[8], ARGV[2])
 redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
 if ARGV[3] == '1' then redis.call('SET', KEYS[3], ARGV[1], 'PX', ARGV[4]) end

@@ -1,0 +1,55 @@
+"""A thread that gives a sign of life for its process, also while there is nothing to do."""
+
+from collections.abc import Callable
+from threading import Event, Thread
+
+import structlog
+from redis.exceptions import RedisError
+
+from relay.store import Store
+from relay.store.server import ServerRefused
+from relay.store.store import WrongStore
+
+BEAT_EVERY = 10.0  # seconds
+
+log = structlog.get_logger(__name__)
+
+
+class Heartbeat:
+    """Beats for one kind of process, such as `web`, until stopped or the process ends.
+
+    It opens a store of its own when it can: a process that cannot reach one is of no use, and its
+    silence is what tells so.
+    """
+
+    def __init__(
+        self, process: str, open_store: Callable[[], Store], every: float = BEAT_EVERY
+    ) -> None:
+        self._process = process
+        self._open = open_store
+        self._every = every
+        self._store: Store | None = None
+        self._stopping = Event()
+        self._thread = Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Begin, with a first beat at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it, and wait for its end."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._store = self._store or self._open()
+                self._store.beat(self._process)
+            except (RedisError, ServerRefused, WrongStore) as error:
+                log.debug("heartbeat.missed", process=self._process, error=str(error)[:200])
+            except Exception:
+                # A live process that seems dead would hide the end of the next real outage.
+                log.exception("heartbeat.failed", process=self._process)
+            if self._stopping.wait(self._every):
+                return

@@ -1,0 +1,15 @@
+"""Tell what we did or learned to its company's lane, and send the hint that has it applied."""
+
+from relay.message import Action, action_fields
+from relay.queues import Hints
+from relay.store import Store
+
+
+def tell(store: Store, hints: Hints, action: Action) -> None:
+    """Put an action into its lane, once by its id; raises redis.RedisError or NotDurable.
+
+    One without a company goes to the lane of what concerns all.
+    """
+    told = store.inbox.ingest(action.id, action.company_id or None, action_fields(action))
+    if told.wake:
+        hints.drain(told.lane)
