@@ -155,7 +155,7 @@ class Schedules:
         """Tell when each schedule runs next (epoch seconds); None for those that do not."""
         if not schedules:
             return []
-        members = [member(s.company_id, s.data_type, stored(s)) for s in schedules]
+        members = [member_of(schedule) for schedule in schedules]
         scores: list[float | None] = self._client.zmscore(keys.SCHEDULES_DUE, members)
         return [None if score is None else int(score) for score in scores]
 
@@ -213,6 +213,11 @@ def stored(schedule: Schedule) -> bytes:
 def member(company_id: str, data_type: str, raw: bytes) -> str:
     """Give what a schedule stored as `raw` is called in the list of what is due."""
     return f"{company_id}|{data_type}|{raw[:MARK].decode()}"
+
+
+def member_of(schedule: Schedule) -> str:
+    """Give what a schedule is called in the list of what is due."""
+    return member(schedule.company_id, schedule.data_type, stored(schedule))
 
 
 def _schedules(company_id: str, stored: dict[bytes, bytes]) -> dict[str, Schedule]:
