@@ -39,6 +39,8 @@ class Seen:
     timed: bool = False
 
     def take(self, number: int, kind: str, at: str) -> None:
+        if self.done:
+            return
         if number <= self.last:
             self.again += 1
             return

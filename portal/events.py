@@ -5,20 +5,21 @@ from collections.abc import Callable
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
+from flask import Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from portal.groups import Given, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
-from relay.selection import selection
-from relay.store.events import CursorTooOld, Events, Head, LoggedEvent, Page
+from relay.selection import Typed, selection
+from relay.store.events import CursorTooOld, Events, WrittenPage
+from relay.store.written import Head
 
 api = group("events", __name__, "Events")
 
 LONGEST_WAIT = 25  # seconds; proxies commonly cut at 30
 SLICE = 1.0  # seconds at a time, on a store whose client does not wait long for an answer
-SCAN = 1000  # events read at a time under a filter, and
-MOST_SCANNED = 20_000  # looked at in one request
+MOST_SCANNED = 20_000  # events looked at in one request under a filter
 LARGEST = 2**53
 READING = (
     "Keep `cursor` once the events are dealt with, and ask with it next. A page may be empty and"
@@ -78,15 +79,16 @@ def list_events(query: EventQuery) -> Reply:
     if query.since is not None:
         after = events.since(int(query.since.timestamp() * 1000))
     refuse_reset(head, after, query.epoch)
-    page = _read(events, query, after)
+    page = _read(events, query, after, head)
     if not page.events and query.wait:
         page = _wait(query, page)
-    body = {
-        "events": [event.cloud_event() for event in page.events],
-        "cursor": str(page.cursor),
-        "epoch": head.epoch,
-    }
-    return body, {"Link": f'<{_next(query, page.cursor, head.epoch)}>; rel="next"'}
+    whole = b'{"events":[%s],"cursor":"%d","epoch":"%s"}' % (
+        b",".join([event.json for event in page.events]),
+        page.cursor,
+        head.epoch.encode(),
+    )
+    link = f'<{_next(query, page.cursor, head.epoch)}>; rel="next"'
+    return Response(whole, mimetype="application/json", headers={"Link": link})
 
 
 def refuse_reset(head: Head, after: int, epoch: str | None) -> None:
@@ -99,23 +101,21 @@ def refuse_reset(head: Head, after: int, epoch: str | None) -> None:
         " on with `epoch`; what stands in it before `newest` may repeat what you know.",
         extra={
             "epoch": head.epoch,
-            "oldest": str(parts().store.events.oldest()),
+            "oldest": str(head.oldest),
             "newest": str(head.last),
         },
     )
 
 
-def wanted(company: str | None, types: list[str]) -> Callable[[LoggedEvent], bool] | None:
+def wanted(company: str | None, types: list[str]) -> Callable[[Typed], bool] | None:
     """Give the filter for one company and these types, None to take all."""
     return selection([] if company is None else [company], types)
 
 
-def _read(events: Events, query: EventQuery, after: int) -> Page:
+def _read(events: Events, query: EventQuery, after: int, head: Head | None = None) -> WrittenPage:
     fits = wanted(query.company, query.type)
     try:
-        if fits is None:
-            return events.read(after, query.limit)
-        return _sift(events, fits, after, query.limit)
+        return events.written(after, query.limit, fits, up_to=after + MOST_SCANNED, head=head)
     except CursorTooOld as error:
         raise Refusal(
             "cursor-gone",
@@ -125,23 +125,7 @@ def _read(events: Events, query: EventQuery, after: int) -> Page:
         ) from error
 
 
-def _sift(events: Events, fits: Callable[[LoggedEvent], bool], after: int, limit: int) -> Page:
-    """Read with a filter, but look at so many events only: the caller goes on from the cursor."""
-    found: list[LoggedEvent] = []
-    for _ in range(MOST_SCANNED // SCAN):
-        page = events.read(after, SCAN)
-        for event in page.events:
-            after = event.sequence
-            if fits(event):
-                found.append(event)
-                if len(found) == limit:
-                    return Page(found, after)
-        if len(page.events) < SCAN:
-            break
-    return Page(found, after)
-
-
-def _wait(query: EventQuery, page: Page) -> Page:
+def _wait(query: EventQuery, page: WrittenPage) -> WrittenPage:
     """Wait for wanted events while one of the few slots for it is free, else answer at once."""
     p = parts()
     if not p.slots.acquire(blocking=False):

@@ -2,7 +2,7 @@
 
 A stream holds one thread of the web server while it is open, so there is a cap on them, and the
 server has that many threads besides those for requests. Events are read and written out once per
-process, whatever the number of streams.
+process, whatever the number of its readers.
 """
 
 import threading
@@ -19,9 +19,10 @@ from portal.events import LARGEST, EventType, refuse_reset
 from portal.groups import Given, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
-from portal.tail import Frame, Tail, frame
+from portal.tail import Tail
 from relay.selection import selection
 from relay.store.events import CursorTooOld, Events
+from relay.store.written import Head, Written
 
 api = group("stream", __name__, "Events")
 
@@ -29,7 +30,7 @@ MEDIA_TYPE = "text/event-stream"
 HEARTBEAT = 15.0  # seconds; less than what proxies allow for silence
 RETRY_MS = 3000  # what a client waits before it connects again
 BUSY_SECONDS = 10
-AT_ONCE = 200  # events written in one piece
+AT_ONCE = 500  # events written in one piece
 LAG = 50_000  # events that a stream may fall behind once it was up to date
 FOLLOWING = (
     "One event of the log each, `id` its number; a client that connects again sends the last as"
@@ -102,11 +103,11 @@ def stream_events(query: StreamQuery, header: LastEvent) -> Reply:
         given = query.after
     cursor = head.last if given is None else given
     refuse_reset(head, cursor, query.epoch)
-    _refuse_trimmed(p.store.events, cursor)
+    _refuse_trimmed(head, cursor)
     name = caller().name
     p.streams.enter(name)
     fits = selection([query.company] if query.company else [], query.type)
-    follow = Follow(p.tail, p.store.events, cursor, fits)
+    follow = Follow(p.tail, p.store.events, cursor, head.epoch, fits)
     body = Body(follow.pieces(), lambda: p.streams.leave(name))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return Response(body, mimetype=MEDIA_TYPE, headers=headers, direct_passthrough=True)
@@ -139,12 +140,15 @@ class Follow:
         tail: Tail,
         events: Events,
         cursor: int,
-        fits: Callable[[Frame], bool] | None,
+        epoch: str,
+        fits: Callable[[Written], bool] | None,
+        *,
         heartbeat: float = HEARTBEAT,
     ) -> None:
         self._tail = tail
         self._events = events
         self._cursor = cursor
+        self._epoch = epoch
         self._fits = fits
         self._heartbeat = heartbeat
         self._was_live = False
@@ -154,39 +158,46 @@ class Follow:
         yield b"retry: %d\n\n" % RETRY_MS
         sent = time.monotonic()
         while True:
-            frames = self._tail.after(self._cursor, AT_ONCE, self._heartbeat)
-            if frames is None:
-                behind = self._tail.last - self._cursor
-                if self._was_live and behind > LAG:
-                    yield _dropped(f"it fell {behind} events behind", self._cursor)
-                    return
-                try:
-                    page = self._events.read(self._cursor, AT_ONCE)
-                except CursorTooOld as error:
-                    yield _dropped(str(error), self._cursor)
-                    return
-                frames = [frame(event) for event in page.events]
-            elif frames:
-                self._was_live = True
-            if frames:
-                self._cursor = frames[-1].sequence
-                fitting = frames if self._fits is None else [f for f in frames if self._fits(f)]
-                if fitting:
-                    yield b"".join(f.text for f in fitting)
-                    sent = time.monotonic()
+            head = self._tail.wait(self._cursor, self._heartbeat)
+            reason = self._too_late(head)
+            if reason:
+                yield _dropped(reason, self._cursor)
+                return
+            try:
+                some = self._events.written(self._cursor, AT_ONCE, head=head)
+            except CursorTooOld as error:
+                yield _dropped(str(error), self._cursor)
+                return
+            self._cursor = some.cursor
+            self._was_live = self._was_live or self._cursor == head.last
+            fitting = some.events if self._fits is None else list(filter(self._fits, some.events))
+            if fitting:
+                yield b"".join([_piece(one) for one in fitting])
+                sent = time.monotonic()
             if time.monotonic() - sent >= self._heartbeat:
                 yield b"id: %d\n\n" % self._cursor
                 sent = time.monotonic()
 
+    def _too_late(self, head: Head) -> str:
+        """Say why the stream must end: the reader is too slow, or the log another one; else ''."""
+        if head.epoch != self._epoch:
+            return "the log was reset"
+        behind = head.last - self._cursor
+        return f"it fell {behind} events behind" if self._was_live and behind > LAG else ""
 
-def _refuse_trimmed(events: Events, cursor: int) -> None:
-    oldest = events.oldest()
-    if cursor < oldest:
+
+def _refuse_trimmed(head: Head, cursor: int) -> None:
+    if cursor < head.oldest:
         raise Refusal(
             "cursor-gone",
-            f"Events up to {oldest} are no longer kept.",
-            extra={"oldest": str(oldest)},
+            f"Events up to {head.oldest} are no longer kept.",
+            extra={"oldest": str(head.oldest)},
         )
+
+
+def _piece(event: Written) -> bytes:
+    """Write an event as server-sent events have it; its number is the id."""
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.sequence, event.type.encode(), event.json)
 
 
 def _dropped(reason: str, cursor: int) -> bytes:

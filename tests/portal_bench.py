@@ -19,6 +19,7 @@ from relay.message import Action, action_fields
 from relay.settings import Settings
 from relay.store import Store, keys
 from relay.store.inbox import Batch, StatusEvent
+from relay.store.scripts import Scripts
 from relay.store.server import Server
 
 VIEWER = "viewer-viewer-viewer-viewer"
@@ -63,6 +64,12 @@ def make_company(number: int, status: str = "Linked", **changes: Any) -> Company
 
 def make_data_type(status: str = "Complete", last_success: int | None = MOMENT) -> DataTypeState:
     return DataTypeState(status, (MOMENT, "e-1"), last_success)
+
+
+def trim(store: Store, up_to: int) -> None:
+    """Drop the log's old end, up to this number."""
+    names = [keys.LOG, keys.META, keys.MARKS, keys.ERASED]
+    Scripts(store.client).trim_log(names, [up_to])
 
 
 class Portal:

@@ -10,7 +10,7 @@ import pytest
 import subscribers
 from codat.signature import new_secret
 from parts import SECRET, Bench, company_id, make_event
-from portal_bench import Portal
+from portal_bench import Portal, trim
 from relay.courier import Courier
 from relay.store import keys
 from relay.store.subscriptions import Held
@@ -148,7 +148,7 @@ def test_one_that_is_further_behind_than_the_log_reaches_is_paused_with_the_reas
     store, portal, deliverer
 ):
     portal.log(*(("a.b", 1),) * 5)
-    store.client.xtrim(keys.LOG, maxlen=2, approximate=False)
+    trim(store, 3)
     with subscriber() as one:
         subscribe(store, one)
         deliver(deliverer)

@@ -10,7 +10,7 @@ import pytest
 from parts import company_id
 from portal import events
 from portal.events import wanted
-from portal_bench import Portal, kind, problem
+from portal_bench import Portal, kind, problem, trim
 from relay.store import keys
 from relay.store.events import Events, LoggedEvent
 
@@ -102,7 +102,6 @@ def test_a_full_page_leaves_the_cursor_at_its_last_event(portal):
 
 
 def test_one_request_looks_at_so_many_events_only_and_the_next_goes_on(portal, monkeypatch):
-    monkeypatch.setattr(events, "SCAN", 2)
     monkeypatch.setattr(events, "MOST_SCANNED", 4)
     portal.log(*(("x.y", 1),) * 6, ("a.b", 1))
     first = portal.get("/v1/events?type=a.b")
@@ -124,7 +123,7 @@ def test_values_out_of_bounds_are_refused(portal, query):
 
 def test_a_cursor_older_than_the_log_is_gone_and_the_oldest_works(portal):
     portal.log(*(("a.b", 1),) * 5)
-    portal.store.client.xtrim(keys.LOG, maxlen=2, approximate=False)
+    trim(portal.store, 3)
     for query in ("after=1", "after=1&type=a.b"):
         answer = portal.get(f"/v1/events?{query}")
         assert (answer.status_code, kind(answer)) == (410, "cursor-gone")
@@ -158,6 +157,25 @@ def test_a_log_that_shrank_has_a_new_epoch_and_its_old_readers_hear_of_it(portal
     epoch = problem(answer)["epoch"]
     assert epoch not in ("", first.json["epoch"])
     assert ids(portal.get(f"/v1/events?after=4&epoch={epoch}")) == ["5", "6"]
+
+
+def test_events_that_come_while_another_asks_are_no_reset(portal):
+    """A reader is told how the log stands, but hears of it after one that asked later."""
+    portal.log(("a.b", 1))
+    epoch, log = portal.get("/v1/events").json["epoch"], portal.store.events
+    client = log._client
+
+    class Slow:
+        def hmget(self, *asked):
+            answer = client.hmget(*asked)
+            log._client = client
+            portal.log(("a.b", 1))
+            assert log.head().last == 2
+            return answer
+
+    log._client = Slow()
+    assert (log.head().last, log.head().last) == (1, 2)
+    assert log.head().epoch == epoch
 
 
 def test_reading_since_a_moment_begins_at_most_a_minute_early(portal):

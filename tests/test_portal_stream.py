@@ -11,7 +11,7 @@ from portal import stream as streaming
 from portal.events import wanted
 from portal.stream import Follow
 from portal.tail import Tail
-from portal_bench import OPERATOR, VIEWER, Portal, kind, problem
+from portal_bench import OPERATOR, VIEWER, Portal, kind, problem, trim
 from relay.store import keys
 
 
@@ -20,9 +20,9 @@ def portal(store, monkeypatch) -> Iterator[Portal]:
     tails: list[Tail] = []
     begin = Tail._start
 
-    def begun(self: Tail, cursor: int) -> None:
+    def begun(self: Tail) -> None:
         tails.append(self)
-        begin(self, cursor)
+        begin(self)
 
     monkeypatch.setattr(Tail, "_start", begun)
     yield Portal(store=store, relay_streams=2, relay_streams_per_token=1)
@@ -47,6 +47,11 @@ def events(response, count: int) -> list[dict]:
         if len(found) >= count:
             break
     return found
+
+
+def follow(portal, tail, fits=None, heartbeat=5.0) -> Iterator[bytes]:
+    events = portal.store.events
+    return Follow(tail, events, 0, events.head().epoch, fits, heartbeat=heartbeat).pieces()
 
 
 def test_a_stream_gives_what_was_and_then_what_comes(portal):
@@ -81,16 +86,17 @@ def test_it_goes_on_after_the_last_event_that_came(portal):
 def test_filters_choose_and_silence_passes_what_they_leave_out(portal):
     tail = Tail(portal.store.events, 0.05)
     portal.log(("a.b", 1), ("c.d", 1), ("a.b", 2))
-    pieces = Follow(tail, portal.store.events, 0, wanted(company_id(1), ["a.*"]), 0.05).pieces()
+    pieces = follow(portal, tail, wanted(company_id(1), ["a.*"]), 0.05)
     given = [next(pieces) for _ in range(3)]
     assert given[1].startswith(b"id: 1\nevent: a.b\n")
     assert given[2] == b"id: 3\n\n"
 
 
-def test_silence_is_broken_though_events_come_all_the_time_that_are_left_out(portal):
+def test_silence_is_broken_though_events_come_all_the_time_that_are_left_out(portal, monkeypatch):
+    monkeypatch.setattr(streaming, "AT_ONCE", 200)
     tail = Tail(portal.store.events, 0.05)
     portal.log(*(("a.b", 1),) * 300)
-    pieces = Follow(tail, portal.store.events, 0, wanted(None, ["c.*"]), 0.0).pieces()
+    pieces = follow(portal, tail, wanted(None, ["c.*"]), 0.0)
     assert [next(pieces) for _ in range(3)] == [
         b"retry: 3000\n\n", b"id: 200\n\n", b"id: 300\n\n",
     ]  # fmt: skip
@@ -102,7 +108,7 @@ def test_a_cursor_that_does_not_fit_the_log_is_refused(portal):
     assert kind(opened(portal, **{"Last-Event-ID": "9"})) == "log-reset"
     assert kind(opened(portal, "?epoch=other")) == "log-reset"
     assert kind(opened(portal, **{"Last-Event-ID": "x"})) == "invalid"
-    portal.store.client.xtrim(keys.LOG, maxlen=1, approximate=False)
+    trim(portal.store, 3)
     assert kind(opened(portal, "?after=1")) == "cursor-gone"
 
 
@@ -123,25 +129,33 @@ def test_streams_are_capped_by_token_and_in_all_and_a_closed_one_makes_room(port
 def test_a_reader_that_falls_too_far_behind_is_let_go_with_the_reason(portal, monkeypatch):
     monkeypatch.setattr(streaming, "LAG", 5)
     monkeypatch.setattr(streaming, "AT_ONCE", 2)
-    monkeypatch.setattr("portal.tail.RING", 3)
     tail = Tail(portal.store.events, 0.05)
     portal.log(("a.b", 1))
-    pieces = Follow(tail, portal.store.events, 0, None).pieces()
+    pieces = follow(portal, tail)
     assert next(pieces).startswith(b"retry")
     assert next(pieces).startswith(b"id: 1\n")
     portal.log(("a.b", 1))
     assert next(pieces).startswith(b"id: 2\n")  # up to date
     portal.log(*(("a.b", 1),) * 20)
-    tail.after(21, 1, 5.0)
+    assert tail.wait(21, 5.0).last == 22
     ended = list(pieces)
     assert ended[-1].startswith(b'event: relay.dropped\ndata: {"reason":"it fell 20 events behind"')
     assert b'"cursor":"2"' in ended[-1]
 
 
 def test_a_reader_that_begins_far_back_catches_up(portal, monkeypatch):
-    monkeypatch.setattr("portal.tail.RING", 3)
     monkeypatch.setattr(streaming, "LAG", 5)
     portal.log(*(("a.b", 1),) * 20)
     response = opened(portal, "?after=0")
     assert [e["id"] for e in events(response, 20)] == [str(n) for n in range(1, 21)]
     response.close()
+
+
+def test_a_stream_ends_with_the_reason_when_the_log_is_reset(portal):
+    portal.log(*(("a.b", 1),) * 3)
+    tail = Tail(portal.store.events, 0.05)
+    pieces = follow(portal, tail, heartbeat=0.05)
+    assert b"id: 3\n" in b"".join(next(pieces) for _ in range(2))
+    portal.store.client.hset(keys.META, "log_seq", 2)  # as after a fail-over
+    ended = [piece for piece in pieces if piece != b"id: 3\n\n"]
+    assert ended == [b'event: relay.dropped\ndata: {"reason":"the log was reset","cursor":"3"}\n\n']

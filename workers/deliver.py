@@ -10,16 +10,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_network
 
-import orjson
 import structlog
 from redis.exceptions import RedisError
 
 from relay.courier import Answer, Courier
 from relay.message import Action
 from relay.selection import selection
-from relay.store.events import CursorTooOld, LoggedEvent
+from relay.store.events import CursorTooOld
 from relay.store.inbox import NOT_FOR_A_COMPANY
 from relay.store.subscriptions import Attempt, Claim, Held
+from relay.store.written import Written
 from relay.subscriptions import DAY_MS, GONE, headers, wait_after
 from relay.times import now_micros, now_ms
 from workers.context import Context, current
@@ -27,7 +27,7 @@ from workers.context import Context, current
 AT_ONCE = 64  # subscriptions delivered to at the same time by one worker
 FAILING_AT_ONCE = AT_ONCE // 2
 LEASE_MS = 60_000  # longer than a lookup, a delivery and what goes with it may take together
-SCAN = 500  # log entries read at a time
+SCAN = 5000  # log entries looked at for one delivery
 DOZE = 0.5  # seconds that a worker which is being stopped waits for deliveries under way
 
 log = structlog.get_logger(__name__)
@@ -122,8 +122,9 @@ class Deliverer:
             )
             return None if caught_up else replace(held, cursor=to)
         subscription = held.subscription
-        shown = [event.cloud_event() for event in events]
-        body = orjson.dumps(shown[0] if subscription.batch == 1 else shown)
+        body = b",".join([event.json for event in events])
+        if subscription.batch > 1:
+            body = b"[%s]" % body
         first, last = events[0].sequence, events[-1].sequence
         answer = courier.post(body, headers(subscription, first, last, body, now))
         attempt = Attempt(
@@ -141,23 +142,14 @@ class Deliverer:
             return None  # changed or taken over meanwhile: delivered again by whoever holds it now
         return replace(held, cursor=to, failures=0, failing_since=None, window=None)
 
-    def _next(self, held: Held) -> tuple[list[LoggedEvent], int]:
+    def _next(self, held: Held) -> tuple[list[Written], int]:
         """Give the events of the next delivery, and the cursor past them and what is left out."""
         subscription = held.subscription
         fits = selection(subscription.companies, subscription.types)
-        count = subscription.batch if fits is None else SCAN
-        page = self._context.store.events.read(held.cursor, max(1, count))
-        events: list[LoggedEvent] = []
-        to = held.cursor
-        for event in page.events:
-            if held.window is not None and event.sequence > held.window:
-                break
-            to = event.sequence
-            if fits is None or fits(event):
-                events.append(event)
-                if len(events) == subscription.batch:
-                    break
-        return events, to
+        up_to = held.cursor + SCAN if held.window is None else held.window
+        events = self._context.store.events
+        page = events.written(held.cursor, subscription.batch, fits, up_to=up_to)
+        return page.events, page.cursor
 
     def _failed(self, claim: Claim, held: Held, answer: Answer, attempt: Attempt) -> None:
         now = now_ms()

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ from redis import Redis
 from relay.catalogue.book import identity
 from relay.store import keys
 from relay.store.scripts import Scripts
+from relay.store.written import BLOCK, Blocks, Fields, Head, Written, write
 from relay.times import iso_from_micros
 
 log = structlog.get_logger(__name__)
@@ -64,11 +66,11 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """The newest event's number, and which log it is of: a reset log has another epoch."""
+class WrittenPage:
+    """Events as `Page` has them, already written out."""
 
-    last: int
-    epoch: str
+    events: list[Written]
+    cursor: int
 
 
 class Events:
@@ -77,7 +79,8 @@ class Events:
     def __init__(self, client: Redis, scripts: Scripts) -> None:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
         self._scripts = scripts
-        self._highest = 0  # the newest number this process has seen
+        self._seen = Head(0, "")  # by this process
+        self._blocks = Blocks(self._write)
 
     def last(self) -> int:
         """Give the number of the newest event, 0 when there is none."""
@@ -89,16 +92,20 @@ class Events:
         A fail-over to a replica that lacked the last writes gives numbers a second time: readers
         must hear of it, or they would miss what now stands under them.
         """
-        raw_last, raw_epoch = self._client.hmget(keys.META, ["log_seq", "epoch"])
+        seen = self._seen  # before asking: another thread may hear of newer events meanwhile
+        asked = ["log_seq", "epoch", "log_oldest", "log_losses"]
+        raw_last, raw_epoch, oldest, losses = self._client.hmget(keys.META, asked)
         last, epoch = int(raw_last or 0), (raw_epoch or b"").decode()
-        shrunk = last < self._highest
+        shrunk = last < seen.last and epoch == seen.epoch
         if shrunk or not epoch:
             answer = self._scripts.renew_epoch([keys.META], [epoch, secrets.token_hex(4)])
             epoch = answer.decode()
         if shrunk:
-            log.error("log.reset", last=last, seen=self._highest, epoch=epoch)
-        self._highest = last
-        return Head(last, epoch)
+            log.error("log.reset", last=last, seen=seen.last, epoch=epoch)
+        head = Head(last, epoch, int(oldest or 0), int(losses or 0))
+        if epoch != self._seen.epoch or last > self._seen.last:
+            self._seen = head
+        return head
 
     def read(
         self,
@@ -107,21 +114,50 @@ class Events:
         wanted: Callable[[LoggedEvent], bool] | None = None,
     ) -> Page:
         """Give up to `limit` wanted events numbered above `after`; raises CursorTooOld."""
-        self._refuse_trimmed(after)
+        head = self.head()
+        if after < head.oldest:
+            raise CursorTooOld(head.oldest)
         found: list[LoggedEvent] = []
         cursor = after
-        while len(found) < limit:
-            count = SCAN if wanted else limit - len(found)
-            events, ended = self._some(cursor, count)
-            for event in events:
-                cursor = event.sequence
+        while cursor < head.last and len(found) < limit:
+            up_to = min(head.last, cursor + (SCAN if wanted else limit - len(found)))
+            for number, fields in self._between(cursor, up_to):
+                event = _event(number, fields)
                 if wanted is None or wanted(event):
                     found.append(event)
                     if len(found) == limit:
-                        break
-            if ended:
-                break
+                        return Page(found, number)
+            cursor = up_to
         return Page(found, cursor)
+
+    def written(
+        self,
+        after: int,
+        limit: int,
+        wanted: Callable[[Written], bool] | None = None,
+        *,
+        up_to: int | None = None,
+        head: Head | None = None,
+    ) -> WrittenPage:
+        """Read like `read`, up to a number if one is given, what all readers of a process share.
+
+        `head` spares a question to the store where it was just asked.
+        """
+        head = head or self.head()
+        if after < head.oldest:
+            raise CursorTooOld(head.oldest)
+        stop = head.last if up_to is None else min(up_to, head.last)
+        found: list[Written] = []
+        cursor = after
+        while cursor < stop and len(found) < limit:
+            some = self._blocks.after(cursor, stop, head)
+            fitting = some if wanted is None else [one for one in some if wanted(one)]
+            if len(found) + len(fitting) >= limit:
+                found += fitting[: limit - len(found)]
+                return WrittenPage(found, found[-1].sequence)
+            found += fitting
+            cursor = min(stop, (cursor // BLOCK + 1) * BLOCK)
+        return WrittenPage(found, cursor)
 
     def wait(self, after: int, seconds: float) -> bool:
         """Wait until an event above `after` exists; False when the time ran out first.
@@ -133,13 +169,7 @@ class Events:
 
     def oldest(self) -> int:
         """Give the lowest cursor that still works."""
-        with self._client.pipeline(transaction=False) as pipe:
-            pipe.xrange(keys.LOG, count=1)
-            pipe.zrange(keys.ERASED, 0, 0)
-            pipe.hget(keys.META, "log_seq")
-            first, erased, last = pipe.execute()
-        held = [_sequence(entry) for entry, _ in first] + [_erased(one).sequence for one in erased]
-        return min(held) - 1 if held else int(last or 0)
+        return self.head().oldest
 
     def since(self, ms: int) -> int:
         """Give a cursor before all that was logged at or after `ms`, a minute early at most."""
@@ -184,19 +214,20 @@ class Events:
             before = page[-1].sequence
         return found
 
-    def _some(self, after: int, count: int) -> tuple[list[LoggedEvent], bool]:
-        """Give the next events, and whether these are all; erased ones leave their number."""
+    def _write(self, after: int, up_to: int, head: Head) -> list[Written]:
+        return [write(number, fields) for number, fields in self._between(after, up_to)]
+
+    def _between(self, after: int, up_to: int) -> list[tuple[int, Fields]]:
+        """Give the entries above a number, up to another; erased ones leave their number."""
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.xrange(keys.LOG, f"({after}-0", "+", count=count)
-            pipe.zrange(keys.ERASED, f"({after}", "+inf", byscore=True, offset=0, num=count)
+            pipe.xrange(keys.LOG, f"({after}-0", f"{up_to}-0")
+            pipe.zrange(keys.ERASED, f"({after}", up_to, byscore=True)
             kept, gone = pipe.execute()
-        events = [_event(entry, fields) for entry, fields in kept]
-        if not gone:
-            return events, len(kept) < count
-        events += [_erased(one) for one in gone]
-        events.sort(key=lambda event: event.sequence)
-        ended = len(kept) < count and len(gone) < count and len(events) <= count
-        return events[:count], ended
+        entries = [(_sequence(entry), fields) for entry, fields in kept]
+        if gone:
+            entries += [_erased(one) for one in gone]
+            entries.sort(key=itemgetter(0))
+        return entries
 
     def _get(self, numbers: Sequence[bytes]) -> list[LoggedEvent]:
         """Read single events by number; those no longer kept are left out."""
@@ -204,29 +235,30 @@ class Events:
             for number in numbers:
                 entry = f"{int(number)}-0"
                 pipe.xrange(keys.LOG, entry, entry)
-            return [_event(*found[0]) for found in pipe.execute() if found]
-
-    def _refuse_trimmed(self, after: int) -> None:
-        oldest = self.oldest()
-        if after < oldest:
-            raise CursorTooOld(oldest)
+            found = [entries[0] for entries in pipe.execute() if entries]
+        return [_event(_sequence(entry), fields) for entry, fields in found]
 
 
 def _sequence(entry: bytes) -> int:
     return int(entry.split(b"-", 1)[0])
 
 
-def _erased(member: bytes) -> LoggedEvent:
+def _erased(member: bytes) -> tuple[int, Fields]:
     """Give what stands in the place of an event whose company was forgotten."""
-    number, _, ms = member.decode().partition(":")
-    return LoggedEvent(
-        int(number), "event.erased", "/codat/default", "", int(ms) * 1000, "erasure", {}
-    )
+    number, _, ms = member.partition(b":")
+    return int(number), {
+        b"type": b"event.erased",
+        b"source": b"/codat/default",
+        b"subject": b"",
+        b"time": ms + b"000",
+        b"cause": b"erasure",
+        b"data": b"{}",
+    }
 
 
-def _event(entry: bytes, fields: dict[bytes, bytes]) -> LoggedEvent:
+def _event(number: int, fields: Fields) -> LoggedEvent:
     return LoggedEvent(
-        sequence=_sequence(entry),
+        sequence=number,
         type=fields[b"type"].decode(),
         source=fields[b"source"].decode(),
         subject=fields[b"subject"].decode(),

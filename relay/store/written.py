@@ -1,0 +1,116 @@
+"""Events as readers get them: each written out once per process, however many read it."""
+
+import threading
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from operator import attrgetter
+
+import orjson
+
+from relay.times import iso_from_micros
+
+BLOCK = 500  # events; block n holds the numbers from n * BLOCK + 1 on
+KEPT = 40  # blocks; with events of the usual size about 15 MB
+
+Fields = Mapping[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One event and its text, CloudEvents 1.0 in JSON."""
+
+    sequence: int
+    type: str
+    subject: str
+    json: bytes
+
+
+def write(sequence: int, fields: Fields) -> Written:
+    """Write an entry of the log out; its data go in as they are stored."""
+    kind, subject = fields[b"type"].decode(), fields[b"subject"].decode()
+    text = (
+        b'{"specversion":"1.0","id":"%d","source":%s,"type":%s,"subject":%s,"time":"%s",'
+        b'"datacontenttype":"application/json","sequence":"%d","cause":%s,"data":%s}'
+    ) % (
+        sequence,
+        orjson.dumps(fields[b"source"].decode()),
+        orjson.dumps(kind),
+        orjson.dumps(subject),
+        iso_from_micros(int(fields[b"time"])).encode(),
+        sequence,
+        orjson.dumps(fields[b"cause"].decode()),
+        fields[b"data"],
+    )
+    return Written(sequence, kind, subject, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How the log stands. `last` is its newest number, `oldest` the lowest cursor that works.
+
+    A reset log has another epoch. `losses` counts how often events were dropped from its midst.
+    """
+
+    last: int
+    epoch: str
+    oldest: int = 0
+    losses: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Events of one block up to a number; being read, or read."""
+
+    up_to: int
+    events: Future[list[Written]] = field(default_factory=Future)
+
+
+class Blocks:
+    """The latest read blocks of the log. Whoever needs one that is being read waits for it."""
+
+    def __init__(self, fetch: Callable[[int, int, Head], list[Written]]) -> None:
+        self._fetch = fetch  # gives the events above one number, up to another
+        self._lock = threading.Lock()
+        self._held: OrderedDict[int, _Block] = OrderedDict()
+        self._head = Head(0, "")
+
+    def after(self, cursor: int, up_to: int, head: Head) -> list[Written]:
+        """Give events above `cursor`: to the end of its block or `up_to`, whichever is first.
+
+        What was read before the log was reset or lost events is read again.
+        """
+        number = cursor // BLOCK
+        up_to = min(up_to, (number + 1) * BLOCK)
+        events = self._block(number, up_to, head)
+        first = bisect_right(events, cursor, key=attrgetter("sequence"))
+        last = bisect_right(events, up_to, key=attrgetter("sequence"))
+        return events[first:last]
+
+    def _block(self, number: int, up_to: int, head: Head) -> list[Written]:
+        with self._lock:
+            if head.epoch != self._head.epoch or head.losses > self._head.losses:
+                self._held.clear()
+                self._head = head
+            known = self._held.get(number)
+            block = known if known is not None and known.up_to >= up_to else _Block(up_to)
+            self._held[number] = block
+            self._held.move_to_end(number)
+            if len(self._held) > KEPT:
+                self._held.popitem(last=False)
+        if block is not known:
+            self._fill(number, block, known, head)
+        return block.events.result()
+
+    def _fill(self, number: int, block: _Block, known: _Block | None, head: Head) -> None:
+        try:
+            events = known.events.result() if known else []
+            start = known.up_to if known else number * BLOCK
+            block.events.set_result([*events, *self._fetch(start, block.up_to, head)])
+        except BaseException as error:
+            with self._lock:
+                if self._held.get(number) is block:
+                    del self._held[number]
+            block.events.set_exception(error)

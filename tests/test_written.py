@@ -1,0 +1,126 @@
+"""Events written out: as CloudEvents, read once however many want them, read anew after a loss."""
+
+import threading
+
+import orjson
+import pytest
+
+from relay.store.events import LoggedEvent
+from relay.store.written import BLOCK, KEPT, Blocks, Head, Written, write
+
+FIELDS = {
+    b"type": b"company.renamed",
+    b"source": b"/codat/default/companies/c-1",
+    b"subject": b"c-1",
+    b"time": b"1767600000000001",
+    b"cause": 'msg_"1\\é'.encode(),
+    b"data": '{"current":"Café \\"7\\""}'.encode(),
+}
+
+
+class Log:
+    """Gives events as the store would, and notes what was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, int]] = []
+        self.kind = "a.b"
+        self.fails = False
+
+    def fetch(self, after: int, up_to: int, head: Head) -> list[Written]:
+        self.asked.append((after, up_to))
+        if self.fails:
+            raise ConnectionError
+        return [Written(n, self.kind, "", b"{}") for n in range(after + 1, up_to + 1)]
+
+
+def numbers(events: list[Written]) -> list[int]:
+    return [event.sequence for event in events]
+
+
+def test_the_text_is_the_cloud_event_of_the_entry():
+    texts = {name.decode(): value.decode() for name, value in FIELDS.items()}
+    shown = LoggedEvent(
+        7,
+        texts["type"],
+        texts["source"],
+        texts["subject"],
+        int(texts["time"]),
+        texts["cause"],
+        orjson.loads(texts["data"]),
+    )
+    written = write(7, FIELDS)
+    assert orjson.loads(written.json) == shown.cloud_event()
+    assert (written.sequence, written.type, written.subject) == (7, shown.type, shown.subject)
+
+
+def test_what_was_read_is_not_read_again_and_only_what_came_since_is_added():
+    log = Log()
+    blocks = Blocks(log.fetch)
+    assert numbers(blocks.after(0, 3, Head(3, "e"))) == [1, 2, 3]
+    assert numbers(blocks.after(1, 2, Head(3, "e"))) == [2]
+    assert numbers(blocks.after(2, 5, Head(5, "e"))) == [3, 4, 5]
+    assert log.asked == [(0, 3), (3, 5)]
+
+
+def test_events_come_to_the_end_of_their_block():
+    log = Log()
+    blocks = Blocks(log.fetch)
+    last = Head(3 * BLOCK, "e")
+    assert numbers(blocks.after(BLOCK - 2, last.last, last)) == [BLOCK - 1, BLOCK]
+    assert numbers(blocks.after(BLOCK, last.last, last)) == list(range(BLOCK + 1, 2 * BLOCK + 1))
+    assert log.asked == [(0, BLOCK), (BLOCK, 2 * BLOCK)]
+
+
+@pytest.mark.parametrize("later", [Head(3, "e", losses=1), Head(3, "other")])
+def test_after_a_loss_or_a_reset_nothing_is_given_from_memory(later):
+    log = Log()
+    blocks = Blocks(log.fetch)
+    blocks.after(0, 3, Head(3, "e"))
+    log.kind = "event.erased"
+    assert {event.type for event in blocks.after(0, 3, later)} == {"event.erased"}
+
+
+def test_only_the_latest_blocks_are_kept():
+    log = Log()
+    blocks = Blocks(log.fetch)
+    head = Head(BLOCK * (KEPT + 1), "e")
+    for number in range(KEPT + 1):
+        blocks.after(number * BLOCK, head.last, head)
+    blocks.after(BLOCK, head.last, head)
+    assert len(log.asked) == KEPT + 1
+    blocks.after(0, head.last, head)
+    assert len(log.asked) == KEPT + 2
+
+
+def test_readers_that_want_the_same_at_once_cause_one_reading():
+    log, readers = Log(), 8
+    going, may_go = threading.Event(), threading.Event()
+
+    def fetch(after: int, up_to: int, head: Head) -> list[Written]:
+        going.set()
+        assert may_go.wait(20)
+        return log.fetch(after, up_to, head)
+
+    blocks, found = Blocks(fetch), []
+    threads = [
+        threading.Thread(target=lambda: found.append(blocks.after(0, 3, Head(3, "e"))))
+        for _ in range(readers)
+    ]
+    for thread in threads:
+        thread.start()
+    assert going.wait(20)
+    may_go.set()
+    for thread in threads:
+        thread.join()
+    assert log.asked == [(0, 3)]
+    assert [numbers(events) for events in found] == [[1, 2, 3]] * readers
+
+
+def test_a_reading_that_failed_is_tried_anew_by_the_next():
+    log = Log()
+    blocks = Blocks(log.fetch)
+    log.fails = True
+    with pytest.raises(ConnectionError):
+        blocks.after(0, 3, Head(3, "e"))
+    log.fails = False
+    assert numbers(blocks.after(0, 3, Head(3, "e"))) == [1, 2, 3]
