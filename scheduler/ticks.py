@@ -16,7 +16,7 @@ from relay.times import now_micros, now_ms
 from scheduler import pausing
 
 HINT_IS_OLD = 2000  # ms; a lane still waiting then gets another hint
-BATCH = 300  # schedules dispatched per call: a few ms of the server's time
+BATCH = 200  # schedules dispatched per call: a few ms of the server's time
 DAY_MS = 86_400_000
 
 log = structlog.get_logger(__name__)

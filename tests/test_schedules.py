@@ -214,7 +214,7 @@ def test_what_is_not_to_run_leaves_the_list_of_what_is_due(store, client):
     """As when someone switches a schedule off, or removes it, between our look and our write."""
     off = schedule(off=True)
     store.schedules.put(off, NOW, over=None)
-    client.zadd(keys.SCHEDULES_DUE, {f"{company_id(2)}|all": NOW})
+    client.zadd(keys.SCHEDULES_DUE, {f"{company_id(2)}|all|12345678": NOW})
     assert ticks.dispatch(store, SentHints(), NOW) == 0
     assert store.schedules.count() == 0
 

@@ -50,11 +50,11 @@ INTEGRATIONS = TAG + "integrations"  # string: what Codat last said of them, JSO
 
 SEEN = TAG + "seen:"  # + event key -> "<entry id> <nonce>", expires
 LANE = TAG + "lane:"  # + lane -> stream of messages
-COMPANY = TAG + "company:"  # + company id -> JSON
+COMPANY = TAG + "state:"  # + company id -> its state, packed
 INTENT = TAG + "intent:"  # + intent name -> hash
 INTENTS_DUE = TAG + "intents:"  # + priority -> sorted set: intent name -> ms
 INFLIGHT = TAG + "inflight:"  # + company id -> sorted set: intent or call -> ms until
-SCHEDULES = TAG + "schedules:"  # + company id -> hash: data type -> JSON, "<data type>#period"
+SCHEDULES = TAG + "plans:"  # + company id -> hash: data type -> mark and JSON, "<type>#period"
 PARKED = TAG + "parked:"  # + pause id -> sorted set, as SCHEDULES_DUE: what the pause holds back
 REPLY = (
     TAG + "reply:"

@@ -1,8 +1,8 @@
 """Company states as they are kept: deflated against a text that is like them, a third in size."""
 
-from zlib import DEFLATED, Z_DEFAULT_STRATEGY, compressobj, decompressobj
+from zlib import DEFLATED, Z_DEFAULT_STRATEGY, compressobj, decompressobj, error
 
-FIRST = b"\x01"  # in front of a packed state; JSON begins with a brace
+FIRST = b"\x01"  # in front of a packed state
 LEVEL, WINDOW, MEMORY = 6, -12, 8  # no header and no checksum: the server's files have theirs
 
 # What most states have in common, the most common last. What was packed with it can be read only
@@ -36,13 +36,13 @@ def pack(company_id: str, state: bytes) -> bytes:
 
 
 def unpack(company_id: str, kept: bytes) -> bytes:
-    """Give back what `pack` was given; a state that was kept as JSON is given as it is.
-
-    Raises `zlib.error` for anything else.
-    """
+    """Give back what `pack` was given; raises ValueError for anything else."""
     if not kept.startswith(FIRST):
-        return kept
-    return decompressobj(WINDOW, _like(company_id)).decompress(kept[1:])
+        raise ValueError(f"the state of company {company_id} was not packed by this version")
+    try:
+        return decompressobj(WINDOW, _like(company_id)).decompress(kept[1:])
+    except error as broken:
+        raise ValueError(f"the state of company {company_id} is broken") from broken
 
 
 def _like(company_id: str) -> bytes:

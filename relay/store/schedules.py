@@ -178,7 +178,7 @@ class Schedules:
         """Note the plans of those that are due, so that the next that follow them go at once."""
         for one in found:
             mark = one.member.rpartition(b"|")[2].decode()
-            if one.plan is not None and one.plan.running and len(mark) == MARK:
+            if one.plan is not None and one.plan.running:
                 self._plans.pop(mark, None)
                 self._plans[mark] = one.plan
         while len(self._plans) > PLANS_KNOWN:
@@ -271,4 +271,4 @@ def _read(company_id: str, data_type: str, raw: bytes) -> Schedule:
 
 @lru_cache(maxsize=4096)
 def _alike(raw: bytes) -> Schedule:
-    return Schedule.from_json("", "", raw[raw.index(b"{") :])
+    return Schedule.from_json("", "", raw[MARK:])

@@ -27,7 +27,7 @@ from relay.store.scripts import Scripts
 from relay.store.server import Server, inspect
 from relay.store.subscriptions import Subscriptions
 
-SCHEMA = 1
+SCHEMA = 2
 OUTAGE_MS = 60_000  # without a sign of life, after which webhooks may have been given up on
 
 
@@ -156,7 +156,10 @@ def fix_lanes(client: Redis, wanted: int) -> int:
     raw: Any = client.hmget(keys.META, ["lanes", "schema"])
     lanes, schema = (int(value) for value in raw)
     if schema != SCHEMA:
-        raise WrongStore(f"The store has schema {schema}; this version reads {SCHEMA}.")
+        raise WrongStore(
+            f"The store has schema {schema}, this version reads {SCHEMA}. Use the version that"
+            " wrote it, or begin anew with another RELAY_DATA_DIR or an empty server."
+        )
     if lanes != wanted:
         raise WrongStore(
             f"RELAY_LANES is {wanted}, but this store was begun with {lanes}: the number is fixed"

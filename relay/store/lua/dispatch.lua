@@ -26,9 +26,6 @@ for i, row in ipairs(rows) do
       moved[#moved + 1] = member
     else
       redis.call('ZREM', KEYS[1], row[1])
-      if row[5] and text then
-        redis.call('ZADD', KEYS[1], 'NX', string.format('%d.5', row[5]), member)
-      end
     end
     for n = 1, #runs, 2 do
       syncs[#syncs + 1] = runs[n + 1]

@@ -13,7 +13,7 @@ end
 if held ~= ARGV[3] or (redis.call('ZSCORE', KEYS[2], from) or '') ~= ARGV[5] then
   return 0
 end
-redis.call('ZREM', KEYS[2], from, ARGV[1] .. '|' .. ARGV[2])
+redis.call('ZREM', KEYS[2], from)
 redis.call('HDEL', KEYS[1], ARGV[2] .. '#period')
 if ARGV[4] == '' then
   redis.call('HDEL', KEYS[1], ARGV[2])
