@@ -12,8 +12,8 @@ from relay.store.erasure import Erasing
 api = group("erasure", __name__, "Companies")
 
 FORGETTING = (
-    "Its state, schedules, messages and dead letters are dropped, and its events keep their numbers"
-    " only (`event.erased`), so that the log has no gap; one line says who did it"
+    "Its state, schedules, pauses, journeys, messages and dead letters are dropped, and its events"
+    " keep their numbers only (`event.erased`), so the log has no gap; one line says who did it"
     " (`company.forgotten`). It cannot be undone. What Codat sends of it later makes it known anew:"
     " delete it at Codat first. Other systems that read the log must drop what they took from it."
 )

@@ -2,21 +2,39 @@
 
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from parts import company_id, make_event
 from portal_bench import Portal, kind
+from relay import journeys
+from relay.cadence import Cadence, Schedule
+from relay.journeys import Journey
+from relay.pause import Pause, Scope
+from relay.replays import Wanted
 from relay.store import keys
 from relay.store.erasure import DAY_MS
+from relay.store.intents import Need, Priority
+from relay.store.journeys import hash_of
+from relay.store.subscriptions import Attempt
 from relay.subscriptions import Secret, Subscription
 from relay.times import now_ms
 from scheduler import ticks
 
+NOW = 1_772_452_800  # Monday 2026-03-02T12:00Z
 NAME = "Zyxwvut Quartz Holdings"
 NUMBER = "RN-99887766"
 STREET = "17 Unmistakable Crescent"
+REFERENCE = "LOAN-556677-ZX"
+MAIL = "jane@zyxwvut.example"
+TRACES = tuple(one.encode() for one in (NAME, NUMBER, STREET, REFERENCE, MAIL))
+JOURNEY = Journey(
+    "0123456789abcdef012345", company_id(2), 1000, 2**52, "olga", REFERENCE,
+    return_url=f"https://firm.test/?who={MAIL}", token_hash=hash_of("t-1"),
+)  # fmt: skip
+EVERYTHING = Pause("p1", Scope.EVERYTHING, "", "olga", "a migration", NOW, on=True)
 
 
 def age(store, days):
@@ -89,7 +107,32 @@ def held(bench):
     bench.settle()
     bench.deliver(b'{"eventType": 1, "name": "%s"}' % NAME.encode())
     bench.deliver(make_event("company.deleted", company=2, name=NAME, at=3))
+    touch(bench.store, company)
     return bench
+
+
+def touch(store, company):
+    """Let every other kind of record name the company, as it comes about."""
+    store.journeys.start(journeys.start(JOURNEY))
+    store.journeys.change(JOURNEY.id, lambda held: journeys.not_listed(held, f"Ask {MAIL}", 2000))
+    for one in (EVERYTHING, replace(EVERYTHING, id="p2", scope=Scope.COMPANY, value=company,
+                                    reason=f"{NAME} asked for it")):  # fmt: skip
+        assert store.pauses.write(one, over=None, at=NOW)[0]
+        assert store.schedules.put(Schedule(company, one.id, Cadence.DAILY), NOW, over=None)
+        [due] = store.schedules.due(NOW, 10)
+        assert store.pauses.park([(due, one)])
+    need = Need(f"reread:{company}", company, Priority.LINK, 0, "test", {"name": NAME})
+    store.intents.put([need], now_ms())
+    [claimed] = store.intents.claim(
+        now=now_ms(), lease_ms=60_000, limit=1, priorities=[Priority.LINK]
+    )
+    store.intents.finish(claimed, "dead", now=now_ms(), lane=0, error=NAME)
+    store.reconciles.begin("r1", cause="asked for", now=NOW, chosen=[company])
+    store.replays.begin(Wanted(company=company), total=1, by="olga")
+    subscribe(store, cursor=0)
+    [lease] = store.subscriptions.claim(now=now_ms(), lease_ms=1000, limit=1, failing=1)
+    answered = Attempt(now_ms(), "1", "4", 4, 422, 5, f"do not know {NAME}", "", taken=False)
+    assert store.subscriptions.record(lease, "later", now=now_ms(), due=2**52, attempt=answered)[0]
 
 
 def everything(client) -> bytes:
@@ -127,10 +170,11 @@ def files(client) -> bytes:
 def test_a_forgotten_company_leaves_no_trace_on_the_server_or_its_disk(held):
     store, client, company = held.store, held.store.client, company_id(2)
     client.config_set("rdbcompression", "no")
-    traces = (NAME.encode(), NUMBER.encode(), STREET.encode())
+    client.config_set("save", "3600 1")
+    client.save()
     before, last = everything(client), store.events.last()
-    assert all(trace in before for trace in traces)
-    assert all(trace in files(client) for trace in traces)
+    assert [trace for trace in TRACES if trace not in before] == []
+    assert [trace for trace in TRACES if trace not in files(client)] == []
     # The malformed message names no company, so only its own trimming can drop it.
     client.delete(keys.LANE + "0", keys.DEAD)
     gone = store.erasure.forget(company, "olga")
@@ -138,17 +182,51 @@ def test_a_forgotten_company_leaves_no_trace_on_the_server_or_its_disk(held):
     held.drain()
     client.config_set("auto-aof-rewrite-percentage", 0)
     deadline = time.monotonic() + 30
-    while any(trace in files(client) for trace in traces) and time.monotonic() < deadline:
+    while any(trace in files(client) for trace in TRACES) and time.monotonic() < deadline:
         time.sleep(0.05)  # the file is written anew, then the former one dropped
+    client.config_set("save", "")
     after = everything(client)
-    assert not any(trace in after for trace in traces)
-    assert not any(trace in files(client) for trace in traces)
-    assert company.encode() in after  # the audit line
+    assert [trace for trace in TRACES if trace in after] == []
+    assert [trace for trace in TRACES if trace in files(client)] == []
     told = [e for e in store.events.read(last).events if e.type == "company.forgotten"]
     assert [e.data["by"] for e in told] == ["olga"]
     assert store.companies.get(company) is None
     assert store.companies.count() == 2
     assert store.schedules.of(company) == {}
+
+
+def test_only_the_line_that_says_so_names_a_forgotten_company(held):
+    store, client, company = held.store, held.store.client, company_id(2)
+    assert sum(company.encode() in one for one in everything(client).split(b"\n")) > 20
+    store.erasure.forget(company, "olga")
+    held.drain()
+    named = [key.decode() for key in client.scan_iter() if company in key.decode()]
+    assert named == [keys.TIMELINE + company]
+    [number] = client.zrange(keys.TIMELINE + company, 0, -1)
+    [(_, line)] = client.xrange(keys.LOG, number, number)
+    assert line[b"type"] == b"company.forgotten"
+    lane = keys.LANE + str(store.inbox.lane_of(company))
+    rest = everything(client).split(b"\n")
+    for expected in (
+        named[0].encode(),
+        *[part for part in line.values() if company.encode() in part],
+        *[f[b"company"] for _, f in client.xrange(lane) if f[b"company"] == company.encode()],
+    ):
+        rest.remove(expected)
+    assert [one for one in rest if company.encode() in one] == []
+    assert store.journeys.get(JOURNEY.id) is None
+    assert store.journeys.by_token("t-1") is None
+    assert [pause.id for pause in store.pauses.all()] == ["p1"]
+
+
+def test_what_others_have_stays_when_a_company_is_forgotten(held):
+    store, client = held.store, held.store.client
+    other = company_id(3)
+    touched = {k for k in client.scan_iter() if other.encode() in k}
+    state, events = store.companies.get(other), store.events.timeline(other)
+    store.erasure.forget(company_id(2), "olga")
+    assert {k for k in client.scan_iter() if other.encode() in k} == touched
+    assert (store.companies.get(other), store.events.timeline(other)) == (state, events)
 
 
 def test_the_numbers_stay_without_a_gap_for_every_reader(held):

@@ -3,7 +3,7 @@
 import pytest
 
 from codat import signature
-from portal_bench import VIEWER, Portal, kind, problem
+from portal_bench import VIEWER, Portal, kind, problem, trim
 from subscribers import answer, subscriber
 
 URL = "https://hooks.example.com/in"
@@ -85,7 +85,7 @@ def test_one_whose_events_are_gone_is_not_resumed_before_its_cursor_is_moved(por
     portal.log(*(("a.b", 1),) * 5)
     made = make(portal, after=0)
     act(portal, made, "pause")
-    portal.store.client.xtrim("{relay}:log", maxlen=2, approximate=False)
+    trim(portal.store, 3)
     answer = act(portal, made, "resume")
     assert kind(answer) == "conflict"
     assert "3" in problem(answer)["detail"]

@@ -1,24 +1,26 @@
 """Drop what is no longer to be kept: the log's old end, and all that is held of one company."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from uuid import uuid4
 
+import orjson
 from redis import Redis
 from redis.exceptions import ResponseError
 
 from relay.message import Action, action_fields
 from relay.store import keys
 from relay.store.inbox import Inbox
-from relay.store.intents import Priority
 from relay.store.scripts import Scripts
 from relay.store.subscriptions import Subscriptions
+from relay.store.traces import Trace, mentions, traces
 from relay.times import now_micros
 
-PAGE = 1000
-CHUNK = 5000  # entries dropped per call
+CHUNK = 5000  # things dropped per call
 COPIED = 2000  # entries copied per call; a few milliseconds of the server
 LONGEST_MS = 600_000
 DAY_MS = 86_400_000
@@ -82,92 +84,73 @@ class Erasure:
         if not self._client.set(keys.ERASING, by, nx=True, px=LONGEST_MS):
             raise Erasing("another company is being forgotten")
         try:
-            gone = self._forget(company_id, by)
+            gone = self._forget(company_id.lower(), by)
         finally:
             self._client.delete(keys.ERASING)
-        # The file still holds what was written once, until it is written anew.
-        with suppress(ResponseError):
-            self._client.bgrewriteaof()
+        self._write_files_anew()
         return gone
 
     def _forget(self, company_id: str, by: str) -> Forgotten:
         lane = self._inbox.lane_of(company_id)
-        events = messages = 0
-        while True:
-            numbers = self._client.zrange(keys.TIMELINE + company_id, 0, CHUNK - 1)
-            entries = self._entries(lane, company_id)
-            letters = self._letters(company_id)
-            self._drop(company_id, lane, numbers, entries, letters)
-            events, messages = events + len(numbers), messages + len(entries)
-            if not (numbers or entries or letters):
-                break
-        for stream in (keys.LOG, keys.LANE + str(lane), keys.DEAD):
+        messages = [keys.LANE + str(lane), keys.LANE + "0", keys.DEAD]
+        attempts = [keys.ATTEMPTS + held.subscription.id for held in self._subscriptions.all()]
+        dropped: Counter[str] = Counter()
+        numbers: list[int] = []
+        before = -1
+        while dropped.total() > before:  # until a whole pass has found nothing
+            before = dropped.total()
+            found = self._found(company_id, messages, attempts, numbers)
+            while some := list(islice(found, CHUNK)):
+                self._drop(lane, some)
+                dropped.update(one.key for one in some)
+        for stream in (keys.LOG, *messages, *attempts):
             self._client.delete(keys.COPY + stream)  # of one that broke off
             while not self._scripts.rewrite_stream([stream, keys.COPY + stream], [COPIED]):
                 pass
-        self._tell(company_id, by, events, messages)
-        return Forgotten(events, messages)
+        events, received = dropped[keys.LOG], sum(dropped[lane] for lane in set(messages[:2]))
+        self._tell(company_id, by, events, received)
+        return Forgotten(events, received)
 
-    def _drop(
+    def _found(
         self,
         company_id: str,
-        lane: int,
-        numbers: Sequence[bytes],
-        entries: Sequence[bytes],
-        letters: Sequence[bytes],
-    ) -> None:
-        arguments: list[str | bytes | int] = [company_id, lane, keys.INTENT]
-        for some in (numbers, entries, letters, self._intents(company_id)):
-            arguments += (len(some), *some)
-        due = [keys.DEAD_INTENTS, *(f"{keys.INTENTS_DUE}{int(p)}" for p in Priority)]
-        self._scripts.forget(
-            [
-                keys.COMPANY + company_id,
-                keys.COMPANIES,
-                keys.SCHEDULES + company_id,
-                keys.SCHEDULES_DUE,
-                keys.TIMELINE + company_id,
-                keys.INFLIGHT + company_id,
-                keys.LOG,
-                keys.ERASED,
-                keys.LANE + str(lane),
-                keys.DEAD,
-                keys.LEASES,
-                keys.FENCES,
-                *due,
-            ],
-            arguments,
-        )
+        messages: Sequence[str],
+        attempts: Sequence[str],
+        numbers: list[int],
+    ) -> Iterator[Trace]:
+        """Find what is held of it; `numbers` of events, once found, show what was delivered."""
+        for entry in mentions(self._scripts, keys.LOG, company_id):
+            number = entry.partition(b"-")[0]
+            numbers.append(int(number))
+            yield Trace("XDEL", keys.LOG, number)
+            yield Trace("ZREM", keys.TIMELINE + company_id, number)
+            yield Trace("ZREM", keys.TIMELINE, number)
+        for stream in attempts:
+            yield from self._answers(stream, numbers)
+        for stream in dict.fromkeys(messages):
+            for entry in mentions(self._scripts, stream, company_id):
+                yield Trace("XDEL", stream, entry)
+        yield from traces(self._client, company_id)
 
-    def _entries(self, lane: int, company_id: str) -> list[bytes]:
-        """Name the messages of a company, but those in which we tell that it was forgotten."""
-        found: list[bytes] = []
-        start = "-"
-        while len(found) < CHUNK:
-            page = self._client.xrange(keys.LANE + str(lane), start, "+", count=PAGE)
-            for entry, fields in page:
-                told = fields[b"type"] == b"relay.company_forgotten"
-                if fields[b"company"].decode(errors="replace") == company_id and not told:
-                    found.append(entry)
-            if len(page) < PAGE:
-                break
-            start = f"({page[-1][0].decode()}"
-        return found
+    def _answers(self, stream: str, numbers: Sequence[int]) -> Iterator[Trace]:
+        """Find deliveries of these events: the answer that is kept may repeat what was sent."""
+        for entry, fields in self._client.xrange(stream):
+            attempt = orjson.loads(fields[b"attempt"])
+            first, last = int(attempt["first"]), int(attempt["last"])
+            if any(first <= number <= last for number in numbers):
+                yield Trace("XDEL", stream, entry)
 
-    def _letters(self, company_id: str) -> list[bytes]:
-        return [
-            entry
-            for entry, fields in self._client.xrange(keys.DEAD)
-            if fields[b"company"].decode(errors="replace") == company_id
-        ]
-
-    def _intents(self, company_id: str) -> list[bytes]:
-        due = [keys.DEAD_INTENTS, *(f"{keys.INTENTS_DUE}{int(p)}" for p in Priority)]
-        return [
-            name
-            for key in due
-            for name, _ in self._client.zscan_iter(key, match=f"*:{company_id}*")
-        ]
+    def _drop(self, lane: int, found: Sequence[Trace]) -> None:
+        numbers = [one.member for one in found if one.key == keys.LOG]
+        rest = [one for one in found if one.key != keys.LOG]
+        named = [keys.LEASES, keys.FENCES, keys.META, keys.LOG, keys.ERASED]
+        places: dict[str, int] = {}
+        arguments: list[str | bytes | int] = [lane, len(numbers)]
+        arguments += numbers
+        for one in rest:
+            place = places.setdefault(one.key, len(named) + len(places) + 1)
+            arguments += (one.command, place, one.member)
+        self._scripts.forget([*named, *places], arguments)
 
     def _tell(self, company_id: str, by: str, events: int, messages: int) -> None:
         facts = {"by": by, "events": events, "messages": messages}
@@ -175,6 +158,14 @@ class Erasure:
             f"forget:{uuid4().hex}", "relay.company_forgotten", company_id, now_micros(), facts
         )
         self._inbox.ingest(action.id, company_id, action_fields(action))
+
+    def _write_files_anew(self) -> None:
+        """Have the server drop files that hold what it held before."""
+        with suppress(ResponseError):
+            self._client.bgrewriteaof()
+        with suppress(ResponseError):
+            if self._client.config_get("save").get("save"):
+                self._client.bgsave(schedule=True)
 
     def _older_than(self, ms: int) -> int:
         """Give the number of the last event that was surely logged before `ms`."""

@@ -59,6 +59,7 @@ class Scripts:
         self.turn_replay = _script(client, "turn_replay")
         self.trim_log = _script(client, "trim_log")
         self.forget = _script(client, "forget")
+        self.find_mentions = _script(client, "find_mentions")
         self.rewrite_stream = _script(client, "rewrite_stream")
         self.renew_epoch = _script(client, "renew_epoch")
         self.put_journey = _script(client, "put_journey")

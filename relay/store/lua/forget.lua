@@ -1,40 +1,25 @@
--- Drop what is held of one company: state, schedules, messages, dead letters, intents, and all of
--- its events but their numbers.
--- KEYS  1 its state  2 company index  3 its schedules  4 due schedules  5 its timeline
---       6 its in-flight calls  7 log  8 numbers of erased events  9 its lane  10 dead letters
---       11 leases  12 fences  13... dead intents and the due sets
--- ARGV  1 company  2 lane  3 intent key prefix, then four lists, each with its length in front:
---       numbers of events, entries of the lane, dead letters, names of intents
+-- Drop things that are held of one company, and note the numbers of its events that go with them.
+-- KEYS  1 leases  2 fences  3 meta  4 log  5 numbers of erased events  6... what is dropped from
+-- ARGV  1 lane  2 how many events, then the number of each, then what else is dropped: command,
+--       which of the KEYS, member, or '' where the key goes whole
 -- Gives nothing
 -- Resend: the second finds it gone.
 local now = string.format('%d', now_ms())
 -- A drain that has read the company would write it back: it loses its lane.
-redis.call('HINCRBY', KEYS[12], ARGV[2], 1)
-redis.call('HDEL', KEYS[11], ARGV[2])
-local i = 4
-local function each(act)
-  local n = tonumber(ARGV[i])
-  for k = i + 1, i + n do
-    act(ARGV[k])
-  end
-  i = i + n + 1
+redis.call('HINCRBY', KEYS[2], ARGV[1], 1)
+redis.call('HDEL', KEYS[1], ARGV[1])
+local last = 2 + tonumber(ARGV[2])
+for i = 3, last do
+  redis.call('XDEL', KEYS[4], ARGV[i] .. '-0')
+  redis.call('ZADD', KEYS[5], ARGV[i], ARGV[i] .. ':' .. now)
 end
-each(function(number)
-  redis.call('XDEL', KEYS[7], number .. '-0')
-  redis.call('ZADD', KEYS[8], number, number .. ':' .. now)
-  redis.call('ZREM', KEYS[5], number)
-end)
-each(function(entry) redis.call('XDEL', KEYS[9], entry) end)
-each(function(letter) redis.call('XDEL', KEYS[10], letter) end)
-each(function(name)
-  redis.call('DEL', ARGV[3] .. name)
-  for k = 13, #KEYS do
-    redis.call('ZREM', KEYS[k], name)
+for i = last + 1, #ARGV, 3 do
+  local key = KEYS[tonumber(ARGV[i + 1])]
+  if ARGV[i + 2] == '' then
+    redis.call(ARGV[i], key)
+  else
+    redis.call(ARGV[i], key, ARGV[i + 2])
   end
-end)
-local schedules = redis.call('HGETALL', KEYS[3])
-for k = 1, #schedules, 2 do
-  redis.call('ZREM', KEYS[4], due_member(ARGV[1], schedules[k], schedules[k + 1]))
 end
-redis.call('DEL', KEYS[1], KEYS[3], KEYS[6])
-redis.call('ZREM', KEYS[2], ARGV[1])
+-- Readers hold what they have read in memory, until they see this rise.
+redis.call('HINCRBY', KEYS[3], 'log_losses', 1)

@@ -1,0 +1,88 @@
+"""Where a company stands in the store, other than in the log: what `Erasure` drops to forget it."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import orjson
+from redis import Redis
+
+from relay.pause import Pause, Scope
+from relay.store import keys
+from relay.store.intents import Priority
+from relay.store.scripts import Scripts
+
+SCANNED = 2000  # keys or members per round trip
+LOOKED_AT = 1000  # entries of a stream per call; a few milliseconds of the server
+TOLD = ("relay.company_forgotten", "company.forgotten")  # the lines that stay
+
+
+class Trace(NamedTuple):
+    """One thing to drop: by this command from this key, or the key whole if there is no member."""
+
+    command: str
+    key: str
+    member: bytes | str = b""
+
+
+def mentions(scripts: Scripts, stream: str, company_id: str) -> Iterator[bytes]:
+    """Find the entries of a stream that name a company, but those that tell it was forgotten."""
+    start = "-"
+    while start:
+        last, found = scripts.find_mentions([stream], [company_id, start, LOOKED_AT, *TOLD])
+        yield from found
+        start = f"({last.decode()}" if last else ""
+
+
+def traces(client: Redis, company_id: str) -> Iterator[Trace]:
+    """Find its keys, its members of what all companies share, and records that name it."""
+    shared = [keys.COMPANIES, keys.SCHEDULES_DUE, keys.DEAD_INTENTS]
+    shared += [f"{keys.INTENTS_DUE}{int(priority)}" for priority in Priority]
+    for raw in client.scan_iter(match=keys.TAG + "*", count=SCANNED):
+        key = raw.decode(errors="replace")
+        if key.startswith(keys.TIMELINE):
+            continue  # what it lists goes with the log, and leads to the line that stays
+        if company_id in key.lower():
+            yield Trace("DEL", key)
+        elif key.startswith((keys.PARKED, keys.RECONCILE_SEEN)):
+            shared.append(key)
+        else:
+            yield from _record(client, key, company_id.encode())
+    yield from _pauses(client, company_id)
+    for key in shared:
+        for member, _ in client.zscan_iter(key, match=f"*{company_id}*", count=SCANNED):
+            yield Trace("ZREM", key, member)
+
+
+def _record(client: Any, key: str, company_id: bytes) -> Iterator[Trace]:
+    """Drop a record that names the company, and what leads to it."""
+    if key.startswith(keys.REPLY):
+        if company_id in (client.get(key) or b""):
+            yield Trace("DEL", key)
+        return
+    for prefix, index in (
+        (keys.JOURNEY, keys.JOURNEYS),
+        (keys.REPLAY, keys.REPLAYS),
+        (keys.RECONCILE, keys.RECONCILES),
+    ):
+        if not key.startswith(prefix):
+            continue
+        held = client.hgetall(key)
+        if not any(company_id in value for value in held.values()):
+            continue
+        name = key.removeprefix(prefix)
+        yield from (Trace("DEL", key), Trace("ZREM", index, name))
+        if prefix == keys.JOURNEY:
+            yield Trace("ZREM", keys.JOURNEYS_OPEN, name)
+            token = orjson.loads(held[b"state"])["token_hash"]
+            yield Trace("HDEL", keys.JOURNEY_TOKENS, token)
+        if prefix == keys.REPLAY:
+            yield Trace("SREM", keys.REPLAYS_RUNNING, name)
+
+
+def _pauses(client: Any, company_id: str) -> Iterator[Trace]:
+    """Drop pauses of this company alone, with what they hold back."""
+    for name, raw in client.hgetall(keys.PAUSES).items():
+        pause = Pause.from_json(raw)
+        if pause.scope is Scope.COMPANY and pause.value.lower() == company_id:
+            yield Trace("HDEL", keys.PAUSES, name)
+            yield Trace("DEL", keys.PARKED + pause.id)
