@@ -4,6 +4,7 @@
 --       6 how many at most  7 at once per company  8... the priorities that may be claimed, in order
 -- Gives a list of {name, fence, company, attempts, created, args, cause, priority}
 -- A claimed intent's due time becomes the end of its lease: one whose worker died falls due again.
+-- Fences follow the clock, so that a name which is done and arises anew never repeats one.
 -- One whose company is busy moves a second on, so that it hides nobody else's.
 -- Resend: the answer to this nonce is remembered, so the first claim is not left to run out.
 local before = remembered(KEYS[1])
@@ -27,8 +28,9 @@ for p = 8, #ARGV do
         redis.call('ZADD', due, string.format('%d', now + 1000), name)
       else
         local till = string.format('%d', now + tonumber(ARGV[5]))
-        local fence, attempts = tonumber(held[6]) + 1, tonumber(held[2]) + 1
-        redis.call('HSET', key, 'state', 'running', 'fence', fence, 'attempts', attempts)
+        local fence, attempts = math.max(tonumber(held[6]) + 1, now), tonumber(held[2]) + 1
+        redis.call('HSET', key, 'state', 'running', 'fence', string.format('%d', fence),
+          'attempts', attempts)
         redis.call('ZADD', due, till, name)
         redis.call('ZADD', inflight, till, name)
         redis.call('PEXPIRE', inflight, ARGV[5])
