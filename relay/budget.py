@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from uuid import uuid4
 
 from codat.client import Codat
@@ -18,14 +19,27 @@ WORDS = {
     "day": "the day's quota is spent down to the reserve",
     "minute": "this minute's calls are spent",
     "company": "ten calls are under way for this company",
+    "intent": "another worker holds this intent by now",
 }
-_speaker: ContextVar[tuple[Priority, str]] = ContextVar("speaker", default=(Priority.NOW, ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """In whose name a call is made: at which priority, for which claim of an intent, if any."""
+
+    priority: Priority
+    intent: str = ""
+    fence: int | None = None
+
+
+WHOEVER = Speaker(Priority.NOW)
+_speaker: ContextVar[Speaker] = ContextVar("speaker", default=WHOEVER)
 
 
 @contextmanager
-def speaking_for(priority: Priority, intent: str = "") -> Iterator[None]:
+def speaking_for(priority: Priority, intent: str = "", fence: int | None = None) -> Iterator[None]:
     """Make the calls in this block count at a priority, in the name of a claimed intent."""
-    before = _speaker.set((priority, intent))
+    before = _speaker.set(Speaker(priority, intent, fence))
     try:
         yield
     finally:
@@ -40,9 +54,15 @@ class SharedGate:
 
     def enter(self, company_id: str | None) -> str:
         """Give the id under which the call counts; raises NoCallNow."""
-        priority, intent = _speaker.get()
-        call, now = uuid4().hex, now_ms()
-        short = self._budget.take(call, company_id, priority=int(priority), now=now, intent=intent)
+        speaker, call, now = _speaker.get(), uuid4().hex, now_ms()
+        short = self._budget.take(
+            call,
+            company_id,
+            priority=int(speaker.priority),
+            now=now,
+            intent=speaker.intent,
+            fence=speaker.fence,
+        )
         if short is not None:
             raise refusal(short, now)
         return call

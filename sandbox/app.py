@@ -70,6 +70,7 @@ def _begin() -> Response | None:
     Codat keeps it.
     """
     g.fault = g.inside = g.key = None
+    g.began = time.time()
     if not _is_api():
         return None
     fault = parts().faults.strike(request.method, request.path, _company_id())
@@ -138,6 +139,7 @@ def _end(answer: Response) -> Response:
         "path": request.path,
         "companyId": _company_id(),
         "status": None if g.get("fault") in PLANS else answer.status_code,
+        "began": g.began,
     }
     if request.query_string:
         note["query"] = request.query_string.decode("latin-1")

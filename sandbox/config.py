@@ -20,6 +20,7 @@ class SandboxConfig:
     `time_scale` divides Codat's waits (between delivery attempts and scheduled syncs, and how long
     an idempotency key holds): 100 makes 3 seconds of 5 minutes.
     `sync_seconds` is how long one data set takes; 0 completes it at once.
+    `quota_day` is how long the daily quota lasts, from one full multiple of it to the next.
     `daily_quota` None follows Codat's own formula; `minute_quota` and `concurrent_calls` (at once
     for one linked company) None set no limit. An endpoint that fails for `disable_seconds` is
     disabled. The businesses follow `seed`; ids do too where `has_fixed_ids`, else no two sandboxes
@@ -38,6 +39,7 @@ class SandboxConfig:
     sync_seconds: float = 0.3
     time_scale: float = 1.0
     daily_quota: int | None = None
+    quota_day: float = 86_400.0
     minute_quota: int | None = None
     concurrent_calls: int | None = 10
     disable_seconds: float = 5 * 86_400.0

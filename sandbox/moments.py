@@ -1,6 +1,6 @@
 """Times as Codat writes them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 
 
@@ -14,12 +14,6 @@ def iso_micros(micros: int) -> str:
     whole, fraction = divmod(micros, 1_000_000)
     moment = datetime.fromtimestamp(whole, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{fraction:06d}Z"
-
-
-def next_midnight(seconds: float) -> float:
-    """Say when the day of `seconds` ends (Codat's daily quota resets at 00:00 UTC)."""
-    day = datetime.fromtimestamp(seconds, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return (day + timedelta(days=1)).timestamp()
 
 
 def http_date(seconds: float) -> str:

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from sandbox.moments import next_midnight
-
+DAY = 86_400.0  # seconds; from one midnight in UTC to the next
 PER_COMPANY = 1000  # Codat: using-the-api/rate-limits, 1,000 x (1 + linked companies) a day
 ADDRESSES_KEPT = 1000
 
@@ -20,10 +19,14 @@ class Standing:
 
 @dataclass(slots=True)
 class Quota:
-    """Counts requests; a limit of None is Codat's formula (a day) or no limit (a minute)."""
+    """Counts requests; a limit of None is Codat's formula (a day) or no limit (a minute).
+
+    A day of other than 86,400 seconds serves those who cannot wait for midnight.
+    """
 
     daily: int | None = None
     per_minute: int | None = None
+    day: float = DAY
     used: int = 0
     resets: float = 0.0
     was_reached: bool = False
@@ -36,7 +39,7 @@ class Quota:
     def roll(self, now: float) -> None:
         """Start a new day's count when the old day is over."""
         if now >= self.resets:
-            self.used, self.resets = 0, next_midnight(now)
+            self.used, self.resets = 0, (now // self.day + 1) * self.day
 
     def spend(self, address: str, linked_companies: int, now: float) -> Standing:
         """Count one request; refused ones cost nothing."""

@@ -61,7 +61,7 @@ class World:
             "redirectUrl": config.redirect_url,
         }
         self.sync_settings = SyncSettings()
-        self.quota = Quota(config.daily_quota, config.minute_quota)
+        self.quota = Quota(config.daily_quota, config.minute_quota, config.quota_day)
         self.syncs = Syncs(config.sync_seconds, self._read_finished)
         self.timetable = Timetable(config.time_scale)
         self._linked: set[str] = set()

@@ -125,6 +125,28 @@ def test_a_claimed_intent_is_not_counted_again_by_its_call(store):
     assert stranger.what == "company"
 
 
+def test_a_claim_that_has_passed_to_another_worker_makes_no_more_calls(store):
+    """It may have slept through its lease in the middle of an attempt."""
+    name = f"name:{company_id(1)}"
+    store.intents.put([Need(name, company_id(1), Priority.LINK, NOW, "m")], NOW)
+    claims = [
+        store.intents.claim(now=at, lease_ms=60_000, limit=1, priorities=[Priority.LINK])[0]
+        for at in (NOW, NOW + 60_000)
+    ]
+    asleep, present = (
+        store.budget.take(
+            f"call-{claim.fence}", company_id(1), priority=0, now=NOW + 60_001, intent=name,
+            fence=claim.fence,
+        )
+        for claim in claims
+    )  # fmt: skip
+    assert (asleep.what, present) == ("intent", None)
+    store.intents.finish(claims[1], "done", now=NOW, lane=0)
+    gate = SharedGate(store.budget)
+    with pytest.raises(NoCallNow), speaking_for(Priority.LINK, name, claims[1].fence):
+        gate.enter(company_id(1))
+
+
 def test_nobody_calls_before_codat_said_so(budget, store):
     take(budget, 1)
     now = now_ms()

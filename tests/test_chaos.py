@@ -6,104 +6,27 @@
 import http.client
 import os
 import random
-import signal
-import socket
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from ops import embedded
-from ops.processes import PROCESSES
-from parts import SECRET, signed
-from relay.store.connect import connect
-from relay.store.server import inspect
-from relay.store.store import Store, fix_lanes
+from fleet import Fleet, running_fleet
+from parts import signed
 from storm import check_store, make_storm
 
 pytestmark = pytest.mark.usefixtures("server")  # skips where no server is to be had
 
 ROUNDS = int(os.environ.get("RELAY_CHAOS_ROUNDS", "1"))
 PATIENCE = 90.0  # seconds until the backlog must be gone
-RUN = {process.name: process.command for process in PROCESSES}
-
-
-@dataclass
-class Fleet:
-    """The service's processes on a server of their own, each of which can be killed."""
-
-    data_dir: Path
-    port: int
-    server: embedded.EmbeddedServer
-    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    killed: list[str] = field(default_factory=list)
-
-    def start(self, name: str) -> None:
-        environ = {
-            "PATH": os.environ["PATH"],
-            "REDIS_URL": self.server.url,
-            "PORT": str(self.port),
-            "CODAT_WEBHOOK_SECRETS": SECRET,
-            "CODAT_API_URL": "http://127.0.0.1:9",
-            "RELAY_DEFAULT_CADENCE": "none",
-            "RELAY_LOG_LEVEL": "warning",
-        }
-        kind = name.partition("-")[0]
-        log = (self.data_dir.parent / f"{name}.log").open("ab")
-        root = Path(__file__).parents[1]
-        self.running[name] = subprocess.Popen(
-            RUN[kind], env=environ, stdout=log, stderr=log, start_new_session=True, cwd=root
-        )
-
-    def kill(self, name: str) -> None:
-        self.killed.append(name)
-        if name == "server":
-            os.kill(server_pid(self.server), signal.SIGKILL)
-            self.server.process.wait()
-            self.server.lock.close()
-            self.server = embedded.start(self.data_dir)
-            return
-        os.killpg(self.running[name].pid, signal.SIGKILL)
-        self.running[name].wait()
-        self.start(name)
-
-    def revive(self) -> None:
-        """Start again what ended by itself, as the supervisor would."""
-        for name, process in list(self.running.items()):
-            if process.poll() is not None:
-                self.start(name)
-
-    def stop(self) -> None:
-        for process in self.running.values():
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        self.server.stop()
-
-
-def server_pid(server: embedded.EmbeddedServer) -> int:
-    with connect(server.url) as client:
-        return int(client.info("server")["process_id"])
 
 
 @pytest.fixture
 def fleet(tmp_path) -> Iterator[Fleet]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    data_dir = tmp_path / "data"
-    fleet = Fleet(data_dir, port, embedded.start(data_dir))
-    try:
-        for name in ("web", "drain-1", "drain-2", "scheduler"):
-            fleet.start(name)
+    with running_fleet(tmp_path, "web", "drain-1", "drain-2", "scheduler") as fleet:
         yield fleet
-    finally:
-        fleet.stop()
 
 
 def post_until_taken(port: int, deliveries: list[tuple[str, bytes]], refused: list[int]) -> None:
@@ -150,8 +73,8 @@ def test_kills_in_the_middle_of_a_storm_lose_and_double_nothing(fleet, seed):
         fleet.revive()
         time.sleep(0.1)
     wait_until_applied(fleet)
-    with connect(fleet.server.url) as client:
-        check_store(Store(client, inspect(client), lanes=fix_lanes(client, 64)), storm)
+    with fleet.store() as store:
+        check_store(store, storm)
     # An internal fault is 503 and nothing else, or a broken connection (invariant 7).
     assert set(refused) <= {503}
     assert set(fleet.killed) == {"web", "drain-1", "drain-2", "server", "scheduler"}
@@ -173,11 +96,10 @@ def wait_until_ready(fleet: Fleet) -> None:
 
 def wait_until_applied(fleet: Fleet) -> None:
     deadline = time.monotonic() + PATIENCE
-    with connect(fleet.server.url) as client:
-        inbox = Store(client, inspect(client)).inbox
+    with fleet.store() as store:
         while time.monotonic() < deadline:
             fleet.revive()
-            if inbox.depths()["lanes_waiting"] == 0:
+            if store.inbox.depths()["lanes_waiting"] == 0:
                 return
             time.sleep(0.1)
-    raise AssertionError(f"lanes were left waiting: {inbox.depths()}")
+        raise AssertionError(f"lanes were left waiting: {store.inbox.depths()}")

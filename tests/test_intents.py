@@ -53,7 +53,8 @@ def test_a_claimed_intent_is_not_claimed_again_until_its_lease_ends(store):
     [first] = claim(store)
     assert claim(store, now=NOW + LEASE - 1) == []
     [second] = claim(store, now=NOW + LEASE)
-    assert (second.fence, second.attempts) == (first.fence + 1, 2)
+    assert second.attempts == 2
+    assert second.fence > first.fence
 
 
 def test_only_the_present_holder_may_end_it(store, client):
@@ -66,6 +67,17 @@ def test_only_the_present_holder_may_end_it(store, client):
     lane = keys.LANE + str(store.inbox.lane_of(company_id(1)))
     assert client.xlen(lane) == 1
     assert store.intents.get(need().name) is None
+
+
+def test_a_claim_of_an_earlier_life_does_not_end_a_later_one(store):
+    store.intents.put([need()], NOW)
+    [asleep] = claim(store)
+    [present] = claim(store, now=NOW + LEASE)
+    finish(store, present)
+    store.intents.put([need()], NOW + LEASE)
+    [anew] = claim(store, now=NOW + LEASE + 1)
+    assert finish(store, asleep) == (False, False)
+    assert finish(store, anew) == (True, False)
 
 
 def test_an_ending_sent_twice_tells_its_company_once(store, client):
@@ -179,8 +191,7 @@ def test_a_claim_sent_twice_hears_the_first_answer(store, client):
     names = [keys.REPLY + "nonce", keys.SYNCS_WAITING, keys.META]
     arguments = [keys.INTENT, keys.INTENTS_DUE, keys.INFLIGHT, NOW, LEASE, 10, 10, 2, 0]
     first, second = script(names, arguments), script(names, arguments)
-    assert first == second
-    assert first[0][1] == 1
+    assert first == second != []
 
 
 @pytest.mark.parametrize("kind", ["info", "sync"])
@@ -188,14 +199,3 @@ def test_the_kind_is_the_first_word_of_the_name(store, kind):
     store.intents.put([need(kind=kind, data_type="invoices")], NOW)
     [intent] = claim(store)
     assert (intent.kind, intent.args) == (kind, {"data_type": "invoices"})
-
-
-def test_who_held_an_intent_once_cannot_end_a_later_one_of_its_name(store):
-    store.intents.put([need()], NOW)
-    [frozen] = claim(store)
-    [taken_over] = claim(store, now=NOW + LEASE + 1)
-    assert store.intents.finish(taken_over, "done", now=NOW, lane=1)[0]
-    store.intents.put([need()], NOW)
-    [later] = claim(store)
-    assert store.intents.finish(frozen, "done", now=NOW, lane=1) == (False, False)
-    assert store.intents.finish(later, "done", now=NOW, lane=1)[0]

@@ -253,6 +253,15 @@ def test_reaching_the_quota_is_told_once_and_its_reset_once(clock, told):
     assert told[-1].payload["quotaRemaining"] == 2
 
 
+def test_the_quotas_day_can_be_shortened_for_those_who_cannot_wait(clock):
+    world = make_world(clock, [], daily_quota=1, quota_day=20.0)
+    world.spend("a")
+    wait = world.spend("a").retry_after
+    assert 0 < wait <= 20
+    clock.now += wait
+    assert world.spend("a").retry_after is None
+
+
 def test_the_minute_limit_is_by_address(clock):
     world = make_world(clock, [], minute_quota=1)
     assert world.spend("a").retry_after is None

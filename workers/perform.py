@@ -116,7 +116,7 @@ def _attempt(context: Context, intent: Intent) -> Ended:
     if doing is None:
         return Ended(Ending.GAVE_UP, error=f"nobody here can do {intent.kind!r}")
     try:
-        with speaking_for(intent.priority, intent.name):
+        with speaking_for(intent.priority, intent.name, intent.fence):
             return doing(context, intent)
     except CodatError as error:
         base = context.settings.relay_retry_seconds

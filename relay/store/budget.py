@@ -25,7 +25,7 @@ class Short:
     """A call that may not leave yet: ask again at `until` (ms), for want of what."""
 
     until: int
-    what: str  # hold | day | minute | company
+    what: str  # hold | day | minute | company | intent
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,19 @@ class Budget:
         self.limits = limits
 
     def take(
-        self, call: str, company_id: str | None, *, priority: int, now: int, intent: str = ""
+        self,
+        call: str,
+        company_id: str | None,
+        *,
+        priority: int,
+        now: int,
+        intent: str = "",
+        fence: int | None = None,
     ) -> Short | None:
-        """Count one call, or tell why it may not leave yet. `intent`: in whose name it is made."""
+        """Count one call, or tell why it may not leave yet.
+
+        `intent`: in whose name it is made; with its `fence` only while that claim stands.
+        """
         answer = self._scripts.take_call(
             [
                 keys.HOLD,
@@ -77,6 +87,7 @@ class Budget:
                 keys.CALLS,
                 keys.INFLIGHT + (company_id or ""),
                 keys.UNDER_WAY,
+                keys.INTENT + intent,
             ],
             [
                 now,
@@ -88,6 +99,7 @@ class Budget:
                 LONGEST_CALL,
                 intent,
                 "1" if company_id else "",
+                "" if fence is None else fence,
             ],
         )
         return None if answer[0] else Short(int(answer[1]), answer[2].decode())

@@ -1,14 +1,19 @@
 -- Grant one call to Codat within the limits that all processes share, or say when to ask again.
 -- KEYS  1 hold  2 the day's budget  3 calls of the last minute  4 the company's calls and intents
---       under way  5 all calls under way
+--       under way  5 all calls under way  6 the intent that calls
 -- ARGV  1 now, ms  2 the call's id, fresh for each call  3 priority (0 may use the reserve)
 --       4 calls a minute  5 at once per company  6 share of the day kept for priority 0, per mille
 --       7 how long a call may take, ms  8 the intent that calls, or '' (it counts in KEYS 4 itself)
---       9 '1' when the call names a company
+--       9 '1' when the call names a company  10 the fence of that intent, or ''
 -- Gives {1} or {0, ask again at ms, what is short}
+-- A worker that was frozen past its lease may find its intent in other hands when it wakes: what it
+-- would ask then, the present holder asks or has asked.
 -- Resend: the call is found among those of the last minute, and is granted without counting again.
 local now = tonumber(ARGV[1])
 if redis.call('ZSCORE', KEYS[3], ARGV[2]) then return {1} end
+if ARGV[10] ~= '' and redis.call('HGET', KEYS[6], 'fence') ~= ARGV[10] then
+  return {0, now, 'intent'}
+end
 local hold = tonumber(redis.call('GET', KEYS[1]) or '0')
 if hold > now then return {0, hold, 'hold'} end
 local day = redis.call('HMGET', KEYS[2], 'limit', 'remaining', 'reset')
