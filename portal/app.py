@@ -23,6 +23,7 @@ from portal import (
     journeys,
     journeys_acts,
     journeys_pages,
+    journeys_stream,
     journeys_words,
     load,
     messages,
@@ -120,6 +121,7 @@ def create_app(
         calls=BoundedSemaphore(max(1, settings.web_threads // 4)),
         tail=Tail((waiting or store).events, TAIL_WAIT if waiting else SLICE),
         streams=Streams(settings.relay_streams, settings.relay_streams_per_token),
+        visits=Streams(settings.relay_link_streams, journeys_stream.MOST_OF_ONE),
         platforms=PlatformList(),
         brand=brand,
         words=words,
@@ -133,6 +135,7 @@ def create_app(
         app.register_api(group)
     app.register_blueprint(pages.pages)
     app.register_blueprint(journeys_acts.link)
+    app.register_blueprint(journeys_stream.link)
     app.register_blueprint(journeys_pages.link)
     return app
 

@@ -20,10 +20,11 @@ from portal.journeys_funnel import FunnelReport
 from portal.journeys_shapes import JourneyCreated, JourneyDetail, JourneyShape
 from portal.parts import parts
 from portal.problems import Refusal
-from relay import journeys
+from relay import journeys, stages
 from relay.company import BROKEN, Company
-from relay.identity import identity_of
+from relay.identity import Identity, identity_of
 from relay.journeys import Journey, Platform
+from relay.stages import Stage
 from relay.store.journeys import Moved, hash_of
 from relay.times import now_ms
 
@@ -216,6 +217,26 @@ def revoke_journey(path: JourneyPath) -> Reply:
     after = _hint(moved).journey
     company = parts().store.companies.get(after.company_id)
     return journeys_shapes.whole(after, company, now).model_dump()
+
+
+@api.post(
+    "/journeys/<journey_id>/accept",
+    responses={200: JourneyDetail, **described("forbidden", "unknown-journey", "conflict")},
+)
+def accept_mismatch(path: JourneyPath) -> Reply:
+    """Say that another company than before is the right one; its journey goes on."""
+    journey, now, by = _known(path.journey_id), now_ms(), caller().name
+    company = parts().store.companies.get(journey.company_id)
+    before = stages.expected(journey, company) or Identity()
+    found = stages.identity(journey, company)
+    if stages.stage_of(journey, company, now) is Stage.MISMATCH:
+        moved = parts().store.journeys.change(
+            journey.id, lambda held: journeys.accepted(held, before, found, by, now)
+        )
+        journey = _hint(moved).journey
+    elif not journeys.is_accepted(journey):
+        raise Refusal("conflict", "The journey is not stopped by another company's name.")
+    return journeys_shapes.whole(journey, company, now).model_dump()
 
 
 def _known(journey_id: str) -> Journey:

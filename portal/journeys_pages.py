@@ -14,7 +14,8 @@ from portal.parts import parts
 from portal.problems import Refusal
 from relay import journeys
 from relay.company import Company
-from relay.stages import Stage, connection_of, identity, progress
+from relay.identity import Identity
+from relay.stages import Stage, connection_of, expected, identity, progress
 from relay.store.platforms import Logo
 
 link = Blueprint("link_pages", __name__, url_prefix="/link")
@@ -33,8 +34,8 @@ def show(token: str) -> Response:
     """Show where the journey stands."""
     seen = visit(token)
     if seen.stage is Stage.MISMATCH:
-        found = identity(seen.journey, seen.company)
-        seen = seen.act(lambda journey: journeys.mismatched(journey, found, seen.now))
+        before, found = _both(seen)
+        seen = seen.act(lambda journey: journeys.mismatched(journey, before, found, seen.now))
     return PAGES[seen.stage](seen)
 
 
@@ -155,12 +156,14 @@ def _confirm(seen: Visit) -> Response:
 
 
 def _mismatch(seen: Visit) -> Response:
-    return page(
-        "mismatch",
-        seen,
-        found=identity(seen.journey, seen.company),
-        expected=seen.journey.identity,
-    )
+    before, found = _both(seen)
+    return page("mismatch", seen, found=found, expected=before, watches=True)
+
+
+def _both(seen: Visit) -> tuple[Identity, Identity]:
+    """Give who the company was, and who it is by what was linked."""
+    before = expected(seen.journey, seen.company) or Identity()
+    return before, identity(seen.journey, seen.company)
 
 
 def _done(seen: Visit) -> Response:

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from relay import stages
 from relay.company import Company
 from relay.journeys import Consent, Journey, Step
 from relay.stages import Stage, connection_of, identity, is_linked, progress, stage_of
@@ -94,7 +95,7 @@ def whole(journey: Journey, company: Company | None, now: int) -> JourneyDetail:
     connection = connection_of(journey, company)
     linked = connection is not None and is_linked(journey, connection)
     found = identity(journey, company) if linked else None
-    expected = journey.identity
+    expected = stages.expected(journey, company)
     return JourneyDetail(
         **_short(journey, company, now),
         language=journey.language,

@@ -27,7 +27,7 @@ class Parts:
 
     `waiting` is the store that long polls block on; `slots` and `calls` bound how many threads may
     wait for events and for Codat at once, so that there are always some left for webhooks. `tail`
-    is the end of the log that live `streams` share.
+    is the end of the log that live `streams` share with `visits`, those of customers' pages.
     """
 
     settings: Settings
@@ -40,6 +40,7 @@ class Parts:
     calls: BoundedSemaphore
     tail: "Tail"
     streams: "Streams"
+    visits: "Streams"
     platforms: "PlatformList"
     brand: "Brand"
     words: "Words"

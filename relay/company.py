@@ -122,6 +122,7 @@ class Company:
     connections: dict[str, Connection] = field(default_factory=dict)
     data_types: dict[str, DataTypeState] = field(default_factory=dict)  # "<connection>|<type>"
     identity_mismatch: dict[str, Any] | None = None  # what a relink changed, until accepted
+    expected: dict[str, Any] | None = None  # whom the info is to speak of, while it does not
     syncs: dict[str, Sync] = field(default_factory=dict)  # the latest by data type
     stale: tuple[str, ...] = ()  # data types that no read renewed in time
     tags: dict[str, str] = field(default_factory=dict)
@@ -305,27 +306,6 @@ def _joined(held: Connection, seen: Connection) -> Connection:
         source_type=newer.source_type or older.source_type,
         ever_linked=newer.ever_linked or older.ever_linked,
     )
-
-
-IDENTITY = ("registrationNumber", "companyLegalName", "accountingPlatformRef")
-
-
-def identity_changes(
-    before: Mapping[str, Any], after: Mapping[str, Any]
-) -> dict[str, dict[str, Any]]:
-    """Compare who two infos speak of: another registration number, or failing that another name.
-
-    What either leaves out cannot tell them apart, and the same number is the same company, under
-    whatever name and on whatever platform.
-    """
-    numbers = [info.get(IDENTITY[0]) for info in (before, after)]
-    if all(numbers) and numbers[0] == numbers[1]:
-        return {}
-    return {
-        name: {"previous": before[name], "current": after[name]}
-        for name in IDENTITY
-        if before.get(name) and after.get(name) and before[name] != after[name]
-    }
 
 
 def _connection(values: dict[str, Any]) -> Connection:

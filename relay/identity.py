@@ -1,4 +1,4 @@
-"""Who a linked company says it is, and whether that is who it was before."""
+"""Who a linked company says it is, and whether that is who it was before: the one rule for it."""
 
 import re
 from collections.abc import Mapping
@@ -10,6 +10,8 @@ from codat.records import CompanyInfo, sanitise_name
 
 # "Ltd" and "Limited" are one company; so are the others of each pair.
 SAME_WORDS = {"limited": "ltd", "company": "co", "incorporated": "inc", "and": "&"}
+# What of Codat's company info tells one company from another.
+FIELDS = ("registrationNumber", "companyName", "companyLegalName", "accountingPlatformRef")
 _NOT_IN_NUMBERS = re.compile(r"[^A-Z0-9]")
 
 
@@ -48,18 +50,46 @@ def identity_of(info: Mapping[str, Any] | None, platform_name: str) -> Identity:
 
 
 def compare(expected: Identity, found: Identity) -> Match:
-    """Tell whether both are one company: by registration number, else by their names.
+    """Tell whether both are one company: by registration number, else by names, else by platform.
 
-    A number decides alone, as companies change their names; a name in common is enough, as either
-    of the two may be missing (Codat: company info).
+    A number decides alone, as companies change their names and platforms; a name in common is
+    enough, as either of the two may be missing (Codat: company info). One platform serves many
+    companies, so the same one proves nothing.
     """
     numbers = [_number(one.registration_number) for one in (expected, found)]
     if all(numbers):
         return Match.SAME if numbers[0] == numbers[1] else Match.OTHER
     before, after = _names(expected), _names(found)
-    if not before or not after:
-        return Match.UNKNOWN
-    return Match.SAME if before & after else Match.OTHER
+    if before and after:
+        return Match.SAME if before & after else Match.OTHER
+    platforms = {expected.platform_name, found.platform_name}
+    return Match.OTHER if len(platforms) == 2 and "" not in platforms else Match.UNKNOWN
+
+
+def compare_infos(before: Mapping[str, Any], after: Mapping[str, Any]) -> Match:
+    """Tell whether two of Codat's company infos speak of one company."""
+    expected, found = (identity_of(one, _platform(one)) for one in (before, after))
+    return compare(expected, found)
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Give what tells two infos apart, by field: what both say, else what either does."""
+    different = {
+        name: {"previous": before.get(name), "current": after.get(name)}
+        for name in FIELDS
+        if before.get(name) != after.get(name)
+    }
+    said_by_both = {name: pair for name, pair in different.items() if all(pair.values())}
+    return said_by_both or different
+
+
+def known_by(info: Mapping[str, Any]) -> dict[str, Any]:
+    """Give of an info what tells the company from others."""
+    return {name: info[name] for name in FIELDS if info.get(name)}
+
+
+def _platform(info: Mapping[str, Any]) -> str:
+    return CompanyInfo.from_json(info).platform_ref or ""
 
 
 def _number(text: str) -> str:

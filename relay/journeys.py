@@ -25,6 +25,8 @@ class Step(StrEnum):
     REVOKED = "revoked"
 
 
+# Steps that settle whether the company is the right one, for the link then made.
+JUDGED = ("journey.authorising", "journey.mismatch", "journey.mismatch_accepted")
 ENDED = frozenset({Step.EXPIRED, Step.REVOKED})
 
 
@@ -204,7 +206,7 @@ def sent(
 
     `reads` is how often Codat has read the company's info before.
     """
-    if journey.consent is None or journey.step in (Step.CONFIRMED, Step.MISMATCH):
+    if journey.consent is None or journey.step is Step.CONFIRMED:
         return None
     after = replace(
         journey,
@@ -223,7 +225,7 @@ def sent(
 
 def confirmed(journey: Journey, found: Identity, now: int) -> Change | None:
     """Take the customer's word that this is the right company."""
-    if journey.step is not Step.AUTHORISING:
+    if journey.step not in (Step.AUTHORISING, Step.MISMATCH):
         return None
     after = replace(journey, step=Step.CONFIRMED)
     return _moved(
@@ -231,18 +233,42 @@ def confirmed(journey: Journey, found: Identity, now: int) -> Change | None:
     )
 
 
-def mismatched(journey: Journey, found: Identity, now: int) -> Change | None:
-    """Stop: what was linked again is not the company it was."""
-    if journey.step is not Step.AUTHORISING:
+def mismatched(journey: Journey, expected: Identity, found: Identity, now: int) -> Change | None:
+    """Stop: what was linked is not the company it was."""
+    if journey.step is not Step.AUTHORISING or is_accepted(journey):
         return None
     return _moved(
         replace(journey, step=Step.MISMATCH),
         now,
         "journey.mismatch",
         connection_id=journey.connection_id,
-        expected=asdict(journey.identity) if journey.identity else None,
+        expected=asdict(expected),
         found=asdict(found),
     )
+
+
+def accepted(
+    journey: Journey, expected: Identity, found: Identity, by: str, now: int
+) -> Change | None:
+    """Let the firm say that what was linked is the right company after all; safe to send twice."""
+    if journey.connection_id is None or journey.step is Step.CONFIRMED or is_accepted(journey):
+        return None
+    return _moved(
+        replace(journey, step=Step.AUTHORISING),
+        now,
+        "journey.mismatch_accepted",
+        detail=by,
+        connection_id=journey.connection_id,
+        expected=asdict(expected),
+        found=asdict(found),
+        by=by,
+    )
+
+
+def is_accepted(journey: Journey) -> bool:
+    """Whether the firm accepted the company that is linked now, though it is another."""
+    judged = [one.type for one in journey.passed if one.type in JUDGED]
+    return judged[-1:] == [JUDGED[-1]]
 
 
 def wrong_company(journey: Journey, found: Identity, now: int) -> Change | None:

@@ -82,6 +82,7 @@ class Settings(BaseSettings):
     relay_retry_seconds: Annotated[float, Field(gt=0)] = 5.0
     relay_codat_timeout: Annotated[float, Field(gt=0)] = 15.0
     relay_streams: Annotated[int, Field(ge=0, le=1000)] = 64
+    relay_link_streams: Annotated[int, Field(ge=0, le=1000)] = 32
     relay_streams_per_token: Annotated[int, Field(ge=1)] = 64
     relay_log_days: Annotated[int, Field(ge=1, le=4000)] = 30
     relay_log_hard_days: Annotated[int, Field(ge=1, le=4000)] = 90

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from codat.statuses import ConnectionStatus, PullOutcome, pull_outcome
 from relay.company import Company, Connection
-from relay.identity import Identity, Match, compare, identity_of
+from relay.identity import Identity, identity_of
 from relay.journeys import Journey, Step
 
 SKEW = 2_000_000  # microseconds by which Codat's clock may be behind ours
@@ -32,8 +32,6 @@ def stage_of(journey: Journey, company: Company | None, now: int) -> Stage:
         return Stage.GONE
     if journey.step is Step.CONFIRMED:
         return Stage.DONE
-    if journey.step is Step.MISMATCH:
-        return Stage.MISMATCH
     if journey.platform is None:
         return Stage.PICK
     if journey.consent is None:
@@ -50,10 +48,7 @@ def _after_sending(journey: Journey, company: Company | None) -> Stage:
     if is_linked(journey, connection):
         if not knows_name(journey, company):
             return Stage.READING
-        found = identity(journey, company)
-        if journey.identity and compare(journey.identity, found) is Match.OTHER:
-            return Stage.MISMATCH
-        return Stage.CONFIRM
+        return Stage.MISMATCH if is_another(journey, company) else Stage.CONFIRM
     since = journey.sent * 1000 - SKEW
     if connection.errors and connection.version[0] > since:
         return Stage.REFUSED
@@ -106,6 +101,15 @@ def knows_name(journey: Journey, company: Company) -> bool:
     return company.info_after > journey.reads_before
 
 
+def is_another(journey: Journey, company: Company) -> bool:
+    """Whether the link was made to another company than this one was, and nobody accepted that.
+
+    What was linked before the journey is not its doing.
+    """
+    named = journey.platform is not None and journey.platform.source_type == NAMED_BY
+    return named and not journey.was_linked_already and company.identity_mismatch is not None
+
+
 def _is_first(journey: Journey) -> bool:
     return journey.attempt == 1 and journey.reconnects is None
 
@@ -118,6 +122,13 @@ def identity(journey: Journey, company: Company | None) -> Identity:
         platform = journey.platform.name
     named = journey.platform is not None and journey.platform.source_type == NAMED_BY
     return identity_of(company.info if company and named else None, platform)
+
+
+def expected(journey: Journey, company: Company | None) -> Identity | None:
+    """Give who the company was before, if it was anyone."""
+    if company is not None and company.expected:
+        return identity_of(company.expected, "")
+    return journey.identity
 
 
 def progress(journey: Journey, company: Company | None) -> dict[str, str]:

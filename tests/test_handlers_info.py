@@ -83,3 +83,24 @@ def test_books_of_another_company_are_told_and_flagged_until_someone_accepts_the
     assert accepted.company.identity_mismatch is None
     assert logged(accepted)[0][1]["by"] == "olga"
     assert types(apply(accepted.company, action("relay.identity_accepted", at=4, by="x"))) == []
+
+
+def test_books_are_compared_with_the_company_as_it_was_until_the_other_is_accepted():
+    other, blank = {"companyLegalName": "Other Ltd", "registrationNumber": "9"}, {"taxNumber": "1"}
+    flagged = company_after(
+        action("relay.info_fetched", at=1, info=FIRST),
+        action("relay.info_fetched", at=2, info=blank),
+        action("relay.info_fetched", at=3, info=other),
+    )
+    assert flagged.identity_mismatch["registrationNumber"] == {"previous": "100", "current": "9"}
+    again = apply(flagged, action("relay.info_fetched", at=4, info=other))
+    assert types(again) == []
+    assert again.company.identity_mismatch == flagged.identity_mismatch
+    silent = apply(flagged, action("relay.info_fetched", at=4, info=blank)).company
+    assert silent.identity_mismatch == flagged.identity_mismatch
+    back = apply(flagged, action("relay.info_fetched", at=4, info=FIRST)).company
+    assert (back.identity_mismatch, back.expected) == (None, None)
+    taken = apply(flagged, action("relay.identity_accepted", at=5, by="olga")).company
+    assert apply(taken, action("relay.info_fetched", at=6, info=other)).company.expected is None
+    returned = apply(taken, action("relay.info_fetched", at=6, info=FIRST))
+    assert "company.identity_mismatch" in types(returned)

@@ -59,3 +59,27 @@ def test_a_name_that_a_person_chose_survives_the_wrong_company():
     held = company_after(CREATED, SENT, LINKED, INFO, chosen)
     after = apply(held, action("journey.wrong_company", at=5, company=WRONG, **JOURNEY)).company
     assert (after.name, after.name_source) == ("Ours", "person")
+
+
+def test_accepting_another_company_in_a_journey_takes_the_companys_flag_away():
+    other = action("relay.info_fetched", info={"companyName": "Other"}, at=5)
+    held = company_after(CREATED, SENT, LINKED, INFO, other)
+    assert held.identity_mismatch
+    accepted = action(
+        "journey.mismatch_accepted", at=6, by="olga", expected=WRONG, found=WRONG, **JOURNEY
+    )
+    folded = apply(held, accepted)
+    assert (folded.company.identity_mismatch, folded.company.expected) == (None, None)
+    assert types(folded) == ["journey.mismatch_accepted", "company.identity_accepted"]
+    assert types(apply(folded.company, accepted)) == ["journey.mismatch_accepted"]
+
+
+def test_the_right_company_is_still_known_after_the_wrong_one_was_taken_back():
+    other = action("relay.info_fetched", info={"companyName": "Other"}, at=5)
+    wrong = action("journey.wrong_company", at=6, company=WRONG, **JOURNEY)
+    held = company_after(CREATED, SENT, LINKED, INFO, other, wrong)
+    assert (held.info, held.identity_mismatch) == (None, None)
+    again = action("relay.info_fetched", info={"companyName": "Other"}, at=7)
+    right = action("relay.info_fetched", info={"companyName": "Wrong Ltd"}, at=7)
+    assert apply(held, again).company.identity_mismatch
+    assert apply(held, right).company.identity_mismatch is None

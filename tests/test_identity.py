@@ -19,6 +19,9 @@ from relay.identity import Identity, Match, compare, identity_of
         (Identity("شركة"), Identity("مصنع"), Match.OTHER),
         (Identity(), Identity("Acme"), Match.UNKNOWN),
         (Identity("", "", "1"), Identity("Acme"), Match.UNKNOWN),
+        (Identity("", "", "1", "Xero"), Identity("Acme", "", "", "Sage"), Match.OTHER),
+        (Identity("", "", "", "Xero"), Identity("Acme", "", "", "Xero"), Match.UNKNOWN),
+        (Identity("Acme", "", "", "Xero"), Identity("Acme", "", "", "Sage"), Match.SAME),
     ],
 )
 def test_numbers_decide_and_else_names(expected, found, match):

@@ -226,6 +226,26 @@ def test_a_platform_linked_before_needs_no_second_sign_in(running, visitor):
     assert told["already"] is True
 
 
+def test_a_firm_that_accepts_the_other_company_lets_its_customer_go_on(running, browser_page):
+    company = linked(running, companyName="Acme Limited", registrationNumber="0123")
+    running.control(company, "deauthorise")
+    running.until(lambda: running.status(company) == "Deauthorised", "the end of access")
+    made = running.invite(company_id=company)
+    running.control(company, "info", companyName="Acme Group", registrationNumber="999")
+    browser_page.goto(made["link"])
+    agree(browser_page)
+    authorise(browser_page)
+    heading(browser_page, "This is another company")
+    running.ask("POST", f"/v1/journeys/{made['id']}/accept")
+    heading(browser_page, "Is this your company")  # the page goes on by itself
+    press(browser_page, "Yes, this is us")
+    heading(browser_page, "Thank you")
+    [told] = running.told(company, "company.identity_accepted")
+    assert told["by"] == "olga"
+    running.ask("POST", f"/v1/journeys/{made['id']}/accept")  # twice is once
+    assert running.types(company).count("journey.mismatch_accepted") == 1
+
+
 @pytest.mark.parametrize("same", [True, False])
 def test_a_reconnect_goes_through_for_the_same_company_and_stops_for_another(
     running, browser_page, same

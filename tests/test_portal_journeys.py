@@ -252,6 +252,9 @@ def test_a_viewer_may_look_but_not_invite(portal):
 
     assert portal.ask("GET", "/v1/journeys", token=VIEWER).status_code == 200
     assert kind(portal.ask("POST", "/v1/journeys", token=VIEWER, json={})) == "forbidden"
+    for act in ("accept", "revoke", "link"):
+        answer = portal.ask("POST", f"/v1/journeys/x/{act}", token=VIEWER, json={})
+        assert kind(answer) == "forbidden"
     assert portal.ask("GET", "/v1/journeys", token=None).status_code == 401
 
 
@@ -287,6 +290,7 @@ def test_a_broken_connection_makes_a_reconnect_and_a_linked_one_a_conflict(porta
     assert "will see in" in portal.web.get(at).text
     body = {"company_id": company_id(2), "connection_id": connection_id(2)}
     assert kind(portal.post("/v1/journeys", json=body)) == "conflict"
+    assert kind(portal.post(f"/v1/journeys/{made['id']}/accept")) == "conflict"
 
 
 def test_trouble_at_codat_is_a_page_that_says_try_again(portal, codat):

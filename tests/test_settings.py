@@ -115,6 +115,7 @@ WRONG = [
     ("PORT", "65536", "less than or equal to 65535"),
     ("WEB_PROCESSES", "0", "greater than or equal to 1"),
     ("RELAY_STREAMS", "-1", "greater than or equal to 0"),
+    ("RELAY_LINK_STREAMS", "-1", "greater than or equal to 0"),
     ("RELAY_STREAMS_PER_TOKEN", "0", "greater than or equal to 1"),
     ("RELAY_LOG_DAYS", "0", "greater than or equal to 1"),
     ("RELAY_LOG_HARD_DAYS", "0", "greater than or equal to 1"),

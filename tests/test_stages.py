@@ -98,8 +98,9 @@ def test_info_of_before_is_not_taken_for_the_new_companys():
     assert stage(again, replace(stale, info_reads=2)) is Stage.READING  # not asked for since
     fresh = replace(stale, info_reads=2, info_after=2)
     assert stage(again, fresh) is Stage.CONFIRM
-    other = replace(fresh, info={"companyName": "Other", "registrationNumber": "2"})
+    other = replace(fresh, identity_mismatch={"registrationNumber": {}})
     assert stage(again, other) is Stage.MISMATCH
+    assert stage(replace(again, was_linked_already=True), other) is Stage.CONFIRM
 
 
 def test_where_reads_are_not_told_the_time_of_the_info_decides():

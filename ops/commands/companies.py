@@ -39,6 +39,12 @@ SCHEDULES: Columns = {
     "cadence": lambda row: row["cadence"],
     "next": next_in_words,
 }
+CHANGES: Columns = {
+    "info": lambda row: row["field"],
+    "was": lambda row: row["previous"],
+    "is": lambda row: row["current"],
+}
+ANOTHER = "Its books name another company than before; `companies accept` says that it is right:"
 FACTS = ("id", "name", "name_source", "placeholder", "given_name", "status", "needs_attention")
 
 
@@ -83,6 +89,9 @@ def show(api: Api, company_id: str, as_json: bool) -> None:
         print_json(company)
         return
     show_facts({name: company[name] for name in FACTS} | (company["info"] or {}))
+    if company["identity_mismatch"]:
+        click.echo(f"\n{ANOTHER}")
+        show_rows(_changes(company["identity_mismatch"]), CHANGES)
     for title, columns in (
         ("connections", CONNECTIONS),
         ("schedules", SCHEDULES),
@@ -90,6 +99,15 @@ def show(api: Api, company_id: str, as_json: bool) -> None:
     ):
         click.echo()
         show_rows(company[title], columns, title=title.replace("_", " "), empty=f"No {title}.")
+
+
+@companies.command()
+@click.argument("company_id", metavar="ID")
+@uses_api
+def accept(api: Api, company_id: str) -> None:
+    """Say that a company is the right one although its books name another than before."""
+    api.post(f"/v1/companies/{path_part(company_id)}/identity/accept")
+    click.echo("Accepted: from now on it is known by what its books say.")
 
 
 @companies.command()
@@ -103,6 +121,10 @@ def forget(api: Api, company_id: str, yes: bool, as_json: bool) -> None:
         click.confirm(f"Drop all that is held of {company_id}, for good?", abort=True)
     gone = api.post(f"/v1/companies/{path_part(company_id)}/forget")
     print_json(gone) if as_json else show_facts(gone)
+
+
+def _changes(mismatch: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"field": name, **pair} for name, pair in mismatch.items()]
 
 
 def path_part(value: str) -> str:

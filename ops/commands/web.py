@@ -25,6 +25,7 @@ def web() -> None:
     set_up(settings.relay_log_level)
     check(settings)
     refuse_taken(settings.host, settings.port, "PORT")
+    streams = settings.relay_streams + settings.relay_link_streams
     Granian(
         "ops.web:app",
         factory=True,
@@ -34,7 +35,7 @@ def web() -> None:
         http=HTTPModes.http1,
         websockets=False,
         workers=settings.web_processes,
-        blocking_threads=settings.web_threads + settings.relay_streams,
+        blocking_threads=settings.web_threads + streams,
         respawn_failed_workers=True,
         workers_kill_timeout=STOP_WITHIN,
         log_level=LogLevels.error,  # its one warning is advice on the number of threads

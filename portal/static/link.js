@@ -1,5 +1,5 @@
-// The customer's pages work without this. It offers to copy keys, and asks, ever less often,
-// whether there is something new to show.
+// The customer's pages work without this. It offers to copy keys, and waits to be told that there
+// is something new to show; where it is not told, it asks, ever less often.
 "use strict";
 
 for (const button of document.querySelectorAll("[data-copy]")) {
@@ -16,14 +16,40 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 }
 
 const watched = document.querySelector("[data-watch]");
+const SILENCE = 10000; // ms; a stream that works says something every two seconds
 let wait = 700;
+
+function show() {
+  location.replace(watched.dataset.page);
+}
+
+function listen() {
+  const told = new EventSource(watched.dataset.stream);
+  let patience;
+  function giveUp() {
+    clearTimeout(patience);
+    told.close();
+    look();
+  }
+  function hear() {
+    clearTimeout(patience);
+    patience = setTimeout(giveUp, SILENCE);
+  }
+  hear();
+  told.addEventListener("still", hear);
+  told.addEventListener("changed", show);
+  told.addEventListener("error", () => {
+    if (told.readyState === EventSource.CLOSED) giveUp(); // refused: else the browser tries again
+  });
+  addEventListener("pagehide", () => told.close());
+}
 
 async function look() {
   try {
     const answer = await fetch(watched.dataset.watch, { cache: "no-store" });
     const gone = answer.status === 404;
     if (gone || (answer.ok && (await answer.json()).stamp !== watched.dataset.stamp)) {
-      location.replace(watched.dataset.page);
+      show();
       return;
     }
   } catch {
@@ -34,7 +60,8 @@ async function look() {
 }
 
 if (watched) {
-  setTimeout(look, wait);
+  if ("EventSource" in window) listen();
+  else look();
   // Somebody who comes back to this page after a while sees at once how things stand.
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) wait = 700;

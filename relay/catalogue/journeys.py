@@ -72,6 +72,12 @@ class Mismatch(JourneyTold):
     found: dict[str, str]
 
 
+class MismatchAccepted(Mismatch):
+    """Both companies, and who found the new one to be right."""
+
+    by: str
+
+
 class Renewed(JourneyTold):
     """Until when the new link works."""
 
@@ -148,6 +154,12 @@ ENTRIES = (
         "Another company was linked than before; the journey stops.",
         Mismatch,
         OVER | {"expected": BAKERY, "found": OTHER},
+    ),
+    Entry(
+        "journey.mismatch_accepted",
+        "Someone of the firm found that other company to be the right one; the journey goes on.",
+        MismatchAccepted,
+        OVER | {"expected": BAKERY, "found": OTHER, "by": "operator"},
     ),
     Entry(
         "journey.wrong_company",

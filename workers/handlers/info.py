@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from relay.company import Company, NameSource, identity_changes
+from relay.company import Company, NameSource
+from relay.identity import Match, changes, compare_infos, known_by
 from relay.message import Action
 from relay.outcome import Outcome
 from workers.routing import Router
@@ -13,9 +14,15 @@ router = Router()
 @router.on("relay.identity_accepted")
 def identity_accepted(company: Company, action: Action) -> Outcome:
     """Take the flag away: a person looked and found the company to be the right one."""
+    return accepted(Outcome(company), action)
+
+
+def accepted(outcome: Outcome, action: Action) -> Outcome:
+    """Let the company be whom its info names, and tell who said so."""
+    company = outcome.company
     if company.identity_mismatch is None:
-        return Outcome(company)
-    return Outcome(replace(company, identity_mismatch=None)).log(
+        return outcome
+    return replace(outcome, company=replace(company, identity_mismatch=None, expected=None)).log(
         "company.identity_accepted", changes=company.identity_mismatch, by=action.payload["by"]
     )
 
@@ -25,20 +32,29 @@ def info_fetched(company: Company, action: Action) -> Outcome:
     """Keep the info unless a newer is held; replace the name if it is still a placeholder.
 
     After a relink the books may be another company's: that is told and flagged, not just taken.
+    From then on they are compared with whom the company was, until someone accepts the other.
     """
     if action.version <= company.info_version:
         return Outcome(company, stale=True)
     info = action.payload["info"]
     changed = info != company.info
     reads = int(action.payload.get("after") or 0)
-    after = replace(company, info=info, info_version=action.version, info_after=reads)
-    mismatch = {}
-    if company.info is not None:
-        mismatch = identity_changes(company.info, info)
-    if mismatch:
-        after = replace(after, identity_mismatch=mismatch)
-    outcome = Outcome(after)
-    if mismatch:
+    known = company.expected or company.info or {}
+    match = compare_infos(known, info)
+    mismatch = company.identity_mismatch if match is Match.UNKNOWN else None
+    if match is Match.OTHER:
+        mismatch = changes(known, info)
+    outcome = Outcome(
+        replace(
+            company,
+            info=info,
+            info_version=action.version,
+            info_after=reads,
+            identity_mismatch=mismatch,
+            expected=None if match is Match.SAME else known_by(known) or None,
+        )
+    )
+    if mismatch and mismatch != company.identity_mismatch:
         outcome = outcome.log("company.identity_mismatch", changes=mismatch)
     if changed:
         outcome = outcome.log("company.info_fetched", previous=company.info, current=info)

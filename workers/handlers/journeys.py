@@ -5,6 +5,7 @@ from dataclasses import replace
 from relay.company import Company, NameSource
 from relay.message import Action
 from relay.outcome import Outcome
+from workers.handlers.info import accepted
 from workers.routing import Router
 
 router = Router()
@@ -35,6 +36,12 @@ def wrong_company(company: Company, action: Action) -> Outcome:
     if action.version > company.info_version:
         company = replace(company, info=None, info_version=action.version, identity_mismatch=None)
     return _told(company, action)
+
+
+@router.on("journey.mismatch_accepted")
+def mismatch_accepted(company: Company, action: Action) -> Outcome:
+    """Let the company be whom the books name now; the journey goes on from there."""
+    return accepted(_told(company, action), action)
 
 
 @router.on("journey.*")
