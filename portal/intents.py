@@ -7,21 +7,36 @@ from pydantic import BaseModel, Field, model_validator
 
 from portal.groups import Given, Reply, described, group
 from portal.parts import parts
-from portal.selections import leave
-from relay.store.intents import IntentRecord
+from portal.selections import Cost, cost_of, leave
+from relay.store.intents import IntentRecord, Priority
 from relay.times import iso_from_ms, now_ms
 
 api = group("intents", __name__, "Intents")
 
 MOST_SCANNED = 10_000
+MOST_RETRIED = 100_000
+
+
+Kind = Annotated[str | None, Field(pattern="^[a-z]{1,32}$", examples=["info"])]
+CompanyId = Annotated[str | None, Field(pattern="^[A-Za-z0-9-]{1,64}$")]
 
 
 class IntentQuery(Given):
     """Which intents."""
 
-    state: Annotated[str, Field(pattern="^(waiting|dead)$")] = "waiting"
-    kind: Annotated[str | None, Field(max_length=32, examples=["info"])] = None
-    company: Annotated[str | None, Field(max_length=64)] = None
+    state: Annotated[
+        str, Field(pattern="^(waiting|running|dead)$", description="`waiting` has the running too.")
+    ] = "waiting"
+    kind: Kind = None
+    company: CompanyId = None
+    like: Annotated[
+        str,
+        Field(
+            pattern="^[A-Za-z0-9:*_.-]{1,200}$",
+            description="Only names that look like this; * stands for anything.",
+            examples=["sync:*:now-*"],
+        ),
+    ] = "*"
     limit: Annotated[int, Field(ge=1, le=500)] = 100
 
 
@@ -44,15 +59,19 @@ class IntentList(BaseModel):
     """Intents, the soonest due first, or the latest given up first."""
 
     intents: list[IntentShape]
+    total: Annotated[int, Field(description="How many fit by their names, shown or not.")]
 
 
 class Retry(Given):
-    """Which dead intents to try again: by name, by a filter, or all."""
+    """Which dead intents to run again: by name, by a filter, or all."""
 
     names: Annotated[tuple[str, ...], Field(max_length=1000)] = ()
-    kind: Annotated[str | None, Field(max_length=32)] = None
-    company: Annotated[str | None, Field(max_length=64)] = None
+    kind: Kind = None
+    company: CompanyId = None
     all: bool = False
+    preview: Annotated[bool, Field(description="Only tell how many, and what it would cost.")] = (
+        False
+    )
 
     @model_validator(mode="after")
     def _says_which(self) -> Self:
@@ -63,35 +82,52 @@ class Retry(Given):
 
 
 class Retried(BaseModel):
-    """How many are tried again."""
+    """How many are run again (with `preview`: would be), at a call or two each."""
 
     retried: int
+    like: Annotated[list[str], Field(description="`like` of `GET /v1/intents` that shows them.")]
+    cost: Cost
 
 
 @api.get("/intents", responses={200: IntentList})
 def list_intents(query: IntentQuery) -> Reply:
     """List what is to be done at Codat, with attempts and the last error."""
+    intents = parts().store.intents
     found = []
-    for record in parts().store.intents.records(query.state, MOST_SCANNED):
-        if _fits(record, query.kind, query.company):
+    like = _like(query.kind, query.company) if query.like == "*" else query.like
+    for record in intents.records(query.state, MOST_SCANNED, like):
+        runs = query.state != "running" or record.state == "running"
+        if runs and _fits(record, query.kind, query.company):
             found.append(_shape(record))
         if len(found) == query.limit:
             break
-    return IntentList(intents=found).model_dump()
+    return IntentList(intents=found, total=intents.count(query.state, like)).model_dump()
 
 
-@api.post("/intents/retry", responses={202: Retried, **described("forbidden")})
+@api.post("/intents/retry", responses={200: Retried, 202: Retried, **described("forbidden")})
 def retry_intents(body: Retry) -> Reply:
-    """Give dead intents another try. What waits is due already, and is left alone."""
+    """Run dead intents again. What waits is due already, and is left alone."""
     names = set(body.names)
     dead = [
         record
-        for record in parts().store.intents.records("dead", MOST_SCANNED)
+        for record in parts().store.intents.records("dead", MOST_RETRIED)
         if (record.name in names if names else _fits(record, body.kind, body.company))
     ]
+    companies = {record.company_id for record in dead if record.company_id}
+    calls = sum(record.priority is not Priority.LOCAL for record in dead)
+    like = sorted({f"{record.kind}:*" for record in dead})
+    cost = cost_of(len(companies), calls)
+    answer = Retried(retried=len(dead), like=like, cost=cost).model_dump()
+    if body.preview:
+        return answer, HTTPStatus.OK
     now = now_ms()
     leave([record.again(now) for record in dead])
-    return Retried(retried=len(dead)).model_dump(), HTTPStatus.ACCEPTED
+    return answer, HTTPStatus.ACCEPTED
+
+
+def _like(kind: str | None, company: str | None) -> str:
+    """Give the names of a kind and a company: `<kind>:<company>`, and for some more behind it."""
+    return f"{kind or '*'}:{company}*" if company else f"{kind}:*" if kind else "*"
 
 
 def _fits(record: IntentRecord, kind: str | None, company: str | None) -> bool:

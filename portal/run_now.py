@@ -1,6 +1,6 @@
 """Run something now that otherwise waits for its time: re-read a company, or sync its data."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -10,7 +10,7 @@ from portal.auth import caller
 from portal.companies import CompanyPath, known
 from portal.groups import Given, Reply, described, group
 from portal.problems import Refusal
-from portal.selections import Left, Selection, chosen, cost_of, leave, shape
+from portal.selections import Left, Selection, chosen, cost_of, leave
 from relay.cadence import ALL
 from relay.company import Company, CompanyStatus, Sync
 from relay.policy import known_data_type
@@ -94,7 +94,7 @@ def request_sync(path: CompanyPath, body: SyncBody) -> Reply:
     company = known(path.company_id)
     if company.status is CompanyStatus.DELETED:
         raise Refusal("conflict", "Codat has deleted this company; nothing is left to sync.")
-    return _leave(_sync(company, body.data_type))
+    return _leave(_sync(company, body.data_type, _period()))
 
 
 class SyncSelection(Selection):
@@ -105,27 +105,36 @@ class SyncSelection(Selection):
 
 @api.post("/syncs", responses={200: Left, 202: Left, **described("forbidden", "unknown-company")})
 def request_syncs(body: SyncSelection) -> Reply:
-    """Ask Codat to sync the data of many companies now. One call each."""
-    return _leave_for(body, lambda company: _sync(company, body.data_type))
+    """Ask Codat to sync many companies now, of a filter the linked ones. One call each."""
+    companies = (c for c in chosen(body) if body.companies or c.status is CompanyStatus.LINKED)
+    period = _period()
+    return _leave_for(
+        body,
+        [_sync(company, body.data_type, period) for company in companies],
+        like=f"sync:*:{body.data_type}:{period}",
+    )
 
 
 @api.post("/rereads", responses={200: Left, 202: Left, **described("forbidden", "unknown-company")})
 def reread_companies(body: Selection) -> Reply:
     """Read many companies from Codat again. One call each; a reconciliation of all costs less."""
-    return _leave_for(body, lambda company: _need(company, f"reread:{company.id}", {}))
+    needs = [_need(company, f"reread:{company.id}", {}) for company in chosen(body)]
+    return _leave_for(body, needs, like="reread:*")
 
 
-def _leave_for(selection: Selection, need_of: Callable[[Company], Need]) -> Reply:
-    needs = [need_of(company) for company in chosen(selection)]
-    cost = cost_of(len(needs), len(needs))
+def _leave_for(selection: Selection, needs: Sequence[Need], *, like: str) -> Reply:
+    answer = Left(left=0, revived=0, like=[like], cost=cost_of(len(needs), len(needs)))
     if selection.preview:
-        return shape(0, cost), HTTPStatus.OK
-    leave(needs)
-    return shape(len(needs), cost), HTTPStatus.ACCEPTED
+        return answer.model_dump(), HTTPStatus.OK
+    answer.left, answer.revived = len(needs), leave(needs)
+    return answer.model_dump(), HTTPStatus.ACCEPTED
 
 
-def _sync(company: Company, data_type: str) -> Need:
-    period = f"now-{now_ms()}"
+def _period() -> str:
+    return f"now-{now_ms()}"
+
+
+def _sync(company: Company, data_type: str, period: str) -> Need:
     name = f"sync:{company.id}:{data_type}:{period}"
     return _need(company, name, {"data_type": data_type, "period": period})
 

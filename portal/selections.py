@@ -1,7 +1,7 @@
 """Which companies a request is about: some by id, all that fit a filter, or all; and the cost."""
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -52,6 +52,8 @@ class Left(BaseModel):
     """What was left to be done at Codat; with `preview` nothing was."""
 
     left: int
+    revived: Annotated[int, Field(description="Of these, given up before and run again.")]
+    like: Annotated[list[str], Field(description="`like` of `GET /v1/intents` that shows them.")]
     cost: Cost
 
 
@@ -80,21 +82,20 @@ def cost_of(companies: int, calls: int) -> Cost:
     )
 
 
-def leave(needs: Sequence[Need]) -> None:
-    """Leave intents, and send one hint for them all."""
+def leave(needs: Sequence[Need]) -> int:
+    """Leave intents, and send one hint for them all; give how many had been given up before."""
     store, now = parts().store, now_ms()
+    revived = 0
     for start in range(0, len(needs), AT_ONCE):
-        store.intents.put(needs[start : start + AT_ONCE], now)
+        some = needs[start : start + AT_ONCE]
+        revived += store.intents.dead_among([need.name for need in some])
+        store.intents.put(some, now)
     if needs and store.intents.may_hint():
         parts().hints.perform()
+    return revived
 
 
 def _fits(company: Company, selection: Selection) -> bool:
     if selection.status is not None and company.status is not selection.status:
         return False
     return selection.platform is None or is_on(company, selection.platform)
-
-
-def shape(left: int, cost: Cost) -> dict[str, Any]:
-    """Give the answer of whatever leaves intents for a selection."""
-    return Left(left=left, cost=cost).model_dump()

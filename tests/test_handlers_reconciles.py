@@ -11,10 +11,10 @@ def told(event_type, status, at):
     return webhook(make_event(event_type, connection=(1, status), at=at))
 
 
-def found(*connections, at=10.0, name="Company 1"):
+def found(*connections, at=10.0, name="Company 1", differed=()):
     shown = [make_connection(number, status) for number, status in connections]
     company = {"id": company_id(1), "name": name, "dataConnections": shown}
-    return action("relay.reconciled", run="r1", company=company, at=at)
+    return action("relay.reconciled", run="r1", company=company, found=list(differed), at=at)
 
 
 LINKED = told("connection.connected", "Linked", 1)
@@ -50,6 +50,13 @@ def test_a_webhook_that_came_in_first_was_late_and_nothing_is_told():
     folded = apply(company_after(LINKED, unlinked), found((1, "Unlinked")))
     assert types(folded) == []
     assert counts(folded) == ["folded", "late"]
+
+
+def test_what_was_late_is_counted_by_the_type_and_hour_it_was_found_missing_in():
+    unlinked = told("connection.disconnected", "Unlinked", 5)
+    seen = found((1, "Unlinked"), differed=["connection.disconnected"])
+    by_hour = f"late:connection.disconnected:{HOUR}"
+    assert counts(apply(company_after(LINKED, unlinked), seen)) == ["folded", "late", by_hour]
 
 
 def test_news_newer_than_the_comparison_is_kept():

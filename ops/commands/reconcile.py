@@ -1,18 +1,26 @@
 """Compare what is held with Codat's own record, and put right what differs."""
 
-import sys
 import time
 from typing import Any
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ops.api import Api, uses_api
 from ops.faults import Failed
 from ops.groups import RunsByDefault
-from ops.output import as_json, print_json, show_facts, show_rows
+from ops.output import Columns, as_json, print_json, show_facts, show_rows
+from ops.selection import Chosen, cost_in_words
+from ops.work import bar
+from relay.company import CompanyStatus
 
 LOOK_EVERY = 0.5  # seconds
+PATH = "/v1/reconciliations"
+BY_HOUR = "by_event_type_and_hour"
+DRIFT: Columns = {
+    "difference": lambda row: row["what"],
+    "hour": lambda row: row["hour"],
+    "count": lambda row: row["count"],
+}
 FOUND = ("compared", "calls", "healed", "missed", "late", "wrong", "unknown", "miss_rate")
 
 
@@ -23,7 +31,8 @@ def reconcile() -> None:
 
 @reconcile.command()
 @click.option("--company", "companies", multiple=True, help="Only this company; may be repeated.")
-@click.option("--status", help="Only companies of this status, such as Linked.")
+@click.option("--status", type=click.Choice([status.value for status in CompanyStatus]))
+@click.option("--platform", help="Only companies on this platform: its key or name.")
 @click.option("--preview", is_flag=True, help="Only tell what it would cost.")
 @click.option("--no-wait", is_flag=True, help="Begin it and return.")
 @as_json
@@ -33,6 +42,7 @@ def run(
     *,
     companies: tuple[str, ...],
     status: str | None,
+    platform: str | None,
     preview: bool,
     no_wait: bool,
     as_json: bool,
@@ -41,14 +51,11 @@ def run(
 
     A comparison of all takes one call to Codat per page of 100 companies; of some, one each.
     """
-    wanted: dict[str, Any] = {"preview": preview}
-    if companies:
-        wanted["companies"] = list(companies)
-    elif status:
-        wanted["status"] = status
-    else:
-        wanted["all"] = True
-    begun = api.post("/v1/reconciliations", wanted)
+    if companies and (status or platform):
+        raise click.UsageError("Name companies or give a filter, not both.")
+    everyone = not (companies or status or platform)
+    wanted = Chosen(companies, status, platform, everyone).body()
+    begun = api.post(PATH, wanted | {"preview": preview})
     if preview or no_wait or begun["id"] is None:
         _show_begun(begun, as_json=as_json)
         return
@@ -63,12 +70,42 @@ def run(
         raise Failed(f"The reconciliation ended as {ended['phase']}.")
 
 
+@reconcile.command()
+@click.argument("reconciliation", metavar="ID", required=False)
+@as_json
+@uses_api
+def show(api: Api, reconciliation: str | None, as_json: bool) -> None:
+    """Show what one found, the latest if none is named: differences by event type and hour."""
+    found = api.get(f"{PATH}/{reconciliation or _latest(api)}")
+    if as_json:
+        print_json(found)
+        return
+    show_facts({name: value for name, value in found.items() if name != BY_HOUR})
+    rows = [
+        {"what": what, "hour": hour, "count": count}
+        for what, hours in sorted(found[BY_HOUR].items())
+        for hour, count in sorted(hours.items())
+    ]
+    click.echo()
+    show_rows(rows, DRIFT, empty="Nothing differed.")
+
+
+@reconcile.command()
+@click.argument("reconciliation", metavar="ID")
+@as_json
+@uses_api
+def abort(api: Api, reconciliation: str, as_json: bool) -> None:
+    """Stop one; what it has healed stays."""
+    ended = api.post(f"{PATH}/{reconciliation}/abort")
+    print_json(ended) if as_json else click.echo(f"{ended['id']} is {ended['phase']}.")
+
+
 @reconcile.command("list")
 @as_json
 @uses_api
 def list_runs(api: Api, as_json: bool) -> None:
     """List the latest reconciliations."""
-    answer = api.get("/v1/reconciliations")
+    answer = api.get(PATH)
     if as_json:
         print_json(answer)
         return
@@ -88,34 +125,30 @@ def list_runs(api: Api, as_json: bool) -> None:
     )
 
 
+def _latest(api: Api) -> str:
+    runs = api.get(PATH, limit=1)["reconciliations"]
+    if not runs:
+        raise Failed("There was none yet.")
+    return str(runs[0]["id"])
+
+
 def _show_begun(begun: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(begun)
         return
-    cost = begun["cost"]
-    left = cost["calls_left_today"]
-    known = "" if left is None else f" of {left} left today"
-    click.echo(f"{cost['companies']} companies, {cost['calls']} calls to Codat{known}.")
+    click.echo(cost_in_words(begun["cost"]))
     if begun["id"]:
         click.echo(f"Begun as {begun['id']}.")
 
 
 def _watch(api: Api, run: str) -> dict[str, Any]:
     """Wait for its end with a bar, rate and time left; without a terminal silently."""
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        disable=not sys.stderr.isatty(),
-    )
-    with bar:
-        task = bar.add_task("Comparing", total=None, rate="")
+    with bar() as progress:
+        task = progress.add_task("Comparing", total=None, rate="")
         while True:
-            now: dict[str, Any] = api.get(f"/v1/reconciliations/{run}")
-            speed = bar.tasks[0].speed
-            bar.update(
+            now: dict[str, Any] = api.get(f"{PATH}/{run}")
+            speed = progress.tasks[0].speed
+            progress.update(
                 task,
                 completed=now["compared"],
                 total=now["companies"],

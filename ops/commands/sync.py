@@ -1,10 +1,13 @@
 """Request syncs now."""
 
+from typing import Any
+
 import click
 
 from ops.api import Api, uses_api
-from ops.commands.companies import path_part
-from ops.output import as_json, print_json
+from ops.output import as_json
+from ops.selection import Chosen, chooses
+from ops.work import leave, leaves
 
 
 @click.group()
@@ -13,15 +16,15 @@ def sync() -> None:
 
 
 @sync.command()
-@click.argument("company_id", metavar="COMPANY")
+@chooses
 @click.option("--data-type", default="all", show_default=True, help="Such as invoices.")
+@leaves
 @as_json
 @uses_api
-def now(api: Api, company_id: str, data_type: str, as_json: bool) -> None:
-    """Ask Codat to sync COMPANY now; the outcome comes as events."""
-    answer = api.post(f"/v1/companies/{path_part(company_id)}/syncs", {"data_type": data_type})
-    if as_json:
-        print_json(answer)
-    else:
-        click.echo(f"Asked for: {answer['intent']}")
-        click.echo(f"Watch it: codat-relay events --follow --company {company_id} --type 'sync.*'")
+def now(*, api: Api, chosen: Chosen, data_type: str, **how: Any) -> None:
+    """Ask Codat to sync companies now: those named, the linked ones of a filter, or all.
+
+    A call to Codat each. The outcome comes as events: `codat-relay events --type 'sync.*'`.
+    """
+    body = chosen.body() | {"data_type": data_type}
+    leave(api, "/v1/syncs", body, "left", named=bool(chosen.companies), **how)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from fnmatch import fnmatchcase
 from itertools import islice
 from typing import Any
 from uuid import uuid4
@@ -16,6 +17,8 @@ from relay.store.budget import AT_ONCE_PER_COMPANY
 from relay.store.scripts import Scripts
 
 READ_AT_ONCE = 200
+ASKED_FOR = ":now-"  # in the names of syncs that a person asked for
+SCANNED_AT_ONCE = 1000  # names, of which those that fit are given
 HINT_MS = 2000  # how long one `perform` hint stands for all needs that arise meanwhile
 
 
@@ -200,16 +203,43 @@ class Intents:
         counts["scheduled"] += int(self._client.hget(keys.META, "syncs_waiting") or 0)
         return counts | {"dead": int(self._client.zcard(keys.DEAD_INTENTS))}
 
-    def records(self, state: str, limit: int) -> Iterator[IntentRecord]:
-        """Walk what is `waiting`, the soonest due first, or `dead`, the latest first."""
+    def records(self, state: str, limit: int, like: str = "*") -> Iterator[IntentRecord]:
+        """Walk what is `dead`, the latest first, or what is not, the soonest due of each priority.
+
+        At most `limit` of each priority, and only those whose names fit `like` (* for anything).
+        """
         if state == "dead":
-            yield from self._read(self._client.zrevrange(keys.DEAD_INTENTS, 0, limit - 1, True))
+            yield from self._read(self._fitting(keys.DEAD_INTENTS, like, limit, latest=True))
             return
         for priority in Priority:
             due = f"{keys.INTENTS_DUE}{int(priority)}"
-            yield from self._read(self._client.zrange(due, 0, limit - 1, withscores=True))
+            yield from self._read(self._fitting(due, like, limit))
             if priority is Priority.SCHEDULED:
-                yield from islice(self._in_pieces(), limit)
+                yield from islice(self._in_pieces(like), limit)
+
+    def count(self, state: str, like: str) -> int:
+        """Tell how many are `dead`, or are not, of those whose names fit `like`."""
+        if like == "*":
+            counts = self.counts()
+            dead = counts.pop("dead")
+            return dead if state == "dead" else sum(counts.values())
+        if state == "dead":
+            return sum(1 for _ in self._scan(keys.DEAD_INTENTS, like))
+        due = (f"{keys.INTENTS_DUE}{int(priority)}" for priority in Priority)
+        names = {name for key in due for name, _ in self._scan(key, like)}
+        return len(names) + sum(1 for _ in self._in_pieces(like))
+
+    def _fitting(
+        self, key: str, like: str, limit: int, *, latest: bool = False
+    ) -> list[tuple[bytes, float]]:
+        """Give the first members of a sorted set, or the last, of those that fit."""
+        if like == "*":
+            return list(self._client.zrange(key, 0, limit - 1, desc=latest, withscores=True))
+        found = sorted(self._scan(key, like), key=lambda one: one[1], reverse=latest)
+        return found[:limit]
+
+    def _scan(self, key: str, like: str) -> Iterator[tuple[bytes, float]]:
+        yield from self._client.zscan_iter(key, match=like, count=SCANNED_AT_ONCE)
 
     def _read(self, named: Sequence[tuple[bytes, float]]) -> Iterator[IntentRecord]:
         for start in range(0, len(named), READ_AT_ONCE):
@@ -224,13 +254,22 @@ class Intents:
                 elif name.startswith(b"sync:"):
                     yield _waiting(name.decode(), int(due))
 
-    def _in_pieces(self) -> Iterator[IntentRecord]:
+    def _in_pieces(self, like: str) -> Iterator[IntentRecord]:
+        if ASKED_FOR in like or not fnmatchcase("sync", like.partition(":")[0]):
+            return  # scheduled syncs alone wait in pieces
         number = 0
         while piece := self._client.lindex(keys.SYNCS_WAITING, number):
             due, *names = piece.decode().split()
-            for name in names:
-                yield _waiting("sync:" + name.replace("|", ":"), int(due))
+            whole = ("sync:" + name.replace("|", ":") for name in names)
+            for name in whole:
+                if fnmatchcase(name, like):
+                    yield _waiting(name, int(due))
             number += 1
+
+    def dead_among(self, names: Sequence[str]) -> int:
+        """Tell how many of these were given up."""
+        scores = self._client.zmscore(keys.DEAD_INTENTS, list(names)) if names else []
+        return sum(score is not None for score in scores)
 
     def get(self, name: str) -> dict[str, str] | None:
         """Give one intent's record as it stands, or None."""

@@ -103,13 +103,15 @@ def _tell_differences(context: Context, run: Run, shown: Iterable[CodatCompany],
     """Leave a message for each company that differs; its lane compares again and heals it."""
     companies = {company.id: company for company in shown}
     held = context.store.companies.get_many(companies)
-    different = [c for c in companies.values() if differences(held[c.id], c)]
+    found = {c.id: differences(held[c.id], c) for c in companies.values()}
+    different = [c for c in companies.values() if found[c.id]]
     for company in different:
         fields = shown_fields(company)
+        types = [difference.event_type for difference in found[company.id]]
         tell(
             context.store,
             context.hints,
-            _action(run, company.id, "relay.reconciled", at, company=fields),
+            _action(run, company.id, "relay.reconciled", at, company=fields, found=types),
         )
     return len(different)
 
@@ -151,4 +153,4 @@ def _over(run: Run) -> Ended:
     }
     done = run.phase is Phase.DONE
     kind = "relay.reconcile_ended" if done else "relay.reconcile_aborted"
-    return Ended(Ending.DONE, told=Told(kind, facts))
+    return Ended(Ending.DONE, told=Told(kind, facts), at=now_micros())

@@ -22,10 +22,13 @@ def reconciled(company: Company, action: Action) -> Outcome:
     run = action.payload["run"]
     shown = CodatCompany.from_json(action.payload["company"])
     outcome = as_shown(company, shown, action.version)
-    if _standing(outcome.company) == _standing(company):
-        return Outcome(company).count(run, "late").count(run, "folded")
-    found = differences(company, shown)
     hour = iso_from_micros(action.at)[HOUR]
+    if _standing(outcome.company) == _standing(company):
+        late = Outcome(company).count(run, "late").count(run, "folded")
+        for event_type in action.payload.get("found", ()):
+            late = late.count(run, f"late:{event_type}:{hour}")
+        return late
+    found = differences(company, shown)
     for difference in found:
         outcome = outcome.count(run, difference.kind).count(
             run, f"{difference.kind}:{difference.event_type}:{hour}"

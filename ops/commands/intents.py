@@ -1,0 +1,77 @@
+"""See what is to be done at Codat, and run again what was given up."""
+
+from typing import Any
+
+import click
+
+from ops.api import Api, uses_api
+from ops.groups import ListsByDefault
+from ops.output import Columns, as_json, print_json, show_rows
+from ops.work import leave, leaves
+
+COLUMNS: Columns = {
+    "name": lambda row: row["name"],
+    "state": lambda row: row["state"],
+    "priority": lambda row: row["priority"],
+    "attempts": lambda row: row["attempts"],
+    "due": lambda row: row["due"],
+    "last error": lambda row: row["last_error"],
+}
+
+
+@click.group(cls=ListsByDefault)
+def intents() -> None:
+    """See what is to be done at Codat. Without a subcommand: list what waits."""
+
+
+@intents.command("list")
+@click.option(
+    "--state",
+    type=click.Choice(["waiting", "running", "dead"]),
+    default="waiting",
+    show_default=True,
+    help="Those waiting include the running ones; dead ones were given up.",
+)
+@click.option("--kind", help="Such as info, name, reread, sync, reconcile.")
+@click.option("--company", help="Only this company's.")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 500))
+@as_json
+@uses_api
+def list_intents(
+    *, api: Api, state: str, kind: str | None, company: str | None, limit: int, as_json: bool
+) -> None:
+    """List them with attempts and the last error: the soonest due, or the latest given up first."""
+    answer = api.get("/v1/intents", state=state, kind=kind, company=company, limit=limit)
+    if as_json:
+        print_json(answer)
+        return
+    show_rows(answer["intents"], COLUMNS, empty="There is nothing to do.")
+
+
+@intents.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--kind", help="All of this kind, such as info.")
+@click.option("--company", help="All of this company.")
+@click.option("--all", "everything", is_flag=True, help="All that were given up.")
+@leaves
+@as_json
+@uses_api
+def retry(
+    *,
+    api: Api,
+    names: tuple[str, ...],
+    kind: str | None,
+    company: str | None,
+    everything: bool,
+    **how: Any,
+) -> None:
+    """Run again what was given up: those of these names, of a filter, or all."""
+    if [bool(names), bool(kind or company), everything].count(True) != 1:
+        raise click.UsageError("Name intents, or give a filter, or --all.")
+    given = {"names": list(names), "kind": kind, "company": company, "all": everything}
+    body = {name: value for name, value in given.items() if value}
+    if names and (found := api.post("/v1/intents/retry", body | {"preview": True})["retried"]) < (
+        len(set(names))
+    ):
+        raise click.BadParameter(f"{len(set(names)) - found} of these names are no dead intents.")
+    leave(api, "/v1/intents/retry", body, "retried", named=bool(names), **how)
