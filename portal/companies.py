@@ -1,5 +1,6 @@
 """Companies: page by page with filters, one with all that is held of it, and new ones."""
 
+import time
 from http import HTTPStatus
 from typing import Annotated
 
@@ -80,7 +81,7 @@ def list_companies(query: CompanyQuery) -> Reply:
 def get_company(path: CompanyPath) -> Reply:
     """Give one company: status, connections, info, freshness and schedules."""
     company = known(path.company_id)
-    schedules = schedule_shapes.of_company(parts().store, company.id)
+    schedules = schedule_shapes.of_company(parts().store, company, int(time.time()))
     return company_shapes.whole(company, schedules).model_dump()
 
 

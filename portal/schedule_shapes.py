@@ -5,9 +5,15 @@ from itertools import islice
 
 from pydantic import BaseModel
 
+from portal import held_back
+from portal.held_back import HeldBack
 from relay.cadence import Schedule, runs
+from relay.company import Company
+from relay.pause import Pause
 from relay.store import Store
 from relay.times import iso_from_ms
+
+FAR = 32_503_680_000  # the year 3000, in epoch seconds
 
 
 class ScheduleShape(BaseModel):
@@ -30,16 +36,19 @@ class ScheduleShape(BaseModel):
     origin: str
     suspended: str | None
     next_due: str | None
+    paused: HeldBack | None
 
 
 class ScheduleRuns(ScheduleShape):
-    """A schedule and when it runs next; none while it is suspended or off."""
+    """A schedule and when it runs next; none while it is suspended, off, or paused without end."""
 
     next_runs: list[str]
     saved: bool
 
 
-def shape(schedule: Schedule, next_due: int | None) -> ScheduleShape:
+def shape(
+    schedule: Schedule, next_due: int | None, paused: HeldBack | None = None
+) -> ScheduleShape:
     """Give a schedule as the API shows it; `next_due` in epoch seconds."""
     return ScheduleShape(
         company_id=schedule.company_id,
@@ -59,26 +68,67 @@ def shape(schedule: Schedule, next_due: int | None) -> ScheduleShape:
         origin=schedule.origin,
         suspended=schedule.suspended,
         next_due=None if next_due is None else iso(next_due),
+        paused=paused,
     )
 
 
-def with_runs(schedule: Schedule, after: int, count: int, *, saved: bool) -> ScheduleRuns:
-    """Give a schedule with its first `count` runs later than `after` (epoch seconds)."""
-    coming = [r.due for r in islice(runs(schedule, after), count)] if schedule.running else []
+def with_runs(
+    store: Store, schedule: Schedule, now: int, count: int, *, saved: bool
+) -> ScheduleRuns:
+    """Give a schedule with its first `count` runs later than `now` (epoch seconds).
+
+    A pause that holds the next one back leaves out those that fall into it.
+    """
+    due = next(runs(schedule, now)).due if schedule.running else None
+    if saved:
+        [due] = store.schedules.next_due([schedule])
+    [pause] = held_back.pauses_of(store, [schedule], [due], now)
+    after = now if pause is None else pause.until(now)
+    coming: list[int] = []
+    if schedule.running and after is not None:
+        coming = [r.due for r in islice(runs(schedule, after), count)]
     return ScheduleRuns(
-        **shape(schedule, coming[0] if coming else None).model_dump(),
+        **shape(schedule, due, held_back.shape(pause, now)).model_dump(),
         next_runs=[iso(due) for due in coming],
         saved=saved,
     )
 
 
-def of_company(store: Store, company_id: str) -> list[ScheduleShape]:
-    """Give a company's schedules by data type, suspended ones too."""
-    schedules: Sequence[Schedule] = sorted(
-        store.schedules.of(company_id).values(), key=lambda schedule: schedule.data_type
+def of_company(store: Store, company: Company, now: int) -> list[ScheduleShape]:
+    """Give a company's schedules by data type, suspended ones too; `now` in epoch seconds."""
+    schedules = sorted(
+        store.schedules.of(company.id).values(), key=lambda schedule: schedule.data_type
     )
     due = store.schedules.next_due(schedules)
-    return [shape(schedule, at) for schedule, at in zip(schedules, due, strict=True)]
+    pauses = held_back.pauses_of(store, schedules, due, now, {company.id: company})
+    return _shapes(schedules, due, pauses, now)
+
+
+def coming(store: Store, limit: int, now: int) -> list[ScheduleShape]:
+    """Give the schedules that run next, over all companies, the soonest first."""
+    found = [(one.schedule, one.due) for one in store.schedules.due(FAR, limit)]
+    schedules = [schedule for schedule, _ in found if schedule]
+    due = [at for schedule, at in found if schedule]
+    return _shapes(schedules, due, held_back.pauses_of(store, schedules, due, now), now)
+
+
+def waiting(store: Store, limit: int, now: int) -> list[ScheduleShape]:
+    """Give the schedules that wait for the end of a pause, the longest due first."""
+    names = store.pauses.held_back(limit)
+    held = store.schedules.of_many(list(dict.fromkeys(company_id for company_id, _ in names)))
+    schedules = [held[c][data_type] for c, data_type in names if data_type in held[c]]
+    due = store.schedules.next_due(schedules)
+    return _shapes(schedules, due, held_back.pauses_of(store, schedules, due, now), now)
+
+
+def _shapes(
+    schedules: Sequence[Schedule],
+    due: Sequence[int | None],
+    pauses: Sequence[Pause | None],
+    now: int,
+) -> list[ScheduleShape]:
+    rows = zip(schedules, due, pauses, strict=True)
+    return [shape(schedule, at, held_back.shape(pause, now)) for schedule, at, pause in rows]
 
 
 def iso(seconds: int) -> str:

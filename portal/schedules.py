@@ -25,7 +25,6 @@ api = group("schedules", __name__, "Schedules")
 NO_SCHEDULE = "This company has no schedule for this data type."
 RUNS_SHOWN = 5
 TRIES = 3  # someone may change the schedule between our look and our write
-FAR = 32_503_680_000  # the year 3000, in epoch seconds
 
 
 class SchedulePath(CompanyPath):
@@ -38,6 +37,7 @@ class ScheduleQuery(Given):
     """Whose schedules."""
 
     company: Annotated[str | None, Field(max_length=64)] = None
+    paused: Annotated[bool, Field(description="Those that wait for the end of a pause.")] = False
     limit: Annotated[int, Field(ge=1, le=500)] = 100
 
 
@@ -59,17 +59,19 @@ class ScheduleList(BaseModel):
 
 @api.get(
     "/schedules",
-    description="Suspended schedules have no next run, and are listed with their company only.",
+    description="Suspended schedules have no next run, and are listed with their company only."
+    " Those that fell due in a pause are listed with `paused=true`, or with their company.",
     responses={200: ScheduleList, **described("unknown-company")},
 )
 def list_schedules(query: ScheduleQuery) -> Reply:
     """List one company's schedules, or those of all companies that run next, the soonest first."""
-    store = parts().store
+    store, now = parts().store, int(time.time())
     if query.company is not None:
-        found = schedule_shapes.of_company(store, known(query.company).id)[: query.limit]
+        found = schedule_shapes.of_company(store, known(query.company), now)
+        found = [one for one in found if one.paused or not query.paused][: query.limit]
     else:
-        due = store.schedules.due(FAR, query.limit)
-        found = [schedule_shapes.shape(d.schedule, d.due) for d in due if d.schedule]
+        chosen = schedule_shapes.waiting if query.paused else schedule_shapes.coming
+        found = chosen(store, query.limit, now)
     return ScheduleList(schedules=found).model_dump()
 
 
@@ -82,7 +84,8 @@ def get_schedule(path: SchedulePath) -> Reply:
     held = parts().store.schedules.of(known(path.company_id).id).get(path.data_type)
     if held is None:
         raise Refusal("not-found", NO_SCHEDULE)
-    return schedule_shapes.with_runs(held, int(time.time()), RUNS_SHOWN, saved=True).model_dump()
+    store, now = parts().store, int(time.time())
+    return schedule_shapes.with_runs(store, held, now, RUNS_SHOWN, saved=True).model_dump()
 
 
 @api.put(
@@ -101,7 +104,9 @@ def put_schedule(path: SchedulePath, query: PutQuery, body: ScheduleBody) -> Rep
     if not query.preview:
         status = HTTPStatus.CREATED if _save(schedule, now) else HTTPStatus.OK
         _watch(schedule)
-    answer = schedule_shapes.with_runs(schedule, now, RUNS_SHOWN, saved=not query.preview)
+    answer = schedule_shapes.with_runs(
+        parts().store, schedule, now, RUNS_SHOWN, saved=not query.preview
+    )
     return answer.model_dump(), status
 
 

@@ -12,6 +12,7 @@ import orjson
 from relay.company import DELETED, Company
 
 EVERY_DAY = (1, 2, 3, 4, 5, 6, 7)
+DAYS_LOOKED_AT = 8  # windows that touch last on; ones that do so for a week never end
 
 
 class Scope(StrEnum):
@@ -48,6 +49,19 @@ class Window:
         return (clock >= start and today in self.weekdays) or (
             clock < end and yesterday in self.weekdays
         )
+
+    def until(self, now: int) -> int | None:
+        """Give when it next lets go (epoch seconds) of what it holds at `now`; None: never."""
+        zone, clock, moment = ZoneInfo(self.zone), time.fromisoformat(self.end), now
+        for _ in range(DAYS_LOOKED_AT):
+            here = datetime.fromtimestamp(moment, UTC).astimezone(zone)
+            end = datetime.combine(here, clock, zone)
+            if int(end.timestamp()) <= moment:
+                end = datetime.combine(here + timedelta(days=1), clock, zone)
+            moment = int(end.timestamp())
+            if not self.holds(moment):
+                return moment
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +101,11 @@ class Pause:
     def is_over(self, now: int) -> bool:
         """Whether its end has passed."""
         return self.ends is not None and now >= self.ends
+
+    def until(self, now: int) -> int | None:
+        """Give when it lets go of what it holds at `now`; None: when somebody ends it."""
+        window = self.window.until(now) if self.window else None
+        return min((at for at in (self.ends, window) if at is not None), default=None)
 
     def end(self, at: int) -> Self:
         """Give the pause ended at `at`."""

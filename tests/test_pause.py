@@ -93,3 +93,31 @@ def test_a_window_within_a_day_and_one_that_is_the_whole_day():
 def test_a_pause_comes_back_from_json_as_it_was():
     for pause in (ALL, replace(ALL, window=NIGHT, ends=BEGUN + 5, on=True)):
         assert Pause.from_json(pause.to_json()) == pause
+
+
+@pytest.mark.parametrize(
+    ("window", "now", "until"),
+    [
+        (NIGHT, "2026-03-02T22:30", "2026-03-03T06:00"),
+        (NIGHT, "2026-03-03T05:59", "2026-03-03T06:00"),
+        (NIGHT, "2026-07-01T22:30", "2026-07-02T05:00"),  # summer time
+        (NIGHT, "2026-03-27T23:00", "2026-03-28T06:00"),
+        (Window("UTC", "00:00", "00:00", (6, 7)), "2026-03-07T10:00", "2026-03-09T00:00"),
+        (Window("UTC", "09:00", "09:00"), "2026-03-07T10:00", None),
+    ],
+)
+def test_a_window_tells_when_it_lets_go(window, now, until):
+    assert window.holds(at(now))
+    assert window.until(at(now)) == (until and at(until))
+    assert until is None or not window.holds(at(until))
+
+
+def test_a_pause_lets_go_at_its_end_or_its_windows_whichever_is_first():
+    night = replace(ALL, window=NIGHT)
+    now, morning = at("2026-03-02T22:30"), at("2026-03-03T06:00")
+    assert ALL.until(now) is None
+    assert night.until(now) == morning
+    assert [replace(night, ends=n).until(now) for n in (now + 60, morning + 1)] == [
+        now + 60,
+        morning,
+    ]

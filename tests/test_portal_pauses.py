@@ -1,11 +1,15 @@
 """Pauses through the API: set with a reason, listed with what they hold back, ended."""
 
+import time
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from parts import company_id
-from portal_bench import VIEWER, Portal, kind, problem
+from parts import SentHints, company_id
+from portal_bench import VIEWER, Portal, kind, make_company, problem
 from relay.pause import Scope
 from relay.store import keys
+from scheduler import ticks
 
 BODY = {"scope": "everything", "reason": "a migration"}
 
@@ -66,3 +70,53 @@ def test_an_end_in_the_past_and_a_viewer_are_refused(portal):
     assert kind(past) == "conflict"
     assert kind(portal.post("/v1/pauses", json=BODY, token=VIEWER)) == "forbidden"
     assert portal.store.pauses.all() == []
+
+
+def fall_due(portal: Portal, seconds: int) -> None:
+    ticks.dispatch(portal.store, SentHints(), int(time.time()) + seconds)
+
+
+@pytest.mark.parametrize("seconds", [0, 3700])
+def test_a_schedule_in_a_pause_names_it_and_its_end_before_and_after_it_falls_due(portal, seconds):
+    portal.hold(make_company(1))
+    path = f"/v1/schedules/{company_id(1)}/invoices"
+    portal.put(path, json={"cadence": "hourly"})
+    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+    body = BODY | {"scope": "platform", "value": "Xero", "ends": ends.isoformat()}
+    pause = portal.post("/v1/pauses", json=body).json
+    fall_due(portal, seconds)
+    shown = portal.get(path).json
+    assert shown["paused"] == {
+        "pause": pause["id"],
+        "scope": "platform",
+        "value": "Xero",
+        "owner": "olga",
+        "reason": "a migration",
+        "until": pause["ends"],
+    }
+    assert (shown["next_due"] is None) is bool(seconds)
+    assert len(shown["next_runs"]) == 5
+    assert min(map(datetime.fromisoformat, shown["next_runs"])) >= ends
+    [of_company] = portal.get(f"/v1/companies/{company_id(1)}").json["schedules"]
+    assert of_company["paused"] == shown["paused"]
+    [waiting] = portal.get("/v1/schedules?paused=true").json["schedules"] or [None]
+    assert waiting == (of_company if seconds else None)
+    assert bool(portal.get("/v1/schedules").json["schedules"]) is not bool(seconds)
+
+
+def test_a_pause_that_ends_before_the_next_run_holds_nothing_back(portal):
+    portal.hold(make_company(1))
+    path = f"/v1/schedules/{company_id(1)}/invoices"
+    portal.put(path, json={"cadence": "monthly"})
+    ends = datetime.fromisoformat(portal.get(path).json["next_due"]) - timedelta(seconds=1)
+    portal.post("/v1/pauses", json=BODY | {"ends": ends.isoformat()})
+    assert portal.get(path).json["paused"] is None
+
+
+def test_a_schedule_paused_until_somebody_ends_it_has_no_next_runs(portal):
+    portal.hold(make_company(1))
+    path = f"/v1/schedules/{company_id(1)}/invoices"
+    portal.post("/v1/pauses", json=BODY)
+    preview = portal.put(f"{path}?preview=true", json={"cadence": "hourly"}).json
+    assert (preview["paused"]["until"], preview["next_runs"]) == (None, [])
+    assert portal.put(path, json={"cadence": "hourly", "off": True}).json["paused"] is None

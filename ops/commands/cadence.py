@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ops.api import Api, uses_api
+from ops.coming import next_in_words, paused_in_words
 from ops.commands.bulk import import_schedules, set_for_all
 from ops.commands.companies import path_part
 from ops.commands.load import load
@@ -38,7 +39,7 @@ COLUMNS: Columns = {
     "at": _when,
     "time zone": lambda row: row["timezone"],
     "set by": lambda row: row["origin"],
-    "next": lambda row: row["next_due"] or row["suspended"] or ("off" if row["off"] else None),
+    "next": next_in_words,
 }
 
 
@@ -54,12 +55,16 @@ cadence.add_command(import_schedules)
 
 @cadence.command("list")
 @click.option("--company", help="All schedules of one company, suspended ones too.")
+@click.option("--paused", is_flag=True, help="Those that wait for the end of a pause.")
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 500))
 @as_json
 @uses_api
-def list_schedules(api: Api, company: str | None, limit: int, as_json: bool) -> None:
+def list_schedules(
+    *, api: Api, company: str | None, paused: bool, limit: int, as_json: bool
+) -> None:
     """List schedules, the soonest first."""
-    _show(api.get("/v1/schedules", company=company, limit=limit), as_json)
+    wanted = {"company": company, "paused": str(paused).lower(), "limit": limit}
+    _show(api.get("/v1/schedules", **wanted), as_json)
 
 
 @cadence.command("next")
@@ -75,7 +80,8 @@ def next_due(*, api: Api, company_id: str, data_type: str, limit: int, as_json: 
         if as_json:
             print_json(answer)
         else:
-            click.echo("\n".join(answer["next_runs"]) or answer["suspended"] or "It is off.")
+            lines = [paused_in_words(answer), *answer["next_runs"]]
+            click.echo("\n".join(filter(None, lines)) or next_in_words(answer))
         return
     _show(api.get("/v1/schedules", limit=limit), as_json)
 
@@ -154,6 +160,8 @@ def set_schedule(
     if answer["suspended"]:
         click.echo(f"Kept, but suspended: {answer['suspended']}.")
         return
+    if paused := paused_in_words(answer):
+        click.echo(f"For now {paused}.")
     click.echo("These would be the next runs:" if preview else "Set. The next runs:")
     for run in answer["next_runs"]:
         click.echo(f"  {run}")

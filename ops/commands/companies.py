@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ops.api import Api, uses_api
+from ops.coming import next_in_words
 from ops.groups import ListsByDefault
 from ops.output import Columns, as_json, print_json, show_facts, show_rows
 from relay.company import CompanyStatus
@@ -36,7 +37,7 @@ DATA_TYPES: Columns = {
 SCHEDULES: Columns = {
     "data type": lambda row: row["data_type"],
     "cadence": lambda row: row["cadence"],
-    "next": lambda row: row["next_due"] or row["suspended"],
+    "next": next_in_words,
 }
 FACTS = ("id", "name", "name_source", "placeholder", "given_name", "status", "needs_attention")
 

@@ -5,10 +5,11 @@ from typing import Any
 
 from redis import Redis
 
+from relay.cadence import Schedule
 from relay.message import Action, action_fields
 from relay.pause import Pause
 from relay.store import keys
-from relay.store.schedules import Due
+from relay.store.schedules import Due, member, stored
 from relay.store.scripts import Scripts
 
 STARTED, ENDED = "relay.pause_started", "relay.pause_ended"
@@ -72,6 +73,31 @@ class Pauses:
                 [limit, pause.id if forget else "", keys.SCHEDULES],
             )
         )
+
+    def holding(self, pauses: Sequence[Pause], schedules: Sequence[Schedule]) -> list[Pause | None]:
+        """Give the pause under which each schedule is parked, or None."""
+        if not pauses or not schedules:
+            return [None] * len(schedules)
+        members = [member(s.company_id, s.data_type, stored(s)) for s in schedules]
+        with self._client.pipeline(transaction=False) as pipe:
+            for pause in pauses:
+                pipe.zmscore(keys.PARKED + pause.id, members)
+            found = zip(*pipe.execute(), strict=True)
+        return [
+            next((p for p, score in zip(pauses, scores, strict=True) if score is not None), None)
+            for scores in found
+        ]
+
+    def held_back(self, limit: int) -> list[tuple[str, str]]:
+        """Give up to `limit` parked schedules as company and data type, the longest due first."""
+        found: dict[bytes, float] = {}
+        with self._client.pipeline(transaction=False) as pipe:
+            for pause in self.all():
+                pipe.zrange(keys.PARKED + pause.id, 0, limit - 1, withscores=True)
+            for rows in pipe.execute():
+                found |= dict(rows)
+        names = sorted(found, key=lambda name: (found[name], name))[:limit]
+        return [(one.company_id, one.data_type) for one in (Due(name, 0, None) for name in names)]
 
     def parked(self, pauses: Sequence[Pause]) -> list[int]:
         """Tell how many schedules each pause holds back."""
