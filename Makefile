@@ -33,11 +33,11 @@ chaos: dev  ## kills and restarts under load, longer than the test suite does
 	@RELAY_CHAOS_ROUNDS=$${RELAY_CHAOS_ROUNDS:-10} $(BIN)/python -m pytest tests/test_chaos.py $(ARGS)
 
 freeze: dev  ## a scheduler frozen for five minutes and woken, among two and among five
-	@RELAY_FREEZE_SECONDS=$${RELAY_FREEZE_SECONDS:-300} $(BIN)/python -m pytest tests/test_frozen.py $(ARGS)
+	@RELAY_FREEZE_SECONDS=$${RELAY_FREEZE_SECONDS:-300} $(BIN)/python -m pytest -rP --show-capture=stdout tests/test_frozen.py $(ARGS)
 
 comeback: dev  ## two days without a scheduler, then two: 200 companies, within few calls a minute
 	@RELAY_COMEBACK_COMPANIES=$${RELAY_COMEBACK_COMPANIES:-200} RELAY_COMEBACK_SCALE=$${RELAY_COMEBACK_SCALE:-0.333} \
-		RELAY_COMEBACK_CALLS_PER_MINUTE=$${RELAY_COMEBACK_CALLS_PER_MINUTE:-40} $(BIN)/python -m pytest tests/test_comeback.py $(ARGS)
+		RELAY_COMEBACK_CALLS_PER_MINUTE=$${RELAY_COMEBACK_CALLS_PER_MINUTE:-40} $(BIN)/python -m pytest -rP --show-capture=stdout tests/test_comeback.py $(ARGS)
 
 lock: dev  ## renew both lock files within the bounds of pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --extra embedded --group build -o requirements.lock $(ARGS)

@@ -1,4 +1,8 @@
-"""Many schedulers, frozen, killed and with wrong clocks: each period once, or a logged reason."""
+"""Many schedulers, frozen, killed and with wrong clocks: each period once, or a logged reason.
+
+A second of the compressed week is a day and four hours: a scheduler that is frozen for two of them
+wakes more than two days late.
+"""
 
 import os
 import random

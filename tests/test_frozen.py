@@ -18,11 +18,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import structlog
 
 from parts import SECRET
 from relay.cadence import Anchor, Cadence, Schedule
 from scheduler.clock import STALLED, STALLED_AFTER
 from test_at_codat import linked, relay  # noqa: F401
+
+log = structlog.get_logger("figures")
 
 FREEZE = float(os.environ.get("RELAY_FREEZE_SECONDS", "3"))
 BEFORE, AFTER = 1.5, 2.0  # seconds of ticking before the freeze and after it
@@ -64,7 +67,7 @@ class Schedulers:
 @pytest.mark.timeout(120 + 2 * FREEZE)
 @pytest.mark.parametrize("count", [2, 5])
 def test_a_scheduler_frozen_past_its_heartbeat_and_woken_doubles_and_loses_nothing(
-    relay, server, count, record_property
+    relay, server, count
 ):
     companies = [linked(relay) for _ in range(COMPANIES)]
     pairs = [(company, data_type) for company in companies for data_type in DATA_TYPES]
@@ -110,9 +113,13 @@ def test_a_scheduler_frozen_past_its_heartbeat_and_woken_doubles_and_loses_nothi
     )
     requested = {name[:2] for name, kinds in told.items() if kinds["sync.requested"]}
     assert asked == dict.fromkeys(requested, 1)
-    record_property("frozen_seconds", round(asleep))
-    record_property("periods", len(wanted))
-    record_property("requests", asked.total())
+    log.info(
+        "frozen",
+        schedulers=count,
+        seconds=round(asleep),
+        periods=len(wanted),
+        requests=asked.total(),
+    )
 
 
 def fall_due(relay, company: str, data_type: str) -> tuple[str, str, str]:
