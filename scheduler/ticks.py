@@ -6,7 +6,7 @@ from relay.budget import open_priorities
 from relay.catchup import take_turn
 from relay.journeys import Step, expired
 from relay.message import Action, action_body
-from relay.pause import Pause
+from relay.pause import Pause, Scope
 from relay.queues import Hints
 from relay.settings import Settings
 from relay.store import Store
@@ -48,8 +48,7 @@ def dispatch(store: Store, hints: Hints, now: int) -> int:
     left = 0
     pauses = pausing.follow(store, hints, now)
     while True:
-        # What a pause may cover needs a look at each; else only those out of the ordinary do.
-        taken, stay = (0, BATCH) if pauses else store.schedules.take_due(now, BATCH)
+        taken, stay = _take_due(store, now, pauses)
         looked_at = _look_at_each(store, hints, now, pauses) if stay else (0, 0)
         left += taken + looked_at[1]
         if not taken and not looked_at[0]:
@@ -59,6 +58,13 @@ def dispatch(store: Store, hints: Hints, now: int) -> int:
         if store.intents.may_hint():
             hints.perform()
     return left
+
+
+def _take_due(store: Store, now: int, pauses: list[Pause]) -> tuple[int, int]:
+    """Dispatch what needs no look at each; give how many syncs were left, and how many stay due."""
+    if all(pause.scope in (Scope.COMPANY, Scope.DATA_TYPE) for pause in pauses):
+        return store.schedules.take_due(now, BATCH, [pause.value for pause in pauses])
+    return 0, BATCH
 
 
 def _look_at_each(store: Store, hints: Hints, now: int, pauses: list[Pause]) -> tuple[int, int]:

@@ -128,13 +128,9 @@ def accounted(relay, company, expected):
 
 def held_later(relay):
     """Syncs that make up for missed periods, and are to leave later; not those under way."""
-    from relay.store import keys
-
-    found = relay.store.client.zrange(
-        f"{keys.INTENTS_DUE}2", f"({int(time.time() * 1000)}", "+inf", byscore=True
-    )
-    names = [name.decode() for name in found]
-    return [name for name in names if (relay.store.intents.get(name) or {}).get("state") == "due"]
+    now = int(time.time() * 1000)
+    waiting = relay.store.intents.records("waiting", 10_000)
+    return [one.name for one in waiting if one.due > now and one.state == "due"]
 
 
 NOW = 1_772_452_800

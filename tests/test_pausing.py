@@ -149,3 +149,31 @@ def test_a_scheduled_sync_still_waits_its_turn_when_the_pause_begins(bench, prio
     intent = Intent("sync:x", 1, company_id(1), 1, 0, args, "schedule", priority)
     assert sync.do(bench.context, intent).ending is ending
     assert bool(bench.codat.refreshed) is (ending is Ending.DONE)
+
+
+@pytest.mark.parametrize(
+    "held", [Pause("p1", Scope.COMPANY, company_id(2), "olga", "asked", NOW, on=True),
+             Pause("p1", Scope.DATA_TYPE, "bills", "olga", "asked", NOW, on=True)],
+    ids=["company", "data type"],
+)  # fmt: skip
+def test_a_pause_holds_back_its_own_although_all_others_go_at_once(store, held):
+    for number in range(6):
+        put(store, number, "bills" if number == 2 else ALL)
+    assert tick(store, DUE) == 6
+    pause(store, held)
+    assert store.schedules.take_due(DUE + DAY, 10, [held.value]) == (5, 1)
+    assert tick(store, DUE + DAY) == 0
+    assert store.pauses.parked([held]) == [1]
+
+
+def test_one_that_was_set_anew_while_held_back_does_not_run_when_it_was_due_before(store):
+    held = put(store)
+    assert tick(store, DUE) == 1
+    pause(store, ends=DUE + DAY + 60)
+    assert tick(store, DUE + DAY) == 0
+    weekly = replace(held, cadence=Cadence.WEEKLY)
+    first = next_run(weekly, DUE + DAY).due
+    assert store.schedules.put(weekly, first, over=held)
+    assert tick(store, DUE + DAY + 60) == 0
+    assert store.schedules.next_due([weekly]) == [first]
+    assert store.schedules.count() == 1

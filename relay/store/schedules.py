@@ -1,7 +1,7 @@
 """Schedules and their due times: one sorted set says what is due, whoever looks."""
 
 from base64 import urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha1
@@ -159,13 +159,14 @@ class Schedules:
         scores: list[float | None] = self._client.zmscore(keys.SCHEDULES_DUE, members)
         return [None if score is None else int(score) for score in scores]
 
-    def take_due(self, now: int, limit: int) -> tuple[int, int]:
+    def take_due(self, now: int, limit: int, held: Iterable[str] = ()) -> tuple[int, int]:
         """Dispatch of up to `limit` schedules due by `now` (epoch seconds) those that are on time.
 
-        Gives how many syncs were left, and how many stay due: late ones, and those whose plan this
-        process has not seen yet. `due` shows them.
+        Gives how many syncs were left, and how many stay due: late ones, those whose plan this
+        process has not seen yet, and those of the companies or data types in `held`. `due` shows
+        them.
         """
-        arguments: list[str | int] = [now, now - GRACE, limit, now * 1000]
+        arguments: list[str | int] = [now, now - GRACE, limit, now * 1000, " ".join(held)]
         for mark, plan in self._plans.items():
             for slot in slots(plan, now):
                 arguments += (mark, slot.start, slot.end, slot.step, slot.period)
