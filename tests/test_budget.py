@@ -86,6 +86,16 @@ def test_the_lower_figure_holds_while_calls_are_under_way_and_codats_when_none_i
     assert budget.state(NOW).remaining == 300
 
 
+def test_what_is_under_way_is_taken_off_codats_figure(budget):
+    """At the start of a day nobody knows the figure, and calls leave before the first answer."""
+    for n in range(5):
+        assert take(budget, n) is None
+    budget.ended("call-0", None, now=NOW, limit=1000, remaining=999, reset=MIDNIGHT)
+    assert budget.state(NOW).remaining == 995
+    budget.ended("call-1", None, now=NOW, limit=1000, remaining=3, reset=MIDNIGHT)
+    assert budget.state(NOW).remaining == 0
+
+
 def test_a_quota_that_grows_as_companies_link_is_ours_to_spend(budget):
     learn(budget, 500)
     take(budget, 1)

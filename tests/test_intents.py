@@ -129,6 +129,19 @@ def test_a_need_that_arises_during_an_expected_wait_is_due_at_once(store):
     assert len(claim(store, now=NOW + 1)) == 1
 
 
+@pytest.mark.parametrize("priority", [Priority.LINK, Priority.NOW])
+def test_no_new_need_shortens_a_wait_that_codat_asked_for(store, priority):
+    store.intents.put([need(priority=Priority.NOW)], NOW)
+    [intent] = claim(store)
+    finish(store, intent, "later", due=NOW + 5000, error="503", held=True)
+    store.intents.put([need(priority=priority)], NOW)
+    assert claim(store, now=NOW + 4999) == []
+    [again] = claim(store, now=NOW + 5000)
+    finish(store, again, "later", due=NOW + 9000, error="500")
+    store.intents.put([need()], NOW)
+    assert len(claim(store, now=NOW + 5000)) == 1
+
+
 def test_a_dead_intent_is_kept_and_a_new_need_revives_it(store):
     store.intents.put([need()], NOW)
     [intent] = claim(store)

@@ -11,6 +11,7 @@ from relay.store.intents import Intent
 DAY_MS = 86_400_000
 GIVE_UP_AFTER = 7 * DAY_MS  # for what only time can cure
 LONGEST_BACKOFF = 900.0  # seconds
+MOST_STEPS = 180  # times the first wait; the same as the line above for the default
 KEY_REFUSED_WAIT = 60.0  # seconds, until an operator has mended the key
 LOOK_AGAIN = 5.0  # seconds after a limit until an intent may be claimed, if calls may leave then
 MOST_REFUSALS = 3  # times the same request may be refused before it is set aside
@@ -38,13 +39,17 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How one attempt ended. `wait` in seconds, for LATER; `expected` attempts do not count."""
+    """How one attempt ended. `wait` in seconds, for LATER; `expected` attempts do not count.
+
+    `held`: Codat asked for the wait, so no new need shortens it.
+    """
 
     ending: Ending
     told: Told | None = None
     wait: float = 0.0
     error: str = ""
     expected: bool = False
+    held: bool = False
     at: int | None = None  # microseconds: when what is told was asked for
 
 
@@ -68,7 +73,7 @@ def after_error(error: errors.CodatError, intent: Intent, *, now: int, base: flo
             return _later_or_never(intent, now, wait, text)
         case errors.Unreachable() | errors.CodatBroken() | errors.BadAnswer():
             wait = error.retry_after or backoff(intent.attempts, base)
-            return _later_or_never(intent, now, wait, text)
+            return _later_or_never(intent, now, wait, text, held=bool(error.retry_after))
         case _ if intent.attempts < MOST_REFUSALS:
             return Ended(Ending.LATER, wait=backoff(intent.attempts, base), error=text)
         case _:
@@ -77,11 +82,13 @@ def after_error(error: errors.CodatError, intent: Intent, *, now: int, base: flo
 
 def backoff(attempts: int, base: float) -> float:
     """Give the wait before the next attempt in seconds: doubling, capped, with 20 % jitter."""
-    wait: float = min(base * 2 ** min(attempts - 1, 30), LONGEST_BACKOFF)
+    wait: float = min(base * min(2 ** min(attempts - 1, 30), MOST_STEPS), LONGEST_BACKOFF)
     return wait * random.uniform(0.8, 1.2)  # noqa: S311 (not a secret)
 
 
-def _later_or_never(intent: Intent, now: int, wait: float, text: str) -> Ended:
+def _later_or_never(
+    intent: Intent, now: int, wait: float, text: str, *, held: bool = False
+) -> Ended:
     if now - intent.created > GIVE_UP_AFTER:
         return Ended(Ending.GAVE_UP, error=text)
-    return Ended(Ending.LATER, wait=wait, error=text)
+    return Ended(Ending.LATER, wait=wait, error=text, held=held)

@@ -96,6 +96,7 @@ def perform_one(context: Context, intent: Intent) -> None:
         due=now + int(ended.wait * 1000),
         error=ended.error[:500],
         expected=ended.expected,
+        held=ended.held,
         told=action,
     )
     log.info(

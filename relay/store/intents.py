@@ -143,12 +143,14 @@ class Intents:
         due: int = 0,
         error: str = "",
         expected: bool = False,
+        held: bool = False,
         told: Action | None = None,
     ) -> tuple[bool, bool]:
         """Record `done`, `later` (again at `due` ms) or `dead`, and tell the company's lane.
 
         Gives whether we still held the intent, and whether the lane needs a hint. `expected`: the
-        attempt found a wait that is normal, so it does not count.
+        attempt found a wait that is normal, so it does not count. `held`: Codat asked for the wait,
+        so no new need shortens it.
         """
         arguments: list[str | bytes | int] = [
             intent.name,
@@ -158,7 +160,7 @@ class Intents:
             due,
             error,
             lane,
-            "1" if expected else "",
+            "expected" if expected else "held" if held else "",
         ]
         if told is not None:
             for name, value in action_fields(told).items():

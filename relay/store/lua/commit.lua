@@ -93,7 +93,11 @@ for n = 1, states do
   redis.call('ZADD', KEYS[6], 0, id)
 end
 if ARGV[10] == '0' then
-  redis.call('DEL', KEYS[8], KEYS[9])
+  redis.call('DEL', KEYS[9])
+  -- A wait of up to a minute may be for the minute's limit, which a new day does not renew.
+  if tonumber(redis.call('GET', KEYS[8]) or '0') > tonumber(ARGV[7]) + 60000 then
+    redis.call('DEL', KEYS[8])
+  end
 elseif hold > math.max(tonumber(ARGV[7]), tonumber(redis.call('GET', KEYS[8]) or '0')) then
   local till = string.format('%d', hold)
   redis.call('SET', KEYS[8], till, 'PXAT', till)

@@ -23,11 +23,12 @@ if limit and not later and held[3] then
 end
 if limit then redis.call('HSET', KEYS[2], 'limit', limit) end
 if ARGV[4] ~= '' and ARGV[5] ~= '' then
-  local said = tonumber(ARGV[4])
-  -- Calls under way are in our figure and not yet in Codat's, so within a day the lower one holds;
-  -- with none under way Codat's own is the truth, also when it is higher.
-  if later or not ours or said < ours or redis.call('ZCARD', KEYS[4]) == 0 then
-    redis.call('HSET', KEYS[2], 'remaining', ARGV[4], 'reset', ARGV[5])
+  -- Calls under way may not be in Codat's figure yet, so they are taken off it, and within a day
+  -- the lower figure holds; with none under way Codat's own is the truth, also when it is higher.
+  local under_way = redis.call('ZCARD', KEYS[4])
+  local left = math.max(0, tonumber(ARGV[4]) - under_way)
+  if later or not ours or left < ours or under_way == 0 then
+    redis.call('HSET', KEYS[2], 'remaining', left, 'reset', ARGV[5])
   end
 end
 if ARGV[6] ~= '' and tonumber(ARGV[6]) > now then
