@@ -262,10 +262,12 @@ def test_a_scheduled_sync_reaches_codat(relay):
     assert ticks.dispatch(relay.store, relay.context.hints, due) == 1
     # The intent is due at that time of the future: make it due now.
     [name] = [n for n in due_names(relay) if n.startswith("sync:")]
-    need = Need(name, company, Priority.NOW, now_ms(), "test")
+    period = name.rpartition(":")[2]
+    facts = {"data_type": ALL, "period": period}
+    need = Need(name, company, Priority.SCHEDULED, now_ms(), "test", facts)
     relay.store.intents.put([need], now_ms())
     data = relay.until(lambda: requested(relay, company), "the request")
-    assert data["period"] == name.rpartition(":")[2]
+    assert data["period"] == period
 
 
 def test_nothing_is_asked_for_a_company_that_is_not_linked(relay):
@@ -407,7 +409,7 @@ def test_with_the_quota_down_to_the_reserve_links_go_on_and_all_else_waits(relay
     relay.control(newcomer, "authorise", **XERO)
     relay.until(lambda: relay.named(newcomer), "the rename of the newcomer")
     assert relay.journal("POST", company, "/data/queue/invoices") == []
-    [waiting] = [w for w in relay.store.intents.records("waiting", 10) if w.kind == "sync"]
+    [waiting] = [w for w in relay.store.intent_list.walk("waiting", 10) if w.kind == "sync"]
     assert waiting.attempts == 0
     quota(relay, daily=100_000, used=0)
     relay.at_codat(company)  # the new day's first answer

@@ -57,7 +57,7 @@ def settle(context: Context) -> None:
     quiet = 0
     while quiet < 3 and time.monotonic() < deadline:
         did = drain_lanes(context) + perform_due(context)
-        waiting = list(context.store.intents.records("waiting", 1000))
+        waiting = list(context.store.intent_list.walk("waiting", 1000))
         quiet = quiet + 1 if not did and not [w for w in waiting if w.kind == "reconcile"] else 0
         time.sleep(0.02)
 
