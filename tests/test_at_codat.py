@@ -11,6 +11,7 @@ import pytest
 import requests
 from werkzeug.serving import make_server
 
+from codat.client import Generation
 from parts import SECRET, SentHints, make_codat, make_event, signed
 from receiver.app import create_app
 from relay.budget import speaking_for
@@ -127,18 +128,23 @@ class Relay:
 
 
 @pytest.fixture
-def relay(store, make_settings) -> Iterator[Relay]:
+def relay(store, make_settings, request) -> Iterator[Relay]:
+    """A whole relay; parametrized with a generation of Codat's API, one that speaks that."""
+    generation = getattr(request, "param", Generation.CURRENT)
     config = SandboxConfig(
         webhook_secret=SECRET, api_key=KEY, port=0, sync_seconds=0.0, time_scale=10_000
     )
-    settings = make_settings(codat_webhook_secrets=SECRET, relay_retry_seconds="0.05")
+    settings = make_settings(
+        codat_webhook_secrets=SECRET, relay_retry_seconds="0.05", codat_api_generation=generation
+    )
     hints = SentHints()
     server = make_server("127.0.0.1", 0, create_app(settings, store, hints), threaded=True)
     url = f"http://127.0.0.1:{server.server_port}/webhooks/codat"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with start(config) as sandbox:
         sandbox.deliver_to(url)
-        context = Context(settings, store, hints, make_codat(KEY, sandbox.url, store))  # type: ignore[arg-type]
+        codat = make_codat(KEY, sandbox.url, store, generation)
+        context = Context(settings, store, hints, codat)  # type: ignore[arg-type]
         running = Relay(store, context, sandbox, url)
         worker = threading.Thread(target=running.work, daemon=True)
         worker.start()
