@@ -55,9 +55,10 @@ def fold(
     event = message.read()
     blank = Company(id=message.company_id or "", source=message.source, first_seen=message.received)
     before = held or blank
-    seen = _seen(before, event, placeholders)
+    seen = _seen(before, event).recognise_placeholder(placeholders)
     outcome = _handle(seen, event)
-    after = outcome.company
+    after = outcome.company.recognise_placeholder(placeholders)
+    recognised = after is not outcome.company or seen.placeholder != before.placeholder
     keep = bool(after.id) and (held is not None or after != blank)
     logged = list(_logged(held, before, after, outcome, event, keep=keep))
     if message.replay:
@@ -77,7 +78,7 @@ def fold(
                 due=now + wanted.delay,
                 cause=message.message_id,
             )
-            for wanted in _wanted(outcome, seen, before)
+            for wanted in _wanted(outcome, seen, before, recognised=recognised)
             if after.id
         ],
         # What Codat said of its limits then says nothing of now.
@@ -90,14 +91,14 @@ def _is_missing(logged: Logged, told: Collection[str]) -> bool:
     return logged.type != "webhook.stale" and identity(logged.type, logged.data) not in told
 
 
-def _seen(before: Company, event: Event | Action, placeholders: re.Pattern[str] | None) -> Company:
+def _seen(before: Company, event: Event | Action) -> Company:
     """Take over the name that every dated event of today carries, whatever it is about."""
     if isinstance(event, Action) or event.is_legacy:
         return before
     version, shown = version_of(event), event.company
     if version is None or shown is None:
         return before
-    named = before.named(shown.name, version).recognise_placeholder(placeholders)
+    named = before.named(shown.name, version)
     return named.tagged(shown.tags, version) if isinstance(shown.raw.get("tags"), dict) else named
 
 
@@ -179,11 +180,16 @@ def _linked_for_journey(company: Company, connection: Connection) -> Iterator[Lo
         )
 
 
-def _wanted(outcome: Outcome, seen: Company, before: Company) -> Iterator[Wanted]:
+def _wanted(
+    outcome: Outcome, seen: Company, before: Company, *, recognised: bool
+) -> Iterator[Wanted]:
     yield from outcome.wanted
-    if before.name_source is NameSource.PLACEHOLDER and seen.name != before.name:
-        # Someone renamed it, perhaps we: the `name` intent finds out who, and says so.
-        yield from Outcome(seen).then("name").wanted
+    # Someone renamed it, perhaps we: the `name` intent finds out who, and says so.
+    renamed = before.name_source is NameSource.PLACEHOLDER and seen.name != before.name
+    # A name that only now is known for a dummy, where the real one is at hand already.
+    late = recognised and outcome.company.info is not None
+    if (renamed or late) and all(wanted.kind != "name" for wanted in outcome.wanted):
+        yield Wanted("name")
 
 
 def _status_event(logged: Logged, message: Message, event: Event | Action) -> StatusEvent:
