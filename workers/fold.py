@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import orjson
 
 from codat.statuses import ConnectionStatus
-from codat.webhook import Event
+from codat.webhook import Event, Quota
 from relay.catalogue.book import identity
 from relay.company import Company, Connection, NameSource, version_of
 from relay.message import Action, Message
@@ -16,6 +16,7 @@ from relay.store.inbox import StatusEvent
 from relay.store.intents import Need, Priority
 from workers.routing import handler_for
 
+LATE = 600_000_000  # microseconds after which a lifted limit may have been reached again
 CALLS_NOBODY = frozenset({"cadence"})
 
 
@@ -31,6 +32,7 @@ class Folded:
     events: list[StatusEvent]
     needs: list[Need]
     hold_until: int | None
+    quota: Quota | None = None
     counted: tuple[Counted, ...] = ()
     already: bool = False  # a replay of which nothing was missing
 
@@ -67,6 +69,8 @@ def fold(
             return Folded(None, [], [], None, already=True)
     elif keep and message.kind == "webhook":
         after = replace(after, last_webhook=max(after.last_webhook, message.received))
+    # What Codat said of its limits long ago says nothing of now, when they may be reached again.
+    speaks_of_now = not message.replay and (outcome.hold_until != 0 or not _is_late(message, event))
     return Folded(
         company=after if keep else None,
         events=[_status_event(one, message, event) for one in logged],
@@ -81,10 +85,15 @@ def fold(
             for wanted in _wanted(outcome, seen, before, recognised=recognised)
             if after.id
         ],
-        # What Codat said of its limits then says nothing of now.
-        hold_until=None if message.replay else outcome.hold_until,
+        hold_until=outcome.hold_until if speaks_of_now else None,
+        quota=outcome.quota if speaks_of_now else None,
         counted=outcome.counted,
     )
+
+
+def _is_late(message: Message, event: Event | Action) -> bool:
+    told = None if isinstance(event, Action) else event.generated
+    return told is not None and message.received * 1000 - told > LATE
 
 
 def _is_missing(logged: Logged, told: Collection[str]) -> bool:
