@@ -173,14 +173,15 @@ class Codat:
             raise ConnectionNotCreated(str(error), company=company) from error
         return replace(company, connections=(*company.connections, connection))
 
-    def update_company(self, company_id: str, name: str) -> Company:
+    def update_company(self, company_id: str, name: str, *, read: Company | None = None) -> Company:
         """Change the name and nothing else.
 
-        The classic API replaces the whole company, so there it is read first and sent back.
+        The classic API replaces the whole company, so there all of it is sent back as it was
+        `read`, by the caller just now or else here first.
         """
         if self.generation is Generation.CLASSIC:
-            company = self.get_company(company_id)
-            answer = self._call("update-company", {**company.raw, "id": company_id, "name": name})
+            raw = (read or self.get_company(company_id)).raw
+            answer = self._call("update-company", {**raw, "id": company_id, "name": name})
         else:
             # A `tags` that is null or empty would remove all tags (Codat: managing-companies).
             answer = self._call("update-company", {"name": name}, company_id=company_id)

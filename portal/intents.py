@@ -8,7 +8,8 @@ from pydantic import BaseModel, Field, model_validator
 from portal.groups import Given, Reply, described, group
 from portal.parts import parts
 from portal.selections import Cost, cost_of, leave
-from relay.store.intents import IntentRecord, Priority
+from relay.store.intent_list import IntentRecord
+from relay.store.intents import Priority
 from relay.times import iso_from_ms, now_ms
 
 api = group("intents", __name__, "Intents")
@@ -92,10 +93,10 @@ class Retried(BaseModel):
 @api.get("/intents", responses={200: IntentList})
 def list_intents(query: IntentQuery) -> Reply:
     """List what is to be done at Codat, with attempts and the last error."""
-    intents = parts().store.intents
+    intents = parts().store.intent_list
     found = []
     like = _like(query.kind, query.company) if query.like == "*" else query.like
-    for record in intents.records(query.state, MOST_SCANNED, like):
+    for record in intents.walk(query.state, MOST_SCANNED, like):
         runs = query.state != "running" or record.state == "running"
         if runs and _fits(record, query.kind, query.company):
             found.append(_shape(record))
@@ -110,7 +111,7 @@ def retry_intents(body: Retry) -> Reply:
     names = set(body.names)
     dead = [
         record
-        for record in parts().store.intents.records("dead", MOST_RETRIED)
+        for record in parts().store.intent_list.walk("dead", MOST_RETRIED)
         if (record.name in names if names else _fits(record, body.kind, body.company))
     ]
     companies = {record.company_id for record in dead if record.company_id}

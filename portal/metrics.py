@@ -67,6 +67,17 @@ def _metrics(found: Figures) -> Iterator[Metric]:
     if found.budget.remaining is not None:
         yield _gauge("relay_codat_remaining", "Calls that are left today.", found.budget.remaining)
     yield _gauge(
+        "relay_codat_resets_seconds",
+        "When the day's calls are renewed, 0 when Codat has not said.",
+        (found.budget.reset or 0) / 1000,
+    )
+    yield _gauge(
+        "relay_codat_reserved", "Of the day's calls, kept for links.", found.budget.reserved
+    )
+    yield _gauge(
+        "relay_codat_calls_per_minute", "The most in a minute.", found.budget.calls_per_minute
+    )
+    yield _gauge(
         "relay_codat_calls_last_minute",
         "Calls granted in the last minute, by all processes.",
         found.budget.calls_last_minute,

@@ -257,7 +257,7 @@ class Company:
         """Give the company with its name taken for a placeholder, where the pattern says so."""
         if pattern is None or self.placeholder is not None or self.given_name is not None:
             return self
-        if not pattern.fullmatch(self.name):
+        if not self.name or not pattern.fullmatch(self.name):
             return self
         return replace(self, placeholder=self.name)
 

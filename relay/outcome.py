@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from codat.webhook import Quota
 from relay.company import Company
 
 
@@ -38,6 +39,7 @@ class Outcome:
     logged: tuple[Logged, ...] = ()
     wanted: tuple[Wanted, ...] = ()
     hold_until: int | None = None  # ms since the epoch; 0 lifts the hold on calls to Codat
+    quota: Quota | None = None  # what Codat says of the day that began, with a lifted hold
     stale: bool = False
     counted: tuple[Counted, ...] = ()
 
@@ -52,8 +54,12 @@ class Outcome:
         return replace(self, wanted=(*self.wanted, Wanted(kind, delay)))
 
     def hold(self, until: int) -> Self:
-        """Let nobody call Codat until `until` (ms since the epoch); 0 lets calls go on."""
+        """Let nobody call Codat until `until` (ms since the epoch)."""
         return replace(self, hold_until=until)
+
+    def renewed(self, quota: Quota | None) -> Self:
+        """Let calls to Codat go on, by the quota of the day that began."""
+        return replace(self, hold_until=0, quota=quota)
 
     def now(self, company: Company) -> Self:
         """Replace the company, keep the rest."""

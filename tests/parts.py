@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from codat import records, signature
-from codat.client import Codat
+from codat.client import Codat, Generation
 from codat.errors import CodatError, NotFound
 from receiver.intake import Answer, Delivery, Intake
 from relay.budget import SharedGate
@@ -148,7 +148,9 @@ class FakeCodat:
         self._ask("get_company", company)
         return records.Company.from_json(json.loads(json.dumps(self._held(company))))
 
-    def update_company(self, company: str, name: str) -> records.Company:
+    def update_company(
+        self, company: str, name: str, *, read: records.Company | None = None
+    ) -> records.Company:
         self._ask("update_company", company)
         self._held(company)["name"] = records.sanitise_name(name)
         self.renamed.append((company, name))
@@ -226,7 +228,9 @@ class Bench:
         return [event_type for event_type, _ in self.log()]
 
 
-def make_codat(api_key: str, url: str, store: Store | None = None) -> Codat:
+def make_codat(
+    api_key: str, url: str, store: Store | None = None, generation: Generation = Generation.CURRENT
+) -> Codat:
     """A real client with short patience for a sandbox, behind the store's budget if given."""
     gate = SharedGate(store.budget) if store else None
-    return Codat(api_key, url, timeout=(2.0, 2.0), gate=gate)
+    return Codat(api_key, url, timeout=(2.0, 2.0), gate=gate, generation=generation)

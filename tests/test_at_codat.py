@@ -11,6 +11,7 @@ import pytest
 import requests
 from werkzeug.serving import make_server
 
+from codat.client import Generation
 from parts import SECRET, SentHints, make_codat, make_event, signed
 from receiver.app import create_app
 from relay.budget import speaking_for
@@ -127,18 +128,23 @@ class Relay:
 
 
 @pytest.fixture
-def relay(store, make_settings) -> Iterator[Relay]:
+def relay(store, make_settings, request) -> Iterator[Relay]:
+    """A whole relay; parametrized with a generation of Codat's API, one that speaks that."""
+    generation = getattr(request, "param", Generation.CURRENT)
     config = SandboxConfig(
         webhook_secret=SECRET, api_key=KEY, port=0, sync_seconds=0.0, time_scale=10_000
     )
-    settings = make_settings(codat_webhook_secrets=SECRET, relay_retry_seconds="0.05")
+    settings = make_settings(
+        codat_webhook_secrets=SECRET, relay_retry_seconds="0.05", codat_api_generation=generation
+    )
     hints = SentHints()
     server = make_server("127.0.0.1", 0, create_app(settings, store, hints), threaded=True)
     url = f"http://127.0.0.1:{server.server_port}/webhooks/codat"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with start(config) as sandbox:
         sandbox.deliver_to(url)
-        context = Context(settings, store, hints, make_codat(KEY, sandbox.url, store))  # type: ignore[arg-type]
+        codat = make_codat(KEY, sandbox.url, store, generation)
+        context = Context(settings, store, hints, codat)  # type: ignore[arg-type]
         running = Relay(store, context, sandbox, url)
         worker = threading.Thread(target=running.work, daemon=True)
         worker.start()
@@ -262,10 +268,12 @@ def test_a_scheduled_sync_reaches_codat(relay):
     assert ticks.dispatch(relay.store, relay.context.hints, due) == 1
     # The intent is due at that time of the future: make it due now.
     [name] = [n for n in due_names(relay) if n.startswith("sync:")]
-    need = Need(name, company, Priority.NOW, now_ms(), "test")
+    period = name.rpartition(":")[2]
+    facts = {"data_type": ALL, "period": period}
+    need = Need(name, company, Priority.SCHEDULED, now_ms(), "test", facts)
     relay.store.intents.put([need], now_ms())
     data = relay.until(lambda: requested(relay, company), "the request")
-    assert data["period"] == name.rpartition(":")[2]
+    assert data["period"] == period
 
 
 def test_nothing_is_asked_for_a_company_that_is_not_linked(relay):
@@ -407,7 +415,7 @@ def test_with_the_quota_down_to_the_reserve_links_go_on_and_all_else_waits(relay
     relay.control(newcomer, "authorise", **XERO)
     relay.until(lambda: relay.named(newcomer), "the rename of the newcomer")
     assert relay.journal("POST", company, "/data/queue/invoices") == []
-    [waiting] = [w for w in relay.store.intents.records("waiting", 10) if w.kind == "sync"]
+    [waiting] = [w for w in relay.store.intent_list.walk("waiting", 10) if w.kind == "sync"]
     assert waiting.attempts == 0
     quota(relay, daily=100_000, used=0)
     relay.at_codat(company)  # the new day's first answer

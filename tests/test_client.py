@@ -304,6 +304,16 @@ def test_the_classic_rename_sends_back_all_that_was_there(classic, server):
     assert (put.method, put.path, put.body) == ("PUT", "/companies", {**held, "name": "Real"})
 
 
+def test_a_classic_rename_sends_back_what_was_just_read_without_reading_again(classic, server):
+    held = {"id": COMPANY, "name": "Dummy", "description": "d", "tags": {"a": "b"}}
+    server.will(200, held)
+    read = classic.get_company(COMPANY)
+    server.will(200, {**held, "name": "Real"})
+    classic.update_company(COMPANY, "Real", read=read)
+    assert [asked.method for asked in server.asked] == ["GET", "PUT"]
+    assert server.asked[1].body == {**held, "name": "Real"}
+
+
 def test_a_classic_rename_that_cannot_read_first_writes_nothing(classic, server):
     server.will(500, {"error": "down"})
     with pytest.raises(errors.CodatBroken):

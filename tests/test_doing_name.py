@@ -52,8 +52,8 @@ def test_a_dummy_name_is_replaced_by_the_real_one_as_codat_keeps_it(pending):
 def test_the_name_that_codat_made_of_ours_is_the_one_told(pending, monkeypatch):
     change = pending.codat.update_company
 
-    def keep_less(company, wanted):
-        return replace(change(company, wanted), name="Bakery")
+    def keep_less(company, wanted, **more):
+        return replace(change(company, wanted, **more), name="Bakery")
 
     monkeypatch.setattr(pending.codat, "update_company", keep_less)
     assert do(pending) == ("relay.renamed", {"previous": DUMMY, "name": "Bakery"})
@@ -96,8 +96,8 @@ def test_the_real_name_is_a_persons_choice_when_we_never_tried_to_write_it(pendi
 def test_a_write_whose_answer_was_lost_is_not_written_again(pending):
     write = pending.codat.update_company
 
-    def lose_the_answer(company, wanted):
-        write(company, wanted)
+    def lose_the_answer(company, wanted, **more):
+        write(company, wanted, **more)
         raise Unreachable("the answer was lost")
 
     pending.codat.update_company = lose_the_answer

@@ -1,6 +1,8 @@
 """Comparing with Codat's own record, against the sandbox over real sockets."""
 
+import dataclasses
 import json
+import re
 import threading
 import time
 from typing import Any
@@ -57,7 +59,7 @@ def settle(context: Context) -> None:
     quiet = 0
     while quiet < 3 and time.monotonic() < deadline:
         did = drain_lanes(context) + perform_due(context)
-        waiting = list(context.store.intents.records("waiting", 1000))
+        waiting = list(context.store.intent_list.walk("waiting", 1000))
         quiet = quiet + 1 if not did and not [w for w in waiting if w.kind == "reconcile"] else 0
         time.sleep(0.02)
 
@@ -200,6 +202,26 @@ def test_one_that_is_aborted_stops_and_says_so(context, sandbox):
     assert types.count("reconcile.aborted") == 1
     assert "reconcile.completed" not in types
     assert context.store.reconciles.get("r1").phase is Phase.ABORTED
+
+
+def test_dummy_names_are_found_when_the_pattern_is_set_later_and_replaced_once(context, sandbox):
+    made = make_companies(context, sandbox, 5)
+    begin(context)
+    settle(context)
+    assert all(context.store.companies.get(company).info for company in made)
+    context = dataclasses.replace(context, placeholders=re.compile(r"Company [0-3]"))
+    for run in ("r2", "r3"):
+        begin(context, run)
+        settle(context)
+    names = {company: context.codat.get_company(company).name for company in made}
+    assert [names[company].startswith("Company ") for company in made] == [False] * 4 + [True]
+    renamed = [e for e in context.store.events.read(0, 1000).events if e.type == "company.renamed"]
+    assert sorted((e.subject, e.data["current"], e.data["source"]) for e in renamed) == sorted(
+        (company, names[company], "codat") for company in made[:4]
+    )
+    assert {e.data["previous"] for e in renamed} == {f"Company {n}" for n in range(4)}
+    patched = [e for e in sandbox.journal.after(0, 1_000_000) if e.get("method") == "PATCH"]
+    assert len(patched) == 4
 
 
 def test_chosen_companies_cost_a_call_each(context, sandbox):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from folding import apply, logged, payload, webhook
+from folding import RECEIVED, apply, logged, payload, types, webhook
+from relay.times import iso_from_micros
 
 REACHED = ["client.rateLimit.reached", "legacy-ClientRateLimitReached"]
 RESET = ["client.rateLimit.reset", "legacy-ClientRateLimitReset"]
@@ -20,11 +21,26 @@ def test_a_quota_reached_holds_all_calls_until_it_is_renewed(name):
 
 
 @pytest.mark.parametrize("name", RESET)
-def test_a_quota_renewed_lifts_the_hold(name):
-    folded = apply(None, webhook(payload(name)))
+def test_a_quota_renewed_lifts_the_hold_and_says_what_the_new_day_holds(name):
+    told = {} if name.startswith("legacy-") else {"generatedDate": iso_from_micros(RECEIVED * 1000)}
+    folded = apply(None, webhook(payload(name, **told)))
     [(kind, data)] = logged(folded)
     assert (kind, data["daily_quota"]) == ("rate_limit.reset", 5000)
     assert folded.hold_until == 0
+    quota = folded.quota
+    assert quota.daily_quota == 5000
+    assert quota.quota_remaining in (4998, 5000)
+    assert quota.expires == 1_772_928_000_000_000  # 2026-03-08
+
+
+@pytest.mark.parametrize(("minutes", "hold"), [(9, 0), (11, None)])
+def test_word_of_a_new_day_that_comes_late_lifts_nothing(minutes, hold):
+    """The quota may have been reached again since."""
+    told = iso_from_micros(RECEIVED * 1000 - minutes * 60_000_000)
+    folded = apply(None, webhook(payload("client.rateLimit.reset", generatedDate=told)))
+    assert types(folded) == ["rate_limit.reset"]
+    assert folded.hold_until == hold
+    assert (folded.quota is None) == (hold is None)
 
 
 NO_DATES = ["2024-09-01T23:59:99Z", 7, None, "0001-01-01T00:00:00Z", "2026-03-06T17:42:10Z"]

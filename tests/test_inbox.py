@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from codat.webhook import Quota
 from parts import company_id
 from relay.message import webhook_fields
 from relay.store import keys
@@ -198,6 +199,29 @@ def test_a_hold_is_set_kept_if_later_and_lifted_with_the_commit(store):
     assert held_after(0) == 0
     assert held_after(now + 30_000) == now + 30_000
     assert held_after(0) == now + 30_000  # it may be for the minute's limit
+
+
+def test_the_day_that_begins_is_learnt_from_a_webhook(store):
+    now = int(time.time() * 1000)
+    day = 86_400_000
+    told = Quota(5000, 4998, (now + day) * 1000)
+
+    def left_after(quota):
+        entry = put(store).entry
+        lease = store.inbox.claim(None, LEASE)
+        batch = Batch(events=logged(), hold_until=0, quota=quota)
+        store.inbox.commit(lease, lease.cursor, entry, batch, now=now, lease_ms=LEASE)
+        store.inbox.release(lease)
+        return store.budget.state(now).remaining
+
+    store.budget.ended("c", None, now=now, limit=4000, remaining=0, reset=now + 1000)
+    assert left_after(told) == 4998
+    store.budget.take("c", None, priority=1, now=now)
+    assert store.budget.state(now).remaining == 4997
+    assert left_after(Quota(5000, 4998, (now - 1) * 1000)) is None
+    assert left_after(Quota(5000, None, (now + day) * 1000)) is None
+    assert left_after(Quota(6000, 5998, (now + 30 * day) * 1000)) == 5998
+    assert store.budget.state(now).reset <= now + 26 * 3_600_000
 
 
 def test_everysec_waits_until_the_write_is_on_disk(client):

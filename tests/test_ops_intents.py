@@ -66,7 +66,7 @@ def end(portal: Portal, verdict: str) -> None:
 
 
 def waiting(portal: Portal) -> list[str]:
-    return sorted(record.name for record in portal.store.intents.records("waiting", 100))
+    return sorted(record.name for record in portal.store.intent_list.walk("waiting", 100))
 
 
 def give_up(portal: Portal) -> None:

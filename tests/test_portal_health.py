@@ -69,7 +69,10 @@ def test_metrics_tell_what_the_store_holds(portal):
     )
     portal.store.inbox.ingest("m", None, fields)
     portal.store.beat("worker-1")
+    portal.store.budget.ended("c", None, now=1, limit=1000, remaining=70, reset=2**45)
     found = figures(portal)
+    budget = ("daily_limit", "remaining", "reserved", "calls_per_minute", "resets_seconds")
+    assert [found[f"relay_codat_{name}"] for name in budget] == [1000, 70, 50, 900, 2**45 / 1000]
     assert found["relay_redis_up"] == 1
     assert found["relay_messages_accepted_total"] == 1
     assert found["relay_dead_letters"] == 1

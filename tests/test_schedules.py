@@ -125,7 +125,7 @@ def test_schedules_of_a_plan_that_was_seen_leave_their_syncs_in_pieces(store, cl
     assert client.llen(keys.SYNCS_WAITING) > 0
     assert store.intents.counts()["scheduled"] == 700
     assert store.intents.any_due(last * 1000)
-    waiting = {record.name: record for record in store.intents.records("waiting", 1000)}
+    waiting = {record.name: record for record in store.intent_list.walk("waiting", 1000)}
     assert len(waiting) == 700
     claimed = due_syncs(store, last)
     assert {intent.name for intent in claimed} == set(waiting)

@@ -118,7 +118,7 @@ def fold_all(context: Context, messages: Sequence[Message], lane: int) -> Batch:
             if held is None or need.due < held.due:
                 needs[need.name] = need
         if folded.hold_until is not None:
-            batch.hold_until = folded.hold_until
+            batch.hold_until, batch.quota = folded.hold_until, folded.quota
     batch.needs = list(needs.values())
     batch.states = {company_id: company.to_json() for company_id, company in changed.items()}
     return batch

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import orjson
 
 from codat.statuses import ConnectionStatus
-from codat.webhook import Event
+from codat.webhook import Event, Quota
 from relay.catalogue.book import identity
 from relay.company import Company, Connection, NameSource, version_of
 from relay.message import Action, Message
@@ -16,6 +16,7 @@ from relay.store.inbox import StatusEvent
 from relay.store.intents import Need, Priority
 from workers.routing import handler_for
 
+LATE = 600_000_000  # microseconds after which a lifted limit may have been reached again
 CALLS_NOBODY = frozenset({"cadence"})
 
 
@@ -31,6 +32,7 @@ class Folded:
     events: list[StatusEvent]
     needs: list[Need]
     hold_until: int | None
+    quota: Quota | None = None
     counted: tuple[Counted, ...] = ()
     already: bool = False  # a replay of which nothing was missing
 
@@ -55,9 +57,10 @@ def fold(
     event = message.read()
     blank = Company(id=message.company_id or "", source=message.source, first_seen=message.received)
     before = held or blank
-    seen = _seen(before, event, placeholders)
+    seen = _seen(before, event).recognise_placeholder(placeholders)
     outcome = _handle(seen, event)
-    after = outcome.company
+    after = outcome.company.recognise_placeholder(placeholders)
+    recognised = after is not outcome.company or seen.placeholder != before.placeholder
     keep = bool(after.id) and (held is not None or after != blank)
     logged = list(_logged(held, before, after, outcome, event, keep=keep))
     if message.replay:
@@ -66,6 +69,8 @@ def fold(
             return Folded(None, [], [], None, already=True)
     elif keep and message.kind == "webhook":
         after = replace(after, last_webhook=max(after.last_webhook, message.received))
+    # What Codat said of its limits long ago says nothing of now, when they may be reached again.
+    speaks_of_now = not message.replay and (outcome.hold_until != 0 or not _is_late(message, event))
     return Folded(
         company=after if keep else None,
         events=[_status_event(one, message, event) for one in logged],
@@ -77,27 +82,32 @@ def fold(
                 due=now + wanted.delay,
                 cause=message.message_id,
             )
-            for wanted in _wanted(outcome, seen, before)
+            for wanted in _wanted(outcome, seen, before, recognised=recognised)
             if after.id
         ],
-        # What Codat said of its limits then says nothing of now.
-        hold_until=None if message.replay else outcome.hold_until,
+        hold_until=outcome.hold_until if speaks_of_now else None,
+        quota=outcome.quota if speaks_of_now else None,
         counted=outcome.counted,
     )
+
+
+def _is_late(message: Message, event: Event | Action) -> bool:
+    told = None if isinstance(event, Action) else event.generated
+    return told is not None and message.received * 1000 - told > LATE
 
 
 def _is_missing(logged: Logged, told: Collection[str]) -> bool:
     return logged.type != "webhook.stale" and identity(logged.type, logged.data) not in told
 
 
-def _seen(before: Company, event: Event | Action, placeholders: re.Pattern[str] | None) -> Company:
+def _seen(before: Company, event: Event | Action) -> Company:
     """Take over the name that every dated event of today carries, whatever it is about."""
     if isinstance(event, Action) or event.is_legacy:
         return before
     version, shown = version_of(event), event.company
     if version is None or shown is None:
         return before
-    named = before.named(shown.name, version).recognise_placeholder(placeholders)
+    named = before.named(shown.name, version)
     return named.tagged(shown.tags, version) if isinstance(shown.raw.get("tags"), dict) else named
 
 
@@ -179,11 +189,16 @@ def _linked_for_journey(company: Company, connection: Connection) -> Iterator[Lo
         )
 
 
-def _wanted(outcome: Outcome, seen: Company, before: Company) -> Iterator[Wanted]:
+def _wanted(
+    outcome: Outcome, seen: Company, before: Company, *, recognised: bool
+) -> Iterator[Wanted]:
     yield from outcome.wanted
-    if before.name_source is NameSource.PLACEHOLDER and seen.name != before.name:
-        # Someone renamed it, perhaps we: the `name` intent finds out who, and says so.
-        yield from Outcome(seen).then("name").wanted
+    # Someone renamed it, perhaps we: the `name` intent finds out who, and says so.
+    renamed = before.name_source is NameSource.PLACEHOLDER and seen.name != before.name
+    # A name that only now is known for a dummy, where the real one is at hand already.
+    late = recognised and outcome.company.info is not None
+    if (renamed or late) and all(wanted.kind != "name" for wanted in outcome.wanted):
+        yield Wanted("name")
 
 
 def _status_event(logged: Logged, message: Message, event: Event | Action) -> StatusEvent:

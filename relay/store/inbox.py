@@ -9,6 +9,7 @@ from zlib import crc32
 
 from redis import Redis
 
+from codat.webhook import Quota
 from relay.message import Message
 from relay.replays import Tally
 from relay.store import keys
@@ -74,7 +75,8 @@ class Batch:
     events: list[StatusEvent] = field(default_factory=list)
     needs: list[Need] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
-    hold_until: int | None = None  # ms; 0 lifts a hold
+    hold_until: int | None = None  # ms; 0 lifts a hold, as a new day of Codat's began
+    quota: Quota | None = None  # what Codat told of that day
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)  # (key, field) -> more
     marks: dict[str, int] = field(default_factory=dict)  # field of the counters -> latest ms
     replays: dict[str, Tally] = field(default_factory=dict)  # replay id -> what came of it
@@ -167,6 +169,7 @@ class Inbox:
             keys.INTENT,
             keys.INTENTS_DUE,
             "" if batch.hold_until is None else batch.hold_until,
+            *_day(batch.quota),
             len(batch.states),
         ]
         for company_id, state in batch.states.items():
@@ -271,6 +274,17 @@ class Inbox:
             | {name.decode(): value.decode(errors="replace") for name, value in fields.items()}
             for entry, fields in entries
         ]
+
+
+def _day(quota: Quota | None) -> tuple[int | str, int | str, int | str]:
+    """Give calls a day, calls left and the day's end in ms, each '' when not told."""
+    if quota is None:
+        return "", "", ""
+    ends = None if quota.expires is None else quota.expires // 1000
+    limit, left, until = (
+        "" if value is None else value for value in (quota.daily_quota, quota.quota_remaining, ends)
+    )
+    return limit, left, until
 
 
 def _counts_key(run: str) -> str:

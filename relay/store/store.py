@@ -14,6 +14,7 @@ from relay.store.connect import connect
 from relay.store.erasure import Erasure
 from relay.store.events import Events
 from relay.store.inbox import Inbox
+from relay.store.intent_list import IntentList
 from relay.store.intents import Intents
 from relay.store.journeys import Journeys
 from relay.store.messages import Messages
@@ -61,6 +62,7 @@ class Store:
         self._scripts = scripts
         self.inbox = Inbox(client, scripts, server, lanes, dedupe_days)
         self.intents = Intents(client, scripts)
+        self.intent_list = IntentList(client, self.intents)
         self.budget = Budget(client, scripts, limits or Limits())
         self.reconciles = Reconciles(client, scripts)
         self.schedules = Schedules(client, scripts)

@@ -11,16 +11,18 @@ NO_NAME = "Codat's company info holds neither companyName nor companyLegalName"
 
 
 def do(context: Context, intent: Intent) -> Ended:
-    """GET the company; if its name is still the placeholder, PATCH the name alone.
+    """GET the company; if its name is still the placeholder, write the name alone.
 
-    After an attempt whose outcome is unknown this begins with the GET again, so the name is written
-    once. Between GET and PATCH a person's rename cannot be seen: Codat has no conditional update.
+    That is a PATCH, or in the classic API a PUT of all that was just read. After an attempt whose
+    outcome is unknown this begins with the GET again, so the name is written once. Between GET and
+    write a person's rename cannot be seen: Codat has no conditional update.
     """
     company = context.store.companies.get(intent.company_id)
     if company is None or company.placeholder is None or company.given_name is not None:
         return Ended(Ending.DONE)  # nothing to replace, or replaced once already
     at = now_micros()
-    present = context.codat.get_company(intent.company_id).name
+    shown = context.codat.get_company(intent.company_id)
+    present = shown.name
     target = real_name(company.info, context.settings.relay_name_order)
     if present != company.placeholder and sanitise_name(present) != sanitise_name(
         company.placeholder
@@ -33,7 +35,7 @@ def do(context: Context, intent: Intent) -> Ended:
     if target == present:
         return Ended(Ending.DONE)
     at = now_micros()
-    written = context.codat.update_company(intent.company_id, target).name or target
+    written = context.codat.update_company(intent.company_id, target, read=shown).name or target
     told = Told("relay.renamed", {"previous": present, "name": written})
     return Ended(Ending.DONE, told=told, at=at)
 

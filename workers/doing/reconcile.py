@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from codat import errors
 from codat.records import Company as CodatCompany
+from relay.company import Company
 from relay.drift import differences
 from relay.message import Action
-from relay.store.intents import Intent
+from relay.store.intents import Intent, Need, Priority
 from relay.store.reconciles import Phase, Run
 from relay.telling import tell
 from relay.times import now_micros, now_ms
@@ -103,6 +104,7 @@ def _tell_differences(context: Context, run: Run, shown: Iterable[CodatCompany],
     """Leave a message for each company that differs; its lane compares again and heals it."""
     companies = {company.id: company for company in shown}
     held = context.store.companies.get_many(companies)
+    _reread_dummies(context, run, held.values())
     found = {c.id: differences(held[c.id], c) for c in companies.values()}
     different = [c for c in companies.values() if found[c.id]]
     for company in different:
@@ -114,6 +116,18 @@ def _tell_differences(context: Context, run: Run, shown: Iterable[CodatCompany],
             _action(run, company.id, "relay.reconciled", at, company=fields, found=types),
         )
     return len(different)
+
+
+def _reread_dummies(context: Context, run: Run, held: Iterable[Company | None]) -> None:
+    """Have companies read whose names the pattern takes for dummies since it was set or changed."""
+    now, pattern = now_ms(), context.placeholders
+    needs = [
+        Need(f"reread:{company.id}", company.id, Priority.RECONCILE, now, f"reconcile:{run.id}")
+        for company in held
+        if company and not company.deleted and company.recognise_placeholder(pattern) is not company
+    ]
+    if needs:
+        context.store.intents.put(needs, now)
 
 
 def _action(run: Run, company_id: str, kind: str, at: int, **payload: object) -> Action:

@@ -26,7 +26,7 @@ def reached(company: Company, event: Event) -> Outcome:
 
 @router.on("client.rateLimit.reset", "ClientRateLimitReset")
 def reset(company: Company, event: Event) -> Outcome:
-    """Let calls to Codat go on."""
+    """Let calls to Codat go on, by what it says of the day that began."""
     quota = event.rate_limit
     return (
         Outcome(company)
@@ -35,5 +35,5 @@ def reset(company: Company, event: Event) -> Outcome:
             daily_quota=quota.daily_quota if quota else None,
             quota_remaining=quota.quota_remaining if quota else None,
         )
-        .hold(0)
+        .renewed(quota)
     )

@@ -3,8 +3,9 @@
 --       9 the day's budget  10 counters  11 marks of the log  12... one key per company state, then
 --       one per count
 -- ARGV  1 lane  2 fence  3 cursor as read  4 cursor to move to  5 owner  6 lease, ms  7 now, ms
---       8 intent key prefix  9 due-set key prefix  10 hold until, ms, or ''
---       11 number of states, then id, JSON each
+--       8 intent key prefix  9 due-set key prefix  10 hold until, ms, or ''; 0 when a day began
+--       11 calls a day  12 calls left  13 when the day ends, ms (each '' when Codat did not say)
+--       14 number of states, then id, JSON each
 --       then number of events, then type, source, subject, time, cause, data each
 --       then number of intents, then name, company, priority, due ms, args, cause each
 --       then number of dead letters, then lane, entry, type, company, reason, kind, source, id,
@@ -31,7 +32,7 @@ local hold = math.min(tonumber(ARGV[10]) or 0, tonumber(ARGV[7]) + 93600000)
 local now = now_ms()
 local timeline = ARGV[#ARGV]
 local oldest = tonumber(redis.call('HGET', KEYS[5], 'log_oldest') or '0')
-local i = 11
+local i = 14
 local function count()
   local n = tonumber(ARGV[i])
   i = i + 1
@@ -94,6 +95,11 @@ for n = 1, states do
 end
 if ARGV[10] == '0' then
   redis.call('DEL', KEYS[9])
+  local ends = math.min(tonumber(ARGV[13]) or 0, tonumber(ARGV[7]) + 93600000)
+  if ARGV[11] ~= '' and ARGV[12] ~= '' and ends > tonumber(ARGV[7]) then
+    redis.call('HSET', KEYS[9], 'limit', ARGV[11], 'remaining', ARGV[12], 'reset',
+      string.format('%d', ends))
+  end
   -- A wait of up to a minute may be for the minute's limit, which a new day does not renew.
   if tonumber(redis.call('GET', KEYS[8]) or '0') > tonumber(ARGV[7]) + 60000 then
     redis.call('DEL', KEYS[8])
