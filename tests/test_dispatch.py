@@ -129,7 +129,7 @@ def accounted(relay, company, expected):
 def held_later(relay):
     """Syncs that make up for missed periods, and are to leave later; not those under way."""
     now = int(time.time() * 1000)
-    waiting = relay.store.intents.records("waiting", 10_000)
+    waiting = relay.store.intent_list.walk("waiting", 10_000)
     return [one.name for one in waiting if one.due > now and one.state == "due"]
 
 
