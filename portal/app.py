@@ -28,6 +28,7 @@ from portal import (
     load,
     messages,
     operations,
+    ops_pages,
     pages,
     pauses,
     policy,
@@ -134,6 +135,7 @@ def create_app(
     for group in GROUPS:
         app.register_api(group)
     app.register_blueprint(pages.pages)
+    app.register_blueprint(ops_pages.ops)
     app.register_blueprint(journeys_acts.link)
     app.register_blueprint(journeys_stream.link)
     app.register_blueprint(journeys_pages.link)

@@ -31,6 +31,13 @@ class HourShape(BaseModel):
     syncs: int
 
 
+class Covers(BaseModel):
+    """How many syncs Codat's limits cover."""
+
+    hour: int
+    day: int
+
+
 class Load(BaseModel):
     """The load by hour; what is late already stands in the first."""
 
@@ -39,21 +46,27 @@ class Load(BaseModel):
     peak: int
     looked_at: Annotated[int, Field(description="Schedules counted; of more, an estimate.")]
     schedules: int
+    covers: Covers
     warnings: list[str]
 
 
 @api.get("/schedules/load", responses={200: Load})
 def get_load(query: LoadQuery) -> Reply:
     """Tell how many syncs each of the coming hours holds."""
+    return load_of(query.hours).model_dump()
+
+
+def load_of(hours: int) -> Load:
+    """Work out the load of the coming hours, the present one first."""
     p, start = parts(), int(time.time()) // HOUR * HOUR
     total = p.store.schedules.count()
-    planned = list(_planned(start + query.hours * HOUR))
-    counts = load.by_hour(planned, start, query.hours)
+    planned = list(_planned(start + hours * HOUR))
+    counts = load.by_hour(planned, start, hours)
     looked_at = total
     if len(planned) == MOST:
         looked_at = MOST
         counts = [count * total // MOST for count in counts]
-    return _shape(counts, start, looked_at, total).model_dump()
+    return _shape(counts, start, looked_at, total)
 
 
 def _planned(until: int) -> Iterator[Planned]:
@@ -75,11 +88,17 @@ def _shape(counts: list[int], start: int, looked_at: int, schedules: int) -> Loa
         peak=max(counts),
         looked_at=looked_at,
         schedules=schedules,
+        covers=Covers(hour=covered().hour, day=covered().day),
         warnings=warnings(counts),
     )
 
 
 def warnings(counts: list[int]) -> list[str]:
     """Say where what this service may ask of Codat would not cover the load."""
+    return load.warnings(counts, covered())
+
+
+def covered() -> load.Covered:
+    """Give what this service may ask of Codat."""
     p = parts()
-    return load.warnings(counts, p.settings.relay_calls_per_minute, p.store.companies.count())
+    return load.Covered(p.settings.relay_calls_per_minute, p.store.companies.count())
