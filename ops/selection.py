@@ -1,14 +1,22 @@
 """Options by which a command is told which companies it is about, and what that costs."""
 
+import csv
 import functools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import click
 
+from ops.api import Api
 from ops.commands.companies import path_part
 from relay.company import CompanyStatus
+
+PAGE = 500
+MOST = 1000  # ids that the API takes in one request
+COLUMN = "company_id"
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +27,22 @@ class Chosen:
     status: str | None
     platform: str | None
     all: bool
+
+    def __bool__(self) -> bool:
+        """Whether anything was said."""
+        return bool(self.companies or self.status or self.platform or self.all)
+
+    def ids(self, api: Api) -> list[str]:
+        """Give the companies' ids, looked up where a filter was given."""
+        if self.companies:
+            return list(self.companies)
+        wanted = {"status": self.status, "platform": self.platform, "limit": PAGE}
+        return [one["id"] for one in api.pages("/v1/companies", "companies", **wanted)]
+
+    def parts(self) -> Iterator["Chosen"]:
+        """Give it in pieces that the API takes in one request each."""
+        for some in batched(self.companies, MOST) or [self.companies]:
+            yield replace(self, companies=some)
 
     def body(self) -> dict[str, Any]:
         """Give it as the API takes it."""
@@ -31,12 +55,38 @@ class Chosen:
         return {name: value for name, value in given.items() if value}
 
 
+def ids_in(file: Path) -> tuple[str, ...]:
+    """Give the ids of a CSV file: of its column company_id, or without a head the first."""
+    with file.open(encoding="utf-8-sig", newline="") as text:
+        rows = [row for row in csv.reader(text) if any(cell.strip() for cell in row)]
+    column = rows[0].index(COLUMN) if rows and COLUMN in rows[0] else None
+    found = (row[column or 0].strip() for row in (rows if column is None else rows[1:]))
+    ids = tuple(dict.fromkeys(path_part(one) for one in found))
+    if not ids:
+        raise click.UsageError(f"{file} names no company.")
+    return ids
+
+
+def batched(ids: Sequence[str], most: int) -> list[tuple[str, ...]]:
+    """Give ids in pieces of at most so many."""
+    return [tuple(ids[first : first + most]) for first in range(0, len(ids), most)]
+
+
 def chooses(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the argument COMPANY... and a filter, handed to it as `chosen`."""
+    return _chooses(command, needed=True)
 
+
+def may_choose(command: Callable[..., None]) -> Callable[..., None]:
+    """As `chooses`, for a command that means all companies when nothing is said."""
+    return _chooses(command, needed=False)
+
+
+def _chooses(command: Callable[..., None], *, needed: bool) -> Callable[..., None]:
     @click.argument("companies", nargs=-1, metavar="[COMPANY]...")
     @click.option("--status", type=click.Choice([status.value for status in CompanyStatus]))
     @click.option("--platform", help="Only companies on this platform: its key or name.")
+    @click.option("--file", type=FILE, help="The companies of a CSV file, by company_id.")
     @click.option("--all", "everyone", is_flag=True, help="Every company.")
     @functools.wraps(command)
     def with_choice(
@@ -44,12 +94,16 @@ def chooses(command: Callable[..., None]) -> Callable[..., None]:
         companies: Sequence[str],
         status: str | None,
         platform: str | None,
+        file: Path | None,
         everyone: bool,
         **named: Any,
     ) -> None:
         ids = tuple(path_part(company) for company in companies)
-        if [bool(ids), bool(status or platform), everyone].count(True) != 1:
-            raise click.UsageError("Name companies, or give a filter, or --all.")
+        if file is not None:
+            ids += ids_in(file)
+        said = [bool(ids or file), bool(status or platform), everyone].count(True)
+        if said > 1 or said < needed:
+            raise click.UsageError("Name companies, or a --file of them, or a filter, or --all.")
         command(chosen=Chosen(ids, status, platform, everyone), **named)
 
     return with_choice

@@ -28,6 +28,7 @@ from portal import (
     load,
     messages,
     operations,
+    ops_pages,
     pages,
     pauses,
     policy,
@@ -36,6 +37,7 @@ from portal import (
     replays,
     run_now,
     schedules,
+    schedules_many,
     stream,
     subscriptions,
     timeline,
@@ -67,6 +69,7 @@ GROUPS = (
     load.api,
     erasure.api,
     schedules.api,
+    schedules_many.api,
     policy.api,
     pauses.api,
     events.api,
@@ -134,6 +137,7 @@ def create_app(
     for group in GROUPS:
         app.register_api(group)
     app.register_blueprint(pages.pages)
+    app.register_blueprint(ops_pages.ops)
     app.register_blueprint(journeys_acts.link)
     app.register_blueprint(journeys_stream.link)
     app.register_blueprint(journeys_pages.link)

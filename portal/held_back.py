@@ -1,14 +1,18 @@
 """Which pause holds a schedule's next run back, and until when."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from pydantic import BaseModel
 
 from relay.cadence import Schedule
 from relay.company import Company
-from relay.pause import Pause, covering
+from relay.pause import Pause, Scope, covering
 from relay.store import Store
 from relay.times import iso_from_ms
+
+LOOKED_AT = 5000  # companies that an estimate looks at
+BATCH = 500
 
 
 class HeldBack(BaseModel):
@@ -53,6 +57,34 @@ def pauses_of(
         covers = covering(lasting, schedule.company_id, schedule.data_type, company)
         answer.append(covers if at is not None else waits_under or covers)
     return answer
+
+
+def would_hold_back(store: Store, pause: Pause) -> int:
+    """Tell how many schedules that run now a pause speaks of; of many companies an estimate."""
+    if pause.scope is Scope.EVERYTHING:
+        return store.schedules.count()
+    if pause.scope is Scope.COMPANY:
+        found = store.schedules.of(pause.value).values()
+        return sum(schedule.running for schedule in found)
+    covered, looked_at = 0, 0
+    for page in batches(islice(store.companies.all(), LOOKED_AT)):
+        looked_at += len(page)
+        held = store.schedules.of_many([company.id for company in page])
+        covered += sum(
+            schedule.running and pause.covers(company.id, schedule.data_type, company)
+            for company in page
+            for schedule in held[company.id].values()
+        )
+    if looked_at < LOOKED_AT:
+        return covered
+    return covered * store.companies.count() // looked_at
+
+
+def batches(companies: Iterable[Company]) -> Iterator[list[Company]]:
+    """Give companies a batch at a time."""
+    walk = iter(companies)
+    while page := list(islice(walk, BATCH)):
+        yield page
 
 
 def shape(pause: Pause | None, now: int) -> HeldBack | None:

@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, Field, field_validator, model_val
 from codat.records import read_id
 from portal.auth import caller
 from portal.groups import Given, Reply, described, group
+from portal.held_back import would_hold_back
 from portal.parts import parts
 from portal.problems import Refusal
 from relay.definition import known_zone
@@ -110,8 +111,20 @@ def list_pauses() -> Reply:
     return PauseList(pauses=shapes).model_dump()
 
 
-@api.post("/pauses", responses={201: PauseShape, **described("forbidden", "conflict")})
-def create_pause(body: PauseBody) -> Reply:
+class PauseQuery(Given):
+    """How to set the pause."""
+
+    preview: Annotated[
+        bool,
+        Field(description="Tell in `holds_back` how many schedules it would; save nothing."),
+    ] = False
+
+
+@api.post(
+    "/pauses",
+    responses={200: PauseShape, 201: PauseShape, **described("forbidden", "conflict")},
+)
+def create_pause(query: PauseQuery, body: PauseBody) -> Reply:
     """Hold back scheduled syncs; what is held back is caught up with as each schedule says."""
     store, now = parts().store, int(time.time())
     window = body.window
@@ -130,6 +143,8 @@ def create_pause(body: PauseBody) -> Reply:
     if pause.is_over(now):
         raise Refusal("conflict", "This pause would have ended already.")
     pause = replace(pause, on=pause.is_on(now))
+    if query.preview:
+        return _shape(pause, now, would_hold_back(store, pause)).model_dump(), HTTPStatus.OK
     _, wake = store.pauses.write(pause, over=None, at=now)
     if wake:
         parts().hints.drain(0)

@@ -4,16 +4,20 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
+from itertools import islice
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from portal.auth import caller
 from portal.groups import Given, Reply, described, group
-from portal.load import warnings
+from portal.held_back import LOOKED_AT, batches
+from portal.load import WEEK_HOURS, warnings
 from portal.parts import parts
 from portal.problems import Refusal
+from portal.selections import Selection, chosen
 from relay.cadence import Schedule, next_run
+from relay.company import Company
 from relay.load import Planned, by_hour
 from relay.policy import Change, Policy, changes
 from relay.store.intents import Need, Priority
@@ -22,10 +26,7 @@ from relay.times import now_ms
 
 api = group("policy", __name__, "Policy")
 
-LOOKED_AT = 5000  # companies that a preview looks at
-WEEK_HOURS = 168
 SHOWN = 20  # changes of a preview that are shown one by one
-BATCH = 500  # companies asked to follow the policy, per call to the store
 SET_BY_FILE = "The policy is in the file that RELAY_POLICY_FILE names. Change it there."
 
 
@@ -87,11 +88,11 @@ def put_policy(query: PutQuery, body: Policy) -> Reply:
     """Set the policy; companies that link from now on follow it, existing ones when asked to."""
     store = parts().store
     if query.preview:
-        shown = _preview(body)
+        shown = _preview(body, parts().store.companies.all())
         return _plain(_answer(body, saved=False, applied_to=0, preview=shown))
     _refuse_beside_a_file()
     store.policies.put(body)
-    applied_to = _apply() if query.apply else 0
+    applied_to = _apply(store.companies.all()) if query.apply else 0
     return _plain(_answer(body, saved=True, applied_to=applied_to, preview=None))
 
 
@@ -103,12 +104,34 @@ def delete_policy() -> Reply:
     return "", HTTPStatus.NO_CONTENT
 
 
-@api.post("/policy/apply", responses={202: PolicySet, **described("forbidden")})
-def apply_policy() -> Reply:
+class ApplyBody(Selection):
+    """Which companies to bring to the policy; an empty body means all."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_is_all(cls, value: Any) -> Any:
+        given = dict(value or {})
+        named = {name for name, value in given.items() if value} - {"preview"}
+        return given if named else given | {"all": True}
+
+
+@api.post(
+    "/policy/apply",
+    responses={200: PolicySet, 202: PolicySet, **described("forbidden", "unknown-company")},
+)
+def apply_policy(body: ApplyBody) -> Reply:
     """Bring existing companies to the policy in force; what a person set stays."""
     found = parts().store.policies.in_force(parts().settings)
-    answer = _answer(found.policy, saved=True, applied_to=_apply(), preview=None)
-    return _plain(answer), HTTPStatus.ACCEPTED
+    shown = _preview(found.policy, chosen(body)) if body.preview else None
+    applied_to = 0 if shown else _apply(chosen(body))
+    answer = PolicySet(
+        origin=found.origin,
+        policy=found.policy,
+        saved=shown is None,
+        applied_to=applied_to,
+        preview=shown,
+    )
+    return _plain(answer), HTTPStatus.OK if shown else HTTPStatus.ACCEPTED
 
 
 def _refuse_beside_a_file() -> None:
@@ -116,13 +139,16 @@ def _refuse_beside_a_file() -> None:
         raise Refusal("conflict", SET_BY_FILE)
 
 
-def _preview(policy: Policy) -> Preview:
+def _preview(policy: Policy, companies: Iterable[Company]) -> Preview:
     store, now = parts().store, int(time.time())
     kinds: Counter[str] = Counter()
     examples: list[ChangeShape] = []
-    looked_at, kept, after = 0, 0, ""
+    found_first = list(islice(companies, LOOKED_AT))
+    looked_at, kept, total = len(found_first), 0, len(found_first)
+    if total == LOOKED_AT:  # of a filter's companies too many are assumed rather than too few
+        total = store.companies.count()
     planned: list[Planned] = []
-    while looked_at < LOOKED_AT and (page := store.companies.page(after, BATCH)):
+    for page in batches(found_first):
         held = store.schedules.of_many([company.id for company in page])
         for company in page:
             found = changes(company, held[company.id], policy, now=now, apply=True)
@@ -130,14 +156,11 @@ def _preview(policy: Policy) -> Preview:
             planned += _planned(held[company.id], found, now)
             kept += len(held[company.id]) - sum(change.before is not None for change in found)
             examples += [_shape(company.id, c) for c in found[: SHOWN - len(examples)]]
-        looked_at += len(page)
-        after = page[-1].id
-    companies = store.companies.count()
     counts = by_hour(planned, now, WEEK_HOURS)
-    counts = [count * companies // max(1, looked_at) for count in counts]
+    counts = [count * total // max(1, looked_at) for count in counts]
     return Preview(
         looked_at=looked_at,
-        companies=companies,
+        companies=total,
         peak=max(counts),
         warnings=warnings(counts),
         changes=dict(kinds),
@@ -159,10 +182,10 @@ def _planned(held: Mapping[str, Schedule], found: Iterable[Change], now: int) ->
             yield Planned(schedule, schedule.key, next_run(schedule, now).due)
 
 
-def _apply() -> int:
+def _apply(companies: Iterable[Company]) -> int:
     """Leave each company the intent to follow the policy; give how many there are."""
-    store, cause, asked, after = parts().store, f"api:{caller().name}", 0, ""
-    while page := store.companies.page(after, BATCH):
+    store, cause, asked = parts().store, f"api:{caller().name}", 0
+    for page in batches(companies):
         now = now_ms()
         store.intents.put(
             [
@@ -180,7 +203,6 @@ def _apply() -> int:
             now,
         )
         asked += len(page)
-        after = page[-1].id
     if asked and store.intents.may_hint():
         parts().hints.perform()
     return asked

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from itertools import islice
+from typing import Annotated
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from portal import held_back
 from portal.held_back import HeldBack
@@ -44,6 +45,10 @@ class ScheduleRuns(ScheduleShape):
 
     next_runs: list[str]
     saved: bool
+    warnings: Annotated[
+        list[str],
+        Field(description="Of a preview: where Codat's limits would not cover the load then."),
+    ] = []
 
 
 def shape(

@@ -10,6 +10,7 @@ from portal import schedule_shapes
 from portal.auth import caller
 from portal.companies import CompanyPath, known
 from portal.groups import Given, Reply, described, group
+from portal.load import WEEK_HOURS, change, load_of
 from portal.parts import parts
 from portal.problems import Refusal
 from portal.run_now import DataType
@@ -36,7 +37,10 @@ class SchedulePath(CompanyPath):
 class ScheduleQuery(Given):
     """Whose schedules."""
 
-    company: Annotated[str | None, Field(max_length=64)] = None
+    company: Annotated[
+        list[Annotated[str, Field(max_length=64)]],
+        Field(default_factory=list, max_length=15, description="One or several companies, whole."),
+    ]
     paused: Annotated[bool, Field(description="Those that wait for the end of a pause.")] = False
     limit: Annotated[int, Field(ge=1, le=500)] = 100
 
@@ -64,11 +68,12 @@ class ScheduleList(BaseModel):
     responses={200: ScheduleList, **described("unknown-company")},
 )
 def list_schedules(query: ScheduleQuery) -> Reply:
-    """List one company's schedules, or those of all companies that run next, the soonest first."""
+    """List some companies' schedules, or those of all that run next, the soonest first."""
     store, now = parts().store, int(time.time())
-    if query.company is not None:
-        found = schedule_shapes.of_company(store, known(query.company), now)
-        found = [one for one in found if one.paused or not query.paused][: query.limit]
+    if query.company:
+        companies = [known(company) for company in query.company]
+        found = [one for c in companies for one in schedule_shapes.of_company(store, c, now)]
+        found = [one for one in found if one.paused or not query.paused]
     else:
         chosen = schedule_shapes.waiting if query.paused else schedule_shapes.coming
         found = chosen(store, query.limit, now)
@@ -99,14 +104,15 @@ def get_schedule(path: SchedulePath) -> Reply:
 def put_schedule(path: SchedulePath, query: PutQuery, body: ScheduleBody) -> Reply:
     """Set when a data type of a company is synced; the company's status may suspend it."""
     company, now = known(path.company_id), int(time.time())
-    schedule = _schedule(company, path.data_type, body)
-    status = HTTPStatus.OK
-    if not query.preview:
-        status = HTTPStatus.CREATED if _save(schedule, now) else HTTPStatus.OK
-        _watch(schedule)
-    answer = schedule_shapes.with_runs(
-        parts().store, schedule, now, RUNS_SHOWN, saved=not query.preview
-    )
+    schedule, store = of_definition(company, path.data_type, body, now), parts().store
+    if query.preview:
+        answer = schedule_shapes.with_runs(store, schedule, now, RUNS_SHOWN, saved=False)
+        held = store.schedules.of(company.id).get(path.data_type)
+        added = change([held] if held else [], [schedule], now)
+        answer.warnings = load_of(WEEK_HOURS, added).warnings
+        return answer.model_dump(), HTTPStatus.OK
+    status = HTTPStatus.CREATED if save(schedule, now) else HTTPStatus.OK
+    answer = schedule_shapes.with_runs(store, schedule, now, RUNS_SHOWN, saved=True)
     return answer.model_dump(), status
 
 
@@ -119,29 +125,37 @@ def put_schedule(path: SchedulePath, query: PutQuery, body: ScheduleBody) -> Rep
 )
 def delete_schedule(path: SchedulePath) -> Reply:
     """Remove a schedule; the data type is then synced on request only."""
-    company, store = known(path.company_id), parts().store
+    remove(known(path.company_id).id, path.data_type)
+    return "", HTTPStatus.NO_CONTENT
+
+
+def remove(company_id: str, data_type: str) -> None:
+    """Remove a schedule, or refuse when there is none."""
+    store = parts().store
     for _ in range(TRIES):
-        held = store.schedules.of(company.id).get(path.data_type)
+        held = store.schedules.of(company_id).get(data_type)
         if held is None:
             raise Refusal("not-found", NO_SCHEDULE)
         if store.schedules.remove(held):
-            return "", HTTPStatus.NO_CONTENT
+            return
     raise _changed_meanwhile()
 
 
-def _schedule(company: Company, data_type: str, body: ScheduleBody) -> Schedule:
+def of_definition(company: Company, data_type: str, body: Definition, now: int) -> Schedule:
+    """Give the schedule that a definition means for a company, whose status may suspend it."""
     linked = company.status is CompanyStatus.LINKED
     suspended = None if linked else f"the company is {company.status}"
-    return body.schedule(company.id, data_type).suspend(suspended, int(time.time()))
+    return body.schedule(company.id, data_type).suspend(suspended, now)
 
 
-def _save(schedule: Schedule, now: int) -> bool:
-    """Write the schedule over whatever there is; tell whether there was none."""
+def save(schedule: Schedule, now: int) -> bool:
+    """Write a schedule over whatever there is, and have its deadline watched; tell if it is new."""
     store = parts().store
     due = next_run(schedule, now).due if schedule.running else None
     for _ in range(TRIES):
         held = store.schedules.of(schedule.company_id).get(schedule.data_type)
         if store.schedules.put(schedule, due, over=held):
+            _watch(schedule)
             return held is None
     raise _changed_meanwhile()
 

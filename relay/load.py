@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 
 from relay.cadence import Cadence, Schedule, offset_within, step
 
@@ -27,35 +28,58 @@ def by_hour(planned: Iterable[Planned], start: int, hours: int) -> list[int]:
     What is late already counts in the first.
     """
     counts = [0] * hours
+    begins = [0] * hours  # hourly schedules, by the hour from which on they run
     end = start + hours * HOUR
     for one in planned:
         s = one.schedule
         if s.cadence is Cadence.HOURLY and s.every == 1:
-            for hour in range(max(0, (one.due - start) // HOUR), hours):
-                counts[hour] += 1
+            if one.due < end:
+                begins[max(0, (one.due - start) // HOUR)] += 1
             continue
         offset, due = offset_within(s.spread, one.key), one.due
         while due < end:
             counts[max(0, (due - start) // HOUR)] += 1
             _, following = step(s.cadence, s.anchor, s.zone, s.every, due - offset)
             due = following.due + offset
-    return counts
+    return [count + running for count, running in zip(counts, accumulate(begins), strict=True)]
 
 
-def warnings(counts: list[int], calls_per_minute: int, companies: int) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """How many syncs Codat's limits cover."""
+
+    calls_per_minute: int
+    companies: int
+
+    @property
+    def hour(self) -> int:
+        """In an hour."""
+        return self.calls_per_minute * 60 // CALLS_PER_SYNC
+
+    @property
+    def requests(self) -> int:
+        """Requests that the quota allows in a day."""
+        return DAILY_PER_COMPANY * (1 + self.companies)
+
+    @property
+    def day(self) -> int:
+        """In a day."""
+        return self.requests // CALLS_PER_SYNC
+
+
+def warnings(counts: list[int], covered: Covered) -> list[str]:
     """Say in sentences where Codat's limits would not cover the load."""
     found = []
-    peak, able = max(counts, default=0), calls_per_minute * 60 // CALLS_PER_SYNC
-    if peak > able:
+    peak = max(counts, default=0)
+    if peak > covered.hour:
         found.append(
-            f"The fullest hour holds {peak:,} syncs; {calls_per_minute:,} calls a minute cover"
-            f" {able:,}. The rest runs later: spread them wider."
+            f"The fullest hour holds {peak:,} syncs; {covered.calls_per_minute:,} calls a minute"
+            f" cover {covered.hour:,}. The rest runs later: spread them wider."
         )
-    daily = DAILY_PER_COMPANY * (1 + companies)
     fullest = max((sum(counts[n : n + DAY_HOURS]) for n in range(len(counts))), default=0)
-    if fullest * CALLS_PER_SYNC > daily:
+    if fullest > covered.day:
         found.append(
-            f"The fullest day holds {fullest:,} syncs, more than the daily quota of {daily:,}"
-            " requests covers."
+            f"The fullest day holds {fullest:,} syncs, more than the daily quota of"
+            f" {covered.requests:,} requests covers."
         )
     return found

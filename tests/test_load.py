@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from parts import company_id
 from relay.cadence import ALL, Anchor, Cadence, Schedule, next_run, runs
-from relay.load import HOUR, Planned, by_hour, warnings
+from relay.load import HOUR, Covered, Planned, by_hour, warnings
 
 START = int(datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp())
 kinds = st.builds(
@@ -45,12 +45,12 @@ def test_every_few_hours_and_what_is_late_are_counted():
 
 
 def test_a_load_that_the_limits_cover_is_no_warning():
-    assert warnings([10] * 24, 900, 1) == []
-    assert warnings([], 900, 0) == []
+    assert warnings([10] * 24, Covered(900, 1)) == []
+    assert warnings([], Covered(900, 0)) == []
 
 
 def test_an_hour_and_a_day_that_are_too_full_are_named():
-    [hour] = warnings([30_000, 0], 900, 1000)
+    [hour] = warnings([30_000, 0], Covered(900, 1000))
     assert hour.startswith("The fullest hour holds 30,000 syncs; 900 calls a minute cover 27,000.")
-    [day] = warnings([100] * 168, 900, 3)
+    [day] = warnings([100] * 168, Covered(900, 3))
     assert day.startswith("The fullest day holds 2,400 syncs, more than the daily quota of 4,000")

@@ -11,6 +11,9 @@ OPEN = {
 }  # fmt: skip
 # A customer's pages: the link itself is the key.
 LINK = "/link/"
+# Pages for whoever runs the service: the first is where one signs in.
+OPS = "/ops/"
+SIGNING_IN = {"/ops/", "/ops/sign-in", "/ops/sign-out"}
 
 
 @pytest.fixture
@@ -26,7 +29,16 @@ def requests(portal):
 
 def test_every_route_is_open_on_purpose_or_under_v1(portal):
     rules = {rule for rule, _, _ in requests(portal)}
-    assert {rule for rule in rules if not rule.startswith(("/v1/", LINK))} == OPEN
+    assert {rule for rule in rules if not rule.startswith(("/v1/", LINK, OPS))} == OPEN
+
+
+def test_every_ops_page_leads_to_where_one_signs_in(portal):
+    pages = {rule for rule, _, _ in requests(portal) if rule.startswith(OPS)} - SIGNING_IN
+    assert pages
+    for path in pages:
+        for token in (None, OPERATOR):
+            answer = portal.get(path, token=token)
+            assert (answer.status_code, answer.headers["Location"]) == (303, OPS)
 
 
 def test_every_route_under_v1_needs_a_token(portal):

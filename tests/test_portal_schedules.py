@@ -150,3 +150,62 @@ def test_every_few_hours_catch_up_freshness_and_off_are_kept(portal):
     answer = portal.put(INVOICES, json={**body, "off": True})
     assert (answer.json["off"], answer.json["next_runs"]) == (True, [])
     assert portal.store.schedules.count() == 0
+
+
+def test_many_are_set_at_once_and_one_that_is_refused_stops_no_other(portal):
+    ids = [company_id(1), company_id(9), company_id(2)]
+    body = {"companies": ids, "data_type": "bills", "schedule": {"cadence": "hourly"}}
+    preview = portal.post("/v1/schedules", json=body | {"preview": True}).json
+    assert portal.store.schedules.of(company_id(1)) == {}
+    done = portal.post("/v1/schedules", json=body).json
+    assert (preview["saved"], done["saved"], done["refused"]) == (False, True, 1)
+    assert preview["schedules"] == done["schedules"]
+    assert [row["error"] is None for row in done["schedules"]] == [True, False, True]
+    assert [row["suspended"] for row in done["schedules"]][2] == "the company is Deauthorised"
+    assert sum(preview["load"]) in (167, 168)
+    assert portal.store.schedules.count() == 1
+    removed = portal.post("/v1/schedules", json=body | {"schedule": None}).json
+    assert [-count for count in removed["load"]] == preview["load"]
+    assert portal.store.schedules.count() == 0
+
+
+def test_many_are_refused_whole_when_the_definition_makes_no_sense(portal):
+    body = {"companies": [company_id(1)], "data_type": "bills"}
+    assert problem(portal.post("/v1/schedules", json=body))["errors"][0]["field"] == "schedule"
+    wrong = body | {"schedule": {"cadence": "daily", "hour": 24}}
+    assert kind(portal.post("/v1/schedules", json=wrong)) == "invalid"
+    none = body | {"companies": [], "schedule": None}
+    assert kind(portal.post("/v1/schedules", json=none)) == "invalid"
+
+
+def test_the_load_can_be_asked_for_with_what_a_change_would_add(portal):
+    portal.put(INVOICES, json={"cadence": "hourly"})
+    now = portal.get("/v1/schedules/load?hours=48").json
+    then = portal.post("/v1/schedules/load", json={"hours": 48, "added": [0, 40_000]}).json
+    assert then["hours"][1]["syncs"] == now["hours"][1]["syncs"] + 40_000
+    assert (now["warnings"], len(then["warnings"])) == ([], 2)
+    less = portal.post("/v1/schedules/load", json={"hours": 48, "added": [-9] * 48}).json
+    assert less["total"] == 0
+
+
+def test_a_preview_says_where_the_limits_would_not_cover_it():
+    portal = Portal(relay_calls_per_minute=1)
+    for number in range(1, 32):
+        portal.hold(make_company(number))
+        path = f"/v1/schedules/{company_id(number)}/all"
+        preview = portal.put(f"{path}?preview=true", json={"cadence": "hourly"}).json
+        portal.put(path, json={"cadence": "hourly"})
+        assert bool(preview["warnings"]) is (number > 30)
+    assert (
+        portal.put(f"{path}?preview=true", json={"cadence": "hourly", "off": True}).json["warnings"]
+        == []
+    )
+
+
+def test_several_companies_are_listed_whole(portal):
+    for number in (1, 2):
+        portal.put(f"/v1/schedules/{company_id(number)}/bills", json={"cadence": "hourly"})
+        portal.put(f"/v1/schedules/{company_id(number)}/all", json={"cadence": "hourly"})
+    query = f"company={company_id(2)}&company={company_id(1)}&limit=1"
+    listed = portal.get(f"/v1/schedules?{query}").json["schedules"]
+    assert [row["company_id"] for row in listed] == [company_id(n) for n in (2, 2, 1, 1)]

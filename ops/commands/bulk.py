@@ -1,97 +1,139 @@
-"""Set schedules for many companies: those a filter names, or the lines of a CSV file."""
+"""Set or remove schedules of many companies: those of a filter, or the lines of a CSV file."""
 
 import csv
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import track
+import orjson
 
 from ops.api import Api, uses_api
-from ops.commands.companies import path_part
+from ops.coming import next_in_words
 from ops.faults import Failed, NotAccepted
 from ops.output import Columns, as_json, print_json, show_rows
+from ops.selection import FILE, batched
+from ops.work import bar
 
-PAGE = 500
+AT_ONCE = 500  # companies in one request
+WEEK_HOURS = 168
 NUMBERS = ("minute", "hour", "weekday", "day", "spread", "every", "cap", "fresh")
 WORDS = ("cadence", "timezone", "catch_up")
 NEEDED = ("company_id", "data_type", "cadence")
 RESULTS: Columns = {
     "company": lambda row: row["company_id"],
     "data type": lambda row: row["data_type"],
-    "first run": lambda row: row["next_due"] or row["suspended"],
+    "first run": lambda row: next_in_words({**row, "paused": None}),
     "refused": lambda row: row["error"],
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One schedule to be set, and its definition as the API takes it."""
+    """One schedule to be set, and its definition as the API takes it; None removes it."""
 
     company_id: str
     data_type: str
-    body: dict[str, Any]
+    body: dict[str, Any] | None
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=FILE)
 @click.option("--preview", is_flag=True, help="Show what each line comes to without saving.")
+@click.option("--yes", is_flag=True, help="Do not ask when Codat's limits would not cover it.")
 @as_json
 @uses_api
-def import_schedules(*, api: Api, file: Path, preview: bool, as_json: bool) -> None:
+def import_schedules(*, api: Api, file: Path, preview: bool, yes: bool, as_json: bool) -> None:
     """Set the schedules of a CSV file with a head line.
 
     Columns: company_id, data_type, cadence, and as needed hour, minute, weekday, day, timezone,
     spread, every, catch_up, cap, fresh, off. The file is read whole before anything is set.
     """
-    set_many(api, list(_lines(file)), preview=preview, as_json=as_json)
+    set_many(api, list(_lines(file)), preview=preview, yes=yes, as_json=as_json)
 
 
-def set_for_all(
-    api: Api,
-    data_type: str,
-    body: dict[str, Any],
-    platform: str | None,
-    *,
-    preview: bool,
-    as_json: bool,
+def set_many(
+    api: Api, wanted: Sequence[Wanted], *, preview: bool, yes: bool, as_json: bool
 ) -> None:
-    """Set one definition for all linked companies, or those on one platform."""
-    found = api.pages("/v1/companies", "companies", status="Linked", platform=platform, limit=PAGE)
-    set_many(
-        api, [Wanted(c["id"], data_type, body) for c in found], preview=preview, as_json=as_json
-    )
-
-
-def set_many(api: Api, wanted: list[Wanted], *, preview: bool, as_json: bool) -> None:
-    """Set schedules one after another and show what each came to; raises Failed if one did not."""
-    done = [_set(api, one, preview=preview) for one in _tracked(wanted)]
+    """Warn where Codat's limits would not cover it, then set; raises Failed if one was refused."""
+    done, load = _send(api, wanted, "Looking", preview=True)
+    warnings: list[str] = []
+    if done:
+        body = {"hours": WEEK_HOURS, "added": load}
+        warnings = api.post("/v1/schedules/load", body)["warnings"]
+    warn(warnings)
+    if not preview:
+        agree(warnings, yes=yes or as_json)
+        done, _ = _send(api, wanted, "Setting schedules", preview=False)
     refused = sum(row["error"] is not None for row in done)
     if as_json:
-        print_json({"schedules": done, "saved": not preview, "refused": refused})
+        told = {"schedules": done, "saved": not preview, "refused": refused, "warnings": warnings}
+        print_json(told)
     else:
         show_rows(done, RESULTS, empty="No company fits.")
-        word = "would be set" if preview else "set"
+        verb = "removed" if wanted and wanted[0].body is None else "set"
+        word = f"would be {verb}" if preview else verb
         click.echo(f"{len(done) - refused} schedules {word}, {refused} refused.")
     if refused:
         raise Failed(f"{refused} of {len(done)} schedules were refused.")
 
 
-def _set(api: Api, one: Wanted, *, preview: bool) -> dict[str, Any]:
-    path = f"/v1/schedules/{path_part(one.company_id)}/{path_part(one.data_type)}"
-    row = {"company_id": one.company_id, "data_type": one.data_type, "error": None}
+def warn(warnings: Sequence[str]) -> None:
+    """Show where Codat's limits would not cover the load."""
+    for warning in warnings:
+        click.secho(warning, fg="yellow", err=True)
+
+
+def agree(warnings: Sequence[str], *, yes: bool) -> None:
+    """Ask a person who was warned whether to go on; programs are only warned."""
+    if warnings and not yes and sys.stdin.isatty():
+        click.confirm("Save it all the same?", abort=True)
+
+
+def _send(
+    api: Api, wanted: Sequence[Wanted], what: str, *, preview: bool
+) -> tuple[list[dict[str, Any]], list[int]]:
+    """Send schedules that are alike together; give what each came to, in the order given."""
+    groups: dict[tuple[str, bytes], list[str]] = {}
+    for one in wanted:
+        key = (one.data_type, orjson.dumps(one.body, option=orjson.OPT_SORT_KEYS))
+        groups.setdefault(key, []).append(one.company_id)
+    rows: dict[tuple[str, str, bytes], dict[str, Any]] = {}
+    load = [0] * WEEK_HOURS
+    with bar() as progress:
+        task = progress.add_task(what, total=len(wanted), rate="")
+        for (data_type, definition), ids in groups.items():
+            for some in batched(ids, AT_ONCE):
+                answer = _post(api, some, data_type, definition, preview=preview)
+                for asked, row in zip(dict.fromkeys(some), answer["schedules"], strict=True):
+                    rows[asked, data_type, definition] = row
+                load = [a + b for a, b in zip(load, answer["load"], strict=True)]
+                progress.advance(task, len(some))
+    order = [
+        (one.company_id, one.data_type, orjson.dumps(one.body, option=orjson.OPT_SORT_KEYS))
+        for one in wanted
+    ]
+    return [rows[key] for key in dict.fromkeys(order)], load
+
+
+def _post(
+    api: Api, ids: Sequence[str], data_type: str, definition: bytes, *, preview: bool
+) -> dict[str, Any]:
+    body = {
+        "companies": list(dict.fromkeys(ids)),
+        "data_type": data_type,
+        "schedule": orjson.loads(definition),
+        "preview": preview,
+    }
     try:
-        answer = api.put(path, one.body, preview=str(preview).lower())
+        answer: dict[str, Any] = api.post("/v1/schedules", body)
     except (NotAccepted, Failed) as error:
-        return row | {"next_due": None, "suspended": None, "error": str(error)}
-    return row | {"next_due": answer["next_due"], "suspended": answer["suspended"]}
-
-
-def _tracked(wanted: list[Wanted]) -> Iterable[Wanted]:
-    return track(wanted, "Setting schedules", console=Console(stderr=True), transient=True)
+        refused = {"data_type": data_type, "next_due": None, "suspended": None, "off": False}
+        rows = [{"company_id": one, **refused, "error": str(error)} for one in body["companies"]]
+        return {"schedules": rows, "load": [0] * WEEK_HOURS}
+    return answer
 
 
 def _lines(file: Path) -> Iterator[Wanted]:

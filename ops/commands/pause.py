@@ -1,14 +1,21 @@
 """See and set what is not to be synced for a while, and end it."""
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from ops.api import Api, uses_api
+from ops.faults import Failed
 from ops.groups import ListsByDefault
 from ops.output import Columns, as_json, print_json, show_rows
+from ops.selection import FILE, ids_in
+from ops.work import bar
 from relay.pause import Scope
+
+One = TypeVar("One")
 
 COLUMNS: Columns = {
     "id": lambda row: row["id"],
@@ -47,6 +54,8 @@ def list_pauses(api: Api, as_json: bool) -> None:
 @click.option("--window", metavar="HH:MM-HH:MM", help="Only within these hours of each day.")
 @click.option("--weekday", "weekdays", multiple=True, type=click.IntRange(1, 7), help="1 Monday.")
 @click.option("--timezone", default="UTC", show_default=True, help="Of the window.")
+@click.option("--file", type=FILE, help="With SCOPE company: a pause each for those of a CSV file.")
+@click.option("--preview", is_flag=True, help="Tell how many schedules it speaks of; save nothing.")
 @as_json
 @uses_api
 def set_pause(
@@ -59,6 +68,8 @@ def set_pause(
     window: str | None,
     weekdays: tuple[int, ...],
     timezone: str,
+    file: Path | None,
+    preview: bool,
     as_json: bool,
 ) -> None:
     """Hold back scheduled syncs of SCOPE: everything, or a platform, tag, company or data type.
@@ -66,7 +77,9 @@ def set_pause(
     What is held back is caught up with at the end as each schedule's catch-up rule says. Syncs
     that a person asks for run all the same.
     """
-    body: dict[str, Any] = {"scope": scope, "value": value, "reason": reason}
+    if file is not None and (scope != Scope.COMPANY or value):
+        raise click.UsageError("--file names the companies of SCOPE `company`.")
+    body: dict[str, Any] = {"scope": scope, "reason": reason}
     if until is not None:
         body["ends"] = until.astimezone().isoformat()
     if window is not None:
@@ -74,22 +87,75 @@ def set_pause(
         body["window"] = {"timezone": timezone, "start": start, "end": end}
         if weekdays:
             body["window"]["weekdays"] = sorted(set(weekdays))
-    answer = api.post("/v1/pauses", body)
+    values = [value] if file is None else ids_in(file)
+    query = "?preview=true" if preview else ""
+    made = [
+        api.post(f"/v1/pauses{query}", body | {"value": one}) for one in _tracked(values, "Pausing")
+    ]
     if as_json:
-        print_json(answer)
+        print_json(made[0] if file is None else {"pauses": made})
+    elif preview:
+        held = sum(pause["holds_back"] for pause in made)
+        click.echo(f"It would hold back {held:,} schedules.")
     else:
-        click.echo(f"Paused: codat-relay resume {answer['id']} ends it.")
+        for pause in made:
+            click.echo(f"Paused: codat-relay resume {pause['id']} ends it.")
 
 
 @click.command()
-@click.argument("pause_id", metavar="PAUSE")
+@click.argument("pause_ids", metavar="[PAUSE]...", nargs=-1)
+@click.option("--scope", type=click.Choice([scope.value for scope in Scope]), help="Those of it.")
+@click.option("--value", help="With --scope: the platform, tag, company or data type.")
+@click.option("--file", type=FILE, help="Those of the companies of a CSV file.")
+@click.option("--all", "everything", is_flag=True, help="Every pause.")
+@click.option("--preview", is_flag=True, help="Show which would end.")
+@as_json
 @uses_api
-def resume(api: Api, pause_id: str) -> None:
-    """End PAUSE; `codat-relay pause` lists those there are."""
-    if not pause_id.isalnum():
-        raise click.BadParameter(f"{pause_id!r} is not a pause's id.")
-    api.delete(f"/v1/pauses/{pause_id}")
-    click.echo("Ended; what it held back falls due again.")
+def resume(
+    *,
+    api: Api,
+    pause_ids: tuple[str, ...],
+    scope: str | None,
+    value: str | None,
+    file: Path | None,
+    everything: bool,
+    preview: bool,
+    as_json: bool,
+) -> None:
+    """End pauses: those named, of a scope, of a file's companies, or all.
+
+    `codat-relay pause` lists those there are.
+    """
+    if [bool(pause_ids), bool(scope), bool(file), everything].count(True) != 1:
+        raise click.UsageError("Name pauses, or give --scope, or a --file, or --all.")
+    if value is not None and scope is None:
+        raise click.UsageError("--value goes with --scope.")
+    companies = set(ids_in(file)) if file else set()
+    found = [
+        pause
+        for pause in api.get("/v1/pauses")["pauses"]
+        if everything
+        or pause["id"] in pause_ids
+        or (pause["scope"] == scope and value in (None, pause["value"]))
+        or (pause["scope"] == Scope.COMPANY and pause["value"] in companies)
+    ]
+    if missing := set(pause_ids) - {pause["id"] for pause in found}:
+        raise Failed(f"There is no pause {', '.join(sorted(missing))}.")
+    if not preview:
+        for pause in _tracked(found, "Ending"):
+            api.delete(f"/v1/pauses/{pause['id']}")
+    if as_json:
+        print_json({"pauses": found, "ended": not preview})
+        return
+    show_rows(found, COLUMNS, empty="Nothing is paused so.")
+    held = sum(pause["holds_back"] for pause in found)
+    word = "would fall" if preview else "fall"
+    click.echo(f"{len(found)} pauses; {held:,} schedules that they held back {word} due again.")
+
+
+def _tracked(items: Sequence[One], what: str) -> Iterator[One]:
+    with bar() as progress:
+        yield from progress.track(items, description=what)
 
 
 def _window(window: dict[str, Any] | None) -> str | None:

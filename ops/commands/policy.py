@@ -7,8 +7,10 @@ from typing import Any
 import click
 
 from ops.api import Api, uses_api
+from ops.commands.bulk import agree, warn
 from ops.faults import NotAccepted
 from ops.output import Columns, as_json, print_json, show_facts, show_rows
+from ops.selection import Chosen, may_choose
 
 RULES: Columns = {
     "source type": lambda rule: rule["source_type"] or "any",
@@ -26,22 +28,36 @@ CHANGES: Columns = {
 
 
 @click.command()
-@click.option("--set", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--preview", is_flag=True, help="With --set: show what would change; save nothing.")
+@may_choose
+@click.option("--set", "toml", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--preview", is_flag=True, help="Show what would change; save nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask when Codat's limits would not cover it.")
 @click.option("--apply", is_flag=True, help="Bring existing companies to it too.")
 @as_json
 @uses_api
-def policy(*, api: Api, file: Path | None, preview: bool, apply: bool, as_json: bool) -> None:
+def policy(
+    *,
+    api: Api,
+    chosen: Chosen,
+    toml: Path | None,
+    preview: bool,
+    yes: bool,
+    apply: bool,
+    as_json: bool,
+) -> None:
     """Show the policy in force; --set takes a new one from a TOML file.
+
+    --apply brings companies to it: all, those named, of a filter or of a --file.
 
     Rules give schedules to companies as they link, by source type, platform and data type. What a
     person set for a company stays, whatever the policy.
     """
-    if file is not None:
-        words = {"preview": str(preview).lower(), "apply": str(apply).lower()}
-        answer = api.put("/v1/policy", _read(file), **words)
-    elif apply:
-        answer = api.post("/v1/policy/apply")
+    if chosen and (toml is not None or not (apply or preview)):
+        raise click.UsageError("Companies are chosen for --apply of the policy in force.")
+    if toml is not None:
+        answer = _set(api, toml, preview=preview, apply=apply, yes=yes or as_json)
+    elif apply or preview:
+        answer = _apply(api, chosen, preview=preview)
     else:
         answer = api.get("/v1/policy")
     if as_json:
@@ -54,6 +70,27 @@ def policy(*, api: Api, file: Path | None, preview: bool, apply: bool, as_json: 
         _show_preview(answer["preview"])
     elif answer.get("saved"):
         click.echo(f"In force; {answer['applied_to']} existing companies are being brought to it.")
+
+
+def _set(api: Api, toml: Path, *, preview: bool, apply: bool, yes: bool) -> Any:
+    rules = _read(toml)
+    shown = api.put("/v1/policy", rules, preview="true")
+    if preview:
+        return shown
+    warnings = shown["preview"]["warnings"]
+    if apply:
+        warn(warnings)
+        agree(warnings, yes=yes)
+    return api.put("/v1/policy", rules, apply=str(apply).lower())
+
+
+def _apply(api: Api, chosen: Chosen, *, preview: bool) -> Any:
+    """Bring companies to the policy in pieces of what one request takes; give the last answer."""
+    applied = 0
+    for part in chosen.parts():
+        answer = api.post("/v1/policy/apply", part.body() | {"preview": preview})
+        applied += answer["applied_to"]
+    return answer | {"applied_to": applied}
 
 
 def _read(file: Path) -> Any:

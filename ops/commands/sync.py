@@ -26,5 +26,6 @@ def now(*, api: Api, chosen: Chosen, data_type: str, **how: Any) -> None:
 
     A call to Codat each. The outcome comes as events: `codat-relay events --type 'sync.*'`.
     """
-    body = chosen.body() | {"data_type": data_type}
-    leave(api, "/v1/syncs", body, "left", named=bool(chosen.companies), **how)
+    for part in chosen.parts():
+        body = part.body() | {"data_type": data_type}
+        leave(api, "/v1/syncs", body, "left", named=bool(chosen.companies), **how)

@@ -39,6 +39,7 @@ SYNCS_WAITING = TAG + "syncs:waiting"  # list of "<ms> <company>|<data type>|<pe
 POLICY = TAG + "policy"  # string: the policy set through the API, as JSON
 PAUSES = TAG + "pauses"  # hash: id -> JSON
 TOKENS = TAG + "tokens"  # hash: SHA-256 of a token -> "<name>:<role>"
+SESSION = TAG + "session:"  # + SHA-256 of its id -> SHA-256 of the token it is of, expires
 HINTED = TAG + "intents:hinted"  # string, short-lived: a `perform` job is already on its way
 HEARTBEATS = TAG + "heartbeats"  # hash: kind of process -> ms of its last sign of life
 SILENCES = TAG + "silences"  # hash: kind of process -> "<ms> <ms>", the last time none was alive

@@ -26,6 +26,7 @@ from relay.store.replays import Replays
 from relay.store.schedules import Schedules
 from relay.store.scripts import Scripts
 from relay.store.server import Server, inspect
+from relay.store.sessions import Sessions
 from relay.store.subscriptions import Subscriptions
 
 SCHEMA = 2
@@ -76,6 +77,7 @@ class Store:
         self.events = Events(client, scripts)
         self.journeys = Journeys(client, scripts, server, self.inbox)
         self.platforms = Platforms(client)
+        self.sessions = Sessions(client)
 
     @classmethod
     def open(cls, settings: Settings, *, timeout: float = 5.0, retries: int = 3) -> "Store":
@@ -108,7 +110,11 @@ class Store:
 
     def token(self, token: str) -> Token | None:
         """Tell whose token this is, or None."""
-        held: Any = self.client.hget(keys.TOKENS, _hash(token))
+        return self.token_of(_hash(token))
+
+    def token_of(self, digest: str) -> Token | None:
+        """Tell whose the token with this SHA-256 (hex) is, or None."""
+        held: Any = self.client.hget(keys.TOKENS, digest)
         if held is None:
             return None
         name, _, role = held.decode().rpartition(":")
