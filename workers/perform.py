@@ -17,6 +17,7 @@ from workers.endings import Ended, Ending, Told, after_error
 
 LEASE_MS = 90_000  # longer than the calls of one attempt may take together
 HAND_ON_AFTER = 20.0  # seconds in one job
+LOOK_EVERY = 0.2  # seconds between looks for more to do while slow calls are under way
 
 Doing = Callable[[Context, Intent], Ended]
 KINDS: dict[str, Doing] = {
@@ -57,7 +58,8 @@ def perform_due(context: Context) -> int:
             attempts += len(claimed)
             if not running:
                 return attempts
-            ended, running = wait(running, return_when=FIRST_COMPLETED)
+            patience = LOOK_EVERY if len(running) < at_once else None
+            ended, running = wait(running, patience, return_when=FIRST_COMPLETED)
             for future in ended:
                 future.result()
 
