@@ -133,7 +133,7 @@ def _authorise(seen: Visit) -> Response:
 def _waiting(seen: Visit) -> Response:
     code = request.args.get("code", "")
     if code in CODES:
-        return page("outcome", seen, kind=code, reason="", watches=True)
+        return page("outcome", seen, kind=code, reason="", watches=True, code=code)
     if _offline(seen)["is_offline"]:
         return page("offline", seen, watches=True)
     return page("waiting", seen, watches=True)
@@ -143,8 +143,8 @@ def _refused(seen: Visit) -> Response:
     connection = connection_of(seen.journey, seen.company)
     reason = connection.errors[-1] if connection and connection.errors else ""
     code = request.args.get("code", "")
-    kind = code if code in CODES else "refused"
-    return page("outcome", seen, kind=kind, reason=reason, watches=True)
+    code = code if code in CODES else ""
+    return page("outcome", seen, kind=code or "refused", reason=reason, watches=True, code=code)
 
 
 def _reading(seen: Visit) -> Response:
