@@ -305,14 +305,19 @@ def test_trouble_at_codat_is_a_page_that_says_try_again(portal, codat):
     assert steps(portal, made)[-2:] == ["consented", "authorising"]
 
 
-def test_yesterdays_platforms_serve_when_codat_does_not_answer(portal, codat):
+def test_platforms_that_were_once_read_are_never_waited_for(portal, codat, monkeypatch):
     _, at = invite(portal)
     portal.web.get(at)
     at_ms, records = portal.store.platforms.read()
-    portal.store.platforms.keep(records, at_ms - 25 * 3_600_000)
+    assert codat.asked.count("list_integrations") == 1
+    portal.store.platforms.keep(records, at_ms - 100 * 3_600_000)
     codat.failing = errors.Unreachable("down")
     fresh = Portal(codat=codat, store=portal.store)
     assert "Xero" in fresh.web.get(at).text
+    assert codat.asked.count("list_integrations") == 1
+    monkeypatch.setattr("portal.journeys_platforms.LOOK_MS", -1)
+    portal.store.platforms.keep([one for one in records if one["key"] != "gbol"], at_ms)
+    assert 'value="gbol"' not in fresh.web.get(at).text  # read anew by a worker meanwhile
 
 
 def test_the_store_being_away_is_a_page_too(portal):
