@@ -22,6 +22,7 @@ from portal import (
     intents,
     journeys,
     journeys_acts,
+    journeys_files,
     journeys_pages,
     journeys_stream,
     journeys_words,
@@ -124,6 +125,7 @@ def create_app(
         visits=Streams(settings.relay_link_streams, journeys_stream.MOST_OF_ONE),
         platforms=PlatformList(),
         brand=brand,
+        files=journeys_files.files(brand),
         words=words,
     )
     problems.register(app, settings.public_url)
@@ -135,6 +137,7 @@ def create_app(
         app.register_api(group)
     app.register_blueprint(pages.pages)
     app.register_blueprint(journeys_acts.link)
+    app.register_blueprint(journeys_files.link)
     app.register_blueprint(journeys_stream.link)
     app.register_blueprint(journeys_pages.link)
     return app

@@ -1,5 +1,6 @@
 """Journeys by API, and the customer's link: one answer for every link that does not work."""
 
+import gzip
 import re
 from dataclasses import replace
 
@@ -339,10 +340,26 @@ def test_pages_are_private_strict_and_small(portal):
     assert "<style" not in answer.text
     assert "style=" not in answer.text
     assert not re.search(r"\son\w+=", answer.text)
-    assert re.findall(r"<script[^>]*>", answer.text) == ['<script src="/static/link.js" defer>']
-    loaded = [portal.web.get(p) for p in ("/static/link.css", "/static/link.js", "/link/brand.css")]
+    [script] = re.findall(r"<script[^>]*>", answer.text)
+    loads = re.findall(r'(?:stylesheet" href|script src)="([^"]+)"', answer.text)
+    assert f'<script src="{loads[1]}" defer>' == script
+    loaded = [portal.web.get(path) for path in loads]
     assert len(answer.data) + sum(len(one.data) for one in loaded) < 50_000
     assert not re.search(r'(?:src|href|action)="(?!/|#|mailto:)', answer.text)
+
+
+def test_style_and_script_are_kept_for_good_and_pages_are_sent_compressed(portal):
+    _, at = invite(portal)
+    page = portal.web.get(at)
+    for path in re.findall(r'(?:stylesheet" href|script src)="([^"]+)"', page.text):
+        assert "immutable" in portal.web.get(path).headers["Cache-Control"]
+        older = re.sub(r"-\w{12}\.", "-000000000000.", path)
+        assert portal.web.get(older).data == portal.web.get(path).data
+        assert portal.web.get(older).headers["Cache-Control"] == "no-cache"
+    packed = portal.web.get(at, headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.data) == page.data
+    assert len(packed.data) * 3 < len(page.data)
 
 
 def test_logos_come_from_us_once_and_a_mark_stands_in(portal, codat):
