@@ -46,13 +46,15 @@ class Api:
         """Delete what is at `path`; raises as `get` does."""
         self._send("DELETE", path)
 
-    def pages(self, path: str, items: str, **parameters: Any) -> Iterator[dict[str, Any]]:
-        """Walk through all pages of a list that gives `next`."""
-        after: str | None = ""
-        while after is not None:
-            page = self.get(path, after=after, **parameters)
+    def pages(
+        self, path: str, items: str, cursor: str = "after", /, **parameters: Any
+    ) -> Iterator[dict[str, Any]]:
+        """Walk through all pages of a list that gives `next`, to be sent on as `cursor`."""
+        place: str | None = ""
+        while place is not None:
+            page = self.get(path, **{cursor: place}, **parameters)
             yield from page[items]
-            after = page["next"]
+            place = page["next"]
 
     def _send(self, method: str, path: str, **how: Any) -> Any:
         try:

@@ -26,6 +26,7 @@ COMMANDS = {
     "cadence": ("cadence", "cadence", "See, set and preview when companies are synced."),
     "pause": ("pause", "pause", "See and set what is not to be synced for a while."),
     "resume": ("pause", "resume", "End a pause."),
+    "journey": ("journey", "journey", "Invite customers to link, and see how far they come."),
     "sync": ("sync", "sync", "Request syncs now, of one company, some or all."),
     "reread": ("reread", "reread", "Read companies from Codat again."),
     "intents": ("intents", "intents", "See what is to be done at Codat, and run it again."),

@@ -22,6 +22,7 @@ from portal import (
     intents,
     journeys,
     journeys_acts,
+    journeys_files,
     journeys_pages,
     journeys_stream,
     journeys_words,
@@ -127,6 +128,7 @@ def create_app(
         visits=Streams(settings.relay_link_streams, journeys_stream.MOST_OF_ONE),
         platforms=PlatformList(),
         brand=brand,
+        files=journeys_files.files(brand),
         words=words,
     )
     problems.register(app, settings.public_url)
@@ -139,6 +141,7 @@ def create_app(
     app.register_blueprint(pages.pages)
     app.register_blueprint(ops_pages.ops)
     app.register_blueprint(journeys_acts.link)
+    app.register_blueprint(journeys_files.link)
     app.register_blueprint(journeys_stream.link)
     app.register_blueprint(journeys_pages.link)
     return app

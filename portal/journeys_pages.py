@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, make_response, redirect, request
+from flask import Blueprint, Response, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from codat.records import read_id
@@ -16,7 +16,6 @@ from relay import journeys
 from relay.company import Company
 from relay.identity import Identity
 from relay.stages import Stage, connection_of, expected, identity, progress
-from relay.store.platforms import Logo
 
 link = Blueprint("link_pages", __name__, url_prefix="/link")
 journeys_visit.register(link)
@@ -24,9 +23,6 @@ journeys_visit.register(link)
 LONGEST_SEARCH = 100
 MOST_COOKIES = 20  # journeys of one browser looked at when it returns
 CODES = frozenset({"403", "500", "501"})
-LOGO_SECONDS, MARK_SECONDS = 86_400, 300
-# A logo is a picture and nothing else, also for whoever opens its address.
-LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
 @link.get("/<token>")
@@ -66,41 +62,6 @@ def returned() -> AnyResponse:
     return redirect(f"/link/{token}{query}", 303)
 
 
-@link.get("/logos/<key>")
-def logo(key: str) -> Response:
-    """Give a platform's logo from our own address, or a mark of ours in its place."""
-    try:
-        integration = parts().platforms.one(key)
-    except Refusal:
-        integration = None
-    if integration is None:
-        return _picture(journeys_platforms.mark(key), MARK_SECONDS)
-    found, is_own = journeys_platforms.logo(parts().codat, integration)
-    return _picture(found, LOGO_SECONDS if is_own else MARK_SECONDS)
-
-
-@link.get("/brand-logo")
-def brand_logo() -> Response:
-    """Give the firm's logo."""
-    brand = parts().brand
-    if not brand.logo_content:
-        return gone()
-    return _picture(Logo(brand.logo_type, brand.logo_content), LOGO_SECONDS)
-
-
-@link.get("/brand.css")
-def brand_style() -> Response:
-    """Give the firm's colours."""
-    brand = parts().brand
-    style = (
-        f":root{{--brand:{brand.colour};--on-brand:{brand.on_colour};--link:{brand.link_colour}}}"
-    )
-    answer = make_response(style)
-    answer.mimetype = "text/css"
-    answer.headers["Cache-Control"] = f"max-age={MARK_SECONDS}"
-    return answer
-
-
 @link.route("/", defaults={"rest": ""}, methods=["GET", "POST"])
 @link.route("/<path:rest>", methods=["GET", "POST"])
 def elsewhere(rest: str) -> Response:
@@ -133,7 +94,7 @@ def _authorise(seen: Visit) -> Response:
 def _waiting(seen: Visit) -> Response:
     code = request.args.get("code", "")
     if code in CODES:
-        return page("outcome", seen, kind=code, reason="", watches=True)
+        return page("outcome", seen, kind=code, reason="", watches=True, code=code)
     if _offline(seen)["is_offline"]:
         return page("offline", seen, watches=True)
     return page("waiting", seen, watches=True)
@@ -143,8 +104,8 @@ def _refused(seen: Visit) -> Response:
     connection = connection_of(seen.journey, seen.company)
     reason = connection.errors[-1] if connection and connection.errors else ""
     code = request.args.get("code", "")
-    kind = code if code in CODES else "refused"
-    return page("outcome", seen, kind=kind, reason=reason, watches=True)
+    code = code if code in CODES else ""
+    return page("outcome", seen, kind=code or "refused", reason=reason, watches=True, code=code)
 
 
 def _reading(seen: Visit) -> Response:
@@ -259,11 +220,3 @@ def _token_here() -> str | None:
 
 def _connections(company: Company | None) -> list[Any]:
     return list(company.connections.values()) if company else []
-
-
-def _picture(found: Logo, seconds: int) -> Response:
-    answer = make_response(found.content)
-    answer.mimetype = found.media_type
-    answer.headers["Cache-Control"] = f"public, max-age={seconds}"
-    answer.headers["Content-Security-Policy"] = LOGO_POLICY
-    return answer

@@ -1,4 +1,4 @@
-"""The platforms a customer can choose from: Codat's integrations, asked for once a day."""
+"""The platforms a customer can choose from: Codat's integrations, as they were read last night."""
 
 import re
 import threading
@@ -13,14 +13,12 @@ from codat.errors import CodatError
 from codat.records import Integration
 from portal.codat_problems import asking_codat
 from portal.parts import parts
-from portal.problems import Refusal
 from relay.journeys import Journey
 from relay.store.platforms import Logo
 from relay.times import now_ms
 
-FRESH_MS = 24 * 3_600_000
+LOOK_MS = 60_000  # between looks whether a newer list was read
 PATIENCE = 0.5  # seconds that a logo waits for its turn to be fetched
-AGAIN_MS = 60_000  # after a refresh that failed
 LOGO_TYPES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif", "image/svg+xml"})
 TYPES = ("Accounting", "Banking", "BankFeed", "Commerce", "Expense", "Other")
 COLOURS = ("#1d4ed8", "#0f766e", "#7c3aed", "#b45309", "#be123c", "#334155")
@@ -29,52 +27,40 @@ log = structlog.get_logger(__name__)
 
 
 class PlatformList:
-    """One process's view of the integrations; refreshed by one thread at a time."""
+    """One process's view of the integrations, which workers read anew each night."""
 
     def __init__(self) -> None:
-        self._refreshing = threading.Lock()
-        self._try_at = 0
-        self._held: tuple[int, list[Integration]] = (0, [])
+        self._asking = threading.Lock()
+        self._looked = 0
+        self._held: list[Integration] = []
 
     def all(self) -> list[Integration]:
         """Give every enabled platform; raises Refusal when none was ever read and Codat fails."""
-        at, integrations = self._known()
-        if now_ms() - at > FRESH_MS:
-            integrations = self._refresh(integrations)
-        return [one for one in integrations if one.enabled]
+        if now_ms() - self._looked > LOOK_MS:
+            self._look()
+        if not self._held:
+            self._ask()
+        return [one for one in self._held if one.enabled]
 
     def one(self, key: str) -> Integration | None:
         """Give one enabled platform by its key."""
         wanted = key.casefold()
         return next((one for one in self.all() if one.key.casefold() == wanted), None)
 
-    def _known(self) -> tuple[int, list[Integration]]:
-        if now_ms() - self._held[0] > FRESH_MS and (kept := parts().store.platforms.read()):
-            at, records = kept
-            self._held = (at, [Integration.from_json(record) for record in records])
-        return self._held
+    def _look(self) -> None:
+        self._looked = now_ms()
+        if kept := parts().store.platforms.read():
+            self._held = [Integration.from_json(record) for record in kept[1]]
 
-    def _refresh(self, known: list[Integration]) -> list[Integration]:
-        if known and (now_ms() < self._try_at or not self._refreshing.acquire(blocking=False)):
-            return known  # yesterday's will do
-        if not known:
-            self._refreshing.acquire()
-        try:
-            if self._held[1] and self._held[1] is not known:
-                return self._held[1]
+    def _ask(self) -> None:
+        """Ask Codat ourselves, one thread for all: nobody has read any yet."""
+        with self._asking:
+            if self._held:
+                return
             with asking_codat():
-                fresh = list(parts().codat.list_integrations())
-            self._held = (now_ms(), fresh)
-            parts().store.platforms.keep([one.raw for one in fresh], now_ms())
-        except Refusal:
-            self._try_at = now_ms() + AGAIN_MS
-            if not known:
-                raise
-            return known
-        else:
-            return fresh
-        finally:
-            self._refreshing.release()
+                found = list(parts().codat.list_integrations())
+            parts().store.platforms.keep([one.raw for one in found], now_ms())
+            self._held = found
 
 
 def offered(journey: Journey, integrations: list[Integration]) -> list[Integration]:

@@ -132,6 +132,7 @@ def page(name: str, seen: Visit | None = None, status: int = 200, **more: Any) -
             plain=plain,
             has=words.has,
             brand=brand,
+            files=parts().files,
             visit=seen,
             at=f"/link/{seen.token}" if seen else "",
             step=STEP_OF.get(seen.stage, 0) if seen else None,

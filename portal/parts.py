@@ -13,6 +13,7 @@ from relay.settings import Settings
 from relay.store import Store
 
 if TYPE_CHECKING:
+    from portal.journeys_files import Files
     from portal.journeys_platforms import PlatformList
     from portal.journeys_words import Brand, Words
     from portal.stream import Streams
@@ -43,6 +44,7 @@ class Parts:
     visits: "Streams"
     platforms: "PlatformList"
     brand: "Brand"
+    files: "Files"
     words: "Words"
 
 

@@ -10,6 +10,7 @@ from relay.pause import Pause, Scope
 from relay.queues import Hints
 from relay.settings import Settings
 from relay.store import Store
+from relay.store.intents import Need, Priority
 from relay.store.schedules import Dispatch, Due
 from relay.telling import tell
 from relay.times import now_micros, now_ms
@@ -18,6 +19,7 @@ from scheduler import pausing
 HINT_IS_OLD = 2000  # ms; a lane still waiting then gets another hint
 BATCH = 200  # schedules dispatched per call: a few ms of the server's time
 DAY_MS = 86_400_000
+NIGHTLY_MS = 2 * 3_600_000  # after midnight UTC, when Codat's daily quota is fresh
 
 log = structlog.get_logger(__name__)
 
@@ -101,6 +103,21 @@ def expire_journeys(store: Store, hints: Hints, now: int) -> int:
     if ended:
         log.info("journeys.expired", journeys=ended)
     return ended
+
+
+def refresh_platforms(store: Store, hints: Hints, now: int) -> bool:
+    """Have Codat's integrations read anew once a night; tell whether they are to be. `now` in ms.
+
+    Until they are read, those of the day before serve.
+    """
+    night = (now - NIGHTLY_MS) // DAY_MS * DAY_MS + NIGHTLY_MS
+    held = store.platforms.read()
+    if held and held[0] >= night:
+        return False
+    store.intents.put([Need("platforms:all", "", Priority.SCHEDULED, now, "nightly")], now)
+    if store.intents.may_hint():
+        hints.perform()
+    return True
 
 
 def trim(store: Store, settings: Settings) -> int:

@@ -10,9 +10,10 @@ from typing import Any
 import requests
 from werkzeug.serving import make_server
 
-from parts import SECRET, SentHints, make_codat
+from parts import SECRET, SentHints
 from portal.app import create_app as create_portal
 from receiver.app import create_app as create_receiver
+from relay.budget import make_client
 from relay.store import Store
 from sandbox.config import SandboxConfig
 from sandbox.server import RunningSandbox, start
@@ -113,7 +114,7 @@ def firm(store: Store, make_settings: Callable[..., Any], **more: Any) -> Iterat
         )
         sandbox.deliver_to(f"{url}/webhooks/codat")
         sandbox.world.profile["redirectUrl"] = url + RETURN
-        codat = make_codat(KEY, sandbox.url)
+        codat = make_client(settings, store)
         receiver = create_receiver(settings, store, hints)  # type: ignore[arg-type]
         portal = create_portal(settings, store, hints, codat)  # type: ignore[arg-type]
 

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import requests
 from playwright.sync_api import TimeoutError
 
 from link_bench import firm
@@ -113,6 +114,23 @@ def test_from_choosing_a_platform_to_the_confirmed_real_name(running, customer):
     assert consent["text_version"] in str(running.told(company, "journey.consented"))
     assert "invoices" in consent["data_types"]
     assert set(detail["progress"].values()) == {"read"}
+
+
+def test_the_older_generation_of_codats_api_leads_the_same_way(store, make_settings, browser_page):
+    with firm(store, make_settings, codat_api_generation="classic") as running:
+        made = running.invite(reference="LOAN-7")
+        company = made["company_id"]
+        browser_page.goto(made["link"])
+        choose(browser_page, "Xero")
+        agree(browser_page)
+        authorise(browser_page)
+        heading(browser_page, "Is this your company")
+        press(browser_page, "Yes, this is us")
+        heading(browser_page, "Thank you")
+        running.until(lambda: "company.renamed" in running.types(company), "the real name")
+        asked = requests.get(f"{running.sandbox.url}/sandbox/journal?limit=1000", timeout=10).json()
+        sent = {(e["method"], e["path"]) for e in asked["entries"] if e["kind"] == "api"}
+        assert ("PUT", "/companies") in sent  # what only that generation does
 
 
 @pytest.fixture(params=["desktop", "phone without JavaScript"])

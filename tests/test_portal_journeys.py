@@ -1,5 +1,6 @@
 """Journeys by API, and the customer's link: one answer for every link that does not work."""
 
+import gzip
 import re
 from dataclasses import replace
 
@@ -305,14 +306,19 @@ def test_trouble_at_codat_is_a_page_that_says_try_again(portal, codat):
     assert steps(portal, made)[-2:] == ["consented", "authorising"]
 
 
-def test_yesterdays_platforms_serve_when_codat_does_not_answer(portal, codat):
+def test_platforms_that_were_once_read_are_never_waited_for(portal, codat, monkeypatch):
     _, at = invite(portal)
     portal.web.get(at)
     at_ms, records = portal.store.platforms.read()
-    portal.store.platforms.keep(records, at_ms - 25 * 3_600_000)
+    assert codat.asked.count("list_integrations") == 1
+    portal.store.platforms.keep(records, at_ms - 100 * 3_600_000)
     codat.failing = errors.Unreachable("down")
     fresh = Portal(codat=codat, store=portal.store)
     assert "Xero" in fresh.web.get(at).text
+    assert codat.asked.count("list_integrations") == 1
+    monkeypatch.setattr("portal.journeys_platforms.LOOK_MS", -1)
+    portal.store.platforms.keep([one for one in records if one["key"] != "gbol"], at_ms)
+    assert 'value="gbol"' not in fresh.web.get(at).text  # read anew by a worker meanwhile
 
 
 def test_the_store_being_away_is_a_page_too(portal):
@@ -334,10 +340,26 @@ def test_pages_are_private_strict_and_small(portal):
     assert "<style" not in answer.text
     assert "style=" not in answer.text
     assert not re.search(r"\son\w+=", answer.text)
-    assert re.findall(r"<script[^>]*>", answer.text) == ['<script src="/static/link.js" defer>']
-    loaded = [portal.web.get(p) for p in ("/static/link.css", "/static/link.js", "/link/brand.css")]
+    [script] = re.findall(r"<script[^>]*>", answer.text)
+    loads = re.findall(r'(?:stylesheet" href|script src)="([^"]+)"', answer.text)
+    assert f'<script src="{loads[1]}" defer>' == script
+    loaded = [portal.web.get(path) for path in loads]
     assert len(answer.data) + sum(len(one.data) for one in loaded) < 50_000
     assert not re.search(r'(?:src|href|action)="(?!/|#|mailto:)', answer.text)
+
+
+def test_style_and_script_are_kept_for_good_and_pages_are_sent_compressed(portal):
+    _, at = invite(portal)
+    page = portal.web.get(at)
+    for path in re.findall(r'(?:stylesheet" href|script src)="([^"]+)"', page.text):
+        assert "immutable" in portal.web.get(path).headers["Cache-Control"]
+        older = re.sub(r"-\w{12}\.", "-000000000000.", path)
+        assert portal.web.get(older).data == portal.web.get(path).data
+        assert portal.web.get(older).headers["Cache-Control"] == "no-cache"
+    packed = portal.web.get(at, headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.data) == page.data
+    assert len(packed.data) * 3 < len(page.data)
 
 
 def test_logos_come_from_us_once_and_a_mark_stands_in(portal, codat):

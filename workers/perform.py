@@ -12,7 +12,7 @@ from relay.message import Action
 from relay.store.intents import Intent
 from relay.times import now_micros, now_ms
 from workers.context import Context, current
-from workers.doing import cadence, fresh, info, name, reconcile, reread, sync, track
+from workers.doing import cadence, fresh, info, name, platforms, reconcile, reread, sync, track
 from workers.endings import Ended, Ending, Told, after_error
 
 LEASE_MS = 90_000  # longer than the calls of one attempt may take together
@@ -29,6 +29,7 @@ KINDS: dict[str, Doing] = {
     "reconcile": reconcile.do,
     "track": track.do,
     "fresh": fresh.do,
+    "platforms": platforms.do,
 }
 VERDICTS = {Ending.LATER: "later", Ending.GAVE_UP: "dead"}
 

@@ -1,4 +1,4 @@
-"""Codat's integrations and their logos, kept for a day so that pages need not ask Codat."""
+"""Codat's integrations and their logos, kept so that pages need not ask Codat."""
 
 from dataclasses import dataclass
 from typing import Any

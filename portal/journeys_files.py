@@ -1,0 +1,109 @@
+"""What the customer's pages load besides: style, script, logos. All of it from us.
+
+Style and script are named with a digest of what is in them, so browsers keep them for good.
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib import resources
+
+from flask import Blueprint, Response, make_response
+
+from portal import journeys_platforms, journeys_visit
+from portal.journeys_visit import gone
+from portal.journeys_words import Brand
+from portal.parts import parts
+from portal.problems import Refusal
+from relay.store.platforms import Logo
+
+link = Blueprint("link_files", __name__, url_prefix="/link")
+journeys_visit.register(link)
+
+LOGO_SECONDS, MARK_SECONDS = 86_400, 300
+FOR_GOOD = "public, max-age=31536000, immutable"
+# A logo is a picture and nothing else, also for whoever opens its address.
+LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One text file and its address."""
+
+    content: str
+    media_type: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The pages' style, in the firm's colours, and their script."""
+
+    style: File
+    script: File
+
+
+def files(brand: Brand) -> Files:
+    """Read ours and put the firm's colours in."""
+    colours = (
+        f":root{{--brand:{brand.colour};--on-brand:{brand.on_colour};--link:{brand.link_colour}}}"
+    )
+    static = resources.files("portal") / "static"
+    style = (static / "link.css").read_text(encoding="utf-8") + colours
+    script = (static / "link.js").read_text(encoding="utf-8")
+    return Files(
+        _file(style, "text/css", "style", "css"), _file(script, "text/javascript", "script", "js")
+    )
+
+
+def _file(content: str, media_type: str, name: str, ending: str) -> File:
+    digest = sha256(content.encode()).hexdigest()[:12]
+    return File(content, media_type, f"/link/{name}-{digest}.{ending}")
+
+
+@link.get("/style-<digest>.css")
+def style(digest: str) -> Response:
+    """Give the style; under an older address too, as a page may be older."""
+    return _text(parts().files.style, digest)
+
+
+@link.get("/script-<digest>.js")
+def script(digest: str) -> Response:
+    """Give the script, likewise."""
+    return _text(parts().files.script, digest)
+
+
+@link.get("/logos/<key>")
+def logo(key: str) -> Response:
+    """Give a platform's logo from our own address, or a mark of ours in its place."""
+    try:
+        integration = parts().platforms.one(key)
+    except Refusal:
+        integration = None
+    if integration is None:
+        return _picture(journeys_platforms.mark(key), MARK_SECONDS)
+    found, is_own = journeys_platforms.logo(parts().codat, integration)
+    return _picture(found, LOGO_SECONDS if is_own else MARK_SECONDS)
+
+
+@link.get("/brand-logo")
+def brand_logo() -> Response:
+    """Give the firm's logo."""
+    brand = parts().brand
+    if not brand.logo_content:
+        return gone()
+    return _picture(Logo(brand.logo_type, brand.logo_content), LOGO_SECONDS)
+
+
+def _text(file: File, digest: str) -> Response:
+    answer = make_response(file.content)
+    answer.mimetype = file.media_type
+    answer.headers["Cache-Control"] = FOR_GOOD if f"-{digest}." in file.url else "no-cache"
+    return answer
+
+
+def _picture(found: Logo, seconds: int) -> Response:
+    answer = make_response(found.content)
+    answer.mimetype = found.media_type
+    answer.headers["Cache-Control"] = f"public, max-age={seconds}"
+    answer.headers["Content-Security-Policy"] = LOGO_POLICY
+    return answer

@@ -1,0 +1,56 @@
+"""Codat's integrations are read anew once a night, whoever looks at them."""
+
+import pytest
+
+from codat import errors
+from codat.records import Integration
+from relay.store.intents import Need, Priority
+from scheduler import ticks
+
+TWO = 1_760_000_000_000 // 86_400_000 * 86_400_000 + 2 * 3_600_000  # 02:00 UTC
+HOUR = 3_600_000
+XERO = {"key": "gbol", "name": "Xero", "enabled": True}
+
+
+@pytest.fixture
+def codat(bench):
+    def listed():
+        yield Integration.from_json(XERO)
+        if codat.breaks:
+            raise errors.Unreachable("half a list")
+
+    codat = bench.codat
+    codat.breaks = False
+    codat.list_integrations = listed
+    return codat
+
+
+def nightly(bench, now):
+    return ticks.refresh_platforms(bench.store, bench.hints, now)
+
+
+def test_they_are_read_once_a_night_however_many_clocks_look(bench, codat):
+    assert nightly(bench, TWO)  # none were read yet
+    assert nightly(bench, TWO)
+    assert bench.perform() == 1
+    assert bench.store.platforms.read()[1] == [XERO]
+    bench.store.platforms.keep([XERO], TWO)
+    assert not nightly(bench, TWO + 23 * HOUR)
+    assert nightly(bench, TWO + 24 * HOUR)
+    bench.store.platforms.keep([XERO], TWO - HOUR)
+    assert not nightly(bench, TWO - HOUR // 2)
+    assert nightly(bench, TWO)
+
+
+def test_a_list_that_breaks_off_replaces_nothing_and_is_tried_again(bench, codat):
+    bench.store.platforms.keep([XERO, XERO], TWO - 24 * HOUR)
+    codat.breaks = True
+    assert nightly(bench, TWO)
+    bench.perform()
+    assert len(bench.store.platforms.read()[1]) == 2
+    assert bench.store.intents.get("platforms:all")["attempts"] == "1"
+    codat.breaks = False
+    bench.store.intents.put([Need("platforms:all", "", Priority.NOW, TWO, "again")], TWO)
+    bench.perform()
+    assert len(bench.store.platforms.read()[1]) == 1
+    assert bench.store.intents.get("platforms:all") is None

@@ -1,0 +1,100 @@
+"""Journeys by command line, against a served portal: invite, reconnect, look, accept, end."""
+
+import json
+import threading
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner
+from werkzeug.serving import make_server
+
+from ops.cli import main
+from parts import company_id, connection_id
+from portal_bench import OPERATOR, Portal, make_company
+from relay import journeys
+from relay.journeys import Change, Step
+from relay.times import now_micros
+from test_portal_journeys import AtCodat
+
+BEFORE = {"companyName": "Acme", "registrationNumber": "1"}
+NOW = {"companyName": "Other", "registrationNumber": "2"}
+FLAG = {"registrationNumber": {"previous": "1", "current": "2"}}
+
+
+@pytest.fixture
+def portal():
+    portal = Portal(codat=AtCodat())
+    portal.hold(make_company(2, "Deauthorized", info=BEFORE))
+    return portal
+
+
+@pytest.fixture
+def run(portal, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    server = make_server("127.0.0.1", 0, portal.app, threaded=False)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    options = ("--url", f"http://127.0.0.1:{server.server_port}", "--token", OPERATOR)
+
+    def invoke(*words):
+        result = CliRunner().invoke(main, ["journey", *words, *options])
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    yield invoke
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_new_company_gets_a_link_that_works_until_it_is_renewed_or_revoked(run, portal):
+    made = json.loads(run("new", "--reference", "LOAN-7", "--type", "Banking", "--json"))
+    link = "/link/" + made["link"].rpartition("/")[2]
+    assert "TrueLayer" in portal.web.get(link).text
+    said = run("renew", made["id"])
+    assert portal.web.get(link).status_code == 404
+    again = "/link/" + said.split()[-1].rpartition("/")[2]
+    assert portal.web.get(again).status_code == 200
+    run("revoke", made["id"])
+    assert portal.web.get(again).status_code == 404
+    assert run("list").splitlines()[1].split("\t")[2:4] == ["LOAN-7", "revoked"]
+    assert "revoked" in run("show", made["id"])
+    assert "started 1" in run("funnel") or "opened 1" in run("funnel")
+
+
+def test_a_list_longer_than_a_page_is_walked_to_its_end(run, monkeypatch):
+    monkeypatch.setattr("ops.commands.journey.PAGE", 2)
+    for _ in range(5):
+        run("new", "--reference", "L")
+    assert len(run("list").splitlines()) == 6
+    assert len(run("list", "--limit", "3").splitlines()) == 4
+    assert len(run("list", "--company", company_id(2)).splitlines()) == 1
+
+
+def test_a_company_that_another_was_linked_for_is_shown_with_both_and_accepted(run, portal):
+    made = json.loads(run("reconnect", company_id(2), "--json"))
+    assert made["reconnects"] == connection_id(2)
+    here = now_micros()
+
+    def sent(held):
+        consent = journeys.Consent(1, "v", "en", "gbol", (), "daily", ())
+        return Change(
+            replace(
+                held,
+                step=Step.AUTHORISING,
+                consents=(consent,),
+                connection_id=connection_id(2),
+                sent=here // 1000,
+            )
+        )
+
+    portal.store.journeys.change(made["id"], sent)
+    other = make_company(2, info=NOW, info_version=(here, "i"), expected=BEFORE)
+    linked = {key: replace(one, version=(here, "e")) for key, one in other.connections.items()}
+    portal.hold(replace(other, connections=linked, identity_mismatch=FLAG))
+    shown = run("show", made["id"])
+    assert "Acme" in shown
+    assert "Other" in shown
+    assert "journey accept" in shown
+    assert "Other is the right company" in run("accept", made["id"])
+    assert [m[b"type"] for m in portal.messages(2)][-1] == b"journey.mismatch_accepted"
