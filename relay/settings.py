@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from codat import signature
 from codat.client import Generation
 from relay.policy import Policy
+from relay.retention import Retention, read_rules
 
 CODAT_URL = "https://api.codat.io"
 REDIS_SCHEMES = {"redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel"}
@@ -86,6 +87,7 @@ class Settings(BaseSettings):
     relay_streams_per_token: Annotated[int, Field(ge=1)] = 64
     relay_log_days: Annotated[int, Field(ge=1, le=4000)] = 30
     relay_log_hard_days: Annotated[int, Field(ge=1, le=4000)] = 90
+    relay_log_type_days: Commas = ()
     relay_redact_fields: Commas = ()
     relay_private_networks: Commas = ()
     relay_subscriber_days: Annotated[int, Field(ge=1, le=90)] = 5
@@ -188,6 +190,12 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("relay_log_type_days")
+    @classmethod
+    def _rules(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        read_rules(value)
+        return value
+
     @field_validator("relay_private_networks")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -248,6 +256,16 @@ class Settings(BaseSettings):
     def sandbox_at(self) -> int:
         """The sandbox's port: the one set, else the one after ours."""
         return self.port + 1 if self.sandbox_port is None else self.sandbox_port
+
+    @property
+    def retention(self) -> Retention:
+        """How long events are kept: as long as messages at least.
+
+        A replay sees by the events what a message has caused before.
+        """
+        rules = read_rules(self.relay_log_type_days)
+        kept = Retention(self.relay_log_days, self.relay_log_hard_days, rules)
+        return kept.at_least(self.relay_message_days)
 
     @property
     def public_url(self) -> str:

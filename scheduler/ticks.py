@@ -8,6 +8,7 @@ from relay.journeys import Step, expired
 from relay.message import Action, action_body
 from relay.pause import Pause, Scope
 from relay.queues import Hints
+from relay.retention import Retention
 from relay.settings import Settings
 from relay.store import Store
 from relay.store.intents import Need, Priority
@@ -20,6 +21,7 @@ HINT_IS_OLD = 2000  # ms; a lane still waiting then gets another hint
 BATCH = 200  # schedules dispatched per call: a few ms of the server's time
 DAY_MS = 86_400_000
 NIGHTLY_MS = 2 * 3_600_000  # after midnight UTC, when Codat's daily quota is fresh
+WARN_PART = 10  # of the log's hard limit: so long before it, those who are behind are told of
 
 log = structlog.get_logger(__name__)
 
@@ -129,14 +131,10 @@ def trim(store: Store, settings: Settings) -> int:
 
 
 def trim_log(store: Store, settings: Settings, hints: Hints) -> int:
-    """Drop old events that every subscription has, or the hard limit passes; give up to which.
-
-    Events are kept as long as messages at least: a replay sees by them what was told before.
-    """
-    keep = max(settings.relay_log_days, settings.relay_message_days)
-    trimmed = store.erasure.trim_log(
-        now_ms(), keep_days=keep, hard_days=max(keep, settings.relay_log_hard_days)
-    )
+    """Drop old events that every reader has, or the hard limit passes; give up to which."""
+    now, retention = now_ms(), settings.retention
+    warn_of_the_limit(store, retention, hints, now)
+    trimmed = store.trimming.trim(now, retention)
     if trimmed is None:
         return 0
     log.info("log.trimmed", up_to=trimmed.up_to, passed=trimmed.passed)
@@ -145,3 +143,12 @@ def trim_log(store: Store, settings: Settings, hints: Hints) -> int:
         action = Action(f"trim:{trimmed.up_to}", "relay.log_trimmed", "", now_micros(), facts)
         tell(store, hints, action)
     return trimmed.up_to
+
+
+def warn_of_the_limit(store: Store, retention: Retention, hints: Hints, now: int) -> None:
+    """Tell, once a day, of each reader that will soon lose events it has not read."""
+    days = max(1, retention.hard_days // WARN_PART)
+    for name, cursor in store.trimming.near_the_limit(now, retention, days).items():
+        facts = {"reader": name, "cursor": str(cursor), "days": days}
+        told_id = f"limit:{name}:{now // DAY_MS}"
+        tell(store, hints, Action(told_id, "relay.log_limit_neared", "", now * 1000, facts))

@@ -1,4 +1,4 @@
-"""Old events go behind their readers, and a forgotten company leaves nothing but numbers."""
+"""A forgotten company leaves nothing but numbers, and a line that says so."""
 
 import time
 from contextlib import suppress
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from parts import company_id, make_event
+from parts import SentHints, company_id, make_event
 from portal_bench import Portal, kind
 from relay import journeys
 from relay.cadence import Cadence, Schedule
@@ -15,7 +15,6 @@ from relay.journeys import Journey
 from relay.pause import Pause, Scope
 from relay.replays import Wanted
 from relay.store import keys
-from relay.store.erasure import DAY_MS
 from relay.store.intents import Need, Priority
 from relay.store.journeys import hash_of
 from relay.store.subscriptions import Attempt
@@ -24,6 +23,7 @@ from relay.times import now_ms
 from scheduler import ticks
 
 NOW = 1_772_452_800  # Monday 2026-03-02T12:00Z
+DUE = NOW + 43_200  # when a daily schedule falls due
 NAME = "Zyxwvut Quartz Holdings"
 NUMBER = "RN-99887766"
 STREET = "17 Unmistakable Crescent"
@@ -37,49 +37,9 @@ JOURNEY = Journey(
 EVERYTHING = Pause("p1", Scope.EVERYTHING, "", "olga", "a migration", NOW, on=True)
 
 
-def age(store, days):
-    """Make all marks older by so many days."""
-    for mark, at in store.client.zrange(keys.MARKS, 0, -1, withscores=True):
-        store.client.zadd(keys.MARKS, {mark: at - days * DAY_MS})
-    store.client.hset(keys.META, "marked", 0)
-
-
 def subscribe(store, cursor):
     made = Subscription("sub_1", "https://x.test/", (Secret("whsec_x"),), 0)
     assert store.subscriptions.put(made, over=None, cursor=cursor, state="active")[0]
-
-
-def test_events_older_than_their_days_go_and_younger_ones_stay(store, make_settings):
-    portal = Portal(store=store)
-    portal.log(*(("a.b", 1),) * 5)
-    age(store, 31)
-    portal.log(*(("c.d", 1),) * 3)
-    assert ticks.trim_log(store, portal.settings, portal.hints) == 0
-    age(store, 31)
-    portal.log(("e.f", 1))
-    assert ticks.trim_log(store, portal.settings, portal.hints) == 5
-    assert kind(portal.get("/v1/events?after=4")) == "cursor-gone"
-    ids = [e["id"] for e in portal.get("/v1/events?after=5").json["events"]]
-    assert ids == ["6", "7", "8", "9"]
-    assert [e.sequence for e in store.events.timeline(company_id(1))] == [9, 8, 7, 6]
-    portal.log(("e.f", 1))
-    assert store.client.zcard(keys.TIMELINE + company_id(1)) == 5
-
-
-def test_no_event_goes_before_every_subscription_has_it_or_the_hard_limit_passes(bench):
-    store, portal = bench.store, Portal(store=bench.store)
-    portal.log(*(("a.b", 1),) * 5)
-    age(store, 31)
-    portal.log(("c.d", 1))
-    age(store, 31)
-    subscribe(store, cursor=2)
-    assert ticks.trim_log(store, portal.settings, portal.hints) == 2
-    assert portal.hints.drained == []
-    age(store, 60)
-    assert ticks.trim_log(store, portal.settings, portal.hints) == 5
-    bench.drain()
-    told = store.events.read(5).events[-1]
-    assert (told.type, told.data) == ("log.trimmed", {"up_to": "5", "passed": ["sub_1"]})
 
 
 @pytest.fixture
@@ -113,6 +73,13 @@ def held(bench):
 
 def touch(store, company):
     """Let every other kind of record name the company, as it comes about."""
+    for one in (company, company_id(3)):
+        assert store.schedules.put(Schedule(one, "bills", Cadence.DAILY), DUE, over=None)
+    store.schedules.due(DUE, 9)  # those whose plan is known wait in pieces
+    assert ticks.dispatch(store, SentHints(), DUE) == 2
+    assert store.schedules.put(Schedule(company, "items", Cadence.DAILY), DUE, over=None)
+    assert ticks.dispatch(store, SentHints(), DUE) == 1
+    assert store.client.llen(keys.SYNCS_WAITING) == 2
     store.journeys.start(journeys.start(JOURNEY))
     store.journeys.change(JOURNEY.id, lambda held: journeys.not_listed(held, f"Ask {MAIL}", 2000))
     for one in (EVERYTHING, replace(EVERYTHING, id="p2", scope=Scope.COMPANY, value=company,
@@ -227,6 +194,11 @@ def test_what_others_have_stays_when_a_company_is_forgotten(held):
     store.erasure.forget(company_id(2), "olga")
     assert {k for k in client.scan_iter() if other.encode() in k} == touched
     assert (store.companies.get(other), store.events.timeline(other)) == (state, events)
+    assert store.intents.counts()["scheduled"] == 1
+    priorities = [Priority.SCHEDULED]
+    [sync] = store.intents.claim(now=now_ms(), lease_ms=9000, limit=9, priorities=priorities)
+    assert sync.name.startswith(f"sync:{other}:bills:")
+    assert store.intents.counts()["scheduled"] == 1
 
 
 def test_the_numbers_stay_without_a_gap_for_every_reader(held):

@@ -67,6 +67,7 @@ OURS = [
     ("relay.periods_missed", "syncs.periods_missed"),
     ("relay.company_forgotten", "keeping.forgotten"),
     ("relay.log_trimmed", "keeping.trimmed"),
+    ("relay.log_limit_neared", "keeping.neared"),
     ("relay.subscription_paused", "subscriptions.paused"),
     ("relay.subscription_resumed", "subscriptions.resumed"),
     ("relay.intent_given_up", "syncs.given_up"),

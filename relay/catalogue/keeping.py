@@ -1,5 +1,7 @@
 """What is told of keeping and dropping: a company was forgotten, events were dropped unread."""
 
+from typing import Literal
+
 from relay.catalogue.entry import Entry, Told
 
 
@@ -15,14 +17,28 @@ class Forgotten(Told):
 class Erased(Told):
     """Nothing is left of this event but its number."""
 
+    reason: Literal["forgotten", "retention"]
+    """Its company was forgotten, or events of its type are kept no longer."""
+
 
 class Trimmed(Told):
-    """Events were dropped that some subscriptions had not read."""
+    """Events were dropped that some readers had not read."""
 
     up_to: str
-    """The last number that is no longer kept."""
+    """The last number of those dropped."""
     passed: list[str]
-    """The subscriptions that had not read so far; each is paused with that reason."""
+    """The subscriptions that had not read so far, and consumer groups as `group:<name>`."""
+
+
+class LimitNeared(Told):
+    """A reader will lose events that it has not read, unless it reads on."""
+
+    reader: str
+    """A subscription, or a consumer group as `group:<name>`."""
+    cursor: str
+    """Up to where it has read."""
+    days: int
+    """Within how many days what follows its cursor is dropped."""
 
 
 ENTRIES = (
@@ -34,14 +50,20 @@ ENTRIES = (
     ),
     Entry(
         "event.erased",
-        "In the place of an event of a company that was forgotten, so that no number is missing.",
+        "In the place of an event that was dropped from the log's midst, so no number is missing.",
         Erased,
-        {},
+        {"reason": "forgotten"},
     ),
     Entry(
         "log.trimmed",
-        "The log reached its hard limit and lost events that not every subscription had read.",
+        "The log reached its hard limit and lost events that not every reader had read.",
         Trimmed,
         {"up_to": "100000", "passed": ["sub_1"]},
+    ),
+    Entry(
+        "log.limit_neared",
+        "Once a day for each reader that is so far behind that the hard limit will pass it soon.",
+        LimitNeared,
+        {"reader": "sub_1", "cursor": "100000", "days": 9},
     ),
 )

@@ -1,4 +1,4 @@
-"""Drop what is no longer to be kept: the log's old end, and all that is held of one company."""
+"""Forget a company: drop all that is held of it, but a line that says so."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,27 +15,17 @@ from redis.exceptions import ResponseError
 from relay.message import Action, action_fields
 from relay.store import keys
 from relay.store.inbox import Inbox
+from relay.store.rewriting import alone, rewrite
 from relay.store.scripts import Scripts
 from relay.store.subscriptions import Subscriptions
 from relay.store.traces import Trace, mentions, traces
 from relay.times import now_micros
 
 CHUNK = 5000  # things dropped per call
-COPIED = 2000  # entries copied per call; a few milliseconds of the server
-LONGEST_MS = 600_000
-DAY_MS = 86_400_000
 
 
 class Erasing(Exception):
-    """Another company is being forgotten; one at a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trimmed:
-    """How far the log was trimmed, and which subscriptions had not read so far."""
-
-    up_to: int
-    passed: tuple[str, ...]
+    """Another company is being forgotten, or the log trimmed; one at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,36 +47,16 @@ class Erasure:
         self._inbox = inbox
         self._subscriptions = subscriptions
 
-    def trim_log(self, now: int, *, keep_days: int, hard_days: int) -> Trimmed | None:
-        """Drop events older than `keep_days` that every subscription has passed.
-
-        Those older than `hard_days` go whoever has not read them. None when nothing went.
-        """
-        readers = self._subscriptions.all()
-        lowest = min((held.cursor for held in readers), default=None)
-        soft = self._older_than(now - keep_days * DAY_MS)
-        if lowest is not None:
-            soft = min(soft, lowest)
-        up_to = max(soft, self._older_than(now - hard_days * DAY_MS))
-        if up_to <= 0 or not self._scripts.trim_log(
-            [keys.LOG, keys.META, keys.MARKS, keys.ERASED], [up_to]
-        ):
-            return None
-        passed = tuple(held.subscription.id for held in readers if held.cursor < up_to)
-        return Trimmed(up_to, passed)
-
     def forget(self, company_id: str, by: str) -> Forgotten:
         """Drop all that is held of a company, and leave a line in the log that says so.
 
         Its events keep their numbers and lose all else. What Codat sends of it later makes it
         known anew: delete it there first. Raises Erasing while another is being forgotten.
         """
-        if not self._client.set(keys.ERASING, by, nx=True, px=LONGEST_MS):
-            raise Erasing("another company is being forgotten")
-        try:
+        with alone(self._client, by) as mine:
+            if not mine:
+                raise Erasing("another company is being forgotten, or the log trimmed")
             gone = self._forget(company_id.lower(), by)
-        finally:
-            self._client.delete(keys.ERASING)
         self._write_files_anew()
         return gone
 
@@ -103,10 +73,10 @@ class Erasure:
             while some := list(islice(found, CHUNK)):
                 self._drop(lane, some)
                 dropped.update(one.key for one in some)
+            waiting = [keys.SYNCS_WAITING, keys.META]
+            dropped[keys.SYNCS_WAITING] += self._scripts.forget_syncs(waiting, [company_id])
         for stream in (keys.LOG, *messages, *attempts):
-            self._client.delete(keys.COPY + stream)  # of one that broke off
-            while not self._scripts.rewrite_stream([stream, keys.COPY + stream], [COPIED]):
-                pass
+            rewrite(self._client, self._scripts, stream)
         events, received = dropped[keys.LOG], sum(dropped[lane] for lane in set(messages[:2]))
         self._tell(company_id, by, events, received)
         return Forgotten(events, received)
@@ -166,10 +136,3 @@ class Erasure:
         with suppress(ResponseError):
             if self._client.config_get("save").get("save"):
                 self._client.bgsave(schedule=True)
-
-    def _older_than(self, ms: int) -> int:
-        """Give the number of the last event that was surely logged before `ms`."""
-        marks = self._client.zrange(
-            keys.MARKS, ms, "-inf", desc=True, byscore=True, offset=0, num=1
-        )
-        return int(marks[0]) - 1 if marks else 0

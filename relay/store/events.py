@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -218,16 +217,21 @@ class Events:
         return [write(number, fields) for number, fields in self._between(after, up_to)]
 
     def _between(self, after: int, up_to: int) -> list[tuple[int, Fields]]:
-        """Give the entries above a number, up to another; erased ones leave their number."""
+        """Give the entries above a number, up to another; what is gone has left its number."""
+        asked = ["log_oldest", "log_thinned", "log_thinned_at"]
         with self._client.pipeline(transaction=False) as pipe:
             pipe.xrange(keys.LOG, f"({after}-0", f"{up_to}-0")
             pipe.zrange(keys.ERASED, f"({after}", up_to, byscore=True)
-            kept, gone = pipe.execute()
-        entries = [(_sequence(entry), fields) for entry, fields in kept]
-        if gone:
-            entries += [_erased(one) for one in gone]
-            entries.sort(key=itemgetter(0))
-        return entries
+            pipe.hmget(keys.META, asked)
+            kept, erased, [oldest, thinned, at] = pipe.execute()
+        entries: dict[int, Fields] = {_sequence(entry): fields for entry, fields in kept}
+        for member in erased:
+            number, _, ms = member.partition(b":")
+            entries[int(number)] = _gone(b"forgotten", ms)
+        if thinned and int(thinned) > after:
+            for number in range(max(after, int(oldest or 0)) + 1, min(up_to, int(thinned)) + 1):
+                entries.setdefault(number, _gone(b"retention", at))
+        return sorted(entries.items())
 
     def _get(self, numbers: Sequence[bytes]) -> list[LoggedEvent]:
         """Read single events by number; those no longer kept are left out."""
@@ -243,16 +247,15 @@ def _sequence(entry: bytes) -> int:
     return int(entry.split(b"-", 1)[0])
 
 
-def _erased(member: bytes) -> tuple[int, Fields]:
-    """Give what stands in the place of an event whose company was forgotten."""
-    number, _, ms = member.partition(b":")
-    return int(number), {
+def _gone(reason: bytes, ms: bytes) -> Fields:
+    """Give what stands in the place of an event that was dropped from the log's midst."""
+    return {
         b"type": b"event.erased",
         b"source": b"/codat/default",
         b"subject": b"",
         b"time": ms + b"000",
         b"cause": b"erasure",
-        b"data": b"{}",
+        b"data": b'{"reason":"%s"}' % reason,
     }
 
 

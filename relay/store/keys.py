@@ -2,7 +2,9 @@
 
 TAG = "{relay}:"
 
-META = TAG + "meta"  # hash: lanes, schema, log_seq, epoch, syncs_waiting, intent_fence
+META = (
+    TAG + "meta"
+)  # hash: lanes, schema, epoch, log_seq and more of the log, syncs_waiting, intent_fence
 COUNTERS = TAG + "counters"  # hash: accepted, duplicates
 WAITING = (
     TAG + "waiting"
@@ -22,7 +24,8 @@ REPLAYS_RUNNING = TAG + "replays:running"  # set of replays with messages left t
 REPLAY_HINTED = TAG + "replays:hinted"  # string, short-lived: a `replay` job is on its way
 REPLAY = TAG + "replay:"  # + id -> hash
 ERASED = TAG + "log:erased"  # sorted set: "<number>:<ms>" -> number, of events that were erased
-ERASING = TAG + "erasing"  # string, expires: a company is being forgotten
+ERASING = TAG + "erasing"  # string, expires: a company is being forgotten, or the log trimmed
+THINNED = TAG + "log:thinned"  # hash: what types are dropped early -> up to which number
 COPY = TAG + "copy:"  # + stream's key -> the stream while it is written anew
 TIMELINE = TAG + "timeline:"  # + company id -> sorted set of the numbers of its events
 COMPANIES = TAG + "companies"  # sorted set of company ids, all with score 0: paged in id order

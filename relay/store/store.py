@@ -28,6 +28,7 @@ from relay.store.scripts import Scripts
 from relay.store.server import Server, inspect
 from relay.store.sessions import Sessions
 from relay.store.subscriptions import Subscriptions
+from relay.store.trimming import Trimming
 
 SCHEMA = 2
 OUTAGE_MS = 60_000  # without a sign of life, after which webhooks may have been given up on
@@ -73,6 +74,7 @@ class Store:
         self.subscriptions = Subscriptions(client, scripts)
         self.messages = Messages(client, self.inbox)
         self.erasure = Erasure(client, scripts, self.inbox, self.subscriptions)
+        self.trimming = Trimming(client, scripts, self.subscriptions)
         self.replays = Replays(client, scripts)
         self.events = Events(client, scripts)
         self.journeys = Journeys(client, scripts, server, self.inbox)

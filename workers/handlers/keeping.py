@@ -1,4 +1,4 @@
-"""Tell that a company was forgotten, or that the log was trimmed before everyone had read it."""
+"""Tell that a company was forgotten, or events dropped that someone had not read, or soon will."""
 
 from relay.company import Company
 from relay.message import Action
@@ -18,3 +18,9 @@ def forgotten(company: Company, action: Action) -> Outcome:
 def trimmed(company: Company, action: Action) -> Outcome:
     """Tell who was passed."""
     return Outcome(company).log("log.trimmed", **action.payload)
+
+
+@router.on("relay.log_limit_neared")
+def neared(company: Company, action: Action) -> Outcome:
+    """Tell who will be passed unless it reads on."""
+    return Outcome(company).log("log.limit_neared", **action.payload)

@@ -1,0 +1,32 @@
+"""Write a stream anew, so that the server holds nothing more of what was deleted from it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from redis import Redis
+
+from relay.store import keys
+from relay.store.scripts import Scripts
+
+COPIED = 2000  # entries copied per call; a few milliseconds of the server
+LONGEST_MS = 600_000
+
+
+@contextmanager
+def alone(client: Any, what: str) -> Iterator[bool]:
+    """Let one at a time delete from streams and write them anew; False while another does."""
+    mine = bool(client.set(keys.ERASING, what, nx=True, px=LONGEST_MS))
+    try:
+        yield mine
+    finally:
+        if mine:
+            client.delete(keys.ERASING)
+
+
+def rewrite(client: Redis, scripts: Scripts, stream: str) -> None:
+    """Copy the stream piece by piece, and put the copy in its place."""
+    copy = keys.COPY + stream
+    client.delete(copy)  # of one that broke off
+    while not scripts.rewrite_stream([stream, copy], [COPIED]):
+        pass
