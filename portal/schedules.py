@@ -1,6 +1,7 @@
 """See and set when a company's data is synced."""
 
 import time
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated
 
@@ -112,6 +113,7 @@ def put_schedule(path: SchedulePath, query: PutQuery, body: ScheduleBody) -> Rep
         answer.warnings = load_of(WEEK_HOURS, added).warnings
         return answer.model_dump(), HTTPStatus.OK
     status = HTTPStatus.CREATED if save(schedule, now) else HTTPStatus.OK
+    keep_alive([company.id])
     answer = schedule_shapes.with_runs(store, schedule, now, RUNS_SHOWN, saved=True)
     return answer.model_dump(), status
 
@@ -125,7 +127,9 @@ def put_schedule(path: SchedulePath, query: PutQuery, body: ScheduleBody) -> Rep
 )
 def delete_schedule(path: SchedulePath) -> Reply:
     """Remove a schedule; the data type is then synced on request only."""
-    remove(known(path.company_id).id, path.data_type)
+    company = known(path.company_id)
+    remove(company.id, path.data_type)
+    keep_alive([company.id])
     return "", HTTPStatus.NO_CONTENT
 
 
@@ -158,6 +162,21 @@ def save(schedule: Schedule, now: int) -> bool:
             _watch(schedule)
             return held is None
     raise _changed_meanwhile()
+
+
+def keep_alive(company_ids: Sequence[str]) -> None:
+    """Have it seen to that these companies are synced at times, whatever was changed of them."""
+    if not company_ids:
+        return
+    store, hints, now = parts().store, parts().hints, now_ms()
+    cause = f"api:{caller().name}"
+    needs = [
+        Need(f"cadence:{company_id}:keep", company_id, Priority.LOCAL, now, cause, {"keep": True})
+        for company_id in company_ids
+    ]
+    store.intents.put(needs, now)
+    if store.intents.may_hint():
+        hints.perform()
 
 
 def _watch(schedule: Schedule) -> None:

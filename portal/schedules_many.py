@@ -82,6 +82,8 @@ def set_schedules(body: ManyBody) -> Reply:
             before += [there] if there else []
             after += [wanted] if wanted else []
         rows.append(_row(company_id, body.data_type, wanted, now, error))
+    if not body.preview:
+        schedules.keep_alive([row.company_id for row in rows if row.error is None])
     return ManyDone(
         schedules=rows,
         saved=not body.preview,

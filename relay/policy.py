@@ -14,7 +14,12 @@ from relay.definition import LONGEST_SPREAD, Definition
 
 POLICY = "policy"  # origin of a schedule that follows the rules
 KEEP_ALIVE = "keep-alive"  # origin of the one that keeps an idle company's authorisation
-SMALLEST = "company"  # the data type with the least to read
+# The data types with the least to read, by the sort of software; data types name theirs in front.
+SMALLEST = {
+    "accounting": ("company", "taxRates"),
+    "banking": ("banking-accounts", "banking-transactionCategories"),
+    "commerce": ("commerce-companyInfo", "commerce-locations"),
+}
 MOST_MISSED = 1000  # periods told one by one when a schedule comes back
 NOT_A_DATA_TYPE = "must be `all` or one of Codat's data types, such as `invoices`"
 
@@ -122,12 +127,19 @@ class Change:
 
 
 def changes(
-    company: Company, held: Mapping[str, Schedule], policy: Policy, *, now: int, apply: bool = False
+    company: Company,
+    held: Mapping[str, Schedule],
+    policy: Policy,
+    *,
+    now: int,
+    apply: bool = False,
+    keep: bool = False,
 ) -> list[Change]:
     """Say what makes a company's schedules agree with its status, and with the policy.
 
     Rules are applied to a company that has no schedules, or when `apply` asks for it; what a
-    person set is left alone either way. `now` in epoch seconds.
+    person set is left alone either way. With `keep` no rule is applied, and the company is only
+    kept alive: a person has just changed its schedules. `now` in epoch seconds.
     """
     if company.status is not CompanyStatus.LINKED:
         reason = f"the company is {company.status}"
@@ -139,7 +151,7 @@ def changes(
     wanted = {
         data_type: replace(s, suspended=None, suspended_at=0) for data_type, s in held.items()
     }
-    if apply or not held:
+    if apply or not (held or keep):
         kept = {d: s for d, s in wanted.items() if s.origin != POLICY}
         wanted = policy.schedules_for(company) | kept
     wanted = _kept_alive(company, wanted, policy)
@@ -153,12 +165,32 @@ def changes(
 def _kept_alive(
     company: Company, wanted: dict[str, Schedule], policy: Policy
 ) -> dict[str, Schedule]:
-    others = {d: s for d, s in wanted.items() if s.origin != KEEP_ALIVE}
-    if not policy.keep_alive or any(s.running for s in others.values()) or SMALLEST in others:
-        return others
-    window = LONGEST_SPREAD[Cadence.MONTHLY]
-    monthly = Definition(cadence=Cadence.MONTHLY, spread=window)
-    return others | {SMALLEST: monthly.schedule(company.id, SMALLEST, KEEP_ALIVE)}
+    """Give the schedules with one small sync a month for each sort of software that has none."""
+    kept = {d: s for d, s in wanted.items() if s.origin != KEEP_ALIVE}
+    if not policy.keep_alive:
+        return kept
+    running = {_sort_of(d) for d, s in kept.items() if s.running}
+    linked = {
+        c.source_type.casefold()
+        for c in company.connections.values()
+        if c.status == CompanyStatus.LINKED
+    }
+    sorts = {name if name in SMALLEST else "accounting" for name in linked}
+    monthly = Definition(cadence=Cadence.MONTHLY, spread=LONGEST_SPREAD[Cadence.MONTHLY])
+    for sort in sorted(sorts - running) if ALL not in running else ():
+        # One that a person switched off stays off.
+        free = next((d for d in SMALLEST[sort] if d not in kept), None)
+        if free:
+            kept[free] = monthly.schedule(company.id, free, KEEP_ALIVE)
+    return kept
+
+
+def _sort_of(data_type: str) -> str:
+    """Give the sort of software that a data type is of; ALL is of each."""
+    if data_type == ALL:
+        return ALL
+    sort, dash, _ = data_type.partition("-")
+    return sort if dash and sort in SMALLEST else "accounting"
 
 
 def _missed(held: Schedule | None, now: int) -> tuple[str, ...]:

@@ -138,3 +138,43 @@ def test_a_company_that_nothing_syncs_is_kept_alive_once_a_month():
     again = {"invoices": PERSONS, "company": change.after}
     assert kinds(changes(LINKED, again, DAILY, now=NOW)) == [("removed", "company")]
     assert changes(LINKED, {"invoices": off}, NONE, now=NOW) == []
+
+
+@pytest.mark.parametrize(
+    ("connections", "kept"),
+    [
+        ([XERO], ["company"]),
+        ([BANK], ["banking-accounts"]),
+        ([("Linked", "fztf", "Shopify", "Commerce")], ["commerce-companyInfo"]),
+        ([("Linked", "pqsw", "QuickBooks Desktop", "Accounting")], ["company"]),
+        ([("Linked", "xxxx", "Something new", "Unheard of")], ["company"]),
+        ([XERO, BANK], ["company", "banking-accounts"]),
+        ([XERO, ("Unlinked", *BANK[1:])], ["company"]),
+    ],
+)
+def test_each_sort_of_software_is_kept_alive_by_what_it_has(connections, kept):
+    given = changes(company(*connections), {}, Policy(), now=NOW)
+    assert kinds(given) == [("given", data_type) for data_type in kept]
+
+
+def test_a_sort_of_software_that_is_synced_needs_nothing_more():
+    invoices = replace(PERSONS, data_type="invoices")
+    both = company(XERO, BANK)
+    assert kinds(changes(both, {"invoices": invoices}, DAILY, now=NOW)) == [
+        ("given", "banking-accounts")
+    ]
+    everything = {"invoices": replace(invoices, off=True), ALL: GIVEN}
+    assert changes(both, everything, DAILY, now=NOW) == []
+
+
+def test_the_smallest_that_a_person_switched_off_stays_off_and_another_keeps_alive():
+    off = replace(PERSONS, data_type="company", off=True)
+    [change] = changes(LINKED, {"company": off}, DAILY, now=NOW)
+    assert (change.kind, change.after.data_type) == ("given", "taxRates")
+
+
+def test_what_a_person_removed_is_not_given_back_but_the_company_is_kept_alive():
+    assert kinds(changes(LINKED, {}, DAILY, now=NOW, keep=True)) == [("given", "company")]
+    assert kinds(changes(LINKED, {}, DAILY, now=NOW)) == [("given", ALL)]
+    assert changes(LINKED, {}, NONE, now=NOW, keep=True) == []
+    assert changes(UNLINKED, {}, DAILY, now=NOW, keep=True) == []

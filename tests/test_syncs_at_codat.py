@@ -5,7 +5,11 @@
 import time
 from dataclasses import replace
 
+import pytest
+
+from portal_bench import Portal
 from relay.cadence import ALL, Anchor, Cadence, Schedule
+from relay.policy import KEEP_ALIVE
 from relay.store.intents import Need, Priority
 from relay.times import now_ms
 from scheduler import ticks
@@ -114,3 +118,28 @@ def test_the_first_sync_after_a_link_is_not_doubled(relay):
     )
     assert told[0]["note"].startswith("Codat's own first sync")
     assert relay.journal("POST", company, "/data/all") == []
+
+
+@pytest.mark.parametrize(
+    ("platform", "kept"),
+    [("gbol", "company"), ("pqsw", "company"), ("suuo", "banking-accounts")],
+)
+def test_a_company_of_which_a_person_took_all_away_is_kept_alive(relay, platform, kept):
+    company = relay.create("Session")
+    relay.control(company, "authorise", platformKey=platform)
+    schedules = relay.store.schedules
+    relay.until(lambda: schedules.of(company), "the cadence")
+    portal = Portal(store=relay.store)
+    path = f"/v1/schedules/{company}/{ALL}"
+    assert portal.put(path, json={"cadence": "daily", "off": True}).status_code == 200
+    relay.until(lambda: kept in schedules.of(company), "the keep-alive beside what is off")
+    assert portal.delete(path).status_code == 204
+    relay.until(lambda: list(schedules.of(company)) == [kept], "the keep-alive alone")
+    [alive] = schedules.of(company).values()
+    [due] = schedules.next_due([alive])
+    assert (alive.cadence, alive.origin) == (Cadence.MONTHLY, KEEP_ALIVE)
+    assert 0 < due - time.time() < 62 * DAY
+    relay.sync_now(company, kept)
+    relay.until(lambda: relay.journal("POST", company, f"/data/queue/{kept}"), "the small sync")
+    assert portal.put(path, json={"cadence": "daily"}).status_code == 201
+    relay.until(lambda: list(schedules.of(company)) == [ALL], "the end of the keep-alive")

@@ -23,7 +23,9 @@ DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 def _when(row: Any) -> str:
     match row["cadence"]:
         case "hourly":
-            return f":{row['minute']:02}" + (f" every {row['every']} h" if row["every"] > 1 else "")
+            if row["every"] > 1:
+                return f"{row['hour'] % row['every']:02}:{row['minute']:02} every {row['every']} h"
+            return f":{row['minute']:02}"
         case "weekly":
             day = f"{DAYS[row['weekday'] - 1]} "
         case "monthly":

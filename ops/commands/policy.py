@@ -11,6 +11,7 @@ from ops.commands.bulk import agree, warn
 from ops.faults import NotAccepted
 from ops.output import Columns, as_json, print_json, show_facts, show_rows
 from ops.selection import Chosen, may_choose
+from relay.definition import Definition
 
 RULES: Columns = {
     "source type": lambda rule: rule["source_type"] or "any",
@@ -117,4 +118,4 @@ def _show_preview(preview: dict[str, Any]) -> None:
 def _in_words(schedule: dict[str, Any] | None) -> str:
     if schedule is None:
         return "none"
-    return ", ".join(f"{name} {value}" for name, value in schedule.items() if value not in (0, ""))
+    return Definition(**schedule).schedule("", "").in_words()

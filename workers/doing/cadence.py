@@ -15,14 +15,17 @@ CHANGED_MEANWHILE = "the schedules were changed meanwhile"
 
 
 def do(context: Context, intent: Intent) -> Ended:
-    """Give, suspend or resume the company's schedules; with `apply` bring them to the policy."""
+    """Give, suspend or resume the company's schedules; with `apply` bring them to the policy.
+
+    With `keep` only see that the company is kept alive.
+    """
     company = context.store.companies.get(intent.company_id)
     if company is None:
         return Ended(Ending.DONE)
     schedules, now = context.store.schedules, now_ms() // 1000
-    apply = bool(intent.args.get("apply"))
+    apply, keep = bool(intent.args.get("apply")), bool(intent.args.get("keep"))
     policy = context.store.policies.in_force(context.settings).policy
-    wanted = changes(company, schedules.of(company.id), policy, now=now, apply=apply)
+    wanted = changes(company, schedules.of(company.id), policy, now=now, apply=apply, keep=keep)
     done: list[Change] = []
     for change in wanted:
         if not _write(context, change, now + FIRST_AFTER):
