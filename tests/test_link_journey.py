@@ -325,6 +325,26 @@ def test_software_on_a_computer_is_linked_step_by_step(running, visitor):
     assert "0 of 28 kinds" in shown
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_the_licence_key_is_copied_by_a_button_that_only_scripts_show(running, browser, scripts):
+    made = running.invite(reference="A-11", platforms=["hbql"])
+    context = browser.new_context(
+        java_script_enabled=scripts, permissions=["clipboard-read", "clipboard-write"]
+    )
+    page = watched(context)
+    page.goto(made["link"])
+    agree(page)
+    heading(page, "on your computer")
+    buttons = page.get_by_role("button", name="Copy")
+    assert buttons.count() == (2 if scripts else 0)
+    if scripts:
+        buttons.last.click()
+        page.get_by_role("button", name="Copied").wait_for()
+        assert page.evaluate("navigator.clipboard.readText()") == made["company_id"]
+    context.close()
+    assert page.faults == []
+
+
 @pytest.mark.parametrize(("kind", "name"), [("Banking", "TrueLayer"), ("Commerce", "Square")])
 def test_what_has_no_company_name_is_confirmed_by_its_platform(running, visitor, kind, name):
     made = running.invite(reference="A-5", source_types=[kind])
