@@ -1,158 +1,28 @@
 """The whole job against the sandbox over real sockets: link, info, names, syncs, troubles."""
 
 import json
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
-from werkzeug.serving import make_server
 
 from codat.client import Generation
-from parts import SECRET, SentHints, make_codat, make_event, signed
-from receiver.app import create_app
-from relay.budget import speaking_for
+from parts import make_event, signed
 from relay.cadence import ALL
-from relay.message import Action, action_fields
 from relay.store.intents import Need, Priority
-from relay.times import now_micros, now_ms
-from sandbox.config import SandboxConfig
-from sandbox.server import RunningSandbox, start
+from relay.times import now_ms
+from relays import KEY, XERO, Relay, running
 from scheduler import ticks
-from workers.context import Context
-from workers.drain import drain_lanes
-from workers.perform import perform_due
-
-KEY = "sandbox-key"
-PATIENCE = 30.0  # seconds; only a failing test waits so long
-XERO = {"platformKey": "gbol"}
-
-
-@dataclass
-class Relay:
-    """Receiver, workers and sweeper as threads of one process, and the sandbox they serve."""
-
-    store: Any
-    context: Context
-    sandbox: RunningSandbox
-    url: str
-    stopping: threading.Event = field(default_factory=threading.Event)
-
-    def work(self) -> None:
-        while not self.stopping.is_set():
-            if not drain_lanes(self.context) + perform_due(self.context):
-                time.sleep(0.01)
-
-    def until(self, met: Callable[[], Any], what: str) -> Any:
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            if found := met():
-                return found
-            time.sleep(0.02)
-        raise AssertionError(f"{what} did not come about; log: {self.told()}")
-
-    def told(self, company_id: str | None = None) -> list[tuple[str, dict[str, Any]]]:
-        events = self.store.events.read(0, 1_000_000).events
-        return [(e.type, e.data) for e in events if company_id in (None, e.subject)]
-
-    def status(self, company_id: str) -> str | None:
-        company = self.store.companies.get(company_id)
-        return company and company.status
-
-    def named(self, company_id: str) -> bool:
-        """Whether its name is the real one, written by us."""
-        company = self.store.companies.get(company_id)
-        return company is not None and company.name_source == "codat"
-
-    def types(self, company_id: str) -> list[str]:
-        return [kind for kind, _ in self.told(company_id)]
-
-    def create(self, name: str, *, placeholder: bool = True, **more: Any) -> str:
-        """Create a company at Codat as the portal does, marked as ours to rename."""
-        with speaking_for(Priority.LINK):
-            company = self.context.codat.create_company(name, **more)
-        payload = {"name": company.name, "placeholder": placeholder}
-        action = Action(f"created:{company.id}", "relay.company_created", company.id,
-                        now_micros(), payload)  # fmt: skip
-        self.store.inbox.ingest(action.id, company.id, action_fields(action))
-        return company.id
-
-    def control(self, company_id: str, act: str, **body: Any) -> None:
-        answer = requests.post(
-            f"{self.sandbox.url}/sandbox/companies/{company_id}/{act}", json=body, timeout=10
-        )
-        assert answer.ok, answer.text
-
-    def fault(self, **fault: Any) -> None:
-        answer = requests.post(f"{self.sandbox.url}/sandbox/faults", json=fault, timeout=10)
-        assert answer.ok, answer.text
-
-    def slow_reads(self, seconds: float) -> None:
-        world = self.sandbox.world
-        with world.lock:
-            world.config = replace(world.config, sync_seconds=seconds)
-            world.syncs.seconds = seconds
-
-    def heal(self) -> None:
-        requests.delete(f"{self.sandbox.url}/sandbox/faults", timeout=10)
-
-    def journal(self, method: str, company_id: str, ending: str = "") -> list[Any]:
-        answer = requests.get(
-            f"{self.sandbox.url}/sandbox/journal", params={"limit": 100_000}, timeout=10
-        )
-        entries = answer.json()["entries"]
-        return [
-            e
-            for e in entries
-            if e["kind"] == "api"
-            and e["method"] == method
-            and e["companyId"] == company_id
-            and e["path"].endswith(ending)
-        ]
-
-    def at_codat(self, company_id: str) -> dict[str, Any]:
-        with speaking_for(Priority.LINK):  # a test looks even when the quota is short
-            return self.context.codat.get_company(company_id).raw
-
-    def sync_now(
-        self, company_id: str, data_type: str = ALL, period: str = "p1", times: int = 1
-    ) -> str:
-        name = f"sync:{company_id}:{data_type}:{period}"
-        facts = {"data_type": data_type, "period": period}
-        need = Need(name, company_id, Priority.NOW, now_ms(), "test", facts)
-        self.store.intents.put([need] * times, now_ms())
-        return name
 
 
 @pytest.fixture
 def relay(store, make_settings, request) -> Iterator[Relay]:
     """A whole relay; parametrized with a generation of Codat's API, one that speaks that."""
     generation = getattr(request, "param", Generation.CURRENT)
-    config = SandboxConfig(
-        webhook_secret=SECRET, api_key=KEY, port=0, sync_seconds=0.0, time_scale=10_000
-    )
-    settings = make_settings(
-        codat_webhook_secrets=SECRET, relay_retry_seconds="0.05", codat_api_generation=generation
-    )
-    hints = SentHints()
-    server = make_server("127.0.0.1", 0, create_app(settings, store, hints), threaded=True)
-    url = f"http://127.0.0.1:{server.server_port}/webhooks/codat"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    with start(config) as sandbox:
-        sandbox.deliver_to(url)
-        codat = make_codat(KEY, sandbox.url, store, generation)
-        context = Context(settings, store, hints, codat)  # type: ignore[arg-type]
-        running = Relay(store, context, sandbox, url)
-        worker = threading.Thread(target=running.work, daemon=True)
-        worker.start()
-        yield running
-        running.heal()
-        running.stopping.set()
-        worker.join(PATIENCE)
-    server.shutdown()
+    with running(Relay, store, make_settings, codat_api_generation=generation) as started:
+        yield started
 
 
 def test_a_linked_company_gets_its_info_its_real_name_and_its_cadence(relay):
@@ -442,4 +312,6 @@ def deliver_reset(relay: Relay) -> None:
     event = make_event("client.rateLimit.reset", company=None, dailyQuota=100_000,
                        quotaRemaining=100_000, expiryDate="2099-01-01T00:00:00Z")  # fmt: skip
     body = json.dumps(event).encode()
-    assert requests.post(relay.url, data=body, headers=signed(body), timeout=10).status_code == 204
+    assert (
+        requests.post(relay.hooks, data=body, headers=signed(body), timeout=10).status_code == 204
+    )

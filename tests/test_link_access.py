@@ -78,6 +78,14 @@ def pages(running, page):
     press(page, "Yes, this is us")
     heading(page, "Thank you")
     yield "done"
+    running.control(company, "deauthorise")
+    running.until(lambda: running.status(company) == "Deauthorised", "the end of access")
+    running.control(company, "info", companyName="Another Company Ltd", registrationNumber="999")
+    page.goto(running.invite(company_id=company)["link"])
+    agree(page)
+    authorise(page)
+    heading(page, "This is another company")
+    yield "mismatch"
     page.goto(f"{running.url}/link/none")
     yield "gone"
     page.context.clear_cookies()
@@ -109,7 +117,7 @@ def test_every_page_is_open_to_all(running, browser, size):
             found.append((name, "wider than the screen", []))
     context.close()
     assert found == []
-    assert len(seen) == 17
+    assert len(seen) == 18
     assert page.faults == []
 
 

@@ -111,7 +111,7 @@ def test_from_choosing_a_platform_to_the_confirmed_real_name(running, customer):
     detail = running.journey(made)
     assert (detail["stage"], detail["step"]) == ("done", "confirmed")
     [consent] = detail["consents"]
-    assert consent["text_version"] in str(running.told(company, "journey.consented"))
+    assert consent["text_version"] in str(running.data(company, "journey.consented"))
     assert "invoices" in consent["data_types"]
     assert set(detail["progress"].values()) == {"read"}
 
@@ -224,7 +224,7 @@ def test_the_wrong_company_is_unlinked_and_the_right_ones_name_replaces_its(runn
     press(visitor, "Yes, this is us")
     heading(visitor, "Thank you")
     running.until(lambda: running.store.companies.get(company).name == "Right Bakery", "the name")
-    [wrong] = running.told(company, "journey.wrong_company")
+    [wrong] = running.data(company, "journey.wrong_company")
     assert wrong["company"]["name"] == "Wrong Trading"
     detail = running.journey(made)
     assert (detail["attempt"], len(detail["consents"])) == (2, 2)
@@ -240,7 +240,7 @@ def test_a_platform_linked_before_needs_no_second_sign_in(running, visitor):
     assert "connected before" in visitor.locator("main").inner_text()
     press(visitor, "Yes, this is us")
     heading(visitor, "Thank you")
-    [told] = running.told(company, "journey.linked")
+    [told] = running.data(company, "journey.linked")
     assert told["already"] is True
 
 
@@ -258,7 +258,7 @@ def test_a_firm_that_accepts_the_other_company_lets_its_customer_go_on(running, 
     heading(browser_page, "Is this your company")  # the page goes on by itself
     press(browser_page, "Yes, this is us")
     heading(browser_page, "Thank you")
-    [told] = running.told(company, "company.identity_accepted")
+    [told] = running.data(company, "company.identity_accepted")
     assert told["by"] == "olga"
     running.ask("POST", f"/v1/journeys/{made['id']}/accept")  # twice is once
     assert running.types(company).count("journey.mismatch_accepted") == 1
@@ -289,7 +289,7 @@ def test_a_reconnect_goes_through_for_the_same_company_and_stops_for_another(
     assert "Acme Limited" in shown
     assert "Other Ltd" in shown
     assert browser_page.get_by_role("button", name="Yes").count() == 0
-    [told] = running.until(lambda: running.told(company, "journey.mismatch"), "word of it")
+    [told] = running.until(lambda: running.data(company, "journey.mismatch"), "word of it")
     assert (told["expected"]["name"], told["found"]["name"]) == ("Acme Limited", "Other Ltd")
     running.control(company, "info", companyName="Acme Limited", registrationNumber="0123")
     press(browser_page, "Disconnect it")
@@ -323,6 +323,26 @@ def test_software_on_a_computer_is_linked_step_by_step(running, visitor):
     shown = visitor.locator("main").inner_text()
     assert "can take hours" in shown
     assert "0 of 28 kinds" in shown
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_the_licence_key_is_copied_by_a_button_that_only_scripts_show(running, browser, scripts):
+    made = running.invite(reference="A-11", platforms=["hbql"])
+    context = browser.new_context(
+        java_script_enabled=scripts, permissions=["clipboard-read", "clipboard-write"]
+    )
+    page = watched(context)
+    page.goto(made["link"])
+    agree(page)
+    heading(page, "on your computer")
+    buttons = page.get_by_role("button", name="Copy")
+    assert buttons.count() == (2 if scripts else 0)
+    if scripts:
+        buttons.last.click()
+        page.get_by_role("button", name="Copied").wait_for()
+        assert page.evaluate("navigator.clipboard.readText()") == made["company_id"]
+    context.close()
+    assert page.faults == []
 
 
 @pytest.mark.parametrize(("kind", "name"), [("Banking", "TrueLayer"), ("Commerce", "Square")])

@@ -115,6 +115,7 @@ def test_links_that_do_not_work_have_one_same_answer(portal):
     dead = [at, revoked, expired, "/link/guessed", "/link/" + "x" * 500, f"/link/{made['id']}"]
     answers = {portal.web.get(one).data for one in dead}
     answers |= {portal.web.get(one + "/state").data for one in dead}
+    answers |= {portal.web.get(one + "/stream").data for one in dead}
     answers |= {portal.web.post(one + "/confirm").data for one in dead}
     answers |= {portal.web.get(f"/link/{'y' * 22}/nothing").data, portal.web.post("/link/a").data}
     assert len(answers) == 1

@@ -4,13 +4,14 @@ import pytest
 import requests
 
 from parts import SECRET
+from relays import KEY, PATIENCE
 from sandbox import scenarios
 from sandbox.config import SandboxConfig
 from sandbox.play import AT_CODAT, comparable
 from sandbox.scenarios import load, read
 from sandbox.server import start
 from sandboxes import mailbox, running
-from test_at_codat import KEY, PATIENCE, relay  # noqa: F401 (a fixture)
+from test_at_codat import relay  # noqa: F401 (a fixture)
 
 SEED = 7
 FAST = {"sync_seconds": 0.0, "time_scale": 10_000.0}
@@ -55,7 +56,7 @@ def test_a_scenario_played_to_a_relay_ends_as_its_file_states(relay, name):  # n
     first = comparables(relay.sandbox)
     config = SandboxConfig(webhook_secret=SECRET, api_key=KEY, port=0, **FAST)
     with start(config) as again:
-        again.deliver_to(relay.url)
+        again.deliver_to(relay.hooks)
         play(Stranger(again.url), name)
         assert comparables(again) == first
 
