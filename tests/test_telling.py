@@ -15,6 +15,7 @@ def test_an_action_told_twice_is_in_its_lane_once_and_hinted_once(store):
     lease = store.inbox.claim(lane, 1000)
     [message] = store.inbox.read(lease, lease.cursor, 10)
     assert (message.type, message.company_id) == ("relay.company_created", COMPANY)
+    assert store.inbox.depths()["duplicates"] == 0
     assert hints.drained == [lane]
 
 
