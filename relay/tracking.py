@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from codat.records import PullOperation, parse_time
-from codat.statuses import PullOutcome, pull_outcome
+from codat.statuses import ConnectionStatus, PullOutcome, pull_outcome
 from relay.cadence import ALL
 from relay.company import DELETED, Company, Sync, SyncState
 
@@ -17,6 +17,7 @@ PATIENCE = 24 * HOUR  # seconds without word after which a sync counts as failed
 PATIENCE_ON_PREMISE = 14 * 24 * HOUR
 ON_PREMISE = frozenset({"pqsw", "hbql"})  # QuickBooks Desktop, Sage 50
 SHORTEST_WAIT, LONGEST_WAIT = 30, 6 * HOUR  # seconds between looks into Codat's history
+MOST_TOLD, LONGEST_REASON = 3, 300  # pulls named in a reason, and its letters
 GOOD = frozenset({PullOutcome.COMPLETE, PullOutcome.NEUTRAL})
 
 
@@ -33,22 +34,33 @@ def open_syncs(company: Company) -> dict[str, Sync]:
     return {name: sync for name, sync in company.syncs.items() if sync.is_open}
 
 
+def superseded(company: Company, sync: Sync, data_type: str) -> tuple[Sync, Sync] | None:
+    """Give of two open syncs of one data type the one asked for earlier, and the other."""
+    held = company.syncs.get(data_type)
+    if held is None or not held.is_open or held.period == sync.period:
+        return None
+    return (sync, held) if held.requested > sync.requested else (held, sync)
+
+
 def settle(company: Company, data_type: str) -> Company:
     """Close the sync of one data type by what its reads have told since it was asked for.
 
-    A read told of with a time before the request is taken for an earlier one. Should only Codat's
-    clock have been behind, the history tells later.
+    Each linked connection that reads this data type is waited for. A read told of with a time
+    before the request is taken for an earlier one. Should only Codat's clock have been behind, or
+    a connection not be asked, the history tells later.
     """
     sync = company.syncs.get(data_type)
     if sync is None or not sync.is_open or data_type == ALL:
         return company
-    since = [
-        (state.version, pull_outcome(state.status))
+    reads = {
+        key.partition("|")[0]: (state.version, pull_outcome(state.status))
         for key, state in company.data_types.items()
-        if key.partition("|")[2] == data_type and state.version[0] >= sync.requested
-    ]
-    over = [(version, outcome) for version, outcome in since if outcome != PullOutcome.IN_PROGRESS]
-    if not over:
+        if key.partition("|")[2] == data_type
+    }
+    since = {c: read for c, read in reads.items() if read[0][0] >= sync.requested}
+    over = [read for read in since.values() if read[1] != PullOutcome.IN_PROGRESS]
+    linked = {c.id for c in company.connections.values() if c.status == ConnectionStatus.LINKED}
+    if not over or len(over) < len(since) or linked & (reads.keys() - since.keys()):
         return company
     failed = sum(outcome not in GOOD for _, outcome in over)
     state = SyncState.FAILED if failed else SyncState.COMPLETED
@@ -64,6 +76,27 @@ def checked(sync: Sync, data_type: str, operations: Iterable[PullOperation], now
 
     The newest pull of each connection and data type counts. It ends when all that began have.
     """
+    newest = _newest(sync, data_type, operations)
+    outcomes = [pull_outcome(operation.status) for operation in newest]
+    done = sum(outcome is not PullOutcome.IN_PROGRESS for outcome in outcomes)
+    failed = sum(_has_failed(operation) for operation in newest)
+    after = replace(sync, total=len(outcomes), done=done, failed=failed)
+    if not outcomes or done < len(outcomes):
+        return replace(after, state=SyncState.ACCEPTED) if outcomes else after
+    return replace(after, state=SyncState.FAILED if failed else SyncState.COMPLETED, ended=now)
+
+
+def why_failed(sync: Sync, data_type: str, operations: Iterable[PullOperation]) -> str | None:
+    """Say what failed of a sync, in Codat's words; None when nothing did."""
+    failed = [one for one in _newest(sync, data_type, operations) if _has_failed(one)]
+    told = [
+        f"{one.data_type}: {one.error_message or one.status_description or one.status}"
+        for one in failed[:MOST_TOLD]
+    ]
+    return "; ".join(told)[:LONGEST_REASON] or None
+
+
+def _newest(sync: Sync, data_type: str, operations: Iterable[PullOperation]) -> list[PullOperation]:
     operations = list(operations)
     own = [parse_time(one.requested) for one in operations if one.id == sync.operation_id]
     since = (own[0] if own else None) or sync.requested - SKEW
@@ -75,15 +108,12 @@ def checked(sync: Sync, data_type: str, operations: Iterable[PullOperation], now
         if requested is None or requested < since:
             continue
         newest.setdefault((operation.connection_id, operation.data_type), operation)
-    outcomes = [pull_outcome(operation.status) for operation in newest.values()]
-    done = sum(outcome is not PullOutcome.IN_PROGRESS for outcome in outcomes)
-    failed = sum(
-        outcome is not PullOutcome.IN_PROGRESS and outcome not in GOOD for outcome in outcomes
-    )
-    after = replace(sync, total=len(outcomes), done=done, failed=failed)
-    if not outcomes or done < len(outcomes):
-        return replace(after, state=SyncState.ACCEPTED) if outcomes else after
-    return replace(after, state=SyncState.FAILED if failed else SyncState.COMPLETED, ended=now)
+    return list(newest.values())
+
+
+def _has_failed(operation: PullOperation) -> bool:
+    outcome = pull_outcome(operation.status)
+    return outcome is not PullOutcome.IN_PROGRESS and outcome not in GOOD
 
 
 def patience(company: Company) -> int:

@@ -64,7 +64,10 @@ def test_a_first_sync_is_followed_from_the_link_until_all_its_reads_have_ended(l
 
 def test_one_failed_read_fails_the_sync(linked):
     linked.codat.history = [pull("invoices", "Complete"), pull("bills", "MapError")]
-    assert shown(do(linked)) == {"state": "failed", "total": 2, "done": 2, "failed": 1}
+    linked.codat.history[1]["errorMessage"] = "The chart of accounts is empty."
+    ended = do(linked)
+    assert shown(ended) == {"state": "failed", "total": 2, "done": 2, "failed": 1}
+    assert ended.told.payload["syncs"][0]["why"] == "bills: The chart of accounts is empty."
 
 
 def test_a_look_that_finds_nothing_new_tells_nothing(linked):

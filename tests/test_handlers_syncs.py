@@ -130,3 +130,47 @@ def test_a_sync_that_nobody_tells_of_fails_with_the_reason():
 def test_a_look_at_another_period_changes_nothing():
     folded = apply(HELD, action("relay.sync_requested", at=10, **FACTS), look(period="older"))
     assert types(folded) == []
+
+
+def test_with_two_connections_a_sync_ends_with_the_last_of_their_reads():
+    two = [
+        webhook(make_event("connection.connected", connection=(number, "Linked"), at=number))
+        for number in (1, 2)
+    ]
+    before = [read("Complete", 5, number=1), read("Complete", 6, number=2)]
+    held = apply(HELD, *two, *before, requested()).company
+    half = apply(held, read("Complete", 12, number=1))
+    assert sync(half).is_open
+    assert logged(half)[-1][1]["period"] == "2026-01-05"
+    whole = apply(half.company, read("FetchError", 13, number=2))
+    assert (sync(whole).state, sync(whole).done, sync(whole).failed) == (SyncState.FAILED, 2, 1)
+    assert logged(whole)[-1][1]["period"] == "2026-01-05"
+    gone = webhook(make_event("connection.disconnected", connection=(2, "Unlinked"), at=11))
+    assert not sync(apply(held, gone, read("Complete", 12, number=1))).is_open
+
+
+def test_a_sync_that_a_later_one_overtakes_is_told_as_covered_by_it():
+    begun = apply(HELD, requested()).company
+    folded = apply(begun, requested(at=20, period="2026-01-06", operation_id="op-2"))
+    kinds = [(kind, told["period"]) for kind, told in logged(folded)]
+    assert kinds == [
+        ("sync.requested", "2026-01-06"),
+        ("sync.accepted", "2026-01-06"),
+        ("sync.skipped", "2026-01-05"),
+    ]
+    assert "the sync of period 2026-01-06 stands for this one" in logged(folded)[2][1]["reason"]
+    late = apply(begun, requested(at=5, period="2026-01-04", operation_id="op-0"))
+    assert ("sync.skipped", "2026-01-04") in [(k, told["period"]) for k, told in logged(late)]
+    assert sync(late).period == "2026-01-05"
+
+
+def test_a_sync_that_has_ended_is_not_told_again_when_the_next_is_asked_for():
+    ended = apply(HELD, requested(), read("Complete", 12)).company
+    assert "sync.skipped" not in types(apply(ended, requested(at=20, period="2026-01-06")))
+
+
+def test_a_failure_that_the_history_shows_is_told_with_codats_reason():
+    everything = action("relay.sync_requested", at=10, **FACTS)
+    shown = look(done=3, failed=1, state="failed", ended=5, why="bills: Timed out.")
+    [_, (kind, told)] = logged(apply(HELD, everything, shown))
+    assert (kind, told["reason"]) == ("sync.failed", "bills: Timed out.")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from parts import company_id
-from portal_bench import Portal
+from portal_bench import Portal, make_company
+from relay.company import Sync
 from test_ops_cadence import held, portal, run  # noqa: F401
 
 PRESENT = (1, 2, 3)  # the third is Unlinked
@@ -142,3 +143,12 @@ def test_pauses_are_previewed_set_for_a_file_and_ended_together(run, portal, fil
 def test_syncs_are_asked_for_the_companies_of_a_file(run, portal, file) -> None:
     shown = answer(run, "sync", "now", "--file", str(file), "--preview")
     assert shown["cost"]["companies"] == 2
+
+
+def test_the_progress_of_a_companys_syncs_is_shown(run, portal) -> None:
+    first = Sync("first", 1_767_600_000_000_000, total=28, done=7)
+    portal.hold(make_company(4, syncs={"all": first}, stale=("bills",)))
+    shown = run("sync", "show", company_id(4)).output
+    assert "7 of 28 (25%)" in shown
+    assert "Stale: bills" in shown
+    assert answer(run, "sync", "show", company_id(4))["syncs"][0]["share"] == 0.25

@@ -1,18 +1,36 @@
-"""Request syncs now."""
+"""Request syncs now, and see how far they have come."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from ops.api import Api, uses_api
-from ops.output import as_json
+from ops.commands.companies import path_part
+from ops.output import Columns, as_json, print_json, show_rows
 from ops.selection import Chosen, chooses
 from ops.work import leave, leaves
 
 
+def _share(row: Mapping[str, Any]) -> str:
+    share = "" if row["share"] is None else f" ({row['share']:.0%})"
+    return f"{row['done']} of {row['total']}{share}"
+
+
+SYNCS: Columns = {
+    "data type": lambda row: row["data_type"],
+    "period": lambda row: row["period"],
+    "state": lambda row: row["state"],
+    "done": _share,
+    "failed": lambda row: row["failed"],
+    "requested": lambda row: row["requested"],
+    "ended": lambda row: row["ended"],
+}
+
+
 @click.group()
 def sync() -> None:
-    """Request syncs now, whatever the cadence."""
+    """Request syncs now, whatever the cadence, and see how they come on."""
 
 
 @sync.command()
@@ -29,3 +47,18 @@ def now(*, api: Api, chosen: Chosen, data_type: str, **how: Any) -> None:
     for part in chosen.parts():
         body = part.body() | {"data_type": data_type}
         leave(api, "/v1/syncs", body, "left", named=bool(chosen.companies), **how)
+
+
+@sync.command()
+@click.argument("company_id", metavar="COMPANY")
+@as_json
+@uses_api
+def show(api: Api, company_id: str, as_json: bool) -> None:
+    """Show how far COMPANY's first and latest syncs have come, and what is stale."""
+    answer = api.get(f"/v1/companies/{path_part(company_id)}/syncs")
+    if as_json:
+        print_json(answer)
+        return
+    show_rows(answer["syncs"], SYNCS, empty="Nothing was asked for yet.")
+    if answer["stale"]:
+        click.echo(f"Stale: {', '.join(answer['stale'])}")

@@ -119,7 +119,8 @@ ENTRIES = (
     ),
     Entry(
         "sync.skipped",
-        "Nothing was read, and nothing is wrong: the platform or the company has no such data.",
+        "Nothing was read, and nothing is wrong: there is no such data, or a later sync stands for"
+        " this one.",
         Read,
         {**FAILED, "status": "NotSupported", "issues": []},
         apart=BY_TYPE,

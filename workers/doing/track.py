@@ -1,18 +1,20 @@
 """Look in Codat's pull history for what became of a company's syncs, where no webhook told."""
 
+from collections.abc import Mapping
 from itertools import islice, takewhile
 
 from codat.records import PullOperation, parse_time
 from relay.company import CompanyStatus, Sync
 from relay.store.intents import Intent
 from relay.times import now_micros
-from relay.tracking import SKEW, checked, next_look, open_syncs, patience
+from relay.tracking import SKEW, checked, next_look, open_syncs, patience, why_failed
 from workers.context import Context
 from workers.endings import Ended, Ending, Told
 
 SECOND = 1_000_000  # microseconds
 PAGE = 100
 NO_WORD = "no word from Codat for longer than this platform may take"
+NOTHING: Mapping[str, str | None] = {}
 MOST = 500  # pull operations looked at, newest first
 
 
@@ -30,7 +32,8 @@ def do(context: Context, intent: Intent) -> Ended:
     after = {name: checked(sync, name, operations, at) for name, sync in waiting.items()}
     late = patience(company) * SECOND
     lost = {n: NO_WORD for n, s in after.items() if s.is_open and at - s.requested > late}
-    told = _told(waiting, after, lost)
+    why = {n: why_failed(s, n, operations) for n, s in waiting.items() if not after[n].is_open}
+    told = _told(waiting, after, lost, why)
     left = [sync for name, sync in after.items() if sync.is_open and name not in lost]
     if not left:
         return Ended(Ending.DONE, told=told, at=at)
@@ -46,7 +49,12 @@ def _since(context: Context, company_id: str, since: int) -> list[PullOperation]
     return list(recent)
 
 
-def _told(before: dict[str, Sync], after: dict[str, Sync], lost: dict[str, str]) -> Told | None:
+def _told(
+    before: dict[str, Sync],
+    after: dict[str, Sync],
+    lost: dict[str, str],
+    why: Mapping[str, str | None] = NOTHING,
+) -> Told | None:
     """Tell only what differs from what is held: a look that finds nothing new is no news."""
     changed = [
         {
@@ -58,6 +66,7 @@ def _told(before: dict[str, Sync], after: dict[str, Sync], lost: dict[str, str])
             "failed": sync.failed,
             "ended": sync.ended,
             "reason": lost.get(name),
+            "why": why.get(name),
         }
         for name, sync in after.items()
         if sync != before[name] or name in lost

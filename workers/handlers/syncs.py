@@ -6,13 +6,14 @@ from relay.cadence import ALL
 from relay.company import Company, Sync, SyncState
 from relay.message import Action
 from relay.outcome import Outcome
-from relay.tracking import begin, facts, settle
+from relay.tracking import begin, facts, settle, superseded
 from workers.routing import Router
 
 router = Router()
 
 LOOK_AFTER = 60_000  # ms; Codat names no operation for `all`, its history does
 LOOK_AFTER_ONE = 600_000  # ms; one data type's own webhook usually tells
+STANDS = "the sync of period {} stands for this one, which had not ended when it was asked for"
 DAY = 86_400_000_000  # microseconds
 
 
@@ -30,6 +31,11 @@ def sync_requested(company: Company, action: Action) -> Outcome:
     if operation:
         sync = replace(sync, state=SyncState.ACCEPTED, total=1)
         outcome = outcome.log("sync.accepted", **facts(data_type, sync))
+    if pair := superseded(company, sync, data_type):
+        earlier, later = pair
+        outcome = outcome.log(
+            "sync.skipped", **facts(data_type, earlier), reason=STANDS.format(later.period)
+        )
     after = settle(begin(company, sync, data_type), data_type)
     settled = after.syncs[data_type]
     if not settled.is_open:  # its read was told of before we heard that it was asked for
@@ -62,7 +68,8 @@ def syncs_checked(company: Company, action: Action) -> Outcome:
         if after.total and not held.total:
             outcome = outcome.log("sync.accepted", **facts(data_type, after))
         if not after.is_open:
-            reason = {"reason": told["reason"]} if given_up else {}
+            why = told["reason"] or told.get("why")
+            reason = {"reason": why} if why else {}
             outcome = outcome.log(f"sync.{state}", **facts(data_type, after), **reason)
     return outcome.now(company)
 
