@@ -76,7 +76,8 @@ class Settings(BaseSettings):
     relay_message_days: Annotated[int, Field(ge=1, le=400)] = 30
     relay_calls_per_minute: Annotated[int, Field(ge=1)] = 900
     relay_link_reserve: Annotated[int, Field(ge=0, le=500)] = 50  # per mille of the day's quota
-    relay_worker_threads: Annotated[int, Field(ge=1, le=256)] = 16
+    # As many as use a minute's calls up though each answer takes two seconds.
+    relay_worker_threads: Annotated[int, Field(ge=1, le=256)] = 32
     relay_reconcile_at: Annotated[str, Field(pattern=DAILY_AT)] = "03:30"  # UTC
     relay_reconcile_page_size: Annotated[int, Field(ge=1, le=5000)] = 100  # what Codat advises
     relay_silence_minutes: Annotated[int, Field(ge=1)] = 60

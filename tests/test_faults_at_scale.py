@@ -38,7 +38,7 @@ DAY = max(5, COMPANIES // 100)  # seconds
 QUOTA = 250 + COMPANIES * 3 // 2  # requests a day: less than the run needs
 WORKERS, THREADS = 2, 16
 WAIT = 2  # seconds that a 429 asks for
-KNOWN_AFTER = 1.0  # seconds in which an answer has reached us, on a busy machine too
+KNOWN_AFTER = 1.0  # seconds in which an answer has been read, on a busy machine too
 KEY = "sandbox-key"
 FAULTS: list[dict[str, Any]] = [
     {"kind": "status", "status": 429, "retryAfter": WAIT, "share": 0.02, "count": 2 + DAY // 10},
@@ -151,14 +151,13 @@ def check_renames(store: Store, calls: list[Call], companies: list[str]) -> None
 
 
 def check_waits(calls: list[Call]) -> None:
-    """After a 429 nobody calls before its time, but who had been let through by then."""
+    """After a 429 nobody calls before its time, but who was let through before it was read."""
     refused = [call for call in calls if call["status"] == 429]
     assert refused
     begun = sorted(call["began"] for call in calls)
     for call in refused:
         until = call["time"] + WAIT - 0.01
         early = begun[bisect_right(begun, call["time"]) : bisect_left(begun, until)]
-        assert len(early) < WORKERS * THREADS, (call, len(early))
         assert not [at for at in early if at > call["time"] + KNOWN_AFTER], (call, early)
     asked: dict[tuple[str, str], list[Call]] = defaultdict(list)
     for call in calls:
