@@ -9,7 +9,6 @@ from portal.events import EventType
 from portal.groups import Given, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
-from relay.message import Message
 from relay.replays import Wanted, redacted
 from relay.store.messages import Kept, read_id
 from relay.times import iso_from_ms
@@ -122,13 +121,19 @@ def _shape(kept: Kept) -> MessageShape:
         result=kept.result,
         reason=kept.reason or None,
         replay=message.replay or None,
-        body=_body(message),
+        body=shown(message.body),
     )
 
 
-def _body(message: Message) -> Any:
+def shown(raw: bytes | str) -> Any:
+    """Give a body without the fields that are not to be shown; one that is no JSON as text.
+
+    None for such a one where fields are not to be shown, as it cannot be told what is in it.
+    """
     hidden = frozenset(parts().settings.relay_redact_fields)
     try:
-        return redacted(orjson.loads(message.body), hidden)
+        return redacted(orjson.loads(raw), hidden)
     except orjson.JSONDecodeError:
-        return None if hidden else message.body.decode(errors="replace")
+        if hidden:
+            return None
+        return raw.decode(errors="replace") if isinstance(raw, bytes) else raw

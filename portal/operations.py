@@ -2,10 +2,12 @@
 
 from typing import Annotated
 
+import orjson
 from pydantic import BaseModel, Field
 
 from portal import figures
 from portal.groups import Given, Reply, group
+from portal.messages import shown
 from portal.parts import parts
 from relay.store.budget import BudgetState
 from relay.times import iso_from_ms, now_ms
@@ -99,6 +101,8 @@ def list_dead_letters(query: DeadLetterQuery) -> Reply:
 
 def _letter(fields: dict[str, str]) -> DeadLetter:
     body = fields["body"]
+    if parts().settings.relay_redact_fields:
+        body = orjson.dumps(shown(body)).decode()
     return DeadLetter(
         id=fields["id"],
         received=iso_from_ms(int(fields["entry"].partition("-")[0])),

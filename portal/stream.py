@@ -28,6 +28,7 @@ api = group("stream", __name__, "Events")
 
 MEDIA_TYPE = "text/event-stream"
 HEARTBEAT = 15.0  # seconds; less than what proxies allow for silence
+LOOK = 1.0  # seconds at most until the server is given a chance to notice that the reader has gone
 RETRY_MS = 3000  # what a client waits before it connects again
 BUSY_SECONDS = 10
 AT_ONCE = 500  # events written in one piece
@@ -158,7 +159,7 @@ class Follow:
         yield b"retry: %d\n\n" % RETRY_MS
         sent = time.monotonic()
         while True:
-            head = self._tail.wait(self._cursor, self._heartbeat)
+            head = self._tail.wait(self._cursor, min(LOOK, self._heartbeat))
             reason = self._too_late(head)
             if reason:
                 yield _dropped(reason, self._cursor)
@@ -174,9 +175,11 @@ class Follow:
             if fitting:
                 yield b"".join([_piece(one) for one in fitting])
                 sent = time.monotonic()
-            if time.monotonic() - sent >= self._heartbeat:
+            elif time.monotonic() - sent >= self._heartbeat:
                 yield b"id: %d\n\n" % self._cursor
                 sent = time.monotonic()
+            else:
+                yield b""  # sends nothing, and ends the stream of a reader that has gone
 
     def _too_late(self, head: Head) -> str:
         """Say why the stream must end: the reader is too slow, or the log another one; else ''."""

@@ -95,6 +95,8 @@ class Courier:
             "POST", place.target, body=body, headers={"Host": place.authority, **headers}
         )
         response = connection.getresponse()
+        if connection.ended:  # http.client takes a head that breaks off for a whole one
+            raise http.client.IncompleteRead(b"")
         kept = response.read(KEPT)
         if len(kept) == KEPT and not response.isclosed():
             response.read(DRAINED)
@@ -109,6 +111,7 @@ class _Connection(http.client.HTTPConnection):
     def __init__(self, host: str, port: int, address: str, context: ssl.SSLContext | None) -> None:
         super().__init__(host, port)
         self.deadline = 0.0
+        self.ended = False  # the other side has closed it
         self._address = address
         self._tls = context
 
@@ -155,7 +158,9 @@ class _Bounded:
     def read(self, buffer: Any) -> int:
         """Read some."""
         self._hurry()
-        return self._inner.recv_into(buffer)
+        count = self._inner.recv_into(buffer)
+        self._connection.ended = count == 0
+        return count
 
     def close(self) -> None:
         """Close the socket once nobody reads from it: http.client closes it before the body."""

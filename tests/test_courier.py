@@ -27,6 +27,17 @@ CASES: dict[str, tuple[Behave, int | None, str]] = {
         200,
         "",
     ),
+    "a head cut off": (
+        answers(b"HTTP/1.1 200 OK\r\nContent-Le"),
+        None,
+        "the connection was closed half-way",
+    ),
+    "a head cut off between its lines": (
+        answers(b"HTTP/1.1 200 OK\r\n"),
+        None,
+        "the connection was closed half-way",
+    ),
+    "a whole head and nothing after it": (answers(b"HTTP/1.1 200 OK\r\n\r\n"), 200, ""),
     "closing at once": (answers(b""), None, "the connection was closed half-way"),
     "no HTTP": (answers(b"220 smtp ready\r\n"), None, "the answer is not HTTP (BadStatusLine)"),
 }

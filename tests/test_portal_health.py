@@ -111,6 +111,13 @@ def test_dead_letters_come_newest_first_with_long_bodies_cut(portal):
     assert len(portal.get("/v1/dead-letters?limit=1").json["dead_letters"]) == 1
 
 
+def test_dead_letters_are_shown_without_the_fields_that_are_not_to_be():
+    held = Portal(relay_redact_fields=("name",))
+    held.hold(make_company(1), dead=[letter(b'{"a":{"name":"Zyx","b":1}}'), letter(b"Zyx")])
+    bodies = [one["body"] for one in held.get("/v1/dead-letters").json["dead_letters"]]
+    assert bodies == ["null", '{"a":{"name":"[redacted]","b":1}}']
+
+
 def test_the_start_page_says_when_the_sandbox_stands_in(portal):
     page = portal.get("/", token=None)
     assert "The sandbox stands in for Codat" in page.text

@@ -1,18 +1,27 @@
 """The live stream: whole and in order, resumed where it broke off, capped, fair to slow readers."""
 
 import json
+import os
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
+import requests
 
-from parts import company_id
+from parts import SECRET, company_id
 from portal import stream as streaming
 from portal.events import wanted
 from portal.stream import Follow
 from portal.tail import Tail
 from portal_bench import OPERATOR, VIEWER, Portal, kind, problem, trim
 from relay.store import keys
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -159,3 +168,56 @@ def test_a_stream_ends_with_the_reason_when_the_log_is_reset(portal):
     portal.store.client.hset(keys.META, "log_seq", 2)  # as after a fail-over
     ended = [piece for piece in pieces if piece != b"id: 3\n\n"]
     assert ended == [b'event: relay.dropped\ndata: {"reason":"the log was reset","cursor":"3"}\n\n']
+
+
+@pytest.fixture
+def web(server, store) -> Iterator[str]:
+    """A web process as it is run, that lets one stream be open."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    environ = {
+        "PATH": os.environ["PATH"],
+        "REDIS_URL": server.url,
+        "PORT": str(port),
+        "CODAT_WEBHOOK_SECRETS": SECRET,
+        "RELAY_TOKENS": f"olga:operate:{OPERATOR}",
+        "RELAY_STREAMS": "1",
+        "RELAY_LOG_LEVEL": "error",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ops", "web"], env=environ, cwd=ROOT, start_new_session=True
+    )
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def test_the_place_of_a_reader_that_has_gone_is_free_before_the_next_heartbeat(web):
+    """The deadline is shorter than a heartbeat, by which alone it would be noticed too late."""
+
+    def connect() -> requests.Response | None:
+        with suppress(requests.ConnectionError):  # it is still starting
+            answer = requests.get(
+                f"{web}/v1/events/stream",
+                headers={"Authorization": f"Bearer {OPERATOR}"},
+                stream=True,
+                timeout=20,
+            )
+            if answer.ok:
+                assert next(answer.iter_content(16))
+                return answer
+        return None
+
+    def connected(seconds: float) -> requests.Response:
+        deadline = time.monotonic() + seconds
+        while (found := connect()) is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        return found
+
+    first = connected(30)
+    assert connect() is None
+    first.close()
+    connected(streaming.HEARTBEAT - 3).close()
