@@ -40,6 +40,8 @@ STEP_OF = {
     Stage.DONE: 4,
 }
 
+PROGRESSING = (Stage.READING, Stage.DONE)  # pages that show how far the first reading has come
+
 log = structlog.get_logger(__name__)
 
 
@@ -64,9 +66,9 @@ class Visit:
 
     @property
     def stamp(self) -> str:
-        """What changes when there is something new to show."""
+        """What changes when there is something new to show; the stage and attempt stand first."""
         states = progress(self.journey, self.company).values()
-        finished = sum(state != "waiting" for state in states)
+        finished = sum(state != "waiting" for state in states) if self.stage in PROGRESSING else 0
         known = self.company.info_version[0] if self.company else 0
         return f"{self.stage}-{self.journey.attempt}-{finished}-{known}"
 

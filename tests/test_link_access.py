@@ -69,6 +69,7 @@ def pages(running, page):
     authorise(page)
     heading(page, "Connected. Now")
     yield "reading"
+    page.goto("about:blank")  # a page that is told of news would go there by itself
     running.slow_reads(0)
     running.control(company, "unlink")
     running.control(company, "authorise", platformKey="gbol")
@@ -78,6 +79,7 @@ def pages(running, page):
     press(page, "Yes, this is us")
     heading(page, "Thank you")
     yield "done"
+    page.goto("about:blank")
     running.control(company, "deauthorise")
     running.until(lambda: running.status(company) == "Deauthorised", "the end of access")
     running.control(company, "info", companyName="Another Company Ltd", registrationNumber="999")

@@ -1,13 +1,18 @@
 """An open page is told at once that something changed, and asks by itself where it is not."""
 
+import json
+from datetime import UTC, datetime
+
 import pytest
+import requests
 
 from link_bench import firm
+from parts import make_event, signed
 from portal import journeys_stream
 from portal_bench import Portal, kind
 from relay import journeys
 from relay.times import now_ms
-from test_link_journey import agree, heading, watched
+from test_link_journey import agree, authorise, heading, watched
 from test_portal_journeys import AtCodat, invite
 
 
@@ -84,6 +89,32 @@ def test_customers_streams_are_few_for_each_and_take_none_from_the_log(portal):
     last = opened(portal, at, "")
     assert last.status_code == 200
     last.close()
+
+
+def test_progress_is_put_into_the_page_and_leaves_open_what_is_open(store, make_settings, browser):
+    context = browser.new_context()
+    page = watched(context)
+    with firm(store, make_settings) as running:
+        made = running.invite(reference="S-2", platforms=["gbol"])
+        running.slow_reads(600)
+        page.goto(made["link"])
+        agree(page)
+        authorise(page)
+        heading(page, "Connected. Now we read")
+        page.locator("summary").first.click()
+        told = {"connectionId": running.journey(made)["connection_id"], "dataType": "invoices"}
+        told |= {"status": "Complete", "recordsModified": True}
+        event = make_event("read.completed", company=None, dataTypes=[told])
+        event["payload"]["referenceCompany"] = {"id": made["company_id"], "name": "x"}
+        event["generatedDate"] = datetime.now(UTC).isoformat()
+        body = json.dumps(event).encode()
+        assert requests.post(running.hooks, body, headers=signed(body), timeout=10).ok
+        page.get_by_text("1 of 28 kinds of data read").wait_for()
+        assert page.locator(".states .read").count() == 1
+        assert page.locator(".states").is_visible()  # still open
+        assert page.locator("progress").evaluate("one => one.value") == 1
+    context.close()
+    assert page.faults == []
 
 
 @pytest.mark.parametrize("streams", ["8", "0"], ids=["told", "asking"])

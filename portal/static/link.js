@@ -19,8 +19,27 @@ const watched = document.querySelector("[data-watch]");
 const SILENCE = 10000; // ms; a stream that works says something every two seconds
 let wait = 700;
 
-function show() {
-  location.replace(watched.dataset.page);
+async function show() {
+  const held = document.querySelectorAll("[data-live]");
+  if (!held.length || !(await renew(held))) location.replace(watched.dataset.page);
+}
+
+// Put newer figures into the page as it stands, so that what is open or has the focus stays so.
+// Gives false when it is another page by now.
+async function renew(held) {
+  const answer = await fetch(watched.dataset.page, { cache: "no-store" });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const newer = page.querySelectorAll("[data-live]");
+  const main = page.querySelector("[data-watch]");
+  const stage = (element) => element.dataset.stamp.split("-", 2).join();
+  if (!main || newer.length !== held.length || stage(main) !== stage(watched)) return false;
+  held.forEach((old, at) => {
+    if (old.matches("progress")) old.value = newer[at].value;
+    else old.replaceChildren(...newer[at].childNodes);
+  });
+  Object.assign(watched.dataset, main.dataset);
+  setTimeout(listen, 1000);
+  return true;
 }
 
 function listen() {
@@ -37,11 +56,15 @@ function listen() {
   }
   hear();
   told.addEventListener("still", hear);
-  told.addEventListener("changed", show);
+  told.addEventListener("changed", () => {
+    clearTimeout(patience);
+    told.close();
+    show().catch(look);
+  });
   told.addEventListener("error", () => {
     if (told.readyState === EventSource.CLOSED) giveUp(); // refused: else the browser tries again
   });
-  addEventListener("pagehide", () => told.close());
+  addEventListener("pagehide", () => told.close(), { once: true });
 }
 
 async function look() {
@@ -49,7 +72,7 @@ async function look() {
     const answer = await fetch(watched.dataset.watch, { cache: "no-store" });
     const gone = answer.status === 404;
     if (gone || (answer.ok && (await answer.json()).stamp !== watched.dataset.stamp)) {
-      show();
+      await show();
       return;
     }
   } catch {
