@@ -36,7 +36,8 @@ class Reconciliation(BaseModel):
     unknown: Annotated[int, Field(description="Companies that only one of us knew.")]
     webhooks: Annotated[int, Field(description="Connection webhooks applied since the run before.")]
     miss_rate: Annotated[
-        float | None, Field(description="missed / (missed + webhooks); null without any.")
+        float | None,
+        Field(description="missed / (missed + webhooks); null without any, or of some companies."),
     ]
     by_event_type_and_hour: Annotated[
         dict[str, dict[str, int]],

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from codat.records import read_id
 from portal import schedules
-from portal.groups import Given, Reply, described, group
+from portal.groups import Given, Reply, described
 from portal.load import change
 from portal.parts import parts
 from portal.problems import Refusal
@@ -18,7 +18,8 @@ from relay.cadence import Schedule, next_run
 from relay.company import Company
 from relay.definition import Definition
 
-api = group("schedules_many", __name__, "Schedules")
+# The same group: of two with one path, the description would show the last alone.
+api = schedules.api
 
 UNKNOWN = "No company of this id is known here."
 NONE_HELD = "There is no such schedule."

@@ -1,5 +1,6 @@
 """Everything on one machine: it starts, plays the demo, outlives faults and leaves nothing."""
 
+import json
 import os
 import signal
 import socket
@@ -109,7 +110,11 @@ def test_the_demo_plays_through_and_a_second_start_keeps_everything(tmp_path: Pa
         demo = first.call("demo", "--companies", "3")
         assert demo.returncode == 0, demo.stdout + demo.stderr
         assert "All 3 companies are Linked under their real names" in demo.stdout
-        assert first.call("doctor").returncode == 0
+        doctor = first.call("doctor", "--json")
+        assert doctor.returncode == 0
+        checked = {one["check"] for one in json.loads(doctor.stdout)["findings"]}
+        workers = {f"worker {queue}" for queue in ("drain", "codat", "deliver")}
+        assert {"web", "scheduler", *workers} <= checked  # each gave a sign of life
         assert first.call("companies", "--status", "Linked").stdout.count("\n") == 4
         started = first.descendants()
         first.process.send_signal(signal.SIGTERM)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from relay.store import keys
 from relay.store.intents import Priority
 from relay.store.reconciles import Phase
 
@@ -63,6 +64,28 @@ def test_a_step_is_counted_once(runs):
         runs.move_on(read, Phase.PAGES, "2", seen=["one", "two"], more={"calls": 1, "sent": 2})
     assert (runs.get("a").position, runs.get("a").compared) == ("2", 2)
     assert runs.get("a").figures["calls"] == 1
+
+
+def test_the_miss_rate_is_of_the_webhooks_since_the_last_one_over_all(store):
+    runs = store.reconciles
+
+    def told(count):
+        store.client.hset(keys.COUNTERS, "webhook:connection.connected", count)
+
+    def missed(run, count):
+        runs.note(run, missed=count)
+        return runs.get(run).miss_rate
+
+    told(100)
+    begin(runs, "a")
+    runs.end(runs.get("a"), Phase.DONE, NOW)
+    told(104)
+    runs.begin("some", cause="asked for", now=NOW + 1, chosen=["one"])
+    told(109)
+    runs.begin("b", cause="daily", now=NOW + 2)
+    assert missed("b", 1) == 0.1
+    assert missed("some", 1) is None
+    assert missed("a", 0) == 0.0
 
 
 def test_one_that_was_given_up_does_not_stand_in_the_way(store):

@@ -15,6 +15,7 @@ from relay.store.scripts import Scripts
 DAY_MS = 86_400_000
 KEPT = 90 * DAY_MS
 SEEN_KEPT = 7 * DAY_MS
+LOOKED_BACK = 100  # runs, for the last one over all companies
 DRIFT = ("missed", "late", "wrong", "unknown")
 
 
@@ -65,7 +66,12 @@ class Run:
 
     @property
     def miss_rate(self) -> float | None:
-        """Of the changes since the run before, the share that no webhook told; None without any."""
+        """Of the changes since the run before, the share that no webhook told.
+
+        None without any, and for a run over some companies: the webhooks are those of all.
+        """
+        if self.chosen:
+            return None
         missed = self.figures.get("missed", 0)
         told = self.figures.get("webhooks", 0)
         return missed / (missed + told) if missed + told else None
@@ -96,7 +102,8 @@ class Reconciles:
     ) -> tuple[str, bool]:
         """Begin a run over all companies or the chosen; tell which goes on, and if it is new."""
         told = self._webhooks_told()
-        before = next((one.figures.get("webhooks_total", 0) for one in self.latest(1)), 0)
+        of_all = (one for one in self.latest(LOOKED_BACK) if not one.chosen)
+        before = next((one.figures.get("webhooks_total", 0) for one in of_all), 0)
         phase = Phase.CHOSEN if chosen else Phase.PAGES
         fields = {
             "cause": cause,
