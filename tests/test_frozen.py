@@ -141,3 +141,22 @@ def word_of_all(relay, wanted) -> dict[tuple[str, str, str], Counter[str]] | Non
         if name in told and (event.type == "sync.requested" or missed):
             told[name][event.type] += 1
     return told if all(told.values()) else None
+
+
+def test_a_scheduler_whose_ticks_stand_still_ends_itself_for_its_supervisor(server):
+    """Its clock is set back by the minute that it would take."""
+    stalled = f"""
+import time
+from relay.settings import Settings
+from relay.store import Store
+from scheduler import clock
+store = Store.open(Settings.from_env({{"REDIS_URL": "{server.url}"}}, env_file=None))
+still = clock.Clock(Settings(), store, None)
+still.last_tick = time.monotonic() - clock.STALLED_AFTER
+clock._end_when_stalled(still)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", stalled], cwd=ROOT, timeout=60, capture_output=True, check=False
+    )
+    assert ended.returncode == STALLED, ended.stderr
+    assert b"scheduler.stalled" in ended.stdout + ended.stderr
