@@ -20,7 +20,7 @@ api = group("load", __name__, "Schedules")
 
 PAGE = 500
 WEEK_HOURS = 168
-MOST = 50_000  # schedules looked at; of more, the counts are scaled up
+MOST = 20_000  # schedules looked at; of more, evenly so many, and the counts are scaled up
 
 
 class LoadQuery(Given):
@@ -93,27 +93,18 @@ def load_of(hours: int, added: Sequence[int] = (), selection: Selection | None =
     """Work out the load of the coming hours, the present one first."""
     p, start = parts(), int(time.time()) // HOUR * HOUR
     if selection is None:
-        planned, total = list(_planned(start + hours * HOUR)), p.store.schedules.count()
+        sample, total = p.store.outlook.sample(MOST), p.store.schedules.count()
+        planned = [Planned(one.plan, one.key, one.due) for one in sample if one.plan]
     else:
         planned = list(_planned_for(selection))
         total = len(planned)
     counts = load.by_hour(planned, start, hours)
-    looked_at = total
-    if selection is None and len(planned) == MOST:
-        looked_at = MOST
-        counts = [count * total // MOST for count in counts]
+    looked_at = min(total, len(planned))
+    if selection is None and total > MOST:
+        counts = [round(count * total / max(1, looked_at)) for count in counts]
     more = chain(added, repeat(0))
     counts = [max(0, count + next(more)) for count in counts]
     return _shape(counts, start, looked_at, total)
-
-
-def _planned(until: int) -> Iterator[Planned]:
-    schedules, past = parts().store.schedules, 0
-    while past < MOST and (page := schedules.due(until, PAGE, past)):
-        for one in page:
-            if one.plan is not None:
-                yield Planned(one.plan, one.key, one.due)
-        past += len(page)
 
 
 def _planned_for(selection: Selection) -> Iterator[Planned]:

@@ -18,6 +18,7 @@ from relay.store.intent_list import IntentList
 from relay.store.intents import Intents
 from relay.store.journeys import Journeys
 from relay.store.messages import Messages
+from relay.store.outlook import Outlook
 from relay.store.pauses import Pauses
 from relay.store.platforms import Platforms
 from relay.store.policies import Policies
@@ -68,6 +69,7 @@ class Store:
         self.budget = Budget(client, scripts, limits or Limits())
         self.reconciles = Reconciles(client, scripts)
         self.schedules = Schedules(client, scripts)
+        self.outlook = Outlook(client)
         self.pauses = Pauses(client, scripts)
         self.policies = Policies(client)
         self.companies = Companies(client)
