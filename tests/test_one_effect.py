@@ -94,7 +94,7 @@ class Scene:
         return "worker.started" in self.fleet.log_of(worker).read_text()
 
     def running(self) -> list[str]:
-        return [one.name for one in self.store.intents.records("waiting", 1000)]
+        return [one.name for one in self.store.intent_list.walk("waiting", 1000)]
 
     def lapse(self) -> None:
         """Let the leases of all that is being worked on run out."""
