@@ -123,7 +123,7 @@ def scene(tmp_path, make_settings) -> Iterator[Scene]:
         start(config) as sandbox,
         running_fleet(
             tmp_path, codat_api_url=sandbox.url, codat_api_key=KEY, relay_retry_seconds=0.05,
-            relay_log_level="info",
+            relay_log_level="info", relay_worker_threads=4,  # so that one cannot take all
         ) as fleet,
         fleet.store() as store,
     ):  # fmt: skip
