@@ -127,6 +127,10 @@ def test_schedules_of_a_plan_that_was_seen_leave_their_syncs_in_pieces(store, cl
     assert store.intents.any_due(last * 1000)
     waiting = {record.name: record for record in store.intent_list.walk("waiting", 1000)}
     assert len(waiting) == 700
+    counted = {like: store.intent_list.count("waiting", like) for like in ("*", "sync:*", "info:*")}
+    assert counted == {"*": 700, "sync:*": 700, "info:*": 0}
+    assert store.intent_list.count("waiting", f"sync:{company_id(7)}:*") == 1
+    assert store.intent_list.count("waiting", "sync:*:now-1") == 0
     claimed = due_syncs(store, last)
     assert {intent.name for intent in claimed} == set(waiting)
     assert all(i.args == waiting[i.name].args and i.cause == "schedule" for i in claimed)
