@@ -123,7 +123,7 @@ def scene(tmp_path, make_settings) -> Iterator[Scene]:
         start(config) as sandbox,
         running_fleet(
             tmp_path, codat_api_url=sandbox.url, codat_api_key=KEY, relay_retry_seconds=0.05,
-            relay_log_level="info", relay_worker_threads=4,  # so that one cannot take all
+            relay_log_level="info",
         ) as fleet,
         fleet.store() as store,
     ):  # fmt: skip
@@ -177,7 +177,7 @@ def test_a_worker_frozen_in_a_call_past_its_lease_and_woken_does_nothing_twice(s
 
 
 def test_two_workers_on_the_same_intents_do_each_once(scene):
-    synced = scene.companies(10, steps=2)
+    synced = scene.companies(20, steps=2)  # two intents each: more than one takes at once
     named = scene.companies(10, steps=1)
     since = scene.store.events.last()
     workers = ("codat-1", "codat-2")
