@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 CODE := codat relay receiver workers scheduler portal ops sandbox tests bench examples
 
-.PHONY: run install dev test check format bench chaos freeze comeback lock clean
+.PHONY: run install dev test check format bench chaos proofs freeze comeback lock clean
 
 run: install  ## install and start everything on one port
 	@$(BIN)/codat-relay up
@@ -31,6 +31,9 @@ bench: dev  ## measure against the naive way, in one run; writes bench/results/
 
 chaos: dev  ## kills and restarts under load, longer than the test suite does
 	@RELAY_CHAOS_ROUNDS=$${RELAY_CHAOS_ROUNDS:-10} $(BIN)/python -m pytest tests/test_chaos.py $(ARGS)
+
+proofs: dev  ## faults and missed webhooks for 10,000 companies, half an hour or so
+	@RELAY_PROOF_COMPANIES=$${RELAY_PROOF_COMPANIES:-10000} $(BIN)/python -m pytest -s tests/test_faults_at_scale.py tests/test_reconcile_at_scale.py $(ARGS)
 
 freeze: dev  ## a scheduler frozen for five minutes and woken, among two and among five
 	@RELAY_FREEZE_SECONDS=$${RELAY_FREEZE_SECONDS:-300} $(BIN)/python -m pytest -rP --show-capture=stdout tests/test_frozen.py $(ARGS)

@@ -1,9 +1,11 @@
 """The service's processes on a server of their own, each of which can be killed or frozen."""
 
+import http.client
 import os
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ from relay.store.connect import connect
 from relay.store.server import inspect
 from relay.store.store import Store, fix_lanes
 
+PATIENCE = 90.0  # seconds until a web process must be up
 RUN = {process.name: process.command for process in PROCESSES}
 ROOT = Path(__file__).parents[1]
 
@@ -57,6 +60,20 @@ class Fleet:
                 start_new_session=True,
                 cwd=ROOT,
             )
+
+    def wait_until_ready(self) -> None:
+        """Wait until the web process takes webhooks; a sender that meets none waits for long."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            try:
+                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+                connection.request("GET", "/readyz")
+                if connection.getresponse().status == 200:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.1)
+        raise AssertionError("the web process did not come up")
 
     def log_of(self, name: str) -> Path:
         return self.data_dir.parent / f"{name}.log"

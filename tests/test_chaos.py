@@ -9,7 +9,6 @@ import random
 import threading
 import time
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -59,7 +58,7 @@ def test_kills_in_the_middle_of_a_storm_lose_and_double_nothing(fleet, seed):
         )
         for n in range(4)
     ]
-    wait_until_ready(fleet)
+    fleet.wait_until_ready()
     for sender in senders:
         sender.start()
     victims = ["web", "drain-1", "server", "drain-2", "scheduler"] * 2
@@ -78,20 +77,6 @@ def test_kills_in_the_middle_of_a_storm_lose_and_double_nothing(fleet, seed):
     # An internal fault is 503 and nothing else, or a broken connection (invariant 7).
     assert set(refused) <= {503}
     assert set(fleet.killed) == {"web", "drain-1", "drain-2", "server", "scheduler"}
-
-
-def wait_until_ready(fleet: Fleet) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        try:
-            connection = http.client.HTTPConnection(urlsplit(f"//127.0.0.1:{fleet.port}").netloc)
-            connection.request("GET", "/readyz")
-            if connection.getresponse().status == 200:
-                return
-        except OSError:
-            pass
-        time.sleep(0.1)
-    raise AssertionError("the web process did not come up")
 
 
 def wait_until_applied(fleet: Fleet) -> None:

@@ -55,6 +55,7 @@ def test_exactly_the_missed_ones_are_found_healed_and_told_once_though_the_worke
         assert run_of(store, "taken-in").drift == drift(unknown=COMPANIES)
         missed = set(list(links)[::10])
         unlink(sandbox, [links[company] for company in missed])
+        fleet.wait_until_ready()
         sandbox.deliver_to(fleet.webhooks)
         unlink(sandbox, [link for company, link in links.items() if company not in missed])
         until(lambda: is_quiet(store, sandbox), "all webhooks applied")
