@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from codat.signature import new_secret
 from ops import embedded
 from ops.faults import CannotStart
+from portal import journeys_words
 from relay.settings import Settings
 
 SECRET_FILE = "webhook-secret"  # noqa: S105 (a file's name)
@@ -66,6 +67,14 @@ def refuse_unprovable(settings: Settings) -> None:
     """Raise CannotStart when there is nothing by which to tell Codat's webhooks from others."""
     if not settings.codat_webhook_secrets and not settings.codat_legacy_authorization:
         raise CannotStart(UNPROVABLE)
+
+
+def refuse_bad_brand(settings: Settings) -> None:
+    """Raise CannotStart when the firm's brand file cannot be used, with every fault it has."""
+    try:
+        journeys_words.load(settings.relay_brand_file)
+    except journeys_words.BadBrand as error:
+        raise CannotStart(str(error)) from error
 
 
 def _read(path: Path) -> str | None:

@@ -13,9 +13,7 @@ import orjson
 import structlog
 from redis.exceptions import RedisError
 
-from ops.faults import CannotStart
-from ops.here import refuse_unprovable, settings_here
-from portal import journeys_words
+from ops.here import refuse_bad_brand, refuse_unprovable, settings_here
 from portal.app import create_app as create_portal
 from receiver.app import create_app as create_receiver
 from relay.heartbeat import Heartbeat
@@ -52,10 +50,7 @@ def app() -> "LateApp":
 def check(settings: Settings) -> None:
     """Raise CannotStart, ServerRefused or WrongStore now for what no waiting will mend."""
     refuse_unprovable(settings)
-    try:
-        journeys_words.load(settings.relay_brand_file)
-    except journeys_words.BadBrand as error:
-        raise CannotStart(str(error)) from error
+    refuse_bad_brand(settings)
     try:
         Store.open(settings, timeout=PATIENCE, retries=0).client.close()
     except RedisError as error:

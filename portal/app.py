@@ -19,6 +19,7 @@ from portal import (
     events,
     headers,
     health,
+    integrations,
     intents,
     journeys,
     journeys_acts,
@@ -79,6 +80,7 @@ GROUPS = (
     replays.api,
     operations.api,
     journeys.api,
+    integrations.api,
     health.api,
 )
 

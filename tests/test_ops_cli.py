@@ -92,6 +92,17 @@ def test_a_key_without_a_way_to_prove_webhooks_does_not_start() -> None:
     assert "secret-key" not in result.output + result.stderr
 
 
+@pytest.mark.parametrize("command", ["up", "web"])
+def test_a_brand_file_that_cannot_be_used_is_refused_with_every_fault(tmp_path, command) -> None:
+    brand = tmp_path / "brand.toml"
+    brand.write_text('[brand]\ncolour = "red"\n[words.de.pick]\ntitel = "Welche?"\n')
+    secret = "whsec_c2VjcmV0IG9mIGEgZ29vZCBsZW5ndGghIQ=="
+    result = run(command, RELAY_BRAND_FILE=str(brand), CODAT_WEBHOOK_SECRETS=secret)
+    assert result.exit_code == 2
+    assert "brand.colour: must look like" in result.output
+    assert "words.de.pick.titel: there is no such text" in result.output
+
+
 def test_no_server_is_one_sentence_that_names_the_way_out() -> None:
     result = run("worker", "drain")
     assert result.exit_code == 2
