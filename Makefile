@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 CODE := codat relay receiver workers scheduler portal ops sandbox tests bench examples
 
-.PHONY: run install dev test check format bench chaos proofs freeze comeback lock clean
+.PHONY: run install dev test check format bench chaos proofs week freeze comeback lock clean
 
 run: install  ## install and start everything on one port
 	@$(BIN)/codat-relay up
@@ -34,6 +34,10 @@ chaos: dev  ## kills and restarts under load, longer than the test suite does
 
 proofs: dev  ## faults and missed webhooks for 10,000 companies, half an hour or so
 	@RELAY_PROOF_COMPANIES=$${RELAY_PROOF_COMPANIES:-10000} $(BIN)/python -m pytest -s tests/test_faults_at_scale.py tests/test_reconcile_at_scale.py $(ARGS)
+
+week: dev  ## a week in five minutes, with schedulers frozen and killed, among two and among five
+	@RELAY_WEEK_SECONDS=$${RELAY_WEEK_SECONDS:-300} RELAY_WEEK_COMPANIES=$${RELAY_WEEK_COMPANIES:-3} \
+		$(BIN)/python -m pytest -rP --show-capture=stdout tests/test_dispatch.py -k week $(ARGS)
 
 freeze: dev  ## a scheduler frozen for five minutes and woken, among two and among five
 	@RELAY_FREEZE_SECONDS=$${RELAY_FREEZE_SECONDS:-300} $(BIN)/python -m pytest -rP --show-capture=stdout tests/test_frozen.py $(ARGS)
