@@ -1,6 +1,7 @@
 """Replays on a real server: only what is missing is added, whatever is replayed and how often."""
 
 import json
+import os
 
 import pytest
 
@@ -14,6 +15,7 @@ from workers import fold as folding
 from workers.replay import replay_some
 
 ALL = Wanted()
+MESSAGES = int(os.environ.get("RELAY_PROOF_MESSAGES", "400"))
 
 
 def replay(bench, wanted=ALL, rounds=100):
@@ -66,7 +68,7 @@ def test_replaying_everything_twice_changes_nothing_and_says_already_applied(ben
 
 
 def test_after_a_handler_was_mended_only_what_was_missing_is_added(bench, monkeypatch):
-    """The handler of writes told nothing; ten thousand would do the same by the same code."""
+    """Aborted in the middle and continued. `RELAY_PROOF_MESSAGES=10000` takes about a minute."""
 
     def silent(company: Company, event: Event) -> Outcome:
         return Outcome(company)
@@ -78,14 +80,26 @@ def test_after_a_handler_was_mended_only_what_was_missing_is_added(bench, monkey
             "handler_for",
             lambda kind: silent if ".write." in kind else handler_for(kind),
         )
-        fill(bench, companies=50, each=8)
+        fill(bench, companies=MESSAGES // 8, each=8)
+    missing = MESSAGES // 4  # one kind in four is a write
     assert "push.completed" not in bench.types()
     before = bench.log()
-    done = replay(bench)
-    assert (done.tally.handled, done.tally.added, done.tally.already) == (401, 100, 301)
+    replays = bench.store.replays
+    begun = replays.begin(ALL, total=MESSAGES + 1, by="test")
+    while replays.get(begun.id).queued < MESSAGES // 2:
+        assert replay_some(bench.context, begun.id, seconds=0)
+    assert replays.turn(begun.id, "aborted")
+    while bench.drain():
+        pass
+    half = replays.get(begun.id)
+    assert MESSAGES // 2 <= half.queued == half.tally.handled <= MESSAGES
+    assert replays.turn(begun.id, "running")
+    finish(bench, begun.id, rounds=MESSAGES)
+    done = replays.get(begun.id).tally
+    assert (done.handled, done.added, done.dead) == (MESSAGES + 1, missing, 0)
     assert bench.log()[: len(before)] == before
-    assert bench.types()[len(before) :] == ["push.completed"] * 100
-    assert replay(bench).tally.added == 0
+    assert bench.types()[len(before) :] == ["push.completed"] * missing
+    assert replay(bench, rounds=MESSAGES).tally.added == 0
 
 
 def test_a_replay_aborted_in_the_middle_goes_on_where_it_stopped(bench, monkeypatch):

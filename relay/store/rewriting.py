@@ -9,7 +9,7 @@ from redis import Redis
 from relay.store import keys
 from relay.store.scripts import Scripts
 
-COPIED = 2000  # entries copied per call; a few milliseconds of the server
+COPIED = 500  # entries copied per call; about ten milliseconds of the server
 LONGEST_MS = 600_000
 
 

@@ -12,7 +12,7 @@ from relay.store.intents import Priority
 from relay.store.scripts import Scripts
 
 SCANNED = 2000  # keys or members per round trip
-LOOKED_AT = 1000  # entries of a stream per call; a few milliseconds of the server
+LOOKED_AT = 500  # entries of a stream per call; about five milliseconds of the server
 TOLD = ("relay.company_forgotten", "company.forgotten")  # the lines that stay
 
 

@@ -15,7 +15,7 @@ from relay.store.rewriting import alone, rewrite
 from relay.store.scripts import Scripts
 from relay.store.subscriptions import Subscriptions
 
-LOOKED_AT = 1000  # events per call; a few milliseconds of the server
+LOOKED_AT = 500  # events per call; a few milliseconds of the server
 HOLES = 4  # the log is written anew once the gone are more than one in so many of those that stay
 DAY_MS = 86_400_000
 
