@@ -66,10 +66,11 @@ class Erasure:
         attempts = [keys.ATTEMPTS + held.subscription.id for held in self._subscriptions.all()]
         dropped: Counter[str] = Counter()
         numbers: list[int] = []
+        places: dict[str, str] = {}
         before = -1
         while dropped.total() > before:  # until a whole pass has found nothing
             before = dropped.total()
-            found = self._found(company_id, messages, attempts, numbers)
+            found = self._found(company_id, messages, attempts, numbers, places)
             while some := list(islice(found, CHUNK)):
                 self._drop(lane, some)
                 dropped.update(one.key for one in some)
@@ -87,9 +88,13 @@ class Erasure:
         messages: Sequence[str],
         attempts: Sequence[str],
         numbers: list[int],
+        places: dict[str, str],
     ) -> Iterator[Trace]:
-        """Find what is held of it; `numbers` of events, once found, show what was delivered."""
-        for entry in mentions(self._scripts, keys.LOG, company_id):
+        """Find what is held of it, in streams after the `places` of the pass before.
+
+        The `numbers` of its events show which deliveries told of it.
+        """
+        for entry in mentions(self._scripts, keys.LOG, company_id, places):
             number = entry.partition(b"-")[0]
             numbers.append(int(number))
             yield Trace("XDEL", keys.LOG, number)
@@ -98,7 +103,7 @@ class Erasure:
         for stream in attempts:
             yield from self._answers(stream, numbers)
         for stream in dict.fromkeys(messages):
-            for entry in mentions(self._scripts, stream, company_id):
+            for entry in mentions(self._scripts, stream, company_id, places):
                 yield Trace("XDEL", stream, entry)
         yield from traces(self._client, company_id)
 

@@ -24,13 +24,20 @@ class Trace(NamedTuple):
     member: bytes | str = b""
 
 
-def mentions(scripts: Scripts, stream: str, company_id: str) -> Iterator[bytes]:
-    """Find the entries of a stream that name a company, but those that tell it was forgotten."""
-    start = "-"
-    while start:
-        last, found = scripts.find_mentions([stream], [company_id, start, LOOKED_AT, *TOLD])
+def mentions(
+    scripts: Scripts, stream: str, company_id: str, places: dict[str, str]
+) -> Iterator[bytes]:
+    """Find the entries of a stream that name a company, but those that tell it was forgotten.
+
+    Looks at those after the stream's place, and moves the place on.
+    """
+    more = True
+    while more:
+        start = places.get(stream, "-")
+        last, more, found = scripts.find_mentions([stream], [company_id, start, LOOKED_AT, *TOLD])
         yield from found
-        start = f"({last.decode()}" if last else ""
+        if last:
+            places[stream] = f"({last.decode()}"
 
 
 def traces(client: Redis, company_id: str) -> Iterator[Trace]:

@@ -2,7 +2,7 @@
 -- KEYS  1 the stream
 -- ARGV  1 the text, in small letters  2 from where on, as XRANGE takes it  3 how many to look at
 --       4... types of entries that are passed over
--- Gives {id of the last entry looked at, or '' when it was the stream's last; ids found}
+-- Gives {id of the last entry looked at, or '' when there was none; 1 when more may follow; ids found}
 -- Resend: nothing is written.
 local passed = {}
 for i = 4, #ARGV do
@@ -21,5 +21,5 @@ local ids = {}
 for _, entry in ipairs(entries) do
   if mentions(entry[2]) then ids[#ids + 1] = entry[1] end
 end
-local more = #entries == tonumber(ARGV[3])
-return {more and entries[#entries][1] or '', ids}
+local last = #entries > 0 and entries[#entries][1] or ''
+return {last, #entries == tonumber(ARGV[3]) and 1 or 0, ids}
