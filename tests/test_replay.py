@@ -68,7 +68,7 @@ def test_replaying_everything_twice_changes_nothing_and_says_already_applied(ben
 
 
 def test_after_a_handler_was_mended_only_what_was_missing_is_added(bench, monkeypatch):
-    """Aborted in the middle and continued. `RELAY_PROOF_MESSAGES=10000` takes about a minute."""
+    """Aborted in the middle and continued. `RELAY_PROOF_MESSAGES=10000` takes half a minute."""
 
     def silent(company: Company, event: Event) -> Outcome:
         return Outcome(company)
