@@ -66,7 +66,7 @@ def test_every_company_ends_with_info_and_one_rename_within_the_limits(tmp_path)
             tmp_path, "web", "drain", "scheduler", *(f"codat-{n}" for n in range(WORKERS)),
             codat_api_url=sandbox.url, codat_api_key=KEY, relay_codat_timeout=2,
             relay_retry_seconds=5 / SCALE, relay_calls_per_minute=900 * SCALE,
-            relay_worker_threads=THREADS,
+            relay_worker_threads=THREADS, relay_reconcile_at="never",
         ) as fleet,
         fleet.store() as store,
     ):  # fmt: skip
