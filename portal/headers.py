@@ -2,15 +2,18 @@
 
 from flask import Flask, Response, request
 
+from portal.parts import parts
+
 STRICT = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 PAGE = STRICT + "; style-src 'self'"
 # The documentation page is a script: it reads its description from here and calls only this API,
 # and its style sheet carries icons as data: addresses.
 DOCS = PAGE + "; script-src 'self'; img-src 'self' data:; connect-src 'self'"
 
-# A customer's pages send forms here, and one script of ours asks here whether they moved on.
-LINK = PAGE.replace("form-action 'none'", "form-action 'self'")
-LINK += "; img-src 'self'; script-src 'self'; connect-src 'self'"
+# A customer's pages send forms here, and one script of ours asks here whether they moved on. Their
+# one style stands in the page, and its digest is put here.
+LINK = STRICT.replace("form-action 'none'", "form-action 'self'")
+LINK += "; style-src {}; img-src 'self'; script-src 'self'; connect-src 'self'"
 
 # The pages for whoever runs the service send forms here; their pictures are part of the page.
 OPS = PAGE.replace("form-action 'none'", "form-action 'self'")
@@ -35,7 +38,7 @@ def _policy(path: str) -> str:
     if path.startswith("/v1"):
         return STRICT
     if path.startswith("/link"):
-        return LINK
+        return LINK.format(parts().files.style_digest)
     if path.startswith("/ops"):
         return OPS
     return DOCS if path == "/docs" else PAGE

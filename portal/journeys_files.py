@@ -1,8 +1,11 @@
-"""What the customer's pages load besides: style, script, logos. All of it from us.
+"""What the customer's pages are made with: style, script, logos. All of it from us.
 
-Style and script are named with a digest of what is in them, so browsers keep them for good.
+The style stands in each page, so a first page is painted after one answer on a slow line; the
+pages' policy names it by its digest and allows no other. The script is named with a digest of
+what is in it, so browsers keep it for good.
 """
 
+from base64 import b64encode
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib import resources
@@ -36,9 +39,10 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The pages' style, in the firm's colours, and their script."""
+    """The pages' style, in the firm's colours, the digest that lets it in, and their script."""
 
-    style: File
+    style: str
+    style_digest: str  # as a Content-Security-Policy has it
     script: File
 
 
@@ -50,9 +54,8 @@ def files(brand: Brand) -> Files:
     static = resources.files("portal") / "static"
     style = (static / "link.css").read_text(encoding="utf-8") + colours
     script = (static / "link.js").read_text(encoding="utf-8")
-    return Files(
-        _file(style, "text/css", "style", "css"), _file(script, "text/javascript", "script", "js")
-    )
+    digest = b64encode(sha256(style.encode()).digest()).decode()
+    return Files(style, f"'sha256-{digest}'", _file(script, "text/javascript", "script", "js"))
 
 
 def _file(content: str, media_type: str, name: str, ending: str) -> File:
@@ -60,15 +63,9 @@ def _file(content: str, media_type: str, name: str, ending: str) -> File:
     return File(content, media_type, f"/link/{name}-{digest}.{ending}")
 
 
-@link.get("/style-<digest>.css")
-def style(digest: str) -> Response:
-    """Give the style; under an older address too, as a page may be older."""
-    return _text(parts().files.style, digest)
-
-
 @link.get("/script-<digest>.js")
 def script(digest: str) -> Response:
-    """Give the script, likewise."""
+    """Give the script; under an older address too, as a page may be older."""
     return _text(parts().files.script, digest)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 
+from codat import errors
 from parts import (
     SECRET,
     SentHints,
@@ -293,6 +294,25 @@ def test_many_at_once_are_compared_while_codat_fails(context, sandbox):
     settle(context)
     run = context.store.reconciles.get("r1")
     assert (run.phase, run.compared, run.drift["unknown"]) == (Phase.DONE, 60, 60)
+
+
+def test_a_failure_after_it_got_on_does_not_lengthen_its_waits(context, sandbox, monkeypatch):
+    make_companies(context, sandbox, 30)
+    give, failed = context.codat.companies_page, set()
+
+    def each_page_but_the_first_fails_once(number, size):
+        if number > 1 and number not in failed:
+            failed.add(number)
+            raise errors.CodatBroken("500")
+        return give(number, size)
+
+    monkeypatch.setattr(context.codat, "companies_page", each_page_but_the_first_fails_once)
+    begin(context)
+    perform_due(context)
+    intent = context.store.intents.get("reconcile:r1")
+    assert (intent["state"], intent["attempts"], intent["last_error"]) == ("due", "0", "500")
+    settle(context)
+    assert context.store.reconciles.get("r1").compared == 30
 
 
 def test_two_workers_and_one_frozen_past_its_lease_tell_once(context, sandbox):

@@ -15,7 +15,7 @@ from relay.telling import tell
 from relay.times import now_micros, now_ms
 from workers.context import Context
 from workers.doing.reread import shown_fields
-from workers.endings import Ended, Ending, Told
+from workers.endings import Ended, Ending, Told, after_error
 
 AT_A_STRETCH = 15.0  # seconds in one attempt, well within its lease
 OURS_AT_ONCE = 200  # of our companies looked at per step
@@ -26,7 +26,7 @@ def do(context: Context, intent: Intent) -> Ended:
     """Go on where the run stands; every step done is noted, so a kill costs one step at most."""
     run_id = intent.name.partition(":")[2]
     until = time.monotonic() + AT_A_STRETCH
-    told = None
+    told, steps = None, 0
     while time.monotonic() < until:
         run = context.store.reconciles.get(run_id)
         if run is None:
@@ -38,8 +38,20 @@ def do(context: Context, intent: Intent) -> Ended:
             _tell_progress(context, run)
         if run.phase is Phase.APPLYING:
             return _applying(context, run)
-        STEPS[run.phase](context, run)
+        try:
+            STEPS[run.phase](context, run)
+        except errors.CodatError as error:
+            if not steps:
+                raise
+            return _got_on(context, intent, error)
+        steps += 1
     return Ended(Ending.LATER, expected=True)
+
+
+def _got_on(context: Context, intent: Intent, error: errors.CodatError) -> Ended:
+    """End an attempt that failed after it had got on: waits grow only while nothing gets done."""
+    first, base = replace(intent, attempts=1), context.settings.relay_retry_seconds
+    return replace(after_error(error, first, now=now_ms(), base=base), expected=True)
 
 
 def _page(context: Context, run: Run) -> None:
