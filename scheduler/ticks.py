@@ -18,7 +18,7 @@ from relay.times import now_micros, now_ms
 from scheduler import pausing
 
 HINT_IS_OLD = 2000  # ms; a lane still waiting then gets another hint
-BATCH = 200  # schedules dispatched per call: a few ms of the server's time
+BATCH = 300  # schedules dispatched per call: a few ms of the server's time
 DAY_MS = 86_400_000
 NIGHTLY_MS = 2 * 3_600_000  # after midnight UTC, when Codat's daily quota is fresh
 WARN_PART = 10  # of the log's hard limit: so long before it, those who are behind are told of

@@ -17,9 +17,9 @@ for i = 6, #ARGV, 5 do
   slots[#slots + 1] = slot
   plans[ARGV[i]] = slots
 end
-local held, none, on_time = {}, {}, tonumber(ARGV[2])
+local held, any_held, none, on_time = {}, false, {}, tonumber(ARGV[2])
 for word in string.gmatch(ARGV[5], '%S+') do
-  held[word] = none
+  held[word], any_held = none, true
 end
 local find, sub, format, floor = string.find, string.sub, string.format, math.floor
 local moved, piece, n = {}, {ARGV[4]}, 0
@@ -27,16 +27,17 @@ for i = 1, #found, 2 do
   local member, due = found[i], floor(found[i + 1])
   local first = find(member, '|', 1, true)
   local second = find(member, '|', first + 1, true) or #member
-  if due >= on_time then
-    local slots = held[sub(member, 1, first - 1)] or held[sub(member, first + 1, second - 1)]
-      or plans[sub(member, second + 1)] or none
-    for _, slot in ipairs(slots) do
-      if due >= slot[1] and due < slot[2] then
-        n = n + 1
-        moved[2 * n - 1], moved[2 * n] = format('%d.5', due + slot[3]), member
-        piece[n + 1] = sub(member, 1, second) .. slot[4]
-        break
-      end
+  local slots = plans[sub(member, second + 1)] or none
+  if any_held then
+    slots = held[sub(member, 1, first - 1)] or held[sub(member, first + 1, second - 1)] or slots
+  end
+  for s = 1, due >= on_time and #slots or 0 do
+    local slot = slots[s]
+    if due >= slot[1] and due < slot[2] then
+      n = n + 1
+      moved[2 * n - 1], moved[2 * n] = format('%d.5', due + slot[3]), member
+      piece[n + 1] = sub(member, 1, second) .. slot[4]
+      break
     end
   end
 end
