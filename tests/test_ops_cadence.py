@@ -1,19 +1,14 @@
 """Cadences by command line, against a served portal: one, many, by CSV, with preview and load."""
 
 import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
-from click.testing import CliRunner, Result
-from werkzeug.serving import make_server
 
-from ops.cli import main
+from commands import Run, commands
 from parts import company_id
-from portal_bench import OPERATOR, Portal, make_company
+from portal_bench import Portal, make_company
 from relay.cadence import Cadence
-
-Run = Callable[..., Result]
 
 
 @pytest.fixture
@@ -26,14 +21,8 @@ def portal() -> Portal:
 @pytest.fixture
 def run(portal: Portal, tmp_path, monkeypatch) -> Iterator[Run]:
     monkeypatch.chdir(tmp_path)
-    server = make_server("127.0.0.1", 0, portal.app, threaded=False)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    options = ("--url", f"http://127.0.0.1:{server.server_port}", "--token", OPERATOR)
-    yield lambda *words: CliRunner().invoke(main, [*words, *options])
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with commands(portal) as command:
+        yield command
 
 
 def held(portal: Portal, number: int, data_type: str = "invoices"):

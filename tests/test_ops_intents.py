@@ -5,16 +5,13 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from click.testing import CliRunner, Result
-from werkzeug.serving import make_server
 
-from ops.cli import main
+from commands import Run, commands
 from parts import company_id
-from portal_bench import OPERATOR, Portal, make_company
+from portal_bench import Portal, make_company
 from relay.store.intents import Need, Priority
 from relay.times import now_ms
 
-Run = Callable[..., Result]
 INFO = [f"info:{company_id(number)}" for number in (1, 2)]
 
 
@@ -28,14 +25,8 @@ def portal() -> Portal:
 @pytest.fixture
 def run(portal: Portal, tmp_path, monkeypatch) -> Iterator[Run]:
     monkeypatch.chdir(tmp_path)
-    server = make_server("127.0.0.1", 0, portal.app, threaded=False)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    options = ("--url", f"http://127.0.0.1:{server.server_port}", "--token", OPERATOR)
-    yield lambda *words, **more: CliRunner().invoke(main, [*words, *options], **more)
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with commands(portal) as command:
+        yield command
 
 
 @pytest.fixture

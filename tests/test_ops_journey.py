@@ -1,16 +1,13 @@
 """Journeys by command line, against a served portal: invite, reconnect, look, accept, end."""
 
 import json
-import threading
 from dataclasses import replace
 
 import pytest
-from click.testing import CliRunner
-from werkzeug.serving import make_server
 
-from ops.cli import main
+from commands import commands
 from parts import company_id, connection_id
-from portal_bench import OPERATOR, Portal, make_company
+from portal_bench import Portal, make_company
 from relay import journeys
 from relay.journeys import Change, Step
 from relay.times import now_micros
@@ -31,20 +28,14 @@ def portal():
 @pytest.fixture
 def run(portal, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    server = make_server("127.0.0.1", 0, portal.app, threaded=False)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    options = ("--url", f"http://127.0.0.1:{server.server_port}", "--token", OPERATOR)
+    with commands(portal) as command:
 
-    def invoke(*words):
-        result = CliRunner().invoke(main, ["journey", *words, *options])
-        assert result.exit_code == 0, result.output
-        return result.stdout
+        def invoke(*words):
+            result = command("journey", *words)
+            assert result.exit_code == 0, result.output
+            return result.stdout
 
-    yield invoke
-    server.shutdown()
-    thread.join()
-    server.server_close()
+        yield invoke
 
 
 def test_a_new_company_gets_a_link_that_works_until_it_is_renewed_or_revoked(run, portal):

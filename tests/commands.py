@@ -1,0 +1,28 @@
+"""The command line against a served portal."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from click.testing import CliRunner, Result
+from werkzeug.serving import make_server
+
+from ops.cli import main
+from portal_bench import OPERATOR, Portal
+
+Run = Callable[..., Result]
+
+
+@contextmanager
+def commands(portal: Portal) -> Iterator[Run]:
+    """Give what runs the words of a command as an operator of this portal."""
+    server = make_server("127.0.0.1", 0, portal.app, threaded=False)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    options = ("--url", f"http://127.0.0.1:{server.server_port}", "--token", OPERATOR)
+    try:
+        yield lambda *words, **more: CliRunner().invoke(main, [*words, *options], **more)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
