@@ -125,11 +125,11 @@ def api_calls(sandbox: RunningSandbox, most: int) -> list[Call]:
 
 
 def is_done(store: Store, sandbox: RunningSandbox) -> bool:
-    """Whether every webhook is taken and applied and nothing is left to be done at Codat."""
+    """Whether every webhook is taken and applied, and nothing but later looks left to be done."""
     return (
         sandbox.post.unfinished == 0
         and store.inbox.depths()["lanes_waiting"] == 0
-        and not any(store.intents.counts().values())
+        and sum(store.intents.counts().values()) == store.intent_list.count("waiting", "track:*")
     )
 
 

@@ -85,8 +85,8 @@ def test_what_nobody_takes_is_given_up(monkeypatch):
 
 def test_a_relay_in_a_storm_ends_as_the_storm_states(relay):  # noqa: F811
     secret = relay.context.settings.codat_webhook_secrets[0].get_secret_value()
-    storm = brew(SMALL, relay.url, secret, NOW)
-    score = Thrower(relay.url, secret).throw(storm.messages)
+    storm = brew(SMALL, relay.hooks, secret, NOW)
+    score = Thrower(relay.hooks, secret).throw(storm.messages)
     assert (score.acknowledged, score.given_up) == (600, 0)
 
     def held():
