@@ -29,21 +29,13 @@ LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
 @dataclass(frozen=True, slots=True)
-class File:
-    """One text file and its address."""
-
-    content: str
-    media_type: str
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
 class Files:
     """The pages' style, in the firm's colours, the digest that lets it in, and their script."""
 
     style: str
     style_digest: str  # as a Content-Security-Policy has it
-    script: File
+    script: str
+    script_url: str
 
 
 def files(brand: Brand) -> Files:
@@ -55,18 +47,18 @@ def files(brand: Brand) -> Files:
     style = (static / "link.css").read_text(encoding="utf-8") + colours
     script = (static / "link.js").read_text(encoding="utf-8")
     digest = b64encode(sha256(style.encode()).digest()).decode()
-    return Files(style, f"'sha256-{digest}'", _file(script, "text/javascript", "script", "js"))
-
-
-def _file(content: str, media_type: str, name: str, ending: str) -> File:
-    digest = sha256(content.encode()).hexdigest()[:12]
-    return File(content, media_type, f"/link/{name}-{digest}.{ending}")
+    script_url = f"/link/script-{sha256(script.encode()).hexdigest()[:12]}.js"
+    return Files(style, f"'sha256-{digest}'", script, script_url)
 
 
 @link.get("/script-<digest>.js")
 def script(digest: str) -> Response:
     """Give the script; under an older address too, as a page may be older."""
-    return _text(parts().files.script, digest)
+    files = parts().files
+    answer = make_response(files.script)
+    answer.mimetype = "text/javascript"
+    answer.headers["Cache-Control"] = FOR_GOOD if f"-{digest}." in files.script_url else "no-cache"
+    return answer
 
 
 @link.get("/logos/<key>")
@@ -89,13 +81,6 @@ def brand_logo() -> Response:
     if not brand.logo_content:
         return gone()
     return _picture(Logo(brand.logo_type, brand.logo_content), LOGO_SECONDS)
-
-
-def _text(file: File, digest: str) -> Response:
-    answer = make_response(file.content)
-    answer.mimetype = file.media_type
-    answer.headers["Cache-Control"] = FOR_GOOD if f"-{digest}." in file.url else "no-cache"
-    return answer
 
 
 def _picture(found: Logo, seconds: int) -> Response:

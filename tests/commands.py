@@ -1,14 +1,15 @@
-"""The command line against a served portal."""
+"""The command line against a served portal, and one with three companies."""
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import pytest
 from click.testing import CliRunner, Result
 from werkzeug.serving import make_server
 
 from ops.cli import main
-from portal_bench import OPERATOR, Portal
+from portal_bench import OPERATOR, Portal, make_company
 
 Run = Callable[..., Result]
 
@@ -26,3 +27,19 @@ def commands(portal: Portal) -> Iterator[Run]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@pytest.fixture
+def portal() -> Portal:
+    """Holds two linked companies and an unlinked one."""
+    portal = Portal()
+    portal.hold(make_company(1), make_company(2), make_company(3, "Unlinked"))
+    return portal
+
+
+@pytest.fixture
+def run(portal: Portal, tmp_path, monkeypatch) -> Iterator[Run]:
+    """Runs the words of a command at the portal, from an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    with commands(portal) as command:
+        yield command

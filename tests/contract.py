@@ -106,6 +106,18 @@ def contract(file=TODAY):
     return Contract(file) if at_hand() else None
 
 
+def operations():
+    """Name each operation of today's file, as `method path`; one to be skipped without it."""
+    if not at_hand():
+        return ["all"]
+    return [
+        f"{method} {path}"
+        for path, item in openapi(TODAY)["paths"].items()
+        for method in METHODS
+        if method in item
+    ]
+
+
 def answer_faults(answer):
     """List what is wrong with an answer of the sandbox's API."""
     judge = contract()

@@ -1,28 +1,15 @@
 """Cadences by command line, against a served portal: one, many, by CSV, with preview and load."""
 
+# ruff: noqa: F811 (fixtures are imported, and named as parameters)
+
 import json
-from collections.abc import Iterator
 
 import pytest
 
-from commands import Run, commands
+from commands import Run, portal, run  # noqa: F401
 from parts import company_id
-from portal_bench import Portal, make_company
+from portal_bench import Portal
 from relay.cadence import Cadence
-
-
-@pytest.fixture
-def portal() -> Portal:
-    portal = Portal()
-    portal.hold(make_company(1), make_company(2), make_company(3, "Unlinked"))
-    return portal
-
-
-@pytest.fixture
-def run(portal: Portal, tmp_path, monkeypatch) -> Iterator[Run]:
-    monkeypatch.chdir(tmp_path)
-    with commands(portal) as command:
-        yield command
 
 
 def held(portal: Portal, number: int, data_type: str = "invoices"):

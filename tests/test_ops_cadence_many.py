@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from commands import portal, run  # noqa: F401
 from parts import company_id
 from portal_bench import Portal, make_company
 from relay.company import Sync
-from test_ops_cadence import held, portal, run  # noqa: F401
+from test_ops_cadence import held
 
 PRESENT = (1, 2, 3)  # the third is Unlinked
 

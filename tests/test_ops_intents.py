@@ -1,32 +1,20 @@
 """Run-now, re-read and running again by command line: preview, question, progress, exit codes."""
 
+# ruff: noqa: F811 (fixtures are imported, and named as parameters)
+
 import json
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from commands import Run, commands
+from commands import Run, portal, run  # noqa: F401
 from parts import company_id
-from portal_bench import Portal, make_company
+from portal_bench import Portal
 from relay.store.intents import Need, Priority
 from relay.times import now_ms
 
 INFO = [f"info:{company_id(number)}" for number in (1, 2)]
-
-
-@pytest.fixture
-def portal() -> Portal:
-    portal = Portal()
-    portal.hold(make_company(1), make_company(2), make_company(3, "Unlinked"))
-    return portal
-
-
-@pytest.fixture
-def run(portal: Portal, tmp_path, monkeypatch) -> Iterator[Run]:
-    monkeypatch.chdir(tmp_path)
-    with commands(portal) as command:
-        yield command
 
 
 @pytest.fixture

@@ -11,25 +11,14 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, settings, strategie
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
-from contract import METHODS, TODAY, contract, plain
-from published import at_hand, needs_published, openapi
+from contract import TODAY, contract, operations, plain
+from published import needs_published, openapi
 from sandboxes import BASIC, running
 
 pytestmark = needs_published
 EXAMPLES = 15
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
 MODES = list(schemathesis.GenerationMode)
-
-
-def operations():
-    if not at_hand():
-        return ["all"]
-    return [
-        f"{method} {path}"
-        for path, item in openapi(TODAY)["paths"].items()
-        for method in METHODS
-        if method in item
-    ]
 
 
 @pytest.fixture(scope="module")

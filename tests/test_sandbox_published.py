@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from contract import INFO, METHODS, OF_2022, OF_2023, TODAY, contract
-from published import at_hand, needs_published, openapi
+from contract import INFO, OF_2022, OF_2023, contract, operations
+from published import needs_published
 from sandboxes import SECRET, Caller, mailbox, running
 
 pytestmark = needs_published
@@ -42,17 +42,6 @@ BODIES = {
     "configure-supplemental-data": SUPPLEMENTAL,
     "configure-custom-data-type": CUSTOM,
 }  # fmt: skip
-
-
-def operations():
-    if not at_hand():
-        return ["all"]
-    return [
-        f"{method} {path}"
-        for path, item in openapi(TODAY)["paths"].items()
-        for method in METHODS
-        if method in item
-    ]
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,6 @@ from relay.store import keys
 from relay.store.intents import Priority
 from relay.store.scripts import Scripts
 
-CAUSE = "schedule"  # of the intents that a dispatch leaves
 PERIOD = b"#period"  # beside a schedule that was changed: the last period dispatched before
 PLANS_KNOWN = 256  # whose calendars a dispatch sends along
 MARK = 8  # letters
@@ -85,8 +84,8 @@ class Schedules:
             for company_id in company_ids:
                 pipe.hgetall(keys.SCHEDULES + company_id)
             return {
-                company_id: _schedules(company_id, stored)
-                for company_id, stored in zip(company_ids, pipe.execute(), strict=True)
+                company_id: _schedules(company_id, held)
+                for company_id, held in zip(company_ids, pipe.execute(), strict=True)
             }
 
     def put(self, schedule: Schedule, next_due: int | None, *, over: Schedule | None) -> bool:
@@ -145,11 +144,7 @@ class Schedules:
             [keys.SCHEDULES_DUE], [keys.SCHEDULES, now, past, limit]
         )
         rows = zip(*[iter(flat)] * 3, strict=True)
-        found = [
-            Due(name, int(float(due)), _alike(raw) if raw else None) for name, due, raw in rows
-        ]
-        self._learn(found)
-        return found
+        return [Due(name, int(float(due)), _alike(raw) if raw else None) for name, due, raw in rows]
 
     def next_due(self, schedules: Sequence[Schedule]) -> list[int | None]:
         """Tell when each schedule runs next (epoch seconds); None for those that do not."""
@@ -163,8 +158,8 @@ class Schedules:
         """Dispatch of up to `limit` schedules due by `now` (epoch seconds) those that are on time.
 
         Gives how many syncs were left, and how many stay due: late ones, those whose plan this
-        process has not seen yet, and those of the companies or data types in `held`. `due` shows
-        them.
+        process has not dispatched yet, and those of the companies or data types in `held`. `due`
+        shows them.
         """
         arguments: list[str | int] = [now, now - GRACE, limit, now * 1000, " ".join(held)]
         for mark, plan in self._plans.items():
@@ -176,7 +171,7 @@ class Schedules:
         return int(left), int(stay)
 
     def _learn(self, found: Sequence[Due]) -> None:
-        """Note the plans of those that are due, so that the next that follow them go at once."""
+        """Note the plans of those dispatched, so that the next that follow them go at once."""
         for one in found:
             mark = one.member.rpartition(b"|")[2].decode()
             if one.plan is not None and one.plan.running:
@@ -190,6 +185,7 @@ class Schedules:
 
         Gives how many needs were left, and the lanes that need a hint.
         """
+        self._learn([one.due for one in batch])
         arguments: list[str | bytes | int] = [
             keys.SCHEDULES,
             keys.LANE,
@@ -221,10 +217,10 @@ def member_of(schedule: Schedule) -> str:
     return member(schedule.company_id, schedule.data_type, stored(schedule))
 
 
-def _schedules(company_id: str, stored: dict[bytes, bytes]) -> dict[str, Schedule]:
+def _schedules(company_id: str, held: dict[bytes, bytes]) -> dict[str, Schedule]:
     return {
         name.decode(): _read(company_id, name.decode(), raw)
-        for name, raw in stored.items()
+        for name, raw in held.items()
         if not name.endswith(PERIOD)
     }
 

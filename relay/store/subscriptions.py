@@ -164,10 +164,6 @@ class Subscriptions:
         entries = self._client.xrevrange(keys.ATTEMPTS + subscription_id, count=limit)
         return [Attempt(**orjson.loads(fields[b"attempt"])) for _, fields in entries]
 
-    def lowest_cursor(self) -> int | None:
-        """Give the cursor of the one that is furthest behind; None when there are none."""
-        return min((held.cursor for held in self.all()), default=None)
-
     def may_hint(self) -> bool:
         """Whether a `deliver` hint is wanted: there are subscriptions, and none is on its way."""
         now = time.monotonic()
