@@ -50,7 +50,8 @@ def do(context: Context, intent: Intent) -> Ended:
 
 def _got_on(context: Context, intent: Intent, error: errors.CodatError) -> Ended:
     """End an attempt that failed after it had got on: waits grow only while nothing gets done."""
-    first, base = replace(intent, attempts=1), context.settings.relay_retry_seconds
+    first = replace(intent, attempts=1, failing_since=None, refusals=0)
+    base = context.settings.relay_retry_seconds
     return replace(after_error(error, first, now=now_ms(), base=base), expected=True)
 
 
