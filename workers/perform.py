@@ -10,6 +10,7 @@ from redis import RedisError
 from codat.errors import CodatError
 from relay.budget import open_priorities, speaking_for
 from relay.message import Action
+from relay.store.budget import LEASE_MS
 from relay.store.inbox import NotDurable
 from relay.store.intents import Intent
 from relay.times import now_micros, now_ms
@@ -17,7 +18,6 @@ from workers.context import Context, current
 from workers.doing import cadence, fresh, info, name, platforms, reconcile, reread, sync, track
 from workers.endings import Ended, Ending, Told, after_error, after_store_error
 
-LEASE_MS = 90_000  # longer than the calls of one attempt may take together
 HAND_ON_AFTER = 20.0  # seconds in one job
 LOOK_EVERY = 0.2  # seconds between looks for more to do while slow calls are under way
 

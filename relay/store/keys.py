@@ -4,7 +4,7 @@ TAG = "{relay}:"
 
 META = (
     TAG + "meta"
-)  # hash: lanes, schema, epoch, log_seq and more of the log, syncs_waiting, intent_fence
+)  # hash: lanes, schema, epoch, log_seq and more of the log, syncs_waiting, intent_fence, held_at
 COUNTERS = TAG + "counters"  # hash: accepted, duplicates
 WAITING = (
     TAG + "waiting"
@@ -31,7 +31,9 @@ TIMELINE = TAG + "timeline:"  # + company id -> sorted set of the numbers of its
 COMPANIES = TAG + "companies"  # sorted set of company ids, all with score 0: paged in id order
 DEAD = TAG + "dead"  # stream: messages that could not be handled
 DEAD_INTENTS = TAG + "intents:dead"  # sorted set: intent name -> ms when given up
-BUDGET = TAG + "codat:budget"  # hash: limit, remaining, reset (ms) as Codat last said
+BUDGET = (
+    TAG + "codat:budget"
+)  # hash: limit, remaining, reset, and learnt: when (ms) Codat last said so
 CALLS = TAG + "codat:calls"  # sorted set: call -> ms, of the last minute
 UNDER_WAY = TAG + "codat:under-way"  # sorted set: call -> ms until it no longer counts
 HOLD = TAG + "codat:hold"  # string: ms until which nobody may call Codat
