@@ -184,7 +184,7 @@ def test_a_hold_is_set_kept_if_later_and_lifted_with_the_commit(store):
     def held_after(until):
         entry = put(store).entry
         lease = store.inbox.claim(None, LEASE)
-        batch = Batch(events=logged(), hold_until=until)
+        batch = Batch(events=logged(), hold_until=until, limits_at=now)
         done = store.inbox.commit(lease, lease.cursor, entry, batch, now=now, lease_ms=LEASE)
         assert done is not None
         assert store.inbox.release(lease)
@@ -209,7 +209,7 @@ def test_the_day_that_begins_is_learnt_from_a_webhook(store):
     def left_after(quota):
         entry = put(store).entry
         lease = store.inbox.claim(None, LEASE)
-        batch = Batch(events=logged(), hold_until=0, quota=quota)
+        batch = Batch(events=logged(), hold_until=0, quota=quota, limits_at=now)
         store.inbox.commit(lease, lease.cursor, entry, batch, now=now, lease_ms=LEASE)
         store.inbox.release(lease)
         return store.budget.state(now).remaining

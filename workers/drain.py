@@ -14,7 +14,7 @@ from relay.store.inbox import Batch, DeadLetter, Lease
 from relay.store.intents import Need
 from relay.times import now_ms
 from workers.context import Context, current
-from workers.fold import fold
+from workers.fold import Folded, fold
 
 BATCH = 500  # messages per commit
 LEASE_MS = 5_000  # how long a killed worker keeps its lane from others
@@ -117,11 +117,21 @@ def fold_all(context: Context, messages: Sequence[Message], lane: int) -> Batch:
             held = needs.get(need.name)
             if held is None or need.due < held.due:
                 needs[need.name] = need
-        if folded.hold_until is not None:
-            batch.hold_until, batch.quota = folded.hold_until, folded.quota
+        _note_limits(batch, folded)
     batch.needs = list(needs.values())
     batch.states = {company_id: company.to_json() for company_id, company in changed.items()}
     return batch
+
+
+def _note_limits(batch: Batch, folded: Folded) -> None:
+    """Keep what Codat said last of its limits, in whatever order it came."""
+    if folded.hold_until is None:
+        return
+    if folded.limits_at >= batch.limits_at:
+        batch.hold_until, batch.quota = folded.hold_until, folded.quota
+        batch.limits_at = folded.limits_at
+    if folded.limits_dated:
+        batch.limits_said = max(batch.limits_said or 0, folded.limits_at)
 
 
 def _told_before(context: Context, messages: Sequence[Message]) -> dict[tuple[str, str], set[str]]:

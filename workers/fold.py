@@ -16,7 +16,7 @@ from relay.store.inbox import StatusEvent
 from relay.store.intents import Need, Priority
 from workers.routing import handler_for
 
-LATE = 600_000_000  # microseconds after which a lifted limit may have been reached again
+LATE = 600_000  # ms after which a lifted limit may have been reached again
 CALLS_NOBODY = frozenset({"cadence"})
 
 
@@ -33,6 +33,8 @@ class Folded:
     needs: list[Need]
     hold_until: int | None
     quota: Quota | None = None
+    limits_at: int = 0  # ms: when Codat said what these two hold, else when we heard of it
+    limits_dated: bool = False
     counted: tuple[Counted, ...] = ()
     already: bool = False  # a replay of which nothing was missing
 
@@ -70,7 +72,9 @@ def fold(
     elif keep and message.kind == "webhook":
         after = replace(after, last_webhook=max(after.last_webhook, message.received))
     # What Codat said of its limits long ago says nothing of now, when they may be reached again.
-    speaks_of_now = not message.replay and (outcome.hold_until != 0 or not _is_late(message, event))
+    told_at = _told_at(event)
+    said = message.received if told_at is None else told_at
+    speaks_of_now = not message.replay and (outcome.hold_until != 0 or now - said <= LATE)
     return Folded(
         company=after if keep else None,
         events=[_status_event(one, message, event) for one in logged],
@@ -87,13 +91,16 @@ def fold(
         ],
         hold_until=outcome.hold_until if speaks_of_now else None,
         quota=outcome.quota if speaks_of_now else None,
+        limits_at=said,
+        limits_dated=told_at is not None,
         counted=outcome.counted,
     )
 
 
-def _is_late(message: Message, event: Event | Action) -> bool:
+def _told_at(event: Event | Action) -> int | None:
+    """Give when Codat told of it, in ms; rule webhooks of the older service do not say."""
     told = None if isinstance(event, Action) else event.generated
-    return told is not None and message.received * 1000 - told > LATE
+    return None if told is None else told // 1000
 
 
 def _is_missing(logged: Logged, told: Collection[str]) -> bool:

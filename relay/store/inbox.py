@@ -77,6 +77,8 @@ class Batch:
     dead: list[DeadLetter] = field(default_factory=list)
     hold_until: int | None = None  # ms; 0 lifts a hold, as a new day of Codat's began
     quota: Quota | None = None  # what Codat told of that day
+    limits_at: int = 0  # ms: when Codat said that, or without a date when we heard of it
+    limits_said: int | None = None  # ms: when it last said anything of its limits with a date
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)  # (key, field) -> more
     marks: dict[str, int] = field(default_factory=dict)  # field of the counters -> latest ms
     replays: dict[str, Tally] = field(default_factory=dict)  # replay id -> what came of it
@@ -170,6 +172,8 @@ class Inbox:
             keys.INTENTS_DUE,
             "" if batch.hold_until is None else batch.hold_until,
             *_day(batch.quota),
+            batch.limits_at,
+            "" if batch.limits_said is None else batch.limits_said,
             len(batch.states),
         ]
         for company_id, state in batch.states.items():

@@ -2,9 +2,9 @@
 
 TAG = "{relay}:"
 
-META = (
-    TAG + "meta"
-)  # hash: lanes, schema, epoch, log_seq and more of the log, syncs_waiting, intent_fence, held_at
+# hash: lanes, schema, epoch, log_seq and more of the log, syncs_waiting, intent_fence, held_at (ms)
+# and limits_said (ms): how new what Codat said of its limits is
+META = TAG + "meta"
 COUNTERS = TAG + "counters"  # hash: accepted, duplicates
 WAITING = (
     TAG + "waiting"
