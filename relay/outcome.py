@@ -17,10 +17,11 @@ class Logged:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Something to be done at Codat; `delay` in ms."""
+    """Something to be done at Codat; `delay` in ms. `link`: a customer who links waits for it."""
 
     kind: str
     delay: int = 0
+    link: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,14 @@ class Outcome:
         """Append a status event."""
         return replace(self, logged=(*self.logged, Logged(logged_type, data)))
 
-    def then(self, kind: str, *, delay: int = 0) -> Self:
-        """Leave an intent, due after `delay` ms; a stale event leaves none."""
+    def then(self, kind: str, *, delay: int = 0, link: bool = False) -> Self:
+        """Leave an intent, due after `delay` ms; a stale event leaves none.
+
+        With `link` it follows a link, and may use the calls that are kept for those.
+        """
         if self.stale:
             return self
-        return replace(self, wanted=(*self.wanted, Wanted(kind, delay)))
+        return replace(self, wanted=(*self.wanted, Wanted(kind, delay, link)))
 
     def hold(self, until: int) -> Self:
         """Let nobody call Codat until `until` (ms since the epoch)."""

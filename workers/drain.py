@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import orjson
 import structlog
@@ -114,9 +115,9 @@ def fold_all(context: Context, messages: Sequence[Message], lane: int) -> Batch:
             companies[company_id] = changed[company_id] = folded.company
         batch.events += folded.events
         for need in folded.needs:
-            held = needs.get(need.name)
-            if held is None or need.due < held.due:
-                needs[need.name] = need
+            held = needs.setdefault(need.name, need)
+            first = min(held, need, key=lambda one: one.priority)
+            needs[need.name] = replace(first, due=min(held.due, need.due))
         _note_limits(batch, folded)
     batch.needs = list(needs.values())
     batch.states = {company_id: company.to_json() for company_id, company in changed.items()}

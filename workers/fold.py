@@ -17,7 +17,7 @@ from relay.store.intents import Need, Priority
 from workers.routing import handler_for
 
 LATE = 600_000  # ms after which a lifted limit may have been reached again
-CALLS_NOBODY = frozenset({"cadence"})
+CALLS_NOBODY = frozenset({"cadence", "fresh"})
 
 
 class NoHandler(Exception):
@@ -82,7 +82,7 @@ def fold(
             Need(
                 name=f"{wanted.kind}:{after.id}",
                 company_id=after.id,
-                priority=Priority.LOCAL if wanted.kind in CALLS_NOBODY else Priority.LINK,
+                priority=_priority(wanted, message),
                 due=now + wanted.delay,
                 cause=message.message_id,
             )
@@ -95,6 +95,19 @@ def fold(
         limits_dated=told_at is not None,
         counted=outcome.counted,
     )
+
+
+def _priority(wanted: Wanted, message: Message) -> Priority:
+    """Give how urgent it is: the reserve is for customers who link, others follow what they are of.
+
+    What a comparison or a replay of long ago comes to is never urgent, a link found by it neither.
+    """
+    if wanted.kind in CALLS_NOBODY:
+        return Priority.LOCAL
+    of = Priority.SCHEDULED if message.priority is None else Priority(message.priority)
+    if message.replay or of >= Priority.RECONCILE:
+        return Priority.RECONCILE
+    return Priority.LINK if wanted.link else of
 
 
 def _told_at(event: Event | Action) -> int | None:

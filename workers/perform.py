@@ -90,6 +90,7 @@ def perform_one(context: Context, intent: Intent) -> None:
             company_id=intent.company_id,
             at=ended.at or asked,
             payload=told.payload,
+            priority=intent.priority,
         )
     now = now_ms()
     lane = context.store.inbox.lane_of(intent.company_id)

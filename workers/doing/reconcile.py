@@ -146,7 +146,7 @@ def _reread_dummies(context: Context, run: Run, held: Iterable[Company | None]) 
 def _action(run: Run, company_id: str, kind: str, at: int, **payload: object) -> Action:
     """Make the message; its id is its marker, so a step done again tells no company twice."""
     name = f"reconcile:{run.id}:{company_id}"
-    return Action(name, kind, company_id, at, {"run": run.id, **payload})
+    return Action(name, kind, company_id, at, {"run": run.id, **payload}, Priority.RECONCILE)
 
 
 def _tell_progress(context: Context, run: Run) -> None:

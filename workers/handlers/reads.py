@@ -62,7 +62,8 @@ def read_completed(company: Company, event: Event) -> Outcome:
         outcome = outcome.then("fresh")
     if (PullOutcome.COMPLETE, True) in kinds:
         company = replace(company, info_reads=company.info_reads + 1)
-        outcome = outcome.then("info")
+        # The initial read is that of a link, first or again; of others nobody waits for the info.
+        outcome = outcome.then("info", link=event.type.endswith(".initial"))
     if any(kind is PullOutcome.NEEDS_CUSTOMER for kind, _ in kinds):
         # The source no longer lets Codat in: see whether the connection says so too.
         outcome = outcome.then("reread")
