@@ -24,9 +24,7 @@ def do(context: Context, intent: Intent) -> Ended:
         waits_at = None
         if intent.priority is Priority.LINK and age > URGENT_FOR:
             waits_at = Priority.SCHEDULED
-        return Ended(
-            Ending.LATER, wait=wait, error=str(error), expected=True, priority=waits_at
-        )
+        return Ended(Ending.LATER, wait=wait, error=str(error), expected=True, priority=waits_at)
     kept = {name: value for name, value in info.raw.items() if name not in LEFT_OUT}
     return Ended(
         Ending.DONE, told=Told("relay.info_fetched", {"info": kept, "after": after}), at=at
