@@ -113,6 +113,17 @@ def test_of_two_that_cross_the_one_that_codat_made_later_counts(bench, at_once):
     assert bench.types().count("rate_limit.reached") == 2  # both are told
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_word_of_a_new_day_that_comes_too_late_still_makes_older_word_void(bench, at_once):
+    then = now_ms() - 30 * 60_000
+    bench.deliver(renewed(then + 1000))
+    if not at_once:
+        bench.drain()
+    bench.deliver(reached(then))
+    bench.drain()
+    assert not held(bench)
+
+
 def test_a_new_day_ends_no_wait_that_was_asked_for_after_it_began(bench):
     now = now_ms()
     bench.store.budget.ended("c", None, now=now, not_before=now + 3_600_000)

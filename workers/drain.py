@@ -126,13 +126,11 @@ def fold_all(context: Context, messages: Sequence[Message], lane: int) -> Batch:
 
 def _note_limits(batch: Batch, folded: Folded) -> None:
     """Keep what Codat said last of its limits, in whatever order it came."""
-    if folded.hold_until is None:
-        return
-    if folded.limits_at >= batch.limits_at:
-        batch.hold_until, batch.quota = folded.hold_until, folded.quota
-        batch.limits_at = folded.limits_at
     if folded.limits_dated:
         batch.limits_said = max(batch.limits_said or 0, folded.limits_at)
+    if folded.hold_until is not None and folded.limits_at >= batch.limits_at:
+        batch.hold_until, batch.quota = folded.hold_until, folded.quota
+        batch.limits_at = folded.limits_at
 
 
 def _told_before(context: Context, messages: Sequence[Message]) -> dict[tuple[str, str], set[str]]:

@@ -34,7 +34,7 @@ class Folded:
     hold_until: int | None
     quota: Quota | None = None
     limits_at: int = 0  # ms: when Codat said what these two hold, else when we heard of it
-    limits_dated: bool = False
+    limits_dated: bool = False  # whether Codat said when, also where it was too long ago to count
     counted: tuple[Counted, ...] = ()
     already: bool = False  # a replay of which nothing was missing
 
@@ -92,7 +92,7 @@ def fold(
         hold_until=outcome.hold_until if speaks_of_now else None,
         quota=outcome.quota if speaks_of_now else None,
         limits_at=said,
-        limits_dated=told_at is not None,
+        limits_dated=told_at is not None and outcome.hold_until is not None and not message.replay,
         counted=outcome.counted,
     )
 

@@ -33,7 +33,9 @@ end
 -- Codat said of its limits before what was applied last says nothing any more, and a day that
 -- began ends no hold, and renews no figures, that are from after it was told of.
 local said_at = tonumber(ARGV[14]) or 0
-local outdated = said_at < tonumber(redis.call('HGET', KEYS[5], 'limits_said') or '0')
+local newest = math.max(tonumber(ARGV[15]) or 0,
+  tonumber(redis.call('HGET', KEYS[5], 'limits_said') or '0'))
+local outdated = said_at < newest
 local held_at = tonumber(redis.call('HGET', KEYS[5], 'held_at') or '0')
 local hold = math.min(tonumber(ARGV[10]) or 0, tonumber(ARGV[7]) + 93600000)
 local now = now_ms()
@@ -121,9 +123,7 @@ elseif hold > tonumber(ARGV[7]) and not outdated then
   end
   if said_at > held_at then redis.call('HSET', KEYS[5], 'held_at', ARGV[14]) end
 end
-if ARGV[15] ~= '' and not outdated then
-  redis.call('HSET', KEYS[5], 'limits_said', ARGV[15])
-end
+if ARGV[15] ~= '' then redis.call('HSET', KEYS[5], 'limits_said', string.format('%d', newest)) end
 redis.call('HSET', KEYS[3], ARGV[1], ARGV[4])
 redis.call('HSET', KEYS[1], ARGV[1],
   ARGV[5] .. ' ' .. string.format('%d', now + ARGV[6]))
