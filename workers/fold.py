@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import orjson
 
@@ -10,6 +10,7 @@ from codat.statuses import ConnectionStatus
 from codat.webhook import Event, Quota
 from relay.catalogue.book import identity
 from relay.company import Company, CompanyStatus, Connection, NameSource, version_of
+from relay.copies import changed
 from relay.message import Action, Message
 from relay.outcome import Counted, Logged, Outcome, Wanted
 from relay.store.inbox import StatusEvent
@@ -69,7 +70,7 @@ def fold(
         if not logged and after == before:
             return Folded(None, [], [], None, already=True)
     elif keep and message.kind == "webhook":
-        after = replace(after, last_webhook=max(after.last_webhook, message.received))
+        after = changed(after, last_webhook=max(after.last_webhook, message.received))
     # What Codat said of its limits long ago says nothing of now, when they may be reached again.
     speaks_of_now = not message.replay and (outcome.hold_until != 0 or not _is_late(message, event))
     return Folded(
