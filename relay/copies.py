@@ -16,8 +16,7 @@ else:
     def changed(record: Record, /, **values: Any) -> Record:
         """Give a copy of `record` with these fields changed."""
         copy = object.__new__(type(record))
-        vars(copy).update(vars(record))
-        vars(copy).update(values)
+        vars(copy).update(vars(record), **values)
         return copy
 
 
