@@ -100,15 +100,16 @@ def fold_all(context: Context, messages: Sequence[Message], lane: int) -> Batch:
             batch.dead.append(DeadLetter(message, lane, reason))
             _count(batch, message, Tally(handled=1, dead=1))
             continue
-        batch.counts.update((one.run, one.what) for one in folded.counted)
+        for one in folded.counted:
+            batch.counts[one.run, one.what] += 1
         if message.kind == "webhook" and not message.replay:
             batch.counts["", f"webhook:{message.type}"] += 1
             batch.marks["last_webhook"] = message.received
         if any(event.type == "sync.requested" for event in folded.events):
             batch.marks["last_sync_requested"] = message.received
-        added = len(folded.events)
-        _count(batch, message, Tally(handled=1, added=added, already=folded.already))
         if message.replay:
+            added = len(folded.events)
+            _count(batch, message, Tally(handled=1, added=added, already=folded.already))
             before |= {identity(one.type, orjson.loads(one.data)) for one in folded.events}
         if folded.company is not None:
             companies[company_id] = changed[company_id] = folded.company
