@@ -100,9 +100,9 @@ def touch(store, company):
     store.reconciles.begin("r1", cause="asked for", now=NOW, chosen=[company])
     store.replays.begin(Wanted(company=company), total=1, by="olga")
     subscribe(store, cursor=0)
-    [lease] = store.subscriptions.claim(now=now_ms(), lease_ms=1000, limit=1, failing=1)
+    [lease] = store.subscriptions.claim(lease_ms=1000, limit=1, hindered=1)
     answered = Attempt(now_ms(), "1", "4", 4, 422, 5, f"do not know {NAME}", "", taken=False)
-    assert store.subscriptions.record(lease, "later", now=now_ms(), due=2**52, attempt=answered)[0]
+    assert store.subscriptions.record(lease, "later", wait=2**40, attempt=answered)[0]
 
 
 def everything(client) -> bytes:

@@ -45,7 +45,7 @@ class Claim:
 
     id: str
     fence: int
-    failing: bool = False
+    hindered: bool = False  # it failed or was slow the last time
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +112,11 @@ class Subscriptions:
             subscription.id, [subscription.id, subscription.to_json(), b"", "", "", ""]
         )[0]
 
-    def claim(self, *, now: int, lease_ms: int, limit: int, failing: int) -> list[Claim]:
-        """Claim up to `limit` that have events to deliver, `failing` of them failing ones."""
+    def claim(self, *, lease_ms: int, limit: int, hindered: int) -> list[Claim]:
+        """Claim up to `limit` that have events to deliver, `hindered` of them failing or slow."""
         answer = self._scripts.claim_subscriptions(
             [keys.DELIVERIES, keys.META, keys.REPLY + uuid4().hex],
-            [keys.SUBSCRIPTION, now, lease_ms, limit, failing],
+            [keys.SUBSCRIPTION, lease_ms, limit, hindered],
         )
         return [Claim(row[0].decode(), int(row[1]), bool(row[2])) for row in answer]
 
@@ -125,23 +125,26 @@ class Subscriptions:
         claim: Claim,
         verdict: str,
         *,
-        now: int,
-        due: int,
+        wait: int = 0,
         cursor: int | None = None,
         window: int | None = None,
         attempt: Attempt | None = None,
+        slow: bool = False,
         reason: str = "",
         told: Action | None = None,
     ) -> tuple[bool, bool]:
-        """Record `go on`, `idle`, `later` (again at `due` ms) or `pause`; False first if lost."""
+        """Record `go on`, `hand on`, `idle`, `later` or `pause`; False first if lost.
+
+        `wait` is when it is due again, in ms from now; with `go on` the lease.
+        """
         arguments: list[str | bytes | int] = [
             claim.id,
             claim.fence,
             verdict,
             "" if cursor is None else cursor,
             "" if window is None else window,
-            due,
-            now,
+            wait,
+            "1" if slow else "",
             reason,
             orjson.dumps(asdict(attempt)) if attempt else b"",
             ATTEMPTS_KEPT,
