@@ -1,6 +1,6 @@
 -- Record what came of one delivery: only its current holder may.
--- KEYS  1 the subscription  2 deliveries  3 its attempts  4 the lane of what is told
---       5 waiting lanes
+-- KEYS  1 the subscription  2 deliveries  3 its attempts taken, or those not taken
+--       4 the lane of what is told  5 waiting lanes
 -- ARGV  1 id  2 fence  3 go on | hand on | idle | later | pause  4 cursor, or '' to keep it
 --       5 end of the window that is tried again, or ''  6 due again in, ms
 --       7 '1' when the attempt was slow, or ''
