@@ -9,7 +9,7 @@ import structlog
 from relay.catalogue.book import identity
 from relay.company import Company
 from relay.message import Message
-from relay.replays import Tally
+from relay.replays import Tally, redacted_reason
 from relay.store.inbox import Batch, DeadLetter, Lease
 from relay.store.intents import Need
 from relay.times import now_ms
@@ -74,6 +74,7 @@ def fold_all(context: Context, messages: Sequence[Message], lane: int) -> Batch:
     ids = {m.company_id for m in messages if m.company_id}
     companies = context.store.companies.get_many(ids)
     batch = Batch()
+    hidden = frozenset(context.settings.relay_redact_fields)
     changed: dict[str, Company] = {}
     needs: dict[str, Need] = {}
     told = _told_before(context, messages)
@@ -95,7 +96,7 @@ def fold_all(context: Context, messages: Sequence[Message], lane: int) -> Batch:
                 message_id=message.message_id,
                 event_type=message.type,
                 company_id=company_id,
-                reason=reason,
+                reason=redacted_reason(reason, message.body, hidden),
             )
             batch.dead.append(DeadLetter(message, lane, reason))
             _count(batch, message, Tally(handled=1, dead=1))
