@@ -178,6 +178,19 @@ def test_trimming_leaves_unread_messages(store, client):
     assert [m.entry for m in store.inbox.read(lease, first.entry, 10)] == [_second.entry]
 
 
+def test_trimming_leaves_nothing_of_a_quiet_lane_and_of_its_dead_letters(store, client):
+    entry = put(store, 1).entry
+    lease = store.inbox.claim(None, LEASE)
+    [message] = store.inbox.read(lease, lease.cursor, 10)
+    dead = Batch(dead=[DeadLetter(message, lease.lane, "Malformed")])
+    commit(store, lease, lease.cursor, entry, dead)
+    assert store.inbox.trim(int(time.time() * 1000) - 10_000) == 0
+    assert (client.xlen(keys.LANE + str(lease.lane)), client.xlen(keys.DEAD)) == (1, 1)
+    assert store.inbox.trim(int(time.time() * 1000) + 10_000) == 1
+    assert (client.xlen(keys.LANE + str(lease.lane)), client.xlen(keys.DEAD)) == (0, 0)
+    assert store.inbox.read(lease, entry, 10) == []
+
+
 def test_a_hold_is_set_kept_if_later_and_lifted_with_the_commit(store):
     now = int(time.time() * 1000)
 

@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import orjson
 
 from codat.statuses import ConnectionStatus
 from codat.webhook import Event, Quota
 from relay.catalogue.book import identity
-from relay.company import Company, Connection, NameSource, version_of
+from relay.company import Company, CompanyStatus, Connection, NameSource, version_of
+from relay.copies import changed
 from relay.message import Action, Message
 from relay.outcome import Counted, Logged, Outcome, Wanted
 from relay.store.inbox import StatusEvent
@@ -57,20 +58,21 @@ def fold(
     changes, nothing is left to be done either.
     """
     event = message.read()
-    blank = Company(id=message.company_id or "", source=message.source, first_seen=message.received)
-    before = held or blank
+    before = held or Company(
+        id=message.company_id or "", source=message.source, first_seen=message.received
+    )
     seen = _seen(before, event).recognise_placeholder(placeholders)
     outcome = _handle(seen, event)
     after = outcome.company.recognise_placeholder(placeholders)
     recognised = after is not outcome.company or seen.placeholder != before.placeholder
-    keep = bool(after.id) and (held is not None or after != blank)
+    keep = bool(after.id) and (held is not None or after != before)
     logged = list(_logged(held, before, after, outcome, event, keep=keep))
     if message.replay:
         logged = [one for one in logged if _is_missing(one, told)]
         if not logged and after == before:
             return Folded(None, [], [], None, already=True)
     elif keep and message.kind == "webhook":
-        after = replace(after, last_webhook=max(after.last_webhook, message.received))
+        after = changed(after, last_webhook=max(after.last_webhook, message.received))
     # What Codat said of its limits long ago says nothing of now, when they may be reached again.
     told_at = _told_at(event)
     said = message.received if told_at is None else told_at
@@ -177,7 +179,9 @@ def _changes(before: Company, after: Company) -> Iterator[Logged]:
                     },
                 )
                 yield from _linked_for_journey(after, connection)
-    if (before.status, before.needs_attention) != (after.status, after.needs_attention):
+    # What a status is derived from; most webhooks leave it alone.
+    moved = after.connections is not before.connections or after.deleted != before.deleted
+    if moved and _standing(before) != _standing(after):
         yield Logged(
             "company.status_changed",
             {
@@ -193,6 +197,10 @@ def _changes(before: Company, after: Company) -> Iterator[Logged]:
             "company.renamed",
             {"previous": before.name, "current": after.name, "source": NameSource.PERSON},
         )
+
+
+def _standing(company: Company) -> tuple[CompanyStatus, bool]:
+    return company.status, company.needs_attention
 
 
 def _linked_for_journey(company: Company, connection: Connection) -> Iterator[Logged]:

@@ -243,15 +243,17 @@ class Inbox:
         return list(self._scripts.sweep_lanes([keys.WAITING, keys.LEASES], [older_than_ms]))
 
     def trim(self, before_ms: int) -> int:
-        """Drop applied messages received before `before_ms`; unread ones always stay."""
+        """Drop applied messages received before `before_ms`; unread ones always stay.
+
+        Dead letters go as their messages do.
+        """
         dropped = 0
-        cursors = self._client.hgetall(keys.CURSORS)
-        for lane, cursor in cursors.items():
-            applied_ms = int(cursor.split(b"-", 1)[0])
-            lane_key = keys.LANE + lane.decode()
-            dropped += int(
-                self._client.xtrim(lane_key, minid=min(before_ms, applied_ms), approximate=True)
-            )
+        for lane, cursor in self._client.hgetall(keys.CURSORS).items():
+            ms, _, n = cursor.decode().partition("-")
+            first = min((before_ms, 0), (int(ms), int(n) + 1))  # that stays
+            lane_key, minid = keys.LANE + lane.decode(), f"{first[0]}-{first[1]}"
+            dropped += int(self._client.xtrim(lane_key, minid=minid, approximate=False))
+        self._client.xtrim(keys.DEAD, minid=f"{before_ms}-0", approximate=False)
         return dropped
 
     def marks(self) -> dict[str, int]:

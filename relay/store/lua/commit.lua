@@ -58,15 +58,25 @@ if events > 0 then
     redis.call('HSET', KEYS[5], 'marked', string.format('%d', now))
   end
 end
+local numbers = {} -- by subject: each number twice, as score and as member
 for _ = 1, events do
   seq = seq + 1
-  redis.call('ZADD', timeline .. ARGV[i + 2], seq, string.format('%d', seq))
-  if oldest > 0 then
-    redis.call('ZREMRANGEBYSCORE', timeline .. ARGV[i + 2], '-inf', oldest)
-  end
-  redis.call('XADD', KEYS[4], string.format('%d-0', seq), 'type', ARGV[i], 'source', ARGV[i + 1],
+  local number = string.format('%d', seq)
+  local told = numbers[ARGV[i + 2]] or {}
+  numbers[ARGV[i + 2]] = told
+  told[#told + 1] = number
+  told[#told + 1] = number
+  redis.call('XADD', KEYS[4], number .. '-0', 'type', ARGV[i], 'source', ARGV[i + 1],
     'subject', ARGV[i + 2], 'time', ARGV[i + 3], 'cause', ARGV[i + 4], 'data', ARGV[i + 5])
   i = i + 6
+end
+for subject, told in pairs(numbers) do
+  for first = 1, #told, 1000 do -- as many as Lua passes on at once
+    redis.call('ZADD', timeline .. subject, unpack(told, first, math.min(first + 999, #told)))
+  end
+  if oldest > 0 then
+    redis.call('ZREMRANGEBYSCORE', timeline .. subject, '-inf', oldest)
+  end
 end
 redis.call('HSET', KEYS[5], 'log_seq', string.format('%d', seq))
 local woken = 0
