@@ -39,26 +39,37 @@ class Clock:
         self._watch = Watch(settings, store, hints)
         self._looked = 0
         self.last_tick = time.monotonic()
-        self._read = Reading.now()
+        self._read: Reading | None = None
 
     def tick(self) -> None:
-        """Sweep, dispatch, and give a sign of life."""
+        """Do what must not wait, and dispatch."""
+        self._look_after_the_rest()
+        self._safely("dispatch", self._dispatch)
+
+    def _dispatch(self) -> None:
+        """Dispatch by the server's clock: a host whose clock is wrong would move all schedules."""
+        ticks.dispatch(self._store, self._hints, int(self._store.time()))
+
+    def _look_after_the_rest(self) -> None:
+        """Look at the clocks, sweep, and give a sign of life."""
         self.last_tick = time.monotonic()
-        self._safely("clock", lambda: self.compare(Reading.now()))
+        self._safely("clock", lambda: self.compare(Reading.take(self._store)))
         self._safely("sweep", lambda: ticks.sweep(self._store, self._hints))
-        self._safely("dispatch", lambda: ticks.dispatch(self._store, self._hints, int(time.time())))
         # First, so that the watch knows of our own silence too.
         self._safely("beat", lambda: self._store.beat("scheduler"))
         if now_ms() - self._looked > LOOK_EVERY:
             self._looked = now_ms()
             self._safely("watch", lambda: self._watch.look(now_ms()))
 
-    def compare(self, read: Reading) -> None:
-        """Raise an alarm when the wall clock was moved since the tick before."""
-        jump = read.jump_since(self._read)
+    def compare(self, read: Reading | None) -> None:
+        """Raise an alarm when the server's clock was moved, or this host's differs from it."""
+        if read is None:
+            return
+        if self._read and (jump := read.jump_since(self._read)):
+            jumps.tell_jump(self._store, self._hints, read, jump)
+        if read.difference and not (self._read and self._read.difference):
+            jumps.tell_difference(self._store, self._hints, read)
         self._read = read
-        if jump:
-            jumps.tell(self._store, self._hints, jump, read.wall)
 
     def trim(self) -> None:
         """Drop old messages and events."""
