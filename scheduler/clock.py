@@ -21,6 +21,7 @@ from scheduler.watch import Watch
 TICK = 1.0  # seconds
 LOOK_EVERY = 10_000  # ms between looks whether to compare with Codat's record
 TRIM_EVERY = 3600.0  # seconds
+ADOPT_EVERY = 3600.0  # seconds
 EXPIRE_EVERY = 60.0  # seconds
 PLATFORMS_EVERY = 600.0  # seconds between looks whether this night's are there
 STALLED_AFTER = 60.0  # seconds without a tick, after which the process ends itself
@@ -48,7 +49,11 @@ class Clock:
 
     def _dispatch(self) -> None:
         """Dispatch by the server's clock: a host whose clock is wrong would move all schedules."""
-        ticks.dispatch(self._store, self._hints, int(self._store.time()))
+        ticks.dispatch(self._store, self._hints, int(self._store.time()), self._between_rounds)
+
+    def _between_rounds(self) -> int:
+        self._look_after_the_rest()
+        return int(self._store.time())
 
     def _look_after_the_rest(self) -> None:
         """Look at the clocks, sweep, and give a sign of life."""
@@ -70,6 +75,10 @@ class Clock:
         if read.difference and not (self._read and self._read.difference):
             jumps.tell_difference(self._store, self._hints, read)
         self._read = read
+
+    def adopt(self) -> None:
+        """Have what is parked under pauses that nobody knows any more let go."""
+        self._safely("adopt", self._store.pauses.find_parked)
 
     def trim(self) -> None:
         """Drop old messages and events."""
@@ -102,6 +111,8 @@ def run(settings: Settings) -> None:
     # Late ticks run once, and none is dropped: APScheduler's own default drops those 1 s late.
     options = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     scheduler.add_job(clock.tick, "interval", seconds=TICK, **options)
+    scheduler.add_job(clock.adopt, **options)
+    scheduler.add_job(clock.adopt, "interval", seconds=ADOPT_EVERY, **options)
     scheduler.add_job(clock.trim, "interval", seconds=TRIM_EVERY, **options)
     scheduler.add_job(clock.expire, "interval", seconds=EXPIRE_EVERY, **options)
     scheduler.add_job(clock.platforms, **options)

@@ -3,7 +3,7 @@
 from codat.records import parse_time
 from relay.cadence import ALL
 from relay.company import Company, CompanyStatus
-from relay.pause import Pause, covering
+from relay.pause import Pause
 from relay.store.intents import Intent, Priority
 from relay.times import now_micros
 from relay.tracking import FIRST
@@ -56,8 +56,8 @@ def _is_first_sync_running(company: Company, intent: Intent) -> bool:
 
 def _held_back(context: Context, intent: Intent, company: Company | None) -> Pause | None:
     """Find a pause that began after the sync fell due."""
-    pauses = context.store.pauses.on(now_micros() // 1_000_000)
-    return covering(pauses, intent.company_id, intent.args["data_type"], company)
+    on = context.store.pauses.standing(now_micros() // 1_000_000).on
+    return on.covering(intent.company_id, intent.args["data_type"], company)
 
 
 def _requested_since(context: Context, intent: Intent) -> str | None:
