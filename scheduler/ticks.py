@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import structlog
 
-from relay.budget import open_priorities
+from relay.budget import may_be_claimed
 from relay.cadence import HOUR
 from relay.catchup import Turn, take_turn
 from relay.journeys import Step, expired
@@ -40,8 +40,7 @@ def sweep(store: Store, hints: Hints) -> int:
     for lane in lanes:
         hints.drain(lane)
     now = now_ms()
-    may_go = open_priorities(store.budget.state(now), now)
-    due = store.intents.any_due(now, may_go) and store.intents.may_hint()
+    due = store.intents.any_due(now, may_be_claimed(store, now)) and store.intents.may_hint()
     if due:
         hints.perform()
     subscriptions = store.subscriptions
@@ -170,7 +169,7 @@ def refresh_platforms(store: Store, hints: Hints, now: int) -> bool:
     held = store.platforms.read()
     if held and held[0] >= night:
         return False
-    store.intents.put([Need("platforms:all", "", Priority.SCHEDULED, now, "nightly")], now)
+    store.intents.put([Need("platforms:all", "", Priority.RECONCILE, now, "nightly")], now)
     if store.intents.may_hint():
         hints.perform()
     return True

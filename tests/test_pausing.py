@@ -10,7 +10,7 @@ from parts import SentHints, company_id, make_event
 from relay.cadence import ALL, Cadence, CatchUp, Schedule, next_run
 from relay.pause import Pause, Scope, Window
 from relay.store import keys
-from relay.store.intents import Intent, Priority
+from relay.store.intents import Intent, Need, Priority
 from relay.store.schedules import member, stored
 from relay.store.store import Store
 from relay.times import now_ms
@@ -292,3 +292,96 @@ def test_a_pause_whose_zone_is_not_known_here_stays_as_it_was_and_stops_nobody(s
     held = pause(store, scope=Scope.COMPANY, value=company_id(1), window=lost)
     assert tick(store, DUE) == 1
     assert store.pauses.parked([held]) == [1]
+
+
+def waiting(bench, catch_up, minutes):
+    """A sync of company 1 that was left some minutes ago, of an hourly schedule."""
+    bench.deliver(make_event("connection.connected", connection=(1, "Linked")))
+    bench.drain()
+    left = now_ms() - minutes * 60_000
+    wanted = Schedule(company_id(1), "invoices", Cadence.HOURLY, catch_up=catch_up)
+    assert bench.store.schedules.put(wanted, left // 1000 + 3600, over=None)
+    args = {"data_type": "invoices", "period": "p"}
+    return Intent("sync:x", 1, company_id(1), 1, left, args, "schedule", Priority.SCHEDULED)
+
+
+HELD_LONG = [
+    (CatchUp.SKIP, 5, None),
+    (CatchUp.SKIP, 20, "nothing ran when it was due; missed periods are skipped"),
+    (CatchUp.ONCE, 0, None),
+    (CatchUp.ONCE, 61, "nothing ran when it was due; one sync stands for all missed periods"),
+    (CatchUp.ALL, 61, None),
+]
+
+
+@pytest.mark.parametrize(("catch_up", "minutes", "reason"), HELD_LONG)
+def test_a_sync_that_waits_in_a_pause_runs_no_more_once_its_rule_says_so(
+    bench, catch_up, minutes, reason
+):
+    intent = waiting(bench, catch_up, minutes)
+    pause(bench.store, scope=Scope.COMPANY, value=company_id(1), begins=NOW)
+    ended = sync.do(bench.context, intent)
+    if reason is None:
+        assert (ended.ending, ended.expected) == (Ending.LATER, True)
+    else:
+        assert ended.told.type == "relay.sync_missed"
+        assert ended.told.payload == intent.args | {"reason": reason}
+    assert bench.codat.refreshed == []
+
+
+@pytest.mark.parametrize(("catch_up", "minutes", "reason"), HELD_LONG)
+def test_a_sync_that_waited_through_a_pause_of_everything_is_judged_by_its_rule(
+    bench, catch_up, minutes, reason
+):
+    intent = waiting(bench, catch_up, minutes)
+    now = now_ms() // 1000
+    pause(bench.store, begins=NOW, ends=now - 1)
+    tick(bench.store, now)
+    assert bench.store.pauses.all() == []
+    told = sync.do(bench.context, intent).told
+    assert told.type == ("relay.sync_missed" if reason else "relay.sync_requested")
+    assert bool(bench.codat.refreshed) is (reason is None)
+    assert told.payload.get("reason") == reason
+
+
+def test_a_sync_that_an_earlier_attempt_may_have_requested_is_not_told_as_missed(bench):
+    intent = replace(waiting(bench, CatchUp.SKIP, 20), attempts=2)
+    pause(bench.store, scope=Scope.COMPANY, value=company_id(1), begins=NOW)
+    assert sync.do(bench.context, intent).ending is Ending.LATER
+
+
+@pytest.mark.parametrize(
+    ("ends_in", "minutes", "shortest", "longest"),
+    [(10, 0, 60, 60), (1800, 0, 1700, 1800), (DAY, 0, 3600, 3600), (None, 0, 60, 60),
+     (None, 8, 480, 600), (None, 90, 900, 900)],
+)  # fmt: skip
+def test_a_paused_sync_waits_for_the_end_it_knows_of(bench, ends_in, minutes, shortest, longest):
+    intent = waiting(bench, CatchUp.ALL, minutes)
+    ends = ends_in and now_ms() // 1000 + ends_in
+    pause(bench.store, scope=Scope.COMPANY, value=company_id(1), begins=NOW, ends=ends)
+    assert shortest <= sync.do(bench.context, intent).wait <= longest
+
+
+def test_while_everything_is_paused_scheduled_syncs_are_not_claimed_and_all_else_is(bench):
+    store, now = bench.store, now_ms()
+    waiting(bench, CatchUp.ONCE, 0)
+    bench.settle()
+    args = {"data_type": "invoices", "period": "p1"}
+    name = f"sync:{company_id(1)}:invoices:p1"
+    needs = [
+        Need(name, company_id(1), Priority.SCHEDULED, now, "schedule", args),
+        Need(f"fresh:{company_id(1)}", company_id(1), Priority.RECONCILE, now, "test"),
+    ]
+    store.intents.put(needs, now)
+    held = pause(store, begins=now // 1000 - 5)
+    assert bench.perform() == 1
+    hints = SentHints()
+    ticks.sweep(store, hints)
+    assert hints.performed == 0
+    assert store.intents.get(name)["attempts"] == "0"
+    over = held.end(now // 1000)
+    assert store.pauses.write(over, over=held, at=now // 1000)[0]
+    ticks.sweep(store, hints)
+    assert hints.performed == 1
+    assert bench.perform() >= 1
+    assert bench.codat.refreshed == [(company_id(1), "invoices")]
