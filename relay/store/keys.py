@@ -2,8 +2,9 @@
 
 TAG = "{relay}:"
 
-# hash: lanes, schema, epoch, log_seq and more of the log, syncs_waiting, intent_fence, held_at (ms)
-# and limits_said (ms): how new what Codat said of its limits is
+# hash: lanes, schema, epoch, log_seq and more of the log, syncs_waiting, intent_fence,
+# pauses_version, resumed (ms when a pause of everything last let go), held_at (ms) and limits_said
+# (ms): how new what Codat said of its limits is
 META = TAG + "meta"
 COUNTERS = TAG + "counters"  # hash: accepted, duplicates
 WAITING = (
@@ -46,6 +47,7 @@ SCHEDULES_DUE = (
 SYNCS_WAITING = TAG + "syncs:waiting"  # list of "<ms> <company>|<data type>|<period> ..."
 POLICY = TAG + "policy"  # string: the policy set through the API, as JSON
 PAUSES = TAG + "pauses"  # hash: id -> JSON
+PARKING = TAG + "parking"  # set of the ids of pauses that hold schedules back
 TOKENS = TAG + "tokens"  # hash: SHA-256 of a token -> "<name>:<role>"
 SESSION = TAG + "session:"  # + SHA-256 of its id -> SHA-256 of the token it is of, expires
 HINTED = TAG + "intents:hinted"  # string, short-lived: a `perform` job is already on its way

@@ -104,6 +104,11 @@ class Store:
             limits=Limits(settings.relay_calls_per_minute, settings.relay_link_reserve),
         )
 
+    def time(self) -> float:
+        """Give the server's time (epoch seconds), which is the same for all who ask it."""
+        seconds, micros = self.client.time()
+        return seconds + micros / 1_000_000
+
     def ping(self) -> bool:
         """Whether the server answers; raises redis.RedisError when not."""
         return bool(self.client.ping())
