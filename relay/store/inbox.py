@@ -80,7 +80,7 @@ class Batch:
     limits_at: int = 0  # ms: when Codat said that, or without a date when we heard of it
     limits_said: int | None = None  # ms: when it last said anything of its limits with a date
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)  # (key, field) -> more
-    marks: dict[str, int] = field(default_factory=dict)  # field of the counters -> latest ms
+    marks: dict[str, int] = field(default_factory=dict)  # field of the counters -> ms
     replays: dict[str, Tally] = field(default_factory=dict)  # replay id -> what came of it
 
 

@@ -203,6 +203,10 @@ class Reconciles:
             figures=figures,
         )
 
+    def any(self) -> bool:
+        """Whether there ever was one."""
+        return bool(self._client.zcard(keys.RECONCILES))
+
     def latest(self, limit: int = 20) -> list[Run]:
         """Give the latest runs, newest first."""
         ids = self._client.zrevrange(keys.RECONCILES, 0, limit - 1)
