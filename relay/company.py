@@ -16,6 +16,7 @@ from relay.copies import changed
 
 Version = tuple[int, str]  # microseconds since the epoch, then the event's id to break a tie
 NEVER: Version = (0, "")
+VERSIONS = ("name_version", "info_version", "deleted_version", "tags_version", "listed")
 
 DELETED = "deleted"  # a connection that Codat no longer has
 
@@ -121,6 +122,7 @@ class Company:
     info: dict[str, Any] | None = None
     info_version: Version = NEVER
     connections: dict[str, Connection] = field(default_factory=dict)
+    listed: Version = NEVER  # as of when Codat listed its connections: others there were none
     data_types: dict[str, DataTypeState] = field(default_factory=dict)  # "<connection>|<type>"
     identity_mismatch: dict[str, Any] | None = None  # what a relink changed, until accepted
     expected: dict[str, Any] | None = None  # whom the info is to speak of, while it does not
@@ -149,7 +151,7 @@ class Company:
     def from_json(cls, raw: bytes | str) -> Self:
         """Read what `to_json` wrote."""
         values = orjson.loads(raw)
-        for name in ("name_version", "info_version", "deleted_version", "tags_version"):
+        for name in VERSIONS:
             values[name] = tuple(values.get(name, NEVER))
         values["connections"] = {
             key: _connection(connection)
@@ -226,19 +228,22 @@ class Company:
         """Give the company with this connection as of `version`; `status` overrides what it says.
 
         What is older than we hold adds only what we lack: its platform, and that it was once
-        linked. So the order in which webhooks arrive makes no difference.
+        linked. So the order in which webhooks arrive makes no difference. One that Codat listed
+        no more by then stays away.
         """
         seen = _connection_seen(given, version, status)
         held = self.connections.get(given.id)
+        if held is None and version <= self.listed:
+            return self
         connection = seen if held is None else _joined(held, seen)
         if connection == held:
             return self
         return changed(self, connections={**self.connections, given.id: connection})
 
     def is_stale(self, connection_id: str, version: Version) -> bool:
-        """Whether we already hold this connection as of this version or a newer one."""
+        """Whether we know how this connection, or its absence, was at this version or later."""
         held = self.connections.get(connection_id)
-        return held is not None and version <= held.version
+        return version <= (self.listed if held is None else held.version)
 
     def with_read(self, key: str, status: str, version: Version, *, success: bool) -> Self:
         """Give the company with the outcome of one data type's read.

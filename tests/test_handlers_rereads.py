@@ -71,12 +71,28 @@ def test_a_connection_that_codat_no_longer_shows_is_gone():
     assert types(late) == ["webhook.stale"]
 
 
+def test_an_older_event_does_not_bring_in_a_connection_that_codat_listed_no_more():
+    held = company_after(LINKED, shown((1, "Linked"), at=10))
+    late = apply(held, told("connection.connected", "Linked", 5, number=2))
+    assert types(late) == ["webhook.stale"]
+    assert statuses(late.company) == {1: "Linked"}
+    assert wanted(late) == {"reread": 0}  # no work of a link, but a look whether it is there
+    older = apply(held, shown((1, "Linked"), (2, "Linked"), at=9))
+    assert (types(older), statuses(older.company), wanted(older)) == ([], {1: "Linked"}, {})
+    newer = apply(held, told("connection.connected", "Linked", 11, number=2))
+    assert statuses(newer.company) == {1: "Linked", 2: "Linked"}
+    seen = apply(late.company, shown((1, "Linked"), (2, "Linked"), at=12))
+    assert statuses(seen.company) == {1: "Linked", 2: "Linked"}
+
+
 @pytest.mark.parametrize("connections", [None, {}, "none"])
 def test_an_answer_that_lists_no_connections_says_nothing_of_them(connections):
     held = company_after(LINKED)
     folded = apply(held, shown(dataConnections=connections))
     assert statuses(folded.company) == {1: "Linked"}
     assert wanted(folded) == {}
+    late = apply(folded.company, told("connection.connected", "Linked", 5, number=2))
+    assert statuses(late.company) == {1: "Linked", 2: "Linked"}
 
 
 def test_what_a_webhook_told_later_than_the_question_stands():

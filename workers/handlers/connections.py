@@ -1,5 +1,7 @@
 """Keep each connection's status true, and start the company's work when it links."""
 
+from dataclasses import replace
+
 from codat.webhook import Event
 from relay.cadence import ALL
 from relay.company import DELETED, Company, Sync, version_of
@@ -59,4 +61,7 @@ def _take_over(company: Company, event: Event, status: str | None = None) -> Out
         # Nothing to go by but the fact that something changed: ask Codat how it stands.
         return Outcome(company).then("reread", link=event.type in LINKS)
     stale = company.is_stale(connection.id, version)
+    if stale and connection.id not in company.connections and status != DELETED:
+        # Codat listed it no more when asked after that; a clock may differ, so ask once more.
+        return replace(Outcome(company).then("reread"), stale=True)
     return Outcome(company.with_connection(connection, version, status), stale=stale)

@@ -43,10 +43,12 @@ def as_shown(company: Company, shown: CodatCompany, version: Version) -> Outcome
     for connection in shown.connections:
         held = after.connections.get(connection.id)
         after = after.with_connection(connection, version)
-        now_linked = after.connections[connection.id].status == "Linked"
+        now = after.connections.get(connection.id)
+        now_linked = now is not None and now.status == "Linked"
         newly_linked |= now_linked and (held is None or held.status != "Linked")
     if isinstance(shown.raw.get("dataConnections"), list):  # else nothing is said of connections
         after = _without_gone(after, {connection.id for connection in shown.connections}, version)
+        after = replace(after, listed=max(version, after.listed))
     outcome = Outcome(after)
     if after.status != company.status:
         outcome = outcome.then("cadence")
