@@ -112,6 +112,19 @@ def test_a_rename_that_no_webhook_told_is_told():
     ]
 
 
+def test_whoever_replaced_a_dummy_name_unheard_is_found_out():
+    held = company_after(action("relay.company_created", name="Pending 1", placeholder=True))
+    seen = {"id": company_id(1), "name": "Our Bakery", "dataConnections": []}
+    for found in (shown(name="Our Bakery"), action("relay.reconciled", run="r", company=seen, at=9)):
+        folded = apply(held, found)
+        assert "name" in wanted(folded)
+        kept = apply(folded.company, action("relay.name_kept", name="Our Bakery", at=11))
+        assert logged(kept)[0][0] == "company.renamed"
+        assert logged(kept)[0][1]["source"] == "person"
+        assert wanted(kept) == {}
+    assert wanted(apply(held, shown(name="Pending 1"))) == {}
+
+
 def test_a_company_that_codat_does_not_know_is_deleted():
     gone = action("relay.company_gone", at=10)
     folded = apply(company_after(LINKED), gone)

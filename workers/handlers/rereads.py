@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from codat.records import Company as CodatCompany
-from relay.company import DELETED, Company, Version
+from relay.company import DELETED, Company, NameSource, Version
 from relay.message import Action
 from relay.outcome import Outcome
 from workers.routing import Router
@@ -50,6 +50,8 @@ def as_shown(company: Company, shown: CodatCompany, version: Version) -> Outcome
         after = _without_gone(after, {connection.id for connection in shown.connections}, version)
         after = replace(after, listed=max(version, after.listed))
     outcome = Outcome(after)
+    if company.name_source is NameSource.PLACEHOLDER and after.name != company.name:
+        outcome = outcome.then("name")  # it finds out who renamed it, perhaps we, and says so
     if after.status != company.status:
         outcome = outcome.then("cadence")
     return outcome.then("info", link=True) if newly_linked else outcome
