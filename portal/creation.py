@@ -90,8 +90,7 @@ def create(body: CompanyBody) -> CompanyCreated:
 
 def placeholder(reference: str | None) -> str:
     """Make a name that says it is not the real one, from characters that Codat keeps."""
-    whole = reference and not loses_letters(reference)
-    if whole and (clean := sanitise_name(reference)):
+    if reference and not loses_letters(reference) and (clean := sanitise_name(reference)):
         return f"Pending {clean}"
     return f"Pending {datetime.now(UTC):%Y-%m-%d} {uuid4().hex[:6]}"
 

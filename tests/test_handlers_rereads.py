@@ -115,7 +115,8 @@ def test_a_rename_that_no_webhook_told_is_told():
 def test_whoever_replaced_a_dummy_name_unheard_is_found_out():
     held = company_after(action("relay.company_created", name="Pending 1", placeholder=True))
     seen = {"id": company_id(1), "name": "Our Bakery", "dataConnections": []}
-    for found in (shown(name="Our Bakery"), action("relay.reconciled", run="r", company=seen, at=9)):
+    compared = action("relay.reconciled", run="r", company=seen, at=9)
+    for found in (shown(name="Our Bakery"), compared):
         folded = apply(held, found)
         assert "name" in wanted(folded)
         kept = apply(folded.company, action("relay.name_kept", name="Our Bakery", at=11))

@@ -91,9 +91,7 @@ def test_an_outage_of_long_ago_brings_none(store, make_settings):
 def test_silence_while_syncs_run_brings_one_and_is_told_once(bench, make_settings):
     store = bench.store
     now = now_ms()
-    store.client.hset(
-        keys.COUNTERS, mapping={"unheard_since": now - 3_700_000, "last_webhook": 5}
-    )
+    store.client.hset(keys.COUNTERS, mapping={"unheard_since": now - 3_700_000, "last_webhook": 5})
     one = watch(store, make_settings, relay_reconcile_at="never")
     assert one.look(now - 3_600_000) is None
     assert one.look(now) == "Codat was silent while syncs ran"
@@ -111,7 +109,8 @@ def test_silence_counts_from_the_first_sync_that_no_webhook_followed(bench, make
 
     def request(number):
         told = {"data_type": "invoices", "period": f"p{number}", "operation_id": None}
-        tell(store, bench.hints, Action(f"s#{number}", "relay.sync_requested", company_id(1), 0, told))
+        action = Action(f"s#{number}", "relay.sync_requested", company_id(1), 0, told)
+        tell(store, bench.hints, action)
 
     def unheard_since():
         return store.inbox.marks().get("unheard_since", 0)

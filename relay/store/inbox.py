@@ -256,6 +256,24 @@ class Inbox:
         self._client.xtrim(keys.DEAD, minid=f"{before_ms}-0", approximate=False)
         return dropped
 
+    def tails(self) -> dict[int, str]:
+        """Give the last message of each lane that has any."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for lane in range(self.lanes):
+                pipe.xrevrange(keys.LANE + str(lane), count=1)
+            found = pipe.execute()
+        return {lane: last[0][0].decode() for lane, last in enumerate(found) if last}
+
+    def unread(self, tails: Mapping[int, str]) -> dict[int, str]:
+        """Give those of the lanes in which something up to the given message is not applied yet."""
+        cursors = self._client.hgetall(keys.CURSORS)
+        with self._client.pipeline(transaction=False) as pipe:
+            for lane, tail in tails.items():
+                cursor = cursors.get(str(lane).encode(), b"0-0").decode()
+                pipe.xrange(keys.LANE + str(lane), f"({cursor}", tail, count=1)
+            left = pipe.execute()
+        return {lane: tail for (lane, tail), some in zip(tails.items(), left, strict=True) if some}
+
     def marks(self) -> dict[str, int]:
         """Give the counters: webhooks by type (`webhook:<type>`), and when each was last seen."""
         counters = self._client.hgetall(keys.COUNTERS)

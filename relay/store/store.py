@@ -149,9 +149,7 @@ class Store:
     def meet_server(self, change: str) -> None:
         """Remember the server of this change as the one met; safe to say twice."""
         left, _, run_id = change.partition("-")
-        self.client.hset(
-            keys.META, mapping={"run_id": run_id, "servers_left": str(int(left) + 1)}
-        )
+        self.client.hset(keys.META, mapping={"run_id": run_id, "servers_left": str(int(left) + 1)})
 
     def heartbeats(self) -> dict[str, int]:
         """Tell when each kind of process last gave a sign of life, in ms since the epoch."""

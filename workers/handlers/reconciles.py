@@ -68,6 +68,7 @@ TOLD_AS = {
     "relay.reconcile_progressed": "reconcile.progressed",
     "relay.reconcile_ended": "reconcile.completed",
     "relay.reconcile_aborted": "reconcile.aborted",
+    "relay.reconcile_stopped": "reconcile.stopped",
     "relay.codat_silent": "codat.silent",
 }
 
