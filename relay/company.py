@@ -67,6 +67,7 @@ class Connection:
     source_type: str = ""
     errors: tuple[str, ...] = ()
     ever_linked: bool = False
+    missed: str = ""  # by whom, as what and when it was healed, until its webhook comes after all
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +241,11 @@ class Company:
             return self
         return changed(self, connections={**self.connections, given.id: connection})
 
+    def with_missed(self, connection_id: str, missed: str) -> Self:
+        """Give the company with a note of who counts this connection's last change as missed."""
+        noted = replace(self.connections[connection_id], missed=missed)
+        return changed(self, connections={**self.connections, connection_id: noted})
+
     def is_stale(self, connection_id: str, version: Version) -> bool:
         """Whether we know how this connection, or its absence, was at this version or later."""
         held = self.connections.get(connection_id)
@@ -313,6 +319,7 @@ def _joined(held: Connection, seen: Connection) -> Connection:
         platform_name=newer.platform_name or older.platform_name,
         source_type=newer.source_type or older.source_type,
         ever_linked=newer.ever_linked or older.ever_linked,
+        missed=newer.missed or older.missed,
     )
 
 

@@ -103,7 +103,7 @@ def fold_all(context: Context, messages: Sequence[Message], lane: int) -> Batch:
             _count(batch, message, Tally(handled=1, dead=1))
             continue
         for one in folded.counted:
-            batch.counts[one.run, one.what] += 1
+            batch.counts[one.run, one.what] += one.more
         if message.kind == "webhook" and not message.replay:
             batch.counts["", f"webhook:{message.type}"] += 1
             batch.marks["last_webhook"] = message.received

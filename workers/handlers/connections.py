@@ -7,6 +7,7 @@ from relay.cadence import ALL
 from relay.company import DELETED, Company, Sync, version_of
 from relay.outcome import Outcome
 from relay.tracking import FIRST, begin
+from workers.handlers.reconciles import heard_late
 from workers.routing import Router
 
 router = Router()
@@ -64,4 +65,5 @@ def _take_over(company: Company, event: Event, status: str | None = None) -> Out
     if stale and connection.id not in company.connections and status != DELETED:
         # Codat listed it no more when asked after that; a clock may differ, so ask once more.
         return replace(Outcome(company).then("reread"), stale=True)
-    return Outcome(company.with_connection(connection, version, status), stale=stale)
+    outcome = Outcome(company.with_connection(connection, version, status), stale=stale)
+    return heard_late(outcome, connection.id, event) if stale else outcome
