@@ -136,6 +136,13 @@ def test_a_company_that_codat_does_not_know_is_deleted():
     assert (types(again), wanted(again)) == ([], {})
 
 
+def test_a_company_of_which_codat_told_something_later_is_not_gone():
+    held = company_after(told("connection.connected", "Linked", 11))
+    for kind in ("relay.company_gone", "relay.reconciled_gone"):
+        folded = apply(held, action(kind, at=10, run="r1"))
+        assert (types(folded), folded.company.status) == ([], "Linked")
+
+
 def test_a_company_that_nobody_knows_is_not_taken_in():
     folded = apply(None, action("relay.company_gone"))
     assert (folded.company, types(folded), wanted(folded)) == (None, [], {})

@@ -21,9 +21,10 @@ def company_read(company: Company, action: Action) -> Outcome:
 def company_gone(company: Company, action: Action) -> Outcome:
     """Mark a company deleted that Codat does not know; one we never held stays unknown.
 
+    One of which Codat told something after it was asked is there, whatever it said then.
     Should Codat show it when asked again (the key was another client's), it is there again.
     """
-    if company.deleted or not company.known:
+    if company.deleted or not company.known or company.name_version > action.version:
         return Outcome(company)
     return (
         Outcome(company.gone(action.version))
