@@ -73,6 +73,7 @@ REPLY = (
 RECONCILING = TAG + "reconciling"  # string: the run over all companies that goes on
 RECONCILES = TAG + "reconciles"  # sorted set: run -> ms begun
 RECONCILE = TAG + "reconcile:"  # + run -> hash: progress and figures
-RECONCILE_SEEN = TAG + "reconcile-seen:"  # + run -> sorted set of company ids, all with score 0
+RECONCILE_SEEN = TAG + "reconcile-seen:"  # + run -> sorted set: company -> 0, or if found gone
+# and not told so yet, when it was asked for, microseconds
 JOURNEY = TAG + "journey:"  # + journey id -> hash: state (JSON), version, nonce
 LOGO = TAG + "logo:"  # + platform key -> address, media type and content, expires
