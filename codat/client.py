@@ -148,11 +148,15 @@ class Codat:
         description: str | None = None,
         tags: Mapping[str, str] | None = None,
         platform_key: str | None = None,
+        key: str | None = None,
     ) -> Company:
         """Create a company, with a platform also its connection.
 
         The classic API takes both in one call. Today's needs two; if the second fails,
         ConnectionNotCreated holds the company that there is now.
+
+        To a `key` that was used before, Codat gives its first answer again, also a refusal, for
+        90 minutes; Conflict while the first is under way (Codat: write-data/idempotency).
         """
         body: dict[str, Any] = {"name": name}
         if description is not None:
@@ -161,7 +165,7 @@ class Codat:
             body["tags"] = dict(tags)
         if platform_key is not None and self.generation is Generation.CLASSIC:
             body["platformType"] = platform_key
-        company = _read(self._call("create-company", body), Company.from_json)
+        company = _read(self._call("create-company", body, key=key), Company.from_json)
         if platform_key is None or self.generation is Generation.CLASSIC:
             return company
         return self._with_connection(company, platform_key)
@@ -283,9 +287,16 @@ class Codat:
         answer = self._transport.send(method, path, parameters=parameters)
         return _read(answer, PullOperation.from_json)
 
-    def _call(self, operation: str, body: Mapping[str, Any] | None = None, **names: str) -> Answer:
+    def _call(
+        self,
+        operation: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        key: str | None = None,
+        **names: str,
+    ) -> Answer:
         method, path = route(self.generation, operation, **names)
-        return self._transport.send(method, path, body=body)
+        return self._transport.send(method, path, body=body, key=key)
 
     def _list(
         self,

@@ -2,11 +2,13 @@
 
 from itertools import islice
 from typing import Any
+from uuid import uuid4
 
 import click
 
 from ops.api import Api, uses_api
 from ops.commands.companies import path_part
+from ops.faults import Unreachable
 from ops.groups import ListsByDefault
 from ops.output import Columns, as_json, print_json, show_facts, show_rows
 
@@ -85,7 +87,16 @@ def list_journeys(
         show_rows(found, COLUMNS, empty="No journey fits.")
 
 
+sent_again = click.option(
+    "--key",
+    default=lambda: str(uuid4()),
+    show_default="a new one",
+    help="Run again with the same one, the command does the same once (for 24 hours).",
+)
+
+
 @journey.command()
+@sent_again
 @click.option("--name", help="The company's name, if it is to be kept.")
 @click.option("--reference", help="Yours, such as a loan's number; a dummy name is made of it.")
 @click.option("--platform", "platforms", multiple=True, help="Offer this one, by key. Repeatable.")
@@ -107,6 +118,7 @@ def new(
     return_url: str | None,
     language: str,
     hours: int,
+    key: str,
     as_json: bool,
 ) -> None:
     """Create a company and give a link by which its customer connects."""
@@ -114,10 +126,11 @@ def new(
     body: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     body |= {"language": language, "expires_in_hours": hours}
     body |= {"platforms": list(platforms), "source_types": list(types)}
-    _show_link(api.post("/v1/journeys", body), as_json)
+    _show_link(_invite(api, body, key), as_json)
 
 
 @journey.command()
+@sent_again
 @click.argument("company_id", metavar="COMPANY")
 @click.option("--connection", help="Which connection is to be linked again, if several broke.")
 @click.option(
@@ -126,7 +139,7 @@ def new(
 @as_json
 @uses_api
 def reconnect(
-    *, api: Api, company_id: str, connection: str | None, hours: int, as_json: bool
+    *, api: Api, company_id: str, connection: str | None, hours: int, key: str, as_json: bool
 ) -> None:
     """Give a link by which COMPANY, whose connection broke, connects again.
 
@@ -135,7 +148,7 @@ def reconnect(
     body: dict[str, Any] = {"company_id": path_part(company_id), "expires_in_hours": hours}
     if connection:
         body["connection_id"] = connection
-    _show_link(api.post("/v1/journeys", body), as_json)
+    _show_link(_invite(api, body, key), as_json)
 
 
 @journey.command()
@@ -208,6 +221,14 @@ def funnel(api: Api, days: int, as_json: bool) -> None:
         click.echo(f"\nLooked for and not found: {_counts(found['not_listed'])}")
     if not found["complete"]:
         click.echo("\nOnly the newest journeys were counted.")
+
+
+def _invite(api: Api, body: dict[str, Any], key: str) -> dict[str, Any]:
+    try:
+        return dict(api.post("/v1/journeys", body, key))
+    except Unreachable as error:
+        again = f"{error}\nIt may have been done: run the same again with `--key {key}`."
+        raise Unreachable(again) from None
 
 
 def _show_link(made: dict[str, Any], as_json: bool) -> None:
