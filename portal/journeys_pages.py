@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from codat.records import read_id
 from portal import journeys_platforms, journeys_search, journeys_visit
+from portal.journeys_leaving import firms_address
 from portal.journeys_sharing import Sharing, cadence_of, in_words, sharing
 from portal.journeys_visit import COOKIE, NoJourney, Visit, gone, page, visit
 from portal.parts import parts
@@ -133,7 +134,7 @@ def _done(seen: Visit) -> Response:
         "done",
         seen,
         found=identity(seen.journey, seen.company),
-        back=_back(seen),
+        back=firms_address(seen, "confirmed"),
         watches=known["waits"],
         **known,
     )
@@ -183,15 +184,6 @@ def _progress(seen: Visit) -> dict[str, Any]:
     count = sum(state in ("read", "not_offered") for state in states.values())
     waits = "waiting" in states.values()
     return {"states": named, "count": count, "total": len(named), "waits": waits}
-
-
-def _back(seen: Visit) -> str | None:
-    url = seen.journey.return_url
-    if url is None:
-        return None
-    head, hash_sign, fragment = url.partition("#")
-    head += ("&" if "?" in head else "?") + f"journey={seen.journey.id}&status=confirmed"
-    return head + hash_sign + fragment
 
 
 def _token_here() -> str | None:
