@@ -56,6 +56,9 @@ class FunnelQuery(Given):
     """Which journeys to count: those begun in the last `days`."""
 
     days: Annotated[int, Field(ge=1, le=400)] = 30
+    idle_hours: Annotated[
+        int, Field(ge=1, le=9600, description="Not moved for so long counts as left.")
+    ] = 24
 
 
 class JourneyList(BaseModel):
@@ -86,9 +89,9 @@ def get_funnel(query: FunnelQuery) -> Reply:
     now = now_ms()
     since = now - query.days * 24 * HOUR_MS
     pairs = [pair for pair in _walk() if pair[0].created >= since]
-    answer = journeys_funnel.report(pairs, now)
+    answer = journeys_funnel.report(pairs, now, query.idle_hours * HOUR_MS)
     answer.complete = len(pairs) < MOST_SCANNED
-    return answer.model_dump()
+    return answer.model_dump(mode="json")
 
 
 @api.get("/journeys/<journey_id>", responses={200: JourneyDetail, **described("unknown-journey")})

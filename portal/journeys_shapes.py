@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from relay import stages
+from relay.attempts import with_outcome
 from relay.company import Company
 from relay.journeys import Consent, Journey, Step
 from relay.stages import Stage, connection_of, identity, is_linked, progress, stage_of
@@ -29,6 +30,7 @@ class StepShape(BaseModel):
     type: str
     at: str
     detail: str
+    platform_key: str
 
 
 class IdentityShape(BaseModel):
@@ -108,8 +110,13 @@ def whole(journey: Journey, company: Company | None, now: int) -> JourneyDetail:
         progress=progress(journey, company) if linked else {},
         consents=[_consent(one) for one in journey.consents],
         steps=[
-            StepShape(type=one.type, at=iso_from_ms(one.at), detail=one.detail)
-            for one in journey.passed
+            StepShape(
+                type=one.type,
+                at=iso_from_ms(one.at),
+                detail=one.detail,
+                platform_key=one.platform_key,
+            )
+            for one in with_outcome(journey, company).passed
         ],
     )
 

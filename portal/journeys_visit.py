@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 from portal.journeys_words import ENGLISH
 from portal.parts import parts
 from portal.problems import Refusal
-from relay import journeys
+from relay import attempts, journeys
 from relay.company import Company
 from relay.journeys import Change, Journey
 from relay.stages import Stage, progress, stage_of
@@ -89,14 +89,15 @@ class Visit:
 def visit(token: str) -> Visit:
     """Give the visit behind a link; raises NoJourney, the same for each that does not work.
 
-    The first opening is noted; so is that the time is over.
+    The first opening is noted, though not by a HEAD: mail scanners send those. So is that the time
+    is over, and what Codat told since.
     """
     now = now_ms()
     journey = parts().store.journeys.by_token(token) if len(token) <= LONGEST_TOKEN else None
     if journey is None:
         raise NoJourney
     rule = journeys.opened if journey.is_open(now) else journeys.expired
-    if rule(journey, now) is not None:
+    if request.method != "HEAD" and rule(journey, now) is not None:
         moved = parts().store.journeys.change(journey.id, lambda held: rule(held, now))
         if moved is None:
             raise NoJourney
@@ -105,7 +106,10 @@ def visit(token: str) -> Visit:
         journey = moved.journey
     if not journey.is_open(now):
         raise NoJourney
-    return _seen(token, journey, now)
+    seen = _seen(token, journey, now)
+    if request.method == "HEAD" or attempts.note(journey, seen.company) is None:
+        return seen
+    return seen.act(lambda held: attempts.note(held, seen.company))
 
 
 def _seen(token: str, journey: Journey, now: int) -> Visit:

@@ -48,6 +48,7 @@ IDENTITY: Columns = {
 FUNNEL: Columns = {
     "platform": lambda row: row["platform_name"] or "(none chosen)",
     "journeys": lambda row: row["journeys"],
+    "tries": lambda row: row["attempts"],
     "opened": lambda row: row["opened"],
     "chose": lambda row: row["platform_chosen"],
     "agreed": lambda row: row["consented"],
@@ -208,11 +209,13 @@ def revoke(api: Api, journey_id: str) -> None:
 
 @journey.command()
 @click.option("--days", default=30, show_default=True, type=click.IntRange(1, 400))
+@click.option("--idle-hours", default=24, show_default=True, type=click.IntRange(1, 9600),
+              help="Not moved for so long counts as left.")  # fmt: skip
 @as_json
 @uses_api
-def funnel(api: Api, days: int, as_json: bool) -> None:
+def funnel(api: Api, days: int, idle_hours: int, as_json: bool) -> None:
     """Show how far journeys come on each platform, where people leave, and why."""
-    found = api.get("/v1/journeys/funnel", days=days)
+    found = api.get("/v1/journeys/funnel", days=days, idle_hours=idle_hours)
     if as_json:
         print_json(found)
         return
