@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
+from itertools import islice, takewhile
 from typing import Annotated
 
 from pydantic import BaseModel, Field
@@ -11,13 +12,13 @@ from portal.auth import caller
 from portal.groups import Given, Reply, described
 from portal.journeys_funnel import FunnelReport
 from portal.journeys_inviting import HOUR_MS, link_of
-from portal.journeys_shapes import JourneyCreated, JourneyDetail, JourneyShape
+from portal.journeys_shapes import JourneyCreated, JourneyDetail, JourneyShape, Standing
 from portal.parts import parts
 from portal.problems import Refusal
 from relay import journeys, stages
 from relay.company import Company
 from relay.identity import Identity
-from relay.journeys import Journey
+from relay.journeys import Journey, Step
 from relay.stages import Stage
 from relay.store.journeys import Moved, hash_of
 from relay.times import now_ms
@@ -26,6 +27,7 @@ api = journeys_inviting.api  # to which the routes here belong too
 
 MOST_SCANNED = 5000  # journeys looked at in one request
 PAGE = 500
+REVOKED = "The journey was revoked. Begin a new one by `POST /v1/journeys`."
 UNKNOWN = "Look at /v1/journeys for the journeys there are."
 
 
@@ -49,7 +51,11 @@ class JourneyQuery(Given):
     ] = ""
     limit: Annotated[int, Field(ge=1, le=500)] = 100
     company: Annotated[str | None, Field(max_length=64)] = None
-    stage: Annotated[str | None, Field(max_length=32)] = None
+    stage: Standing | None = None
+    reference: Annotated[str | None, Field(max_length=100, description="The whole of it.")] = None
+    platform: Annotated[
+        str | None, Field(max_length=100, description="A platform's key or name.")
+    ] = None
 
 
 class FunnelQuery(Given):
@@ -62,7 +68,10 @@ class FunnelQuery(Given):
 
 
 class JourneyList(BaseModel):
-    """Journeys, the newest first; `next` is null on the last page."""
+    """Journeys, the newest first; `next` is null on the last page.
+
+    With a filter a page can be short or empty and still have a `next`: go on until it is null.
+    """
 
     journeys: list[JourneyShape]
     next: str | None
@@ -73,12 +82,12 @@ def list_journeys(query: JourneyQuery) -> Reply:
     """List journeys."""
     found: list[JourneyShape] = []
     now, before = now_ms(), query.before
-    for journey, company in _walk(query.before):
-        if len(found) == query.limit:
+    for scanned, (journey, company) in enumerate(_walk(query.before)):
+        if len(found) == query.limit or scanned == MOST_SCANNED:
             return JourneyList(journeys=found, next=before).model_dump()
         before = journey.id
         shape = journeys_shapes.short(journey, company, now)
-        if query.company in (None, journey.company_id) and query.stage in (None, shape.stage):
+        if _fits(shape, query):
             found.append(shape)
     return JourneyList(journeys=found, next=None).model_dump()
 
@@ -88,7 +97,7 @@ def get_funnel(query: FunnelQuery) -> Reply:
     """Count how far journeys came on each platform, where people left and why."""
     now = now_ms()
     since = now - query.days * 24 * HOUR_MS
-    pairs = [pair for pair in _walk() if pair[0].created >= since]
+    pairs = list(takewhile(lambda pair: pair[0].created >= since, islice(_walk(), MOST_SCANNED)))
     answer = journeys_funnel.report(pairs, now, query.idle_hours * HOUR_MS)
     answer.complete = len(pairs) < MOST_SCANNED
     return answer.model_dump(mode="json")
@@ -115,6 +124,8 @@ def renew_link(path: JourneyPath, body: LinkBody) -> Reply:
         journey.id, lambda held: journeys.renewed(held, hash_of(token), expires, now)
     )
     after = _hint(moved).journey
+    if after.step is Step.REVOKED:
+        raise Refusal("conflict", REVOKED)
     company = parts().store.companies.get(after.company_id)
     return journeys_shapes.created(after, company, link_of(token), now).model_dump()
 
@@ -160,9 +171,9 @@ def _known(journey_id: str) -> Journey:
 
 
 def _walk(before: str = "") -> Iterator[tuple[Journey, Company | None]]:
-    """Give journeys with their companies, the newest first, up to a bound."""
+    """Give journeys with their companies, the newest first, as they are taken."""
     store = parts().store
-    for _ in range(MOST_SCANNED // PAGE):
+    while True:
         page = store.journeys.page(before, PAGE)
         companies = store.companies.get_many({journey.company_id for journey in page})
         for journey in page:
@@ -170,6 +181,17 @@ def _walk(before: str = "") -> Iterator[tuple[Journey, Company | None]]:
         if len(page) < PAGE:
             return
         before = page[-1].id
+
+
+def _fits(shape: JourneyShape, query: JourneyQuery) -> bool:
+    platform = (query.platform or "").casefold()
+    named = {(shape.platform_key or "").casefold(), (shape.platform_name or "").casefold()}
+    return (
+        query.company in (None, shape.company_id)
+        and query.stage in (None, shape.stage)
+        and query.reference in (None, shape.reference)
+        and (not platform or platform in named)
+    )
 
 
 def _hint(moved: Moved | None) -> Moved:

@@ -324,8 +324,10 @@ def revoked(journey: Journey, by: str, now: int) -> Change | None:
     return _moved(after, now, "journey.revoked", detail=by, by=by, left_at=journey.step)
 
 
-def renewed(journey: Journey, token_hash: str, expires: int, now: int) -> Change:
-    """Give the journey another link; the one before stops working."""
+def renewed(journey: Journey, token_hash: str, expires: int, now: int) -> Change | None:
+    """Give the journey another link; the one before stops working. A revoked one stays ended."""
+    if journey.step is Step.REVOKED:
+        return None
     step = journey.step if journey.step not in ENDED else _resumed(journey)
     after = replace(journey, token_hash=token_hash, expires=expires, step=step)
     return _moved(after, now, "journey.link_renewed", expires=expires)

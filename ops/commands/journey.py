@@ -72,14 +72,14 @@ def journey() -> None:
 @journey.command("list")
 @click.option("--company", help="Only those of this company, by its id.")
 @click.option("--stage", help="Only those that stand here, such as waiting or mismatch.")
+@click.option("--reference", help="Only those with this reference of yours.")
+@click.option("--platform", help="Only those on this platform, by key or name.")
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1))
 @as_json
 @uses_api
-def list_journeys(
-    *, api: Api, company: str | None, stage: str | None, limit: int, as_json: bool
-) -> None:
+def list_journeys(*, api: Api, limit: int, as_json: bool, **filters: str | None) -> None:
     """List journeys, the newest first."""
-    wanted = {"company": company, "stage": stage, "limit": min(limit, PAGE)}
+    wanted = {**filters, "limit": min(limit, PAGE)}
     pages = api.pages("/v1/journeys", "journeys", "before", **wanted)
     found = list(islice(pages, limit))
     if as_json:
