@@ -72,14 +72,28 @@ def elsewhere(rest: str) -> Response:
 
 def _pick(seen: Visit) -> Response:
     asked = request.args.get("find", "")[:LONGEST_SEARCH].strip()
-    offered = journeys_platforms.offered(seen.journey, parts().platforms.all())
-    kind = request.args.get("sourceType") or request.args.get("integrationType") or ""
+    wanted = (
+        request.args.get("sourceType") or request.args.get("integrationType") or ""
+    ).casefold()
+    tests = parts().settings.uses_sandbox
+    offered = journeys_platforms.offered(seen.journey, parts().platforms.all(), tests=tests)
+    kinds = [name for name, _ in journeys_platforms.by_type(offered)]
+    kind = next((name for name in kinds if name.casefold() == wanted), "")
     if kind:
-        offered = [one for one in offered if (one.source_type or "").casefold() == kind.casefold()]
+        offered = dict(journeys_platforms.by_type(offered))[kind]
     found = journeys_search.find(offered, asked)
     linked = {c.platform_key for c in _connections(seen.company) if c.status == "Linked"}
-    groups = [("found", found)] if asked and found else journeys_platforms.by_type(offered)
-    return page("pick", seen, groups=groups, asked=asked, nothing=not found, linked=linked)
+    return page(
+        "pick",
+        seen,
+        groups=[("found", found)] if asked and found else journeys_platforms.by_type(offered),
+        asked=asked,
+        nothing=not found,
+        count=len(found),
+        kind=kind,
+        kinds=kinds,
+        linked=linked,
+    )
 
 
 def _consent(seen: Visit, *, missed: bool = False, changed: bool = False) -> Response:
