@@ -15,6 +15,7 @@ from codat.records import (
     DataStatus,
     Integration,
     PullOperation,
+    SyncSetting,
 )
 from codat.routes import Generation, route
 from codat.transport import Transport, download
@@ -90,6 +91,15 @@ class Codat:
         """Give one platform by its key."""
         answer = self._call("get-integration", platform_key=platform_key)
         return _read(answer, Integration.from_json)
+
+    def get_profile_sync_settings(self) -> list[SyncSetting]:
+        """Give when Codat reads each data type of companies that have no settings of their own."""
+        answer = self._call("get-profile-syncSettings")
+        settings = answer.json_object().get("settings")
+        listed = settings if isinstance(settings, list) else []
+        return [
+            _reading(answer, one, SyncSetting.from_json) for one in listed if isinstance(one, dict)
+        ]
 
     def download_logo(self, integration: Integration) -> tuple[str, bytes]:
         """Give media type and content of a platform's logo, from its public address."""

@@ -9,7 +9,15 @@ from werkzeug.wrappers import Response as AnyResponse
 from codat.records import read_id
 from portal import journeys_platforms, journeys_search, journeys_visit
 from portal.journeys_leaving import firms_address
-from portal.journeys_sharing import Sharing, cadence_of, in_words, sharing
+from portal.journeys_sharing import (
+    Sharing,
+    cadence_of,
+    in_words,
+    planned,
+    read_types,
+    shared,
+    sharing,
+)
 from portal.journeys_visit import COOKIE, NoJourney, Visit, gone, page, visit
 from portal.parts import parts
 from portal.problems import Refusal
@@ -182,8 +190,15 @@ def sharing_of(seen: Visit) -> Sharing:
     company = seen.company or Company(seen.journey.company_id)
     policy = parts().store.policies.in_force(parts().settings).policy
     held = parts().store.schedules.of(company.id)
-    cadence = cadence_of(company, integration, held, policy)
-    return sharing(seen.journey.language, integration, cadence, parts().brand, parts().words)
+    wanted = planned(company, integration, held, policy)
+    read = read_types(company, wanted, parts().store.platforms.read_by_codat())
+    return sharing(
+        integration,
+        shared(integration, read),
+        cadence_of(wanted, policy),
+        seen.journey.language,
+        (parts().brand, parts().words),
+    )
 
 
 def _offline(seen: Visit) -> dict[str, Any]:

@@ -49,6 +49,10 @@ class NoJourney(Exception):
     """The link is not one that works, whatever the reason."""
 
 
+class WornOut(Exception):
+    """More was done by the link than one customer does; the firm can renew it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
     """One request of a customer's."""
@@ -73,10 +77,17 @@ class Visit:
         return f"{self.stage}-{self.journey.attempt}-{finished}-{known}"
 
     def act(self, rule: Callable[[Journey], Change | None]) -> "Visit":
-        """Move the journey by a rule; raises NoJourney when it ended meanwhile."""
+        """Move the journey by a rule; raises NoJourney when it ended meanwhile, or WornOut."""
 
         def while_open(journey: Journey) -> Change | None:
-            return rule(journey) if journey.is_open(self.now) else None
+            change = rule(journey) if journey.is_open(self.now) else None
+            if (
+                change
+                and journey.is_worn()
+                and any(kind in journeys.ACTS for kind, _ in change.told)
+            ):
+                raise WornOut
+            return change
 
         moved = parts().store.journeys.change(self.journey.id, while_open)
         if moved is None:
@@ -173,6 +184,7 @@ def register(blueprint: Any) -> None:
     """Keep the customer's pages out of caches, and answer every fault with a page of theirs."""
     blueprint.after_request(_private)
     blueprint.register_error_handler(NoJourney, lambda error: gone())
+    blueprint.register_error_handler(WornOut, lambda error: page("worn", status=429))
     blueprint.register_error_handler(Refusal, _refused)
     for away in (RedisError, NotDurable, Contended):
         blueprint.register_error_handler(away, partial(_sorry, 503))

@@ -28,6 +28,19 @@ class Step(StrEnum):
 # Steps that settle whether the company is the right one, for the link then made.
 JUDGED = ("journey.authorising", "journey.mismatch", "journey.mismatch_accepted")
 LEFT = "journey.left"
+RENEWED = "journey.link_renewed"
+MOST_ACTS = 50  # of a customer's by one link, so that nobody makes the log grow without end
+ACTS = frozenset(
+    {
+        LEFT,
+        "journey.platform_chosen",
+        "journey.platform_left",
+        "journey.platform_not_listed",
+        "journey.consented",
+        "journey.authorising",
+        "journey.wrong_company",
+    }
+)
 ENDED = frozenset({Step.EXPIRED, Step.REVOKED})
 
 
@@ -127,6 +140,12 @@ class Journey:
     def is_open(self, now: int) -> bool:
         """Whether the link still works."""
         return self.step not in ENDED and now < self.expires
+
+    def is_worn(self) -> bool:
+        """Whether its link was used for as much as one may be; the firm can renew it."""
+        kinds = [one.type for one in self.passed]
+        since = len(kinds) - kinds[::-1].index(RENEWED) if RENEWED in kinds else 0
+        return sum(kind in ACTS for kind in kinds[since:]) >= MOST_ACTS
 
     def may_use(self, key: str, source_type: str) -> bool:
         """Whether the firm lets this journey link such a platform."""
@@ -330,7 +349,7 @@ def renewed(journey: Journey, token_hash: str, expires: int, now: int) -> Change
         return None
     step = journey.step if journey.step not in ENDED else _resumed(journey)
     after = replace(journey, token_hash=token_hash, expires=expires, step=step)
-    return _moved(after, now, "journey.link_renewed", expires=expires)
+    return _moved(after, now, RENEWED, expires=expires)
 
 
 def noted(journey: Journey, kind: str, at: int, detail: str = "", code: str = "") -> Journey:

@@ -50,6 +50,7 @@ SILENCES = TAG + "silences"  # hash: kind of process -> "<ms> <ms>", the last ti
 JOURNEYS = TAG + "journeys"  # sorted set of journey ids, all with score 0: ids rise with time
 JOURNEYS_OPEN = TAG + "journeys:open"  # sorted set: journey id -> ms when its time is over
 JOURNEY_TOKENS = TAG + "journeys:tokens"  # hash: SHA-256 of a link's token -> journey id
+READ_BY_CODAT = TAG + "read-by-codat"  # string: data types that Codat reads by itself, JSON
 INTEGRATIONS = TAG + "integrations"  # string: what Codat last said of them, JSON
 
 SEEN = TAG + "seen:"  # + event key -> "<entry id> <nonce>", expires
