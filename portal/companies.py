@@ -121,17 +121,21 @@ def create_company(header: Key, body: CompanyBody) -> Reply:
 )
 def accept_identity(path: CompanyPath) -> Reply:
     """Say that a relinked company is the right one although its books name another."""
-    company = known(path.company_id)
+    accept(known(path.company_id), caller().name)
+    return "", HTTPStatus.NO_CONTENT
+
+
+def accept(company: Company, by: str) -> None:
+    """Let a company be whom its books name now, by somebody's word; raises RedisError."""
     now = now_micros()
     action = Action(
         id=f"identity:{company.id}:{now}",
         type="relay.identity_accepted",
         company_id=company.id,
         at=now,
-        payload={"by": caller().name},
+        payload={"by": by},
     )
     tell(parts().store, parts().hints, action)
-    return "", HTTPStatus.NO_CONTENT
 
 
 def known(company_id: str) -> Company:

@@ -22,7 +22,7 @@ from portal.journeys_visit import COOKIE, NoJourney, Visit, gone, page, visit
 from portal.parts import parts
 from portal.problems import Refusal
 from relay import journeys
-from relay.company import Company
+from relay.company import BROKEN, Company
 from relay.identity import Identity
 from relay.stages import Stage, connection_of, expected, identity, progress
 
@@ -106,8 +106,27 @@ def _pick(seen: Visit) -> Response:
 
 def _consent(seen: Visit, *, missed: bool = False, changed: bool = False) -> Response:
     return page(
-        "consent", seen, sharing=sharing_of(seen), missed=missed, changed=changed, **_offline(seen)
+        "consent",
+        seen,
+        sharing=sharing_of(seen),
+        again=_again(seen),
+        missed=missed,
+        changed=changed,
+        **_offline(seen),
     )
+
+
+def _again(seen: Visit) -> dict[str, str] | None:
+    """Say why a connection is to be made again, and which company's it is; None for a new one."""
+    connections = seen.company.connections if seen.company else {}
+    if seen.journey.reconnects is None:
+        return None
+    held = connections.get(seen.journey.reconnects)
+    before = expected(seen.journey, seen.company)
+    return {
+        "reason": held.status if held and held.status in BROKEN else "other",
+        "company": before.shown if before else "",
+    }
 
 
 def _authorise(seen: Visit) -> Response:
