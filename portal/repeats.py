@@ -28,8 +28,9 @@ PROBLEMS = ("key-reused", "under-way")
 REPEATED = {"Idempotency-Replayed": "true"}
 MAY_BE_SENT_AGAIN = (
     "With an `Idempotency-Key` it may be sent again whatever came of it: for 24 hours the same key"
-    " with the same body goes on where the first request stopped, or gives its answer. Another"
-    " body under it is 422, a first request that is not answered yet 409 with `Retry-After`."
+    " with the same body goes on where the first request stopped, or gives its answer"
+    " (then with `Idempotency-Replayed: true`). Another body under it is 422, a first request that"
+    " is not answered yet 409 with `Retry-After`."
 )
 
 
