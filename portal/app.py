@@ -24,6 +24,7 @@ from portal import (
     journeys,
     journeys_acts,
     journeys_files,
+    journeys_leaving,
     journeys_pages,
     journeys_stream,
     journeys_words,
@@ -142,6 +143,7 @@ def create_app(
     app.register_blueprint(ops_pages.ops)
     app.register_blueprint(journeys_acts.link)
     app.register_blueprint(journeys_files.link)
+    app.register_blueprint(journeys_leaving.link)
     app.register_blueprint(journeys_stream.link)
     app.register_blueprint(journeys_pages.link)
     return app

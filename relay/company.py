@@ -53,6 +53,9 @@ TRANSITIONS: tuple[tuple[frozenset[str], CompanyStatus], ...] = (
     (frozenset({ConnectionStatus.PENDING_AUTH}), CompanyStatus.PENDING_AUTH),
 )
 BROKEN = frozenset({ConnectionStatus.DEAUTHORIZED, ConnectionStatus.UNLINKED})
+REFUSED = (
+    "403"  # code of an error: the customer said no (Codat: auth-flow/customize/set-up-redirects)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,12 @@ class Connection:
     errors: tuple[str, ...] = ()
     ever_linked: bool = False
     missed: str = ""  # by whom, as what and when it was healed, until its webhook comes after all
+    code: str = ""  # of the last error, as Codat tells it
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the last error is that the customer said no."""
+        return bool(self.errors) and self.code == REFUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +317,7 @@ def _connection_seen(given: CodatConnection, version: Version, status: str | Non
             text for issue in given.errors if (text := issue.message or issue.status_text)
         ),
         ever_linked=status == ConnectionStatus.LINKED,
+        code=next((issue.status_code for issue in given.errors[-1:] if issue.status_code), ""),
     )
 
 

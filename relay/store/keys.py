@@ -57,6 +57,7 @@ SILENCES = TAG + "silences"  # hash: kind of process -> "<ms> <ms>", the last ti
 JOURNEYS = TAG + "journeys"  # sorted set of journey ids, all with score 0: ids rise with time
 JOURNEYS_OPEN = TAG + "journeys:open"  # sorted set: journey id -> ms when its time is over
 JOURNEY_TOKENS = TAG + "journeys:tokens"  # hash: SHA-256 of a link's token -> journey id
+READ_BY_CODAT = TAG + "read-by-codat"  # string: data types that Codat reads by itself, JSON
 INTEGRATIONS = TAG + "integrations"  # string: what Codat last said of them, JSON
 
 SEEN = TAG + "seen:"  # + event key -> "<entry id> <nonce>", expires
@@ -76,4 +77,5 @@ RECONCILE = TAG + "reconcile:"  # + run -> hash: progress and figures
 RECONCILE_SEEN = TAG + "reconcile-seen:"  # + run -> sorted set: company -> 0, or if found gone
 # and not told so yet, when it was asked for, microseconds
 JOURNEY = TAG + "journey:"  # + journey id -> hash: state (JSON), version, nonce
+REQUEST = TAG + "request:"  # + hash of caller and key -> hash: how far it has come, expires
 LOGO = TAG + "logo:"  # + platform key -> address, media type and content, expires

@@ -67,6 +67,8 @@ class Scripts:
         self.rewrite_stream = _script(client, "rewrite_stream")
         self.renew_epoch = _script(client, "renew_epoch")
         self.put_journey = _script(client, "put_journey")
+        self.begin_request = _script(client, "begin_request")
+        self.note_request = _script(client, "note_request")
         self.beat = _script(client, "beat")
 
 

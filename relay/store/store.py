@@ -24,6 +24,7 @@ from relay.store.platforms import Platforms
 from relay.store.policies import Policies
 from relay.store.reconciles import Reconciles
 from relay.store.replays import Replays
+from relay.store.requests import Requests
 from relay.store.schedules import Schedules
 from relay.store.scripts import Scripts
 from relay.store.server import Server, inspect
@@ -80,6 +81,7 @@ class Store:
         self.replays = Replays(client, scripts)
         self.events = Events(client, scripts)
         self.journeys = Journeys(client, scripts, server, self.inbox)
+        self.requests = Requests(client, scripts, server)
         self.platforms = Platforms(client)
         self.sessions = Sessions(client)
 
