@@ -12,7 +12,7 @@ from portal import events
 from portal.events import wanted
 from portal_bench import Portal, kind, problem, trim
 from relay.store import keys
-from relay.store.events import Events, LoggedEvent
+from relay.store.events import CursorTooOld, Events, LoggedEvent
 
 
 @pytest.fixture
@@ -129,6 +129,37 @@ def test_a_cursor_older_than_the_log_is_gone_and_the_oldest_works(portal):
         assert (answer.status_code, kind(answer)) == (410, "cursor-gone")
     oldest = problem(answer)["oldest"]
     assert ids(portal.get(f"/v1/events?after={oldest}")) == ["4", "5"]
+
+
+@pytest.mark.parametrize("read_before", [0, 100])
+def test_events_that_go_while_they_are_read_are_missed_by_nobody_unawares(store, read_before):
+    """Trimmed on a real server between the question how the log stands and the reading of it."""
+    portal, log = Portal(store=store), store.events
+    portal.log(*(("a.b", 1),) * 100)
+    if read_before:  # these are in memory, those after them not yet
+        assert log.written(0, read_before).cursor == read_before
+    portal.log(*(("a.b", 1),) * 500)
+    ask, trimmed = log.head, []
+
+    def ask_then_trim():
+        found = ask()
+        if not trimmed:
+            trimmed.append(trim(store, 300))
+        return found
+
+    log.head = ask_then_trim
+    answer = portal.get(f"/v1/events?after={read_before}&limit=1000")
+    assert (answer.status_code, kind(answer)) == (410, "cursor-gone")
+    assert ids(portal.get(f"/v1/events?after={problem(answer)['oldest']}"))[0] == "301"
+
+
+def test_a_log_that_is_trimmed_while_it_is_read_whole_says_so(store):
+    Portal(store=store).log(*(("a.b", 1),) * 600)
+    log, read = store.events, store.events._between
+    log._between = lambda *asked: (trim(store, 300), read(*asked))[1]
+    with pytest.raises(CursorTooOld):
+        log.read(0, 1000)
+    assert log.read(300, 1000).events[0].sequence == 301
 
 
 def test_a_cursor_ahead_of_the_log_is_told_that_the_log_was_reset(portal):

@@ -170,6 +170,24 @@ def test_a_stream_ends_with_the_reason_when_the_log_is_reset(portal):
     assert ended == [b'event: relay.dropped\ndata: {"reason":"the log was reset","cursor":"3"}\n\n']
 
 
+def test_a_stream_whose_next_events_were_trimmed_meanwhile_ends_with_the_reason(
+    portal, monkeypatch
+):
+    """The watcher has not looked since: nothing new came into the log."""
+    monkeypatch.setattr(streaming, "AT_ONCE", 100)
+    portal.log(*(("a.b", 1),) * 900)
+    tail = Tail(portal.store.events, 0.05)
+    pieces = follow(portal, tail)
+    while b"id: 500\n" not in next(pieces):
+        pass
+    head = tail.wait(0, 5.0)
+    monkeypatch.setattr(tail, "wait", lambda *asked: head)
+    trim(portal.store, 850)
+    ended = list(pieces)
+    assert [b"id: " in piece for piece in ended] == [False]
+    assert b"events up to 850 are no longer kept" in ended[0]
+
+
 @pytest.fixture
 def web(server, store) -> Iterator[str]:
     """A web process as it is run, that lets one stream be open."""

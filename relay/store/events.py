@@ -12,7 +12,7 @@ from redis import Redis
 from relay.catalogue.book import identity
 from relay.store import keys
 from relay.store.scripts import Scripts
-from relay.store.written import BLOCK, Blocks, Fields, Head, Written, write
+from relay.store.written import BLOCK, Blocks, Fields, Head, Part, Written, write
 from relay.times import iso_from_micros
 
 log = structlog.get_logger(__name__)
@@ -114,13 +114,14 @@ class Events:
     ) -> Page:
         """Give up to `limit` wanted events numbered above `after`; raises CursorTooOld."""
         head = self.head()
-        if after < head.oldest:
-            raise CursorTooOld(head.oldest)
+        _refuse_gone(after, head.oldest)
         found: list[LoggedEvent] = []
         cursor = after
         while cursor < head.last and len(found) < limit:
             up_to = min(head.last, cursor + (SCAN if wanted else limit - len(found)))
-            for number, fields in self._between(cursor, up_to):
+            entries, oldest = self._between(cursor, up_to)
+            _refuse_gone(cursor, oldest)  # they may have gone since we asked for the head
+            for number, fields in entries:
                 event = _event(number, fields)
                 if wanted is None or wanted(event):
                     found.append(event)
@@ -143,13 +144,13 @@ class Events:
         `head` spares a question to the store where it was just asked.
         """
         head = head or self.head()
-        if after < head.oldest:
-            raise CursorTooOld(head.oldest)
+        _refuse_gone(after, head.oldest)
         stop = head.last if up_to is None else min(up_to, head.last)
         found: list[Written] = []
         cursor = after
         while cursor < stop and len(found) < limit:
-            some = self._blocks.after(cursor, stop, head)
+            some, oldest = self._blocks.after(cursor, stop, head)
+            _refuse_gone(cursor, oldest)  # they may have gone since the head was asked for
             fitting = some if wanted is None else [one for one in some if wanted(one)]
             if len(found) + len(fitting) >= limit:
                 found += fitting[: limit - len(found)]
@@ -213,25 +214,30 @@ class Events:
             before = page[-1].sequence
         return found
 
-    def _write(self, after: int, up_to: int, head: Head) -> list[Written]:
-        return [write(number, fields) for number, fields in self._between(after, up_to)]
+    def _write(self, after: int, up_to: int, head: Head) -> Part:
+        entries, oldest = self._between(after, up_to)
+        return Part([write(number, fields) for number, fields in entries], oldest)
 
-    def _between(self, after: int, up_to: int) -> list[tuple[int, Fields]]:
-        """Give the entries above a number, up to another; what is gone has left its number."""
+    def _between(self, after: int, up_to: int) -> tuple[list[tuple[int, Fields]], int]:
+        """Give the entries above a number, up to another; what is gone has left its number.
+
+        And the lowest cursor that worked once they were read: below it some may be missing.
+        """
         asked = ["log_oldest", "log_thinned", "log_thinned_at"]
         with self._client.pipeline(transaction=False) as pipe:
             pipe.xrange(keys.LOG, f"({after}-0", f"{up_to}-0")
             pipe.zrange(keys.ERASED, f"({after}", up_to, byscore=True)
             pipe.hmget(keys.META, asked)
             kept, erased, [oldest, thinned, at] = pipe.execute()
+        oldest = int(oldest or 0)
         entries: dict[int, Fields] = {_sequence(entry): fields for entry, fields in kept}
         for member in erased:
             number, _, ms = member.partition(b":")
             entries[int(number)] = _gone(b"forgotten", ms)
         if thinned and int(thinned) > after:
-            for number in range(max(after, int(oldest or 0)) + 1, min(up_to, int(thinned)) + 1):
+            for number in range(max(after, oldest) + 1, min(up_to, int(thinned)) + 1):
                 entries.setdefault(number, _gone(b"retention", at))
-        return sorted(entries.items())
+        return sorted(entries.items()), oldest
 
     def _get(self, numbers: Sequence[bytes]) -> list[LoggedEvent]:
         """Read single events by number; those no longer kept are left out."""
@@ -241,6 +247,11 @@ class Events:
                 pipe.xrange(keys.LOG, entry, entry)
             found = [entries[0] for entries in pipe.execute() if entries]
         return [_event(_sequence(entry), fields) for entry, fields in found]
+
+
+def _refuse_gone(cursor: int, oldest: int) -> None:
+    if cursor < oldest:
+        raise CursorTooOld(oldest)
 
 
 def _sequence(entry: bytes) -> int:
