@@ -12,7 +12,7 @@ from portal.groups import Given, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
 from relay.selection import Typed, selection
-from relay.store.events import CursorTooOld, Events, WrittenPage
+from relay.store.events import CursorTooOld, Events, LogReset, WrittenPage
 from relay.store.written import Head
 
 api = group("events", __name__, "Events")
@@ -81,7 +81,7 @@ def list_events(query: EventQuery) -> Reply:
     refuse_reset(head, after, query.epoch)
     page = _read(events, query, after, head)
     if not page.events and query.wait:
-        page = _wait(query, page)
+        page = _wait(query, page, head)
     whole = b'{"events":[%s],"cursor":"%d","epoch":"%s"}' % (
         b",".join([event.json for event in page.events]),
         page.cursor,
@@ -93,9 +93,13 @@ def list_events(query: EventQuery) -> Reply:
 
 def refuse_reset(head: Head, after: int, epoch: str | None) -> None:
     """Refuse a cursor of another log: it would miss events, or wait for ever."""
-    if after <= head.last and epoch in (None, head.epoch):
-        return
-    raise Refusal(
+    if after > head.last or epoch not in (None, head.epoch):
+        raise reset(head)
+
+
+def reset(head: Head) -> Refusal:
+    """Say that the log is another one, and where it stands."""
+    return Refusal(
         "log-reset",
         "This cursor is of a log that is gone. Read the companies anew, then the log from `newest`"
         " on with `epoch`; what stands in it before `newest` may repeat what you know.",
@@ -112,10 +116,12 @@ def wanted(company: str | None, types: list[str]) -> Callable[[Typed], bool] | N
     return selection([] if company is None else [company], types)
 
 
-def _read(events: Events, query: EventQuery, after: int, head: Head | None = None) -> WrittenPage:
+def _read(events: Events, query: EventQuery, after: int, head: Head) -> WrittenPage:
     fits = wanted(query.company, query.type)
     try:
         return events.written(after, query.limit, fits, up_to=after + MOST_SCANNED, head=head)
+    except LogReset:
+        raise reset(events.head()) from None
     except CursorTooOld as error:
         raise Refusal(
             "cursor-gone",
@@ -125,7 +131,7 @@ def _read(events: Events, query: EventQuery, after: int, head: Head | None = Non
         ) from error
 
 
-def _wait(query: EventQuery, page: WrittenPage) -> WrittenPage:
+def _wait(query: EventQuery, page: WrittenPage, head: Head) -> WrittenPage:
     """Wait for wanted events while one of the few slots for it is free, else answer at once."""
     p = parts()
     if not p.slots.acquire(blocking=False):
@@ -136,7 +142,9 @@ def _wait(query: EventQuery, page: WrittenPage) -> WrittenPage:
         until = time.monotonic() + query.wait
         while not page.events and (left := until - time.monotonic()) > 0:
             if events.wait(page.cursor, min(left, longest)):
-                page = _read(p.store.events, query, page.cursor)
+                now = p.store.events.head()
+                refuse_reset(now, page.cursor, head.epoch)
+                page = _read(p.store.events, query, page.cursor, now)
         return page
     finally:
         p.slots.release()

@@ -17,7 +17,7 @@ from portal.stream import MEDIA_TYPE, Body
 from portal.tail import Tail
 from relay.stages import stage_of
 from relay.store import Store
-from relay.store.events import CursorTooOld, Events
+from relay.store.events import CursorTooOld, Events, LogReset
 from relay.times import now_ms
 
 link = Blueprint("link_stream", __name__, url_prefix="/link")
@@ -65,7 +65,7 @@ def _pause(tail: Tail, events: Events, company_id: str, cursor: int) -> int:
         head = tail.wait(cursor, left)
         try:
             some = events.written(cursor, 1, lambda event: event.subject == company_id, head=head)
-        except CursorTooOld:
+        except (CursorTooOld, LogReset):
             return head.last  # what is not kept any more shows in the journey all the same
         cursor = min(some.cursor, head.last)  # lower than before when the log was reset
         if some.events:

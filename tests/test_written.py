@@ -51,8 +51,9 @@ def test_the_text_is_the_cloud_event_of_the_entry():
         int(texts["time"]),
         texts["cause"],
         orjson.loads(texts["data"]),
+        "e1",
     )
-    written = write(7, FIELDS)
+    written = write(7, FIELDS, "e1")
     assert orjson.loads(written.json) == shown.cloud_event()
     assert (written.sequence, written.type, written.subject) == (7, shown.type, shown.subject)
 

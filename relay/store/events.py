@@ -1,22 +1,20 @@
 """Read the event log: one stream, numbered without a gap."""
 
-import secrets
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-import structlog
 from redis import Redis
 
 from relay.catalogue.book import identity
 from relay.store import keys
+from relay.store.epochs import Epochs
 from relay.store.scripts import Scripts
 from relay.store.written import BLOCK, Blocks, Fields, Head, Part, Written, write
 from relay.times import iso_from_micros
 
-log = structlog.get_logger(__name__)
-
+ERASED = "event.erased"
 SCAN = 1000  # log entries looked at per round trip when a filter leaves most of them out
 
 
@@ -26,6 +24,10 @@ class CursorTooOld(Exception):
     def __init__(self, oldest: int) -> None:
         self.oldest = oldest
         super().__init__(f"events up to {oldest} are no longer kept")
+
+
+class LogReset(Exception):
+    """Another epoch of the log began while it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class LoggedEvent:
     time: int  # microseconds since the epoch
     cause: str
     data: dict[str, Any]
+    epoch: str = ""
 
     def cloud_event(self) -> dict[str, Any]:
         """Give the event as CloudEvents 1.0 in structured JSON."""
@@ -51,6 +54,7 @@ class LoggedEvent:
             "time": iso_from_micros(self.time),
             "datacontenttype": "application/json",
             "sequence": str(self.sequence),
+            "epoch": self.epoch,
             "cause": self.cause,
             "data": self.data,
         }
@@ -77,34 +81,16 @@ class Events:
 
     def __init__(self, client: Redis, scripts: Scripts) -> None:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
-        self._scripts = scripts
-        self._seen = Head(0, "")  # by this process
         self._blocks = Blocks(self._write)
+        self._epochs = Epochs(client, scripts, self._lost)
 
     def last(self) -> int:
         """Give the number of the newest event, 0 when there is none."""
         return self.head().last
 
     def head(self) -> Head:
-        """Give the newest number and the epoch, which is a new one when the log has shrunk.
-
-        A fail-over to a replica that lacked the last writes gives numbers a second time: readers
-        must hear of it, or they would miss what now stands under them.
-        """
-        seen = self._seen  # before asking: another thread may hear of newer events meanwhile
-        asked = ["log_seq", "epoch", "log_oldest", "log_losses"]
-        raw_last, raw_epoch, oldest, losses = self._client.hmget(keys.META, asked)
-        last, epoch = int(raw_last or 0), (raw_epoch or b"").decode()
-        shrunk = last < seen.last and epoch == seen.epoch
-        if shrunk or not epoch:
-            answer = self._scripts.renew_epoch([keys.META], [epoch, secrets.token_hex(4)])
-            epoch = answer.decode()
-        if shrunk:
-            log.error("log.reset", last=last, seen=seen.last, epoch=epoch)
-        head = Head(last, epoch, int(oldest or 0), int(losses or 0))
-        if epoch != self._seen.epoch or last > self._seen.last:
-            self._seen = head
-        return head
+        """Give how the log stands: a reset is noticed here, and by whoever else asks."""
+        return self._epochs.head()
 
     def read(
         self,
@@ -122,7 +108,7 @@ class Events:
             entries, oldest = self._between(cursor, up_to)
             _refuse_gone(cursor, oldest)  # they may have gone since we asked for the head
             for number, fields in entries:
-                event = _event(number, fields)
+                event = _event(number, fields, head.epoch)
                 if wanted is None or wanted(event):
                     found.append(event)
                     if len(found) == limit:
@@ -141,9 +127,12 @@ class Events:
     ) -> WrittenPage:
         """Read like `read`, up to a number if one is given, what all readers of a process share.
 
-        `head` spares a question to the store where it was just asked.
+        `head` is how the log stood when the reader last heard of it, and raises LogReset when that
+        is no longer so. Without it a cursor that is ahead of the log after a reset goes back.
         """
-        head = head or self.head()
+        if head is None:
+            head = self.head()
+            after = min(after, head.last)
         _refuse_gone(after, head.oldest)
         stop = head.last if up_to is None else min(up_to, head.last)
         found: list[Written] = []
@@ -216,7 +205,20 @@ class Events:
 
     def _write(self, after: int, up_to: int, head: Head) -> Part:
         entries, oldest = self._between(after, up_to)
-        return Part([write(number, fields) for number, fields in entries], oldest)
+        if not self._epochs.holds(head.epoch):
+            raise LogReset
+        return Part([write(number, fields, head.epoch) for number, fields in entries], oldest)
+
+    def _lost(self, head: Head) -> bool:
+        """Whether what was read last is no longer in the log, or something else stands there."""
+        newest = self._blocks.newest(head.epoch)
+        if newest is None:
+            return False
+        entries, oldest = self._between(newest.sequence - 1, newest.sequence)
+        if newest.sequence <= oldest:
+            return False
+        held = [write(number, fields, head.epoch) for number, fields in entries]
+        return not held or (held[0].json != newest.json and held[0].type != ERASED)
 
     def _between(self, after: int, up_to: int) -> tuple[list[tuple[int, Fields]], int]:
         """Give the entries above a number, up to another; what is gone has left its number.
@@ -241,12 +243,13 @@ class Events:
 
     def _get(self, numbers: Sequence[bytes]) -> list[LoggedEvent]:
         """Read single events by number; those no longer kept are left out."""
+        epoch = self.head().epoch if numbers else ""
         with self._client.pipeline(transaction=False) as pipe:
             for number in numbers:
                 entry = f"{int(number)}-0"
                 pipe.xrange(keys.LOG, entry, entry)
             found = [entries[0] for entries in pipe.execute() if entries]
-        return [_event(_sequence(entry), fields) for entry, fields in found]
+        return [_event(_sequence(entry), fields, epoch) for entry, fields in found]
 
 
 def _refuse_gone(cursor: int, oldest: int) -> None:
@@ -261,7 +264,7 @@ def _sequence(entry: bytes) -> int:
 def _gone(reason: bytes, ms: bytes) -> Fields:
     """Give what stands in the place of an event that was dropped from the log's midst."""
     return {
-        b"type": b"event.erased",
+        b"type": ERASED.encode(),
         b"source": b"/codat/default",
         b"subject": b"",
         b"time": ms + b"000",
@@ -270,7 +273,7 @@ def _gone(reason: bytes, ms: bytes) -> Fields:
     }
 
 
-def _event(number: int, fields: Fields) -> LoggedEvent:
+def _event(number: int, fields: Fields, epoch: str) -> LoggedEvent:
     return LoggedEvent(
         sequence=number,
         type=fields[b"type"].decode(),
@@ -279,4 +282,5 @@ def _event(number: int, fields: Fields) -> LoggedEvent:
         time=int(fields[b"time"]),
         cause=fields[b"cause"].decode(),
         data=orjson.loads(fields[b"data"]),
+        epoch=epoch,
     )

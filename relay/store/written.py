@@ -26,14 +26,15 @@ class Written:
     type: str
     subject: str
     json: bytes
+    epoch: str = ""
 
 
-def write(sequence: int, fields: Fields) -> Written:
+def write(sequence: int, fields: Fields, epoch: str) -> Written:
     """Write an entry of the log out; its data go in as they are stored."""
     kind, subject = fields[b"type"].decode(), fields[b"subject"].decode()
     text = (
         b'{"specversion":"1.0","id":"%d","source":%s,"type":%s,"subject":%s,"time":"%s",'
-        b'"datacontenttype":"application/json","sequence":"%d","cause":%s,"data":%s}'
+        b'"datacontenttype":"application/json","sequence":"%d","epoch":"%s","cause":%s,"data":%s}'
     ) % (
         sequence,
         orjson.dumps(fields[b"source"].decode()),
@@ -41,10 +42,11 @@ def write(sequence: int, fields: Fields) -> Written:
         orjson.dumps(subject),
         iso_from_micros(int(fields[b"time"])).encode(),
         sequence,
+        epoch.encode(),
         orjson.dumps(fields[b"cause"].decode()),
         fields[b"data"],
     )
-    return Written(sequence, kind, subject, text)
+    return Written(sequence, kind, subject, text, epoch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,17 @@ class Blocks:
         first = bisect_right(part.events, cursor, key=attrgetter("sequence"))
         last = bisect_right(part.events, up_to, key=attrgetter("sequence"))
         return part.events[first:last], part.oldest
+
+    def newest(self, epoch: str) -> Written | None:
+        """Give the newest event that was read of this epoch, if it is still held."""
+        with self._lock:
+            blocks = sorted(self._held.items(), reverse=True)
+            blocks = blocks if self._head.epoch == epoch else []
+        for _, block in blocks:
+            read = block.part.done() and block.part.exception() is None
+            if read and block.part.result().events:
+                return block.part.result().events[-1]
+        return None
 
     def _block(self, number: int, up_to: int, head: Head) -> Part:
         with self._lock:
