@@ -21,7 +21,6 @@ import requests
 
 STOPS = 0.03  # of the pages or pieces after which a reader stops
 PAUSE = 0.2  # seconds for which it does, at most
-EARLY = 0.05  # seconds; an empty answer within them was no long poll
 
 
 @dataclass
@@ -34,6 +33,7 @@ class Seen:
     stops: int = 0
     again: int = 0
     refused: int = 0
+    early: int = 0  # polls that were answered at once, as too many waited already
     wrong: str = ""
     delays: list[float] = field(default_factory=list)
     timed: bool = False
@@ -69,7 +69,6 @@ def cursor(url: str, token: str, seen: Seen) -> None:
     headers = {"Authorization": f"Bearer {token}", "Accept-Encoding": "identity"}
     session = requests.Session()
     while not seen.done:
-        begun = time.monotonic()
         answer = session.get(
             f"{url}/v1/events?after={seen.last}&limit=1000&wait=20", headers=headers, timeout=60
         )
@@ -80,8 +79,9 @@ def cursor(url: str, token: str, seen: Seen) -> None:
         events = orjson.loads(answer.content)["events"]
         for event in events:
             seen.take(int(event["id"]), event["type"], event["time"])
-        if not events and time.monotonic() - begun < EARLY:
-            time.sleep(PAUSE)
+        if "Retry-After" in answer.headers:
+            seen.early += 1
+            time.sleep(int(answer.headers["Retry-After"]))
         if events and random.random() < STOPS:
             session.close()
             session = requests.Session()
@@ -180,6 +180,7 @@ def main() -> None:
                 "wrong": [one.wrong for one in seen.values() if one.wrong],
                 "stops": sum(one.stops for one in seen.values()),
                 "refused": sum(one.refused for one in seen.values()),
+                "early": sum(one.early for one in seen.values()),
                 "again": sum(one.again for one in seen.values()),
                 "p50_ms": _part(delays, 0.5),
                 "p99_ms": _part(delays, 0.99),

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from portal import journeys_visit
 from portal.journeys_visit import Visit, visit
 from portal.parts import parts
+from portal.stalled import end_stalled
 from portal.stream import MEDIA_TYPE, Body
 from portal.tail import Tail
 from relay.stages import stage_of
@@ -37,6 +38,7 @@ def stream(token: str) -> Response:
     journey_id = seen.journey.id
     cursor = p.store.events.last()
     p.visits.enter(journey_id)
+    end_stalled(int(request.environ["SERVER_PORT"]))
     shown = request.args.get("stamp", "")
     body = Body(changes(p.tail, p.store, seen, shown, cursor), lambda: p.visits.leave(journey_id))
     headers = {"X-Accel-Buffering": "no"}

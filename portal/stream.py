@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Annotated
 
-from flask import Response
+import structlog
+from flask import Response, request
 from pydantic import BaseModel, Field
 
 from portal.auth import caller
@@ -19,6 +20,7 @@ from portal.events import LARGEST, EventType, refuse_reset
 from portal.groups import Given, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
+from portal.stalled import end_stalled
 from portal.tail import Tail
 from relay.selection import selection
 from relay.store.events import CursorTooOld, Events, LogReset
@@ -33,6 +35,7 @@ RETRY_MS = 3000  # what a client waits before it connects again
 BUSY_SECONDS = 10
 AT_ONCE = 500  # events written in one piece
 RESET = "the log was reset"
+UNTAKEN = 10.0  # seconds before a stream's end in which its last piece was not taken: it stalled
 LAG = 50_000  # events that a stream may fall behind once it was up to date
 FOLLOWING = (
     "One event of the log each, `id` its epoch and number; a client that connects again sends the"
@@ -41,6 +44,9 @@ FOLLOWING = (
     " by an `id` alone, which passes what the filter left out. A stream that falls 50,000 events"
     " behind ends with `relay.dropped`: read on by `/v1/events`, then connect again."
 )
+
+
+log = structlog.get_logger(__name__)
 
 
 class StreamQuery(Given):
@@ -115,6 +121,7 @@ def stream_events(query: StreamQuery, header: LastEvent) -> Reply:
     _refuse_trimmed(head, cursor)
     name = caller().name
     p.streams.enter(name)
+    end_stalled(int(request.environ["SERVER_PORT"]))
     fits = selection([query.company] if query.company else [], query.type)
     follow = Follow(p.tail, p.store.events, cursor, head.epoch, fits)
     body = Body(follow.pieces(), lambda: p.streams.leave(name))
@@ -129,16 +136,22 @@ class Body:
         self._pieces = pieces
         self._leave = leave
         self._open = True
+        self._given = time.monotonic()
 
     def __iter__(self) -> Iterator[bytes]:
         """Give the pieces as they come."""
-        return self._pieces
+        for piece in self._pieces:
+            self._given = time.monotonic()
+            yield piece
 
     def close(self) -> None:
         """End the stream; the server calls this however it ended."""
         if self._open:
             self._open = False
             self._leave()
+            waited = time.monotonic() - self._given
+            if waited > UNTAKEN:
+                log.info("stream.dropped", reason="it took nothing", seconds=round(waited))
 
 
 class Follow:

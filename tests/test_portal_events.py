@@ -10,6 +10,7 @@ import pytest
 from parts import company_id
 from portal import events
 from portal.events import wanted
+from portal.tail import Tail
 from portal_bench import Portal, kind, problem, trim
 from relay.store import keys
 from relay.store.events import CursorTooOld, Events, LoggedEvent
@@ -293,14 +294,60 @@ def test_a_poll_that_finds_events_does_not_wait(portal, monkeypatch):
     assert ids(portal.get("/v1/events?wait=25")) == ["1"]
 
 
-def test_half_the_threads_may_wait_and_the_next_is_answered_at_once(monkeypatch):
+def test_half_the_threads_may_wait_and_the_next_is_told_when_to_come_back(monkeypatch):
     portal = Portal(web_threads=4)
     relay = portal.app.extensions["codat-relay"]
     assert relay.slots.acquire(blocking=False)
-    assert portal.get("/v1/events?wait=0.05").status_code == 200  # gives its slot back, too
+    answer = portal.get("/v1/events?wait=0.05")
+    assert "Retry-After" not in answer.headers  # and it gives its slot back, too
     assert relay.slots.acquire(blocking=False)
-    monkeypatch.setattr(Events, "wait", lambda *_: pytest.fail("it waited"))
-    assert portal.get("/v1/events?wait=25").json["events"] == []
+    monkeypatch.setattr(Tail, "wait", lambda *_: pytest.fail("it waited"))
+    answer = portal.get("/v1/events?wait=25")
+    assert (answer.json["events"], answer.headers["Retry-After"]) == ([], "2")
+
+
+def test_however_many_wait_one_asks_the_store(store, monkeypatch):
+    """On a real server: each is woken by the one event that comes, and the watcher asked once."""
+    portal, waiting, asked = Portal(store=store, web_threads=16), threading.Event(), []
+    tail = portal.app.extensions["codat-relay"].tail
+    wait = Events.wait
+
+    def wait_and_tell(self: Events, after: int, seconds: float) -> bool:
+        asked.append(threading.current_thread().name)
+        return wait(self, after, seconds)
+
+    monkeypatch.setattr(Events, "wait", wait_and_tell)
+    answers = []
+    polls = [
+        threading.Thread(target=lambda: answers.append(ids(portal.get("/v1/events?wait=20"))))
+        for _ in range(8)
+    ]
+    for poll in polls:
+        poll.start()
+    while tail._waiting < len(polls):
+        waiting.wait(0.01)
+    portal.log(("a.b", 1))
+    for poll in polls:
+        poll.join()
+    assert answers == [["1"]] * len(polls)
+    assert set(asked) == {"tail"}
+
+
+def test_the_watcher_stays_as_long_as_somebody_waits(store):
+    """Longer than it would stay without, by a clock of its own."""
+    now = [0.0]
+    tail = Tail(store.events, 0.05, lambda: now[0])
+    heads = []
+    poll = threading.Thread(target=lambda: heads.append(tail.wait(0, 25.0)))
+    poll.start()
+    while not tail._waiting:
+        threading.Event().wait(0.01)
+    now[0] = 24.0
+    threading.Event().wait(0.3)
+    Portal(store=store).log(("a.b", 1))
+    poll.join()
+    assert heads[0].last == 1
+    tail.close()
 
 
 def test_without_a_filter_no_event_is_looked_at():

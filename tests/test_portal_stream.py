@@ -195,12 +195,16 @@ def test_a_stream_whose_next_events_were_trimmed_meanwhile_ends_with_the_reason(
 
 
 @pytest.fixture
-def web(server, store) -> Iterator[str]:
-    """A web process as it is run, that lets one stream be open."""
+def web(server, store, tmp_path) -> Iterator[str]:
+    """A web process as it is run, that lets one stream be open and is soon out of patience."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
+    (tmp_path / "sitecustomize.py").write_text(
+        "from portal import stalled\nstalled.SECONDS = 3.0\n"
+    )
     environ = {
         "PATH": os.environ["PATH"],
+        "PYTHONPATH": f"{tmp_path}:{ROOT}",
         "REDIS_URL": server.url,
         "PORT": str(port),
         "CODAT_WEBHOOK_SECRETS": SECRET,
@@ -218,30 +222,50 @@ def web(server, store) -> Iterator[str]:
         process.wait(20)
 
 
+def connect(web: str) -> requests.Response | None:
+    """Open a stream from now on; None when it is refused, or the process is still starting."""
+    with suppress(requests.ConnectionError):
+        answer = requests.get(
+            f"{web}/v1/events/stream",
+            headers={"Authorization": f"Bearer {OPERATOR}"},
+            stream=True,
+            timeout=20,
+        )
+        if answer.ok:
+            assert next(answer.iter_content(16))
+            return answer
+    return None
+
+
+def connected(web: str, seconds: float) -> requests.Response:
+    deadline = time.monotonic() + seconds
+    while (found := connect(web)) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return found
+
+
 def test_the_place_of_a_reader_that_has_gone_is_free_before_the_next_heartbeat(web):
     """The deadline is shorter than a heartbeat, by which alone it would be noticed too late."""
-
-    def connect() -> requests.Response | None:
-        with suppress(requests.ConnectionError):  # it is still starting
-            answer = requests.get(
-                f"{web}/v1/events/stream",
-                headers={"Authorization": f"Bearer {OPERATOR}"},
-                stream=True,
-                timeout=20,
-            )
-            if answer.ok:
-                assert next(answer.iter_content(16))
-                return answer
-        return None
-
-    def connected(seconds: float) -> requests.Response:
-        deadline = time.monotonic() + seconds
-        while (found := connect()) is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        return found
-
-    first = connected(30)
-    assert connect() is None
+    first = connected(web, 30)
+    assert connect(web) is None
     first.close()
-    connected(streaming.HEARTBEAT - 3).close()
+    connected(web, streaming.HEARTBEAT - 3).close()
+
+
+def test_a_reader_that_takes_nothing_gives_its_place_to_another(web, store):
+    """Its connection stays open, so that the server sends without end, if it is let."""
+    ready = False
+    while not ready:
+        with suppress(requests.ConnectionError):
+            ready = requests.get(f"{web}/readyz", timeout=20).ok
+    ask = f"Host: x\r\nAuthorization: Bearer {OPERATOR}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", int(web.rpartition(":")[2]))) as idle:
+        idle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        idle.sendall(f"GET /v1/events/stream?after=0 HTTP/1.1\r\n{ask}".encode())
+        assert idle.recv(15) == b"HTTP/1.1 200 OK"
+        assert connect(web) is None
+        portal = Portal(store=store)
+        for _ in range(10):
+            portal.log(*(("a.b", 1),) * 500, data={"more": "x" * 2000})
+        connected(web, 60).close()
