@@ -11,9 +11,10 @@ from parts import company_id
 from portal import events
 from portal.events import wanted
 from portal.tail import Tail
-from portal_bench import Portal, kind, problem, trim
+from portal_bench import Portal, kind, make_company, problem, trim
 from relay.store import keys
 from relay.store.events import CursorTooOld, Events, LoggedEvent
+from scheduler import ticks
 
 
 @pytest.fixture
@@ -220,8 +221,15 @@ def test_reading_since_a_moment_begins_at_most_a_minute_early(portal):
     marks = portal.store.client.zrange(keys.MARKS, 0, -1, withscores=True)
     assert [member for member, _ in marks] == [b"1", b"4"]
     portal.store.client.zadd(keys.MARKS, {"1": 1_000_000, "4": 2_000_000})
-    for moment, expected in [("1970-01-01T00:20:00Z", "1"), ("1970-01-01T00:40:00Z", "4")]:
+    for moment, expected in [
+        ("1970-01-01T00:17:00Z", "1"),  # within the minute after the first mark
+        ("1970-01-01T00:20:00Z", "4"),  # when nothing was logged
+        ("1970-01-01T00:34:00Z", "4"),
+    ]:
         assert ids(portal.get(f"/v1/events?since={moment}"))[0] == expected
+    for later in ("1970-01-01T00:40:00Z", "2999-01-01T00:00:00Z"):
+        answer = portal.get(f"/v1/events?since={later}").json
+        assert (answer["events"], answer["cursor"]) == ([], "4")
     assert kind(portal.get("/v1/events?since=yesterday")) == "invalid"
 
 
@@ -254,6 +262,26 @@ def test_a_timeline_is_the_companys_own_events_paged_both_ways(portal):
     assert timeline(portal) == (["10", "8", "6", "4", "2"], None, "10")
     assert kind(portal.get(f"/v1/companies/{company_id(9)}/timeline")) == "unknown-company"
     assert kind(portal.get(f"/v1/companies/{company_id(1)}/timeline?after=1&before=1")) == "invalid"
+
+
+def test_a_timeline_begins_where_the_log_does(portal):
+    portal.log(*(("a.b", n % 2) for n in range(10)))
+    trim(portal.store, 7)
+    assert timeline(portal, "?after=0&limit=2") == (["10", "8"], "8", "10")
+    assert timeline(portal, "?before=9") == (["8"], None, "8")
+    portal.hold(make_company(2))
+    assert timeline(portal, number=2) == ([], None, "0")  # known, though nothing is kept of it
+
+
+def test_timelines_of_companies_that_are_silent_lose_what_was_trimmed(store):
+    portal = Portal(store=store)
+    portal.log(*(("a.b", n % 20) for n in range(100)), *(("a.b", 1),) * 5)
+    trim(store, 100)
+    key = keys.TIMELINE + company_id(2)
+    assert store.client.zcard(key) == 5
+    ticks.trim_log(store, portal.settings, portal.hints)
+    assert not store.client.exists(key)
+    assert len(store.events.timeline(company_id(1))) == 5
 
 
 @pytest.mark.parametrize("waiting", [True, False])

@@ -15,6 +15,10 @@ from relay.store.written import BLOCK, Blocks, Fields, Head, Part, Written, writ
 from relay.times import iso_from_micros
 
 ERASED = "event.erased"
+MARK_MS = (
+    60_000  # as `commit.lua` has it: what is logged within it after a mark has none of its own
+)
+SCANNED = 1000  # keys looked at per round trip for timelines
 SCAN = 1000  # log entries looked at per round trip when a filter leaves most of them out
 
 
@@ -161,11 +165,38 @@ class Events:
         return self.head().oldest
 
     def since(self, ms: int) -> int:
-        """Give a cursor before all that was logged at or after `ms`, a minute early at most."""
-        marks = self._client.zrange(
-            keys.MARKS, ms, "-inf", desc=True, byscore=True, offset=0, num=1
-        )
-        return max(self.oldest(), int(marks[0]) - 1 if marks else 0)
+        """Give a cursor before all that was logged at or after `ms`, a minute early at most.
+
+        Of a moment to come that is the newest event.
+        """
+        head = self.head()
+        options = {"byscore": True, "offset": 0, "num": 1, "withscores": True}
+        before = self._client.zrange(keys.MARKS, ms, "-inf", desc=True, **options)
+        if before and ms < before[0][1] + MARK_MS:
+            first = int(before[0][0])
+        else:  # nothing was logged from then until the next mark
+            later = self._client.zrange(keys.MARKS, f"({ms}", "+inf", **options)
+            first = int(later[0][0]) if later else head.last + 1
+        return max(head.oldest, first - 1)
+
+    def prune_timelines(self, rounds: int) -> None:
+        """Go on through the timelines and drop what the log no longer has.
+
+        Those of companies of which nothing is told any more: others do so with their next event.
+        """
+        oldest = self.oldest()
+        position = int(self._client.hget(keys.META, "timelines_at") or 0)
+        for _ in range(rounds):
+            position, found = self._client.scan(
+                position, keys.TIMELINE + "*", SCANNED, _type="zset"
+            )
+            with self._client.pipeline(transaction=False) as pipe:
+                for key in found:
+                    pipe.zremrangebyscore(key, "-inf", oldest)
+                pipe.hset(keys.META, "timelines_at", position)
+                pipe.execute()
+            if not position:
+                return
 
     def timeline(
         self,
@@ -180,17 +211,15 @@ class Events:
         Those numbered below `before`, the nearest to it; with `after` those above it, the nearest
         to it. An empty subject means events that are about no company.
         """
-        key = keys.TIMELINE + subject
+        key, head = keys.TIMELINE + subject, self.head()
+        some = {"byscore": True, "offset": 0, "num": limit}
         if after is not None:
-            numbers = self._client.zrange(
-                key, f"({after}", "+inf", byscore=True, offset=0, num=limit
-            )[::-1]
+            lowest = f"({max(after, head.oldest)}"
+            numbers = self._client.zrange(key, lowest, "+inf", **some)[::-1]
         else:
             top = "+inf" if before is None else f"({before}"
-            numbers = self._client.zrange(
-                key, top, "-inf", desc=True, byscore=True, offset=0, num=limit
-            )
-        return self._get(numbers)
+            numbers = self._client.zrange(key, top, f"({head.oldest}", desc=True, **some)
+        return self._get(numbers, head.epoch)
 
     def caused(self, subject: str, causes: Collection[str]) -> dict[str, set[str]]:
         """Give what each of these messages caused about a company, by `catalogue.book.identity`."""
@@ -241,9 +270,8 @@ class Events:
                 entries.setdefault(number, _gone(b"retention", at))
         return sorted(entries.items()), oldest
 
-    def _get(self, numbers: Sequence[bytes]) -> list[LoggedEvent]:
+    def _get(self, numbers: Sequence[bytes], epoch: str) -> list[LoggedEvent]:
         """Read single events by number; those no longer kept are left out."""
-        epoch = self.head().epoch if numbers else ""
         with self._client.pipeline(transaction=False) as pipe:
             for number in numbers:
                 entry = f"{int(number)}-0"
