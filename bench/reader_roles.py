@@ -29,6 +29,7 @@ class Seen:
 
     last: int
     target: int
+    place: str = ""  # the last id of a stream
     check: int = 0
     stops: int = 0
     again: int = 0
@@ -90,7 +91,7 @@ def cursor(url: str, token: str, seen: Seen) -> None:
 
 def stream(url: str, token: str, seen: Seen) -> None:
     while not seen.done:
-        headers = {"Authorization": f"Bearer {token}", "Last-Event-ID": str(seen.last)}
+        headers = {"Authorization": f"Bearer {token}", "Last-Event-ID": seen.place}
         with requests.get(
             f"{url}/v1/events/stream", headers=headers, stream=True, timeout=60
         ) as answer:
@@ -105,9 +106,11 @@ def stream(url: str, token: str, seen: Seen) -> None:
                     lines = dict(
                         line.split(b": ", 1) for line in block.split(b"\n") if b": " in line
                     )
+                    if b"id" in lines:
+                        seen.place = lines[b"id"].decode()
                     if b"data" in lines:
                         at = orjson.loads(lines[b"data"])["time"] if seen.timed else ""
-                        seen.take(int(lines[b"id"]), lines[b"event"].decode(), at)
+                        seen.take(int(seen.place.partition(":")[2]), lines[b"event"].decode(), at)
                 if seen.done:
                     return
                 if random.random() < STOPS / 3:
@@ -155,7 +158,9 @@ def sink(port: int, seen: dict[str, Seen]) -> ThreadingHTTPServer:
 
 def main() -> None:
     role, where, token, count, after, target, timed = sys.argv[1:]
-    seen = {f"r{n}": Seen(int(after), int(target), timed=timed == "1") for n in range(int(count))}
+    seen = {
+        f"r{n}": Seen(int(after), int(target), after, timed=timed == "1") for n in range(int(count))
+    }
     begun = time.monotonic()
     if role == "sink":
         server = sink(int(where), seen)

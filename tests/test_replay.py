@@ -5,6 +5,7 @@ import os
 import time
 
 import pytest
+import structlog
 
 from codat.webhook import Event
 from parts import company_id, make_event
@@ -14,6 +15,8 @@ from relay.replays import Wanted, redacted
 from relay.times import now_ms
 from workers import fold as folding
 from workers.replay import replay_some
+
+log = structlog.get_logger("figures")
 
 ALL = Wanted()
 MESSAGES = int(os.environ.get("RELAY_PROOF_MESSAGES", "400"))
@@ -99,7 +102,7 @@ def test_after_a_handler_was_mended_only_what_was_missing_is_added(bench, monkey
     finish(bench, begun.id, rounds=MESSAGES)
     done = replays.get(begun.id).tally
     spent = time.monotonic() - started
-    print(f"{done.handled} messages handled again in {spent:.1f} s, {done.added} events added")
+    log.info("replay.done", handled=done.handled, added=done.added, seconds=round(spent, 1))
     assert (done.handled, done.added, done.dead) == (MESSAGES + 1, missing, 0)
     assert bench.log()[: len(before)] == before
     assert bench.types()[len(before) :] == ["push.completed"] * missing
