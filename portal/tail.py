@@ -62,11 +62,11 @@ class Tail:
                     self._running = False
                     return
             try:
-                self._events.wait(self._head.last, self._wait)
-                head = self._events.head()
+                head = self._events.head()  # first: after a fail-over the log may be shorter
                 with self._changed:
                     self._head = head
                     self._changed.notify_all()
+                self._events.wait(head.last, self._wait)
             except RedisError as error:
                 structlog.get_logger(__name__).warning("tail.away", error=str(error)[:200])
                 time.sleep(PATIENCE)

@@ -138,9 +138,24 @@ def test_a_new_epoch_begins_with_an_event_that_says_so(site):
 
 
 def test_a_page_that_is_read_while_the_server_changes_is_of_one_epoch(site):
-    """It takes over between the question how the log stands and the reading of it."""
     portal = Portal(store=site.store())
+    fails_over_once_asked(site, portal)
+    assert kind(portal.get("/v1/events?after=0")) == "log-reset"
+
+
+def test_one_without_memory_of_the_log_reads_what_stands_in_it_after_the_server_changed(site):
+    """As those who deliver: each event once, all of the new epoch."""
+    portal = Portal(store=site.store())
+    fails_over_once_asked(site, portal)
+    found = portal.store.events.written(0, 100).events
+    assert [event.sequence for event in found] == list(range(1, 14))
+    assert {event.epoch for event in found} == {portal.store.events.head().epoch}
+
+
+def fails_over_once_asked(site: Site, portal: Portal) -> None:
+    """The server changes between the question how the log stands and the reading of it."""
     portal.log(*(("a.b", 1),) * 7)
+    assert portal.store.events.last() == 7
     site.follow()
     site.part()
     portal.log(*(("a.b", 1),) * 3)
@@ -155,7 +170,6 @@ def test_a_page_that_is_read_while_the_server_changes_is_of_one_epoch(site):
         return found
 
     portal.store.events.head = ask_then_fail_over
-    assert kind(portal.get("/v1/events?after=0")) == "log-reset"
 
 
 def test_a_server_that_is_started_again_keeps_its_epoch(site):

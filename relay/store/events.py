@@ -132,11 +132,15 @@ class Events:
         """Read like `read`, up to a number if one is given, what all readers of a process share.
 
         `head` is how the log stood when the reader last heard of it, and raises LogReset when that
-        is no longer so. Without it a cursor that is ahead of the log after a reset goes back.
+        is no longer so. Without it the log is read as it is: a cursor that is ahead of it after a
+        reset goes back.
         """
         if head is None:
             head = self.head()
-            after = min(after, head.last)
+            try:
+                return self.written(min(after, head.last), limit, wanted, up_to=up_to, head=head)
+            except LogReset:
+                return self.written(after, limit, wanted, up_to=up_to)
         _refuse_gone(after, head.oldest)
         stop = head.last if up_to is None else min(up_to, head.last)
         found: list[Written] = []
@@ -172,7 +176,9 @@ class Events:
         head = self.head()
         options = {"byscore": True, "offset": 0, "num": 1, "withscores": True}
         before = self._client.zrange(keys.MARKS, ms, "-inf", desc=True, **options)
-        if before and ms < before[0][1] + MARK_MS:
+        if not before:  # the first mark may have been trimmed while events of its minute were not
+            first = head.oldest + 1
+        elif ms < before[0][1] + MARK_MS:
             first = int(before[0][0])
         else:  # nothing was logged from then until the next mark
             later = self._client.zrange(keys.MARKS, f"({ms}", "+inf", **options)
@@ -185,6 +191,8 @@ class Events:
         Those of companies of which nothing is told any more: others do so with their next event.
         """
         oldest = self.oldest()
+        if not oldest:
+            return
         position = int(self._client.hget(keys.META, "timelines_at") or 0)
         for _ in range(rounds):
             position, found = self._client.scan(
