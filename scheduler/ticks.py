@@ -31,6 +31,7 @@ ROUND = 2.0  # seconds of dispatching, then whatever else the clock does has its
 UNUSABLE = "when this schedule runs cannot be told"
 DAY_MS = 86_400_000
 NIGHTLY_MS = 2 * 3_600_000  # after midnight UTC, when Codat's daily quota is fresh
+PRUNED = 200  # times a thousand keys of the store looked at, each time old events are dropped
 WARN_PART = 10  # of the log's hard limit: so long before it, those who are behind are told of
 
 log = structlog.get_logger(__name__)
@@ -203,6 +204,7 @@ def trim(store: Store, settings: Settings) -> int:
 def trim_log(store: Store, settings: Settings, hints: Hints) -> int:
     """Drop old events that every reader has, or the hard limit passes; give up to which."""
     now, retention = now_ms(), settings.retention
+    store.events.prune_timelines(PRUNED)
     warn_of_the_limit(store, retention, hints, now)
     trimmed = store.trimming.trim(now, retention)
     if trimmed is None:
