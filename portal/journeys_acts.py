@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from portal import journeys_codat, journeys_pages, journeys_visit
+from portal import journeys_codat, journeys_pages, journeys_sorry
 from portal.journeys_visit import Visit, page, visit
 from portal.parts import parts
 from relay import journeys
@@ -11,7 +11,7 @@ from relay.journeys import Platform
 from relay.stages import Stage, identity
 
 link = Blueprint("link_acts", __name__, url_prefix="/link")
-journeys_visit.register(link)
+journeys_sorry.register(link)
 
 LONGEST_ANSWER = 100  # characters
 MOST_ANSWERS = 10  # of one customer to "which software do you use?"

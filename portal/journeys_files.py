@@ -12,15 +12,15 @@ from importlib import resources
 
 from flask import Blueprint, Response, make_response
 
-from portal import journeys_platforms, journeys_visit
-from portal.journeys_visit import gone
+from portal import journeys_platforms, journeys_sorry
+from portal.journeys_sorry import gone
 from portal.journeys_words import Brand
 from portal.parts import parts
 from portal.problems import Refusal
 from relay.store.platforms import Logo
 
 link = Blueprint("link_files", __name__, url_prefix="/link")
-journeys_visit.register(link)
+journeys_sorry.register(link)
 
 LOGO_SECONDS, MARK_SECONDS = 86_400, 300
 FOR_GOOD = "public, max-age=31536000, immutable"

@@ -7,18 +7,18 @@ from flask import Blueprint, Response, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from codat.records import read_id
-from portal import journeys_platforms, journeys_search, journeys_visit
+from portal import journeys_platforms, journeys_search, journeys_sorry
 from portal.journeys_sharing import Sharing, cadence_of, in_words, sharing
-from portal.journeys_visit import COOKIE, NoJourney, Visit, gone, page, visit
+from portal.journeys_sorry import gone
+from portal.journeys_visit import COOKIE, NoJourney, NotOffered, Visit, page, visit
 from portal.parts import parts
-from portal.problems import Refusal
 from relay import journeys
 from relay.company import Company
 from relay.identity import Identity
 from relay.stages import Stage, connection_of, expected, identity, progress
 
 link = Blueprint("link_pages", __name__, url_prefix="/link")
-journeys_visit.register(link)
+journeys_sorry.register(link)
 
 LONGEST_SEARCH = 100
 MOST_COOKIES = 20  # journeys of one browser looked at when it returns
@@ -159,11 +159,11 @@ def consent_page(seen: Visit, *, missed: bool, changed: bool) -> Response:
 
 
 def sharing_of(seen: Visit) -> Sharing:
-    """Work out what linking the chosen platform would share; raises Refusal, NoJourney."""
+    """Work out what linking the chosen platform would share; raises NotOffered or Refusal."""
     platform = seen.journey.platform
     integration = parts().platforms.one(platform.key) if platform else None
     if integration is None:
-        raise Refusal("codat-refused", "it is not open at the moment")
+        raise NotOffered
     company = seen.company or Company(seen.journey.company_id)
     policy = parts().store.policies.in_force(parts().settings).policy
     held = parts().store.schedules.of(company.id)

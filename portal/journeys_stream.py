@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from flask import Blueprint, Response, request
 from redis.exceptions import RedisError
 
-from portal import journeys_visit
+from portal import journeys_sorry
 from portal.journeys_visit import Visit, visit
 from portal.parts import parts
 from portal.stream import MEDIA_TYPE, Body
@@ -21,7 +21,7 @@ from relay.store.events import CursorTooOld, Events
 from relay.times import now_ms
 
 link = Blueprint("link_stream", __name__, url_prefix="/link")
-journeys_visit.register(link)
+journeys_sorry.register(link)
 
 MOST_OF_ONE = 3  # pages of one journey that are told at once
 LOOK_EVERY = 2.0  # seconds; not all that a page shows is told in the log

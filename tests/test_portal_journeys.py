@@ -309,6 +309,74 @@ def test_trouble_at_codat_is_a_page_that_says_try_again(portal, codat):
     assert steps(portal, made)[-2:] == ["consented", "authorising"]
 
 
+@pytest.mark.parametrize(
+    ("failing", "status", "said"),
+    [
+        (errors.BadRequest("GET /x: 400 not valid", status=400), 502, "could not be connected"),
+        (errors.Unauthorized("GET /x: 401", status=401), 502, "could not be connected"),
+        (errors.PaymentRequired("GET /x: 402 plan", status=402), 502, "could not be connected"),
+        (errors.Forbidden("GET /x: 403 old API key", status=403), 502, "could not be connected"),
+        (errors.NotFound("GET /x: 404", status=404), 502, "could not be connected"),
+        (errors.Conflict("GET /x: 409", status=409), 502, "could not be connected"),
+        (errors.RateLimited("GET /x: 429", status=429, retry_after=9.0), 503, "Nothing is lost"),
+        (errors.NoCallNow("day", retry_after=9.0), 503, "Nothing is lost"),
+        (errors.CodatBroken("GET /x: 500", status=500), 503, "Nothing is lost"),
+        (errors.BadAnswer("GET /x: no JSON"), 503, "Nothing is lost"),
+        (errors.Unreachable("GET /x: no answer"), 503, "Nothing is lost"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_whatever_codat_refuses_the_customer_can_try_again_or_choose_another(
+    portal, codat, failing, status, said
+):
+    _, at = invite(portal)
+    portal.web.post(f"{at}/platform", data={"platform": "gbol"})
+    codat.failing = failing
+    answer = agreed(portal, at)
+    assert answer.status_code == status
+    for words in (said, "Not just now", ">Try again<", "Choose another platform", "Need help?"):
+        assert words in answer.text
+    for word in ("API key", "CODAT_", "does not work", "operator", "not valid", "plan"):
+        assert word not in answer.text
+    codat.failing = None
+    assert LINK_URL in portal.web.post(f"{at}/authorise").text
+
+
+def test_what_codat_refused_is_for_the_firm_in_the_log(portal, codat):
+    from structlog.testing import capture_logs
+
+    made, at = invite(portal, platforms=["gbol"])
+    codat.failing = errors.Forbidden("GET /x: 403 old key", status=403, error="old key")
+    with capture_logs() as said:
+        assert "Choose another platform" not in agreed(portal, at).text  # there is only the one
+    [told] = [one for one in said if one["event"] == "link.refused"]
+    assert (told["journey"], told["codat_status"]) == (made["id"], 403)
+    assert "CODAT_API_KEY" in told["detail"]
+
+
+def test_a_platform_that_was_closed_after_it_was_chosen_leaves_the_way_to_another(
+    portal, monkeypatch
+):
+    monkeypatch.setattr("portal.journeys_platforms.LOOK_MS", -1)
+    _, at = invite(portal)
+    portal.web.post(f"{at}/platform", data={"platform": "gbol"})
+    at_ms, records = portal.store.platforms.read()
+    portal.store.platforms.keep([one for one in records if one["key"] != "gbol"], at_ms)
+    for answer in (portal.web.get(at), portal.web.post(f"{at}/consent", data={"agree": "yes"})):
+        assert answer.status_code == 200
+        assert "cannot be connected" in answer.text
+    portal.web.post(f"{at}/back")
+    assert "Which software" in portal.web.get(at).text
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/nothing"), ("POST", "/state")])
+def test_what_is_not_there_is_a_link_that_does_not_work(portal, method, path):
+    _, at = invite(portal)
+    answer = portal.web.open(at + path, method=method)
+    assert answer.status_code == 404
+    assert "This link does not work" in answer.text
+
+
 def test_platforms_that_were_once_read_are_never_waited_for(portal, codat, monkeypatch):
     _, at = invite(portal)
     portal.web.get(at)

@@ -39,7 +39,7 @@ def names(words):
 def test_texts_name_only_values_that_pages_give():
     _, words = load(None)
     given = {"firm", "platform", "until", "email", "phone", "asked", "sought", "reason", "name"}
-    given |= {"company", "count", "total"}
+    given |= {"company", "count", "total", "day", "month", "year"}
     for name, text in names(words).items():
         slots = {slot for _, slot, _, _ in string.Formatter().parse(text) if slot}
         assert slots <= given, name
@@ -82,6 +82,37 @@ def test_a_firms_file_changes_pages_and_leaves_the_rest_english(tmp_path):
     agreed(portal, at)
     [consent] = portal.get(f"/v1/journeys/{made['id']}").json["consents"]
     assert "Für den Kredit." in consent["text"]
+
+
+def test_faults_and_dates_are_in_the_journeys_language_too(tmp_path):
+    path = written(
+        tmp_path,
+        """
+        [words.de]
+        sorry.title = "Gerade nicht"
+        gone.title = "Dieser Link geht nicht"
+        help.about = "Bis {until}."
+        date.form = "{day}. {month} {year}"
+        """
+        + "\n".join(f'date.month.{number} = "Monat"' for number in range(1, 13)),
+    )
+    from codat import errors
+    from test_portal_journeys import AtCodat, agreed, invite
+
+    codat = AtCodat()
+    portal = Portal(codat=codat, relay_brand_file=path)
+    _, at = invite(portal, language="de")
+    assert re.search(r"Bis <bdi>\d+\. Monat \d{4}</bdi>", portal.web.get(at).text)
+    codat.failing = errors.Forbidden("no", status=403)
+    answer = agreed(portal, at)
+    assert '<html lang="de"' in answer.text
+    assert "Gerade nicht" in answer.text
+    for language, title in (
+        ("de-AT,de;q=0.9,en;q=0.8", "Dieser Link geht nicht"),
+        ("fr", "This link"),
+    ):
+        answer = portal.web.get("/link/none", headers={"Accept-Language": language})
+        assert title in answer.text
 
 
 @pytest.mark.parametrize(
