@@ -106,7 +106,8 @@ def _leave(seen: Visit) -> AnyResponse:
     """Record that the customer goes, then show the page that takes them there.
 
     A page, not a redirect: browsers hold a form's whole chain of redirects to `form-action`, and
-    Codat's leads on to the platform's own login.
+    Codat's leads on to the platform's own login. On premise that starts a download (Codat:
+    integrations/accounting/sage50), which leaves the page where it is: so it is the steps.
     """
     reads = seen.company.info_reads if seen.company else 0
     way = journeys_codat.way(seen.journey)
@@ -117,8 +118,11 @@ def _leave(seen: Visit) -> AnyResponse:
     )
     if way.is_linked or way.url is None or after.journey.connection_id != way.connection_id:
         return _home(after)
-    trusted = journeys_codat.is_trusted(way.url, parts().settings)
-    return page("leaving" if trusted else "shown", after, url=way.url)
+    if not journeys_codat.is_trusted(way.url, parts().settings):
+        return page("shown", after, url=way.url)
+    if after.journey.platform and after.journey.platform.is_offline:
+        return journeys_pages.steps_page(after, download=way.url)
+    return page("leaving", after, url=way.url)
 
 
 def _home(seen: Visit) -> AnyResponse:

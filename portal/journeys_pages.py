@@ -88,7 +88,7 @@ def _consent(seen: Visit, *, missed: bool = False, changed: bool = False) -> Res
 
 
 def _authorise(seen: Visit) -> Response:
-    return page("offline" if _offline(seen)["is_offline"] else "authorise", seen, watches=False)
+    return steps_page(seen) if _offline(seen)["is_offline"] else page("authorise", seen)
 
 
 def _waiting(seen: Visit) -> Response:
@@ -96,8 +96,10 @@ def _waiting(seen: Visit) -> Response:
     if code in CODES:
         return page("outcome", seen, kind=code, reason="", watches=True, code=code)
     if _offline(seen)["is_offline"]:
-        return page("offline", seen, watches=True)
-    return page("waiting", seen, watches=True)
+        return steps_page(seen)
+    # Without JavaScript this page alone is loaded again by itself: it is short, so nothing that
+    # somebody reads or has opened is taken away (WCAG 2.2.1). Others have a link for it.
+    return page("waiting", seen, watches=True, renews=True)
 
 
 def _refused(seen: Visit) -> Response:
@@ -151,6 +153,11 @@ PAGES: dict[Stage, Callable[[Visit], Response]] = {
     Stage.MISMATCH: _mismatch,
     Stage.DONE: _done,
 }
+
+
+def steps_page(seen: Visit, **more: Any) -> Response:
+    """Show the steps for software on a computer of the customer's."""
+    return page("offline", seen, watches=True, **more)
 
 
 def consent_page(seen: Visit, *, missed: bool, changed: bool) -> Response:

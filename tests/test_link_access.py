@@ -50,9 +50,8 @@ def pages(running, page):
     page.get_by_text("Need help?").click()
     yield "offline"
     running.slow_reads(600)
-    press(page, "Download the connector")
-    heading(page, "Share .* data")
-    page.goto(at)
+    with page.expect_download():
+        press(page, "Download the connector")
     yield "offline-waiting"
     press(page, "Choose another platform")
     choose(page, "Xero")

@@ -130,9 +130,28 @@ def test_a_linked_connection_says_so(call):
     assert "You are linked" in call("GET", link).text
 
 
-def test_an_on_premise_platform_shows_the_licence_key(call):
-    company, _, link = pending(call, "hbql")
-    assert company in call("GET", link).text
+def test_an_on_premise_link_is_a_download_that_leads_to_the_licence_key(call):
+    company, connection, link = pending(call, "hbql")
+    sent = call("GET", f"{link}&journey=j-1")
+    assert sent.headers["Content-Disposition"] == 'attachment; filename="hbql-connector.txt"'
+    [play] = re.findall(r"^http\S+$", sent.text, re.MULTILINE)
+    page = call("GET", play.removeprefix(call.url))
+    assert company in page.text
+    assert "journey=j-1" in page.text
+    done = call(
+        "POST",
+        f"/link/{connection}/authorise",
+        data={"otp": otp_of(page), "licenceKey": company},
+    )
+    assert "You are linked" in done.text
+    assert "You are linked" in call("GET", link).text  # no second download
+
+
+def test_a_download_link_without_its_password_downloads_nothing(call):
+    _, connection, _ = pending(call, "hbql")
+    answer = call("GET", f"/link/{connection}?otp=wrong")
+    assert "Content-Disposition" not in answer.headers
+    assert "no longer works" in answer.text
 
 
 @pytest.mark.parametrize("path", ["/link/company/{}", "/link/{}"])

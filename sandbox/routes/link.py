@@ -27,6 +27,11 @@ OUTCOMES = {
     "refuse": (403, "Forbidden", "User cancelled"),
     "fail": (500, "Internal Server Error", "The platform could not be reached."),
 }
+CONNECTOR = """This file stands in for the connector of {name}: in the sandbox nothing is installed.
+To play what the connector does, open this address:
+
+{play}
+"""
 POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'"
 
 
@@ -89,6 +94,31 @@ def chosen(company_id: str) -> Page:
 
 
 @routes.get("/link/<connection_id>")
+def follow(connection_id: str) -> Page | Response:
+    """Show what would be shared; on premise the link starts a download (Codat: Sage 50)."""
+    connection = _connection(connection_id)
+    otp = request.args.get("otp", "")
+    if (
+        connection is None
+        or not connection.platform.is_offline
+        or connection.status is ConnectionStatus.LINKED
+        or not connection.accepts(otp, world().clock())
+    ):
+        return consent(connection_id)
+    return _connector(connection)
+
+
+def _connector(connection: Connection) -> Response:
+    """Give a file that stands in for the connector, and says where to play it."""
+    play = f"{world().base_url}{_page_of(connection)}"
+    answer = Response(CONNECTOR.format(name=connection.platform.name, play=play))
+    answer.headers["Content-Type"] = "application/octet-stream"
+    name = f"{connection.platform.key}-connector.txt"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+@routes.get("/link/<connection_id>/connector")
 def consent(connection_id: str) -> Page:
     """Say what would be shared, and let the customer agree or refuse."""
     connection = _connection(connection_id)
@@ -185,8 +215,9 @@ def _company_page(connection: Connection) -> str:
 
 def _page_of(connection: Connection) -> str:
     passed = _passed_on()
-    otp = connection.fresh_otp(world().clock())
-    return f"/link/{connection.id}?{urlencode({'otp': otp, **passed})}"
+    passed["otp"] = connection.fresh_otp(world().clock())
+    connector = "/connector" if connection.platform.is_offline else ""
+    return f"/link/{connection.id}{connector}?{urlencode(passed)}"
 
 
 def _waiting(company: Company, key: str) -> Connection | None:
