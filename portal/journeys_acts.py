@@ -13,6 +13,8 @@ from relay.stages import Stage, identity
 link = Blueprint("link_acts", __name__, url_prefix="/link")
 journeys_sorry.register(link)
 
+# Where something is linked, the way back to the choice is to say that it is the wrong company.
+LINKED = (Stage.READING, Stage.CONFIRM, Stage.MISMATCH, Stage.DONE)
 LONGEST_ANSWER = 100  # characters
 MOST_ANSWERS = 10  # of one customer to "which software do you use?"
 
@@ -23,9 +25,11 @@ def choose(token: str) -> AnyResponse:
     seen = visit(token)
     key = request.form.get("platform", "")[:64]
     found = parts().platforms.one(key)
-    if found is not None and seen.journey.may_use(found.key, found.source_type or ""):
+    may = found is not None and seen.journey.may_use(found.key, found.source_type or "")
+    if found is not None and may and seen.stage not in LINKED:
         platform = Platform(found.key, found.name, found.source_type or "", found.is_offline)
-        seen.act(lambda journey: journeys.chosen(journey, platform, seen.now))
+        after = seen.act(lambda journey: journeys.chosen(journey, platform, seen.now))
+        journeys_codat.drop_unused(seen.journey, after.journey, seen.now)
     return _home(seen)
 
 
@@ -33,7 +37,9 @@ def choose(token: str) -> AnyResponse:
 def back(token: str) -> AnyResponse:
     """Go back to the choice of platform."""
     seen = visit(token)
-    seen.act(lambda journey: journeys.left_platform(journey, seen.now))
+    if seen.stage not in LINKED:
+        after = seen.act(lambda journey: journeys.left_platform(journey, seen.now))
+        journeys_codat.drop_unused(seen.journey, after.journey, seen.now)
     return _home(seen)
 
 
@@ -55,6 +61,8 @@ def consent(token: str) -> AnyResponse:
     """Record what was agreed to, as it was shown, then send the customer on."""
     seen = visit(token)
     platform = seen.journey.platform
+    if seen.stage in (Stage.AUTHORISE, Stage.WAITING):
+        return _onward(seen)  # of two clicks at once, the browser shows what the second came to
     if seen.stage is not Stage.CONSENT or platform is None:
         return _home(seen)
     shown = journeys_pages.sharing_of(seen)
@@ -64,7 +72,7 @@ def consent(token: str) -> AnyResponse:
         return journeys_pages.consent_page(seen, missed=False, changed=True)
     given = shown.consent(seen.journey, platform, seen.now)
     seen = seen.act(lambda journey: journeys.consented(journey, given))
-    return _home(seen) if platform.is_offline else _leave(seen)
+    return _onward(seen)
 
 
 @link.post("/<token>/authorise")
@@ -102,6 +110,11 @@ def wrong(token: str) -> AnyResponse:
     return _home(seen)
 
 
+def _onward(seen: Visit) -> AnyResponse:
+    platform = seen.journey.platform
+    return _home(seen) if platform is None or platform.is_offline else _leave(seen)
+
+
 def _leave(seen: Visit) -> AnyResponse:
     """Record that the customer goes, then show the page that takes them there.
 
@@ -113,7 +126,12 @@ def _leave(seen: Visit) -> AnyResponse:
     way = journeys_codat.way(seen.journey)
     after = seen.act(
         lambda journey: journeys.sent(
-            journey, way.connection_id, seen.now, already=way.is_linked, reads=reads
+            journey,
+            way.connection_id,
+            seen.now,
+            already=way.is_linked,
+            reads=reads,
+            made=way.is_new,
         )
     )
     if way.is_linked or way.url is None or after.journey.connection_id != way.connection_id:

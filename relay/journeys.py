@@ -8,6 +8,7 @@ import orjson
 
 from relay.identity import Identity
 
+MOST_DROPPED = 20
 MOST_PASSED = 200  # entries of a journey's own history; the event log keeps all
 
 
@@ -85,6 +86,8 @@ class Journey:
     sent: int = 0  # when the customer was last sent to Codat
     reads_before: int = 0  # of its info by Codat, when the customer was sent
     was_linked_already: bool = False
+    made: str | None = None  # the connection that was made for it, while nothing was linked by it
+    dropped: tuple[str, ...] = ()  # such ones that the customer turned away from: never used again
     attempt: int = 1  # rises when the company was the wrong one
     consents: tuple[Consent, ...] = ()
     passed: tuple[Passed, ...] = ()
@@ -97,8 +100,8 @@ class Journey:
     def from_json(cls, raw: bytes | str) -> Self:
         """Read what `to_json` wrote."""
         values = orjson.loads(raw)
-        for name in ("allowed_platforms", "allowed_types"):
-            values[name] = tuple(values[name])
+        for name in ("allowed_platforms", "allowed_types", "dropped"):
+            values[name] = tuple(values.get(name, ()))
         values["step"] = Step(values["step"])
         values["platform"] = Platform(**values["platform"]) if values["platform"] else None
         values["identity"] = Identity(**values["identity"]) if values["identity"] else None
@@ -164,6 +167,8 @@ def chosen(journey: Journey, platform: Platform, now: int) -> Change | None:
     """Take the platform that the customer chose; a finished journey stays as it is."""
     if journey.step in (Step.CONFIRMED, Step.MISMATCH) or journey.is_single:
         return None
+    if journey.platform is not None and journey.platform.key != platform.key:
+        journey = _dropping(journey)
     after = replace(journey, platform=platform, step=Step.PLATFORM_CHOSEN, connection_id=None)
     return _moved(after, now, "journey.platform_chosen", detail=platform.name)
 
@@ -172,7 +177,7 @@ def left_platform(journey: Journey, now: int) -> Change | None:
     """Go back to the choice of platform."""
     if journey.platform is None or journey.is_single or journey.step is Step.CONFIRMED:
         return None
-    told = _moved(journey, now, "journey.platform_left", detail=journey.platform.name)
+    told = _moved(_dropping(journey), now, "journey.platform_left", detail=journey.platform.name)
     after = replace(told.journey, platform=None, step=Step.OPENED, connection_id=None, sent=0)
     return Change(after, told.told)
 
@@ -186,6 +191,8 @@ def consented(journey: Journey, consent: Consent) -> Change | None:
     """Record what the customer agreed to for the platform chosen."""
     if journey.platform is None or journey.step in (Step.CONFIRMED, Step.MISMATCH):
         return None
+    if journey.consent is not None:
+        return None  # another click was quicker
     after = replace(journey, consents=(*journey.consents, consent), step=Step.CONSENTED)
     return _moved(
         after,
@@ -200,11 +207,18 @@ def consented(journey: Journey, consent: Consent) -> Change | None:
 
 
 def sent(
-    journey: Journey, connection_id: str, now: int, *, already: bool, reads: int = 0
+    journey: Journey,
+    connection_id: str,
+    now: int,
+    *,
+    already: bool,
+    reads: int = 0,
+    made: bool = False,
 ) -> Change | None:
     """Note that the customer goes to Codat now, or need not (`already` linked).
 
-    `reads` is how often Codat has read the company's info before.
+    `reads` is how often Codat has read the company's info before; `made`: the connection was made
+    for this.
     """
     if journey.consent is None or journey.step is Step.CONFIRMED:
         return None
@@ -215,6 +229,7 @@ def sent(
         sent=now,
         reads_before=reads,
         was_linked_already=already,
+        made=connection_id if made else journey.made,
     )
     change = _moved(after, now, "journey.authorising", connection_id=connection_id)
     if not already:
@@ -289,6 +304,7 @@ def wrong_company(journey: Journey, found: Identity, now: int) -> Change | None:
         connection_id=None,
         sent=0,
         was_linked_already=False,
+        made=None,
         attempt=journey.attempt + 1,
     )
     return Change(after, told.told)
@@ -315,6 +331,14 @@ def renewed(journey: Journey, token_hash: str, expires: int, now: int) -> Change
     step = journey.step if journey.step not in ENDED else _resumed(journey)
     after = replace(journey, token_hash=token_hash, expires=expires, step=step)
     return _moved(after, now, "journey.link_renewed", expires=expires)
+
+
+def _dropping(journey: Journey) -> Journey:
+    """Give the journey without the connection that was made for it."""
+    if journey.made is None:
+        return journey
+    dropped = (*journey.dropped, journey.made)[-MOST_DROPPED:]
+    return replace(journey, made=None, dropped=dropped)
 
 
 def _resumed(journey: Journey) -> Step:

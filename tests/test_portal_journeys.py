@@ -4,6 +4,8 @@ import base64
 import gzip
 import hashlib
 import re
+import threading
+import time
 from dataclasses import replace
 
 import orjson
@@ -181,6 +183,58 @@ def test_the_link_is_minted_anew_for_each_click_over_one_connection(portal, coda
     codat.connections = (replace(held, link_url="https://link.codat.io/again?otp=2"),)
     assert "otp=2" in portal.web.post(f"{at}/authorise").text
     assert codat.asked.count("create_connection") == 1
+
+
+def test_two_clicks_at_once_make_one_connection_and_one_consent(portal, codat):
+    made, at = invite(portal)
+    portal.web.post(f"{at}/platform", data={"platform": "gbol"})
+    version = re.search(r'name="version" value="(\w+)"', portal.web.get(at).text)[1]
+    create = codat.create_connection
+
+    def slowly(company, key):
+        time.sleep(0.3)  # so that the other click comes in between
+        return create(company, key)
+
+    codat.create_connection = slowly
+    answers = []
+
+    def click():
+        data = {"agree": "yes", "version": version}
+        answers.append(portal.app.test_client().post(f"{at}/consent", data=data).text)
+
+    threads = [threading.Thread(target=click) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert codat.asked.count("create_connection") == 1
+    assert all(LINK_URL in answer for answer in answers)
+    assert steps(portal, made).count("consented") == 1
+
+
+@pytest.mark.parametrize("act", ["back", "platform"])
+def test_a_connection_left_for_another_platform_is_to_be_deleted_and_never_used_again(
+    portal, codat, act
+):
+    made, at = invite(portal)
+    agreed(portal, at)
+    left = connection_id(1)
+    portal.web.post(f"{at}/{act}", data={"platform": "qhyg"})
+    name = f"drop:{made['company_id']}:{left}"
+    assert portal.store.intents.get(name)["args"] == f'{{"connection_id":"{left}"}}'
+    assert LINK_URL in agreed(portal, at).text
+    assert codat.asked.count("create_connection") == 2  # though it still stands at Codat
+
+
+def test_a_connection_that_was_there_before_is_kept_whatever_is_chosen(portal, codat):
+    made, at = invite(portal)
+    held = Connection(connection_id(7), "Unlinked", platform_key="gbol", link_url=LINK_URL)
+    codat.connections = (held,)
+    agreed(portal, at)
+    portal.web.post(f"{at}/back")
+    assert portal.store.intents.get(f"drop:{made['company_id']}:{held.id}") is None
+    agreed(portal, at)
+    assert "create_connection" not in codat.asked
 
 
 @pytest.mark.parametrize(

@@ -168,3 +168,20 @@ def test_names_cannot_bring_markup_and_scripts_cannot_run(serving):
     answer = call("GET", f"/link/company/{company.id}")
     assert "<script>" not in answer.text
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+def test_a_company_has_one_active_accounting_connection_and_many_of_other_kinds(call):
+    """Codat: core-concepts/connections."""
+    company = call.linked("gbol")
+    for key, status in (("zsth", 200), ("qhyg", 409)):
+        made = call("POST", f"/companies/{company}/connections", json={"platformKey": key}).json()
+        answer = call.control(f"companies/{company}/authorise", connectionId=made["id"])
+        assert answer.status_code == status
+    link = urlsplit(made["linkUrl"])
+    page = call("GET", f"{link.path}?{link.query}")
+    assert "You are linked" not in decide(call, made["id"], "authorise", otp_of(page)).text
+    assert status_of(call, company, made["id"]) == "PendingAuth"
+    linked = call("GET", f"/companies/{company}/connections").json()["results"][0]["id"]
+    call.control(f"companies/{company}/unlink", connectionId=linked)
+    answer = call.control(f"companies/{company}/authorise", connectionId=made["id"])
+    assert answer.status_code == 200

@@ -12,7 +12,18 @@ from relay.message import Action
 from relay.store.intents import Intent
 from relay.times import now_micros, now_ms
 from workers.context import Context, current
-from workers.doing import cadence, fresh, info, name, platforms, reconcile, reread, sync, track
+from workers.doing import (
+    cadence,
+    drop,
+    fresh,
+    info,
+    name,
+    platforms,
+    reconcile,
+    reread,
+    sync,
+    track,
+)
 from workers.endings import Ended, Ending, Told, after_error
 
 LEASE_MS = 90_000  # longer than the calls of one attempt may take together
@@ -24,6 +35,7 @@ KINDS: dict[str, Doing] = {
     "info": info.do,
     "name": name.do,
     "reread": reread.do,
+    "drop": drop.do,
     "sync": sync.do,
     "cadence": cadence.do,
     "reconcile": reconcile.do,

@@ -65,7 +65,7 @@ class Intent:
 
     @property
     def kind(self) -> str:
-        """The word before the first colon: `info`, `name`, `reread`, `sync`, `cadence`."""
+        """The word before the first colon: `info`, `name`, `reread`, `drop`, `sync`, `cadence`."""
         return self.name.partition(":")[0]
 
 

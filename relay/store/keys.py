@@ -68,4 +68,5 @@ RECONCILES = TAG + "reconciles"  # sorted set: run -> ms begun
 RECONCILE = TAG + "reconcile:"  # + run -> hash: progress and figures
 RECONCILE_SEEN = TAG + "reconcile-seen:"  # + run -> sorted set of company ids, all with score 0
 JOURNEY = TAG + "journey:"  # + journey id -> hash: state (JSON), version, nonce
+CONNECTING = TAG + "connecting:"  # + company id -> who makes its connection now, expires
 LOGO = TAG + "logo:"  # + platform key -> address, media type and content, expires

@@ -11,6 +11,7 @@ from sandbox import platforms
 from sandbox.model import Company, Connection
 from sandbox.parts import parts, world
 from sandbox.refusals import Refusal
+from sandbox.world import SECOND
 
 routes = Blueprint("link", __name__, template_folder="../templates", static_folder=None)
 Page = AnyResponse | tuple[str, int]
@@ -173,7 +174,10 @@ def decide(connection_id: str, act: str) -> Page:
             return _page("used.html", connection=connection, again=_company_page(connection))
         if act == "authorise" and not _has_licence(connection):
             return _consent(connection, request.form["otp"], wrong_key=True)
-        if act == "refuse":
+        if act == "authorise" and world().is_one_too_many(connection):
+            world().fail(connection.id, ("500", "Internal Server Error", SECOND))
+            act = "fail"
+        elif act == "refuse":
             world().refuse(connection.id)
         elif act == "fail":
             world().fail(connection.id)
