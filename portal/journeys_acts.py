@@ -103,7 +103,7 @@ def wrong(token: str) -> AnyResponse:
     """Unlink the wrong company, then start again."""
     seen = visit(token)
     connection_id = seen.journey.connection_id
-    if seen.stage in (Stage.CONFIRM, Stage.MISMATCH, Stage.READING) and connection_id:
+    if seen.stage in (Stage.CONFIRM, Stage.MISMATCH) and connection_id:
         found = identity(seen.journey, seen.company)
         journeys_codat.unlink(seen.journey.company_id, connection_id)
         seen.act(lambda journey: journeys.wrong_company(journey, found, seen.now))

@@ -11,6 +11,7 @@ from portal import journeys_platforms, journeys_search, journeys_sorry
 from portal.journeys_sharing import Sharing, cadence_of, in_words, sharing
 from portal.journeys_sorry import gone
 from portal.journeys_visit import COOKIE, NoJourney, NotOffered, Visit, page, visit
+from portal.journeys_waiting import look_again
 from portal.parts import parts
 from relay import journeys
 from relay.company import Company
@@ -29,6 +30,7 @@ CODES = frozenset({"403", "500", "501"})
 def show(token: str) -> Response:
     """Show where the journey stands."""
     seen = visit(token)
+    look_again(parts().store, parts().hints, seen)
     if seen.stage is Stage.MISMATCH:
         before, found = _both(seen)
         seen = seen.act(lambda journey: journeys.mismatched(journey, before, found, seen.now))
@@ -38,7 +40,9 @@ def show(token: str) -> Response:
 @link.get("/<token>/state")
 def state(token: str) -> Response:
     """Tell the page's script whether there is something new to show."""
-    return jsonify(stamp=visit(token).stamp)
+    seen = visit(token)
+    look_again(parts().store, parts().hints, seen)
+    return jsonify(stamp=seen.stamp)
 
 
 @link.get("/<token>/not-listed")
@@ -51,15 +55,16 @@ def not_listed(token: str) -> Response:
 def returned() -> AnyResponse:
     """Take in a customer whom Codat sends back. What the address says proves nothing.
 
-    It only helps to find which of this browser's journeys it was, and to choose a sentence
-    (Codat: auth-flow/customize/set-up-redirects).
+    It only helps to find which of this browser's journeys it was, to choose a sentence, and to
+    look at Codat now (Codat: auth-flow/customize/set-up-redirects).
     """
-    token = _token_here()
-    if token is None:
+    seen = _visit_here()
+    if seen is None:
         return page("returned")
+    look_again(parts().store, parts().hints, seen, returned=True)
     code = request.args.get("statusCode") or request.args.get("statuscode")
     query = f"?code={code}" if code in CODES else ""
-    return redirect(f"/link/{token}{query}", 303)
+    return redirect(f"/link/{seen.token}{query}", 303)
 
 
 @link.route("/", defaults={"rest": ""}, methods=["GET", "POST"])
@@ -99,7 +104,7 @@ def _waiting(seen: Visit) -> Response:
         return steps_page(seen)
     # Without JavaScript this page alone is loaded again by itself: it is short, so nothing that
     # somebody reads or has opened is taken away (WCAG 2.2.1). Others have a link for it.
-    return page("waiting", seen, watches=True, renews=True)
+    return page("waiting", seen, watches=True, renews=not seen.is_late)
 
 
 def _refused(seen: Visit) -> Response:
@@ -201,7 +206,7 @@ def _back(seen: Visit) -> str | None:
     return head + hash_sign + fragment
 
 
-def _token_here() -> str | None:
+def _visit_here() -> Visit | None:
     """Find this browser's link: of the journey or company that the address names, if any.
 
     The cookie is the proof; an address that names another's journey finds nothing.
@@ -221,7 +226,7 @@ def _token_here() -> str | None:
             continue
         if not wanted and company_id and company_id != seen.journey.company_id:
             continue
-        return token
+        return seen
     return None
 
 

@@ -12,7 +12,8 @@ from redis.exceptions import RedisError
 
 from portal import journeys_sorry
 from portal.journeys_visit import Visit, visit
-from portal.parts import parts
+from portal.journeys_waiting import look_again
+from portal.parts import Parts, parts
 from portal.stream import MEDIA_TYPE, Body
 from portal.tail import Tail
 from relay.stages import stage_of
@@ -38,22 +39,25 @@ def stream(token: str) -> Response:
     cursor = p.store.events.last()
     p.visits.enter(journey_id)
     shown = request.args.get("stamp", "")
-    body = Body(changes(p.tail, p.store, seen, shown, cursor), lambda: p.visits.leave(journey_id))
+    told = changes(p, seen, shown, cursor)
+    body = Body(told, lambda: p.visits.leave(journey_id))
     headers = {"X-Accel-Buffering": "no"}
     return Response(body, mimetype=MEDIA_TYPE, headers=headers, direct_passthrough=True)
 
 
-def changes(tail: Tail, store: Store, seen: Visit, shown: str, cursor: int) -> Iterator[bytes]:
+def changes(p: Parts, seen: Visit, shown: str, cursor: int) -> Iterator[bytes]:
     """Give a sign of life each time we look, and the one event there is when something changed."""
     until = time.monotonic() + LONGEST
     yield b"retry: 1000\n\n"
     try:
         while time.monotonic() < until:
-            if _stamp(store, seen) != shown:
+            present = _present(p.store, seen)
+            if present is None or present.stamp != shown:
                 yield CHANGED
                 return
+            look_again(p.store, p.hints, present)
             yield STILL
-            cursor = _pause(tail, store.events, seen.journey.company_id, cursor)
+            cursor = _pause(p.tail, p.store.events, seen.journey.company_id, cursor)
     except RedisError:
         return  # the page asks again, and is told then
 
@@ -73,11 +77,11 @@ def _pause(tail: Tail, events: Events, company_id: str, cursor: int) -> int:
     return cursor
 
 
-def _stamp(store: Store, seen: Visit) -> str:
-    """Give what the page would be known by now; nothing when its link does not work any more."""
+def _present(store: Store, seen: Visit) -> Visit | None:
+    """Give what the page would show by now; nothing when its link does not work any more."""
     now = now_ms()
     journey = store.journeys.by_token(seen.token)
     if journey is None or not journey.is_open(now):
-        return ""
+        return None
     company = store.companies.get(journey.company_id)
-    return Visit(seen.token, journey, company, stage_of(journey, company, now), now).stamp
+    return Visit(seen.token, journey, company, stage_of(journey, company, now), now)

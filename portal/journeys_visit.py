@@ -19,6 +19,7 @@ from relay.times import now_ms
 COOKIE = "link-"  # + journey id: brings a customer who returns from Codat back to their link
 COOKIE_PATH = "/link"
 LONGEST_TOKEN = 64
+LATE_MS = 60_000
 # By where the journey stands, which of the four steps shown above each page is the present one.
 STEP_OF = {
     Stage.PICK: 0,
@@ -66,12 +67,21 @@ class Visit:
         return bool(self.journey.platform) and self.stage is not Stage.DONE
 
     @property
+    def is_late(self) -> bool:
+        """Whether the customer waits for longer than it takes as a rule; not on premise."""
+        platform = self.journey.platform
+        waits = self.stage in (Stage.WAITING, Stage.READING)
+        is_offline = platform is not None and platform.is_offline
+        return waits and not is_offline and self.now - self.journey.sent > LATE_MS
+
+    @property
     def stamp(self) -> str:
         """What changes when there is something new to show; the stage and attempt stand first."""
         states = progress(self.journey, self.company).values()
         finished = sum(state != "waiting" for state in states) if self.stage in PROGRESSING else 0
         known = self.company.info_version[0] if self.company else 0
-        return f"{self.stage}-{self.journey.attempt}-{finished}-{known}"
+        late = "-late" if self.is_late else ""
+        return f"{self.stage}-{self.journey.attempt}-{finished}-{known}{late}"
 
     def act(self, rule: Callable[[Journey], Change | None]) -> "Visit":
         """Move the journey by a rule; raises NoJourney when it ended meanwhile."""

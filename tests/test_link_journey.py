@@ -184,6 +184,17 @@ def test_a_refusal_says_that_nothing_was_shared_and_lets_one_try_again(running, 
     assert "journey.platform_chosen" not in told  # a single platform is not asked for
 
 
+def test_a_link_whose_webhooks_are_lost_is_seen_all_the_same(running, visitor):
+    made = running.invite(reference="A-13", platforms=["gbol"])
+    visitor.goto(made["link"])
+    agree(visitor)
+    running.sandbox.deliver_to("http://127.0.0.1:9/nobody")
+    authorise(visitor)
+    heading(visitor, "Is this your company")
+    assert "journey.linked" in running.types(made["company_id"])
+    running.sandbox.deliver_to(running.hooks)
+
+
 def test_a_customer_who_leaves_comes_back_to_where_they_were(running, browser):
     made = running.invite(reference="A-2")
 

@@ -446,6 +446,51 @@ def test_platforms_that_were_once_read_are_never_waited_for(portal, codat, monke
     assert 'value="gbol"' not in fresh.web.get(at).text  # read anew by a worker meanwhile
 
 
+def test_who_comes_back_has_codat_looked_at_once_in_ten_seconds(portal):
+    made, at = invite(portal)
+    agreed(portal, at)
+    name = f"reread:{made['company_id']}"
+    portal.web.get(f"{at}?code=403")  # an open page does not ask at once
+    assert portal.store.intents.get(name) is None
+    for _ in range(3):
+        answer = portal.web.get(f"/link/return?statusCode=200&journey={made['id']}")
+        assert answer.headers["Location"] == at
+    assert portal.store.intents.get(name)["priority"] == "0"
+    assert portal.hints.performed == 1
+    assert portal.get(f"/v1/journeys/{made['id']}").json["stage"] == "waiting"
+
+
+@pytest.mark.parametrize("path", ["", "/state"])
+def test_an_open_page_that_waits_has_codat_looked_at_now_and_then(portal, path):
+    made, at = invite(portal)
+    agreed(portal, at)
+    waited(portal, made, 11)
+    for _ in range(2):
+        portal.web.get(at + path)
+    assert portal.store.intents.get(f"reread:{made['company_id']}") is not None
+    assert portal.hints.performed == 1
+
+
+def waited(portal, made, seconds):
+    """Let the customer have been sent so long ago."""
+    portal.store.journeys.change(
+        made["id"], lambda held: journeys.Change(replace(held, sent=held.sent - seconds * 1000))
+    )
+
+
+def test_a_wait_of_more_than_a_minute_is_said_to_be_long_and_told_to_the_open_page(portal):
+    made, at = invite(portal)
+    agreed(portal, at)
+    before = portal.web.get(f"{at}/state").json["stamp"]
+    assert "usually takes a few seconds" in portal.web.get(at).text
+    waited(portal, made, 61)
+    page = portal.web.get(at).text
+    for words in ("longer than usual", "close this page", "Need help?", "See how it stands"):
+        assert words in page
+    assert 'content="3;' not in page
+    assert portal.web.get(f"{at}/state").json["stamp"] != before
+
+
 def test_the_store_being_away_is_a_page_too(portal):
     _, at = invite(portal)
     portal.redis_server.connected = False

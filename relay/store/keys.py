@@ -44,6 +44,7 @@ PAUSES = TAG + "pauses"  # hash: id -> JSON
 TOKENS = TAG + "tokens"  # hash: SHA-256 of a token -> "<name>:<role>"
 SESSION = TAG + "session:"  # + SHA-256 of its id -> SHA-256 of the token it is of, expires
 HINTED = TAG + "intents:hinted"  # string, short-lived: a `perform` job is already on its way
+LEFT = TAG + "intents:left:"  # + what -> string: such an intent was left lately, expires
 HEARTBEATS = TAG + "heartbeats"  # hash: kind of process -> ms of its last sign of life
 SILENCES = TAG + "silences"  # hash: kind of process -> "<ms> <ms>", the last time none was alive
 
