@@ -7,7 +7,7 @@ from portal import journeys_codat, journeys_pages, journeys_sorry
 from portal.journeys_visit import Visit, page, visit
 from portal.parts import parts
 from relay import journeys
-from relay.journeys import Platform
+from relay.journeys import Change, Journey, Platform
 from relay.stages import Stage, identity
 
 link = Blueprint("link_acts", __name__, url_prefix="/link")
@@ -90,21 +90,34 @@ def authorise(token: str) -> AnyResponse:
 
 @link.post("/<token>/confirm")
 def confirm(token: str) -> AnyResponse:
-    """Take the customer's word that it is their company."""
+    """Take the customer's word that it is their company: the one that they were shown."""
     seen = visit(token)
-    if seen.stage is Stage.CONFIRM:
-        found = identity(seen.journey, seen.company)
-        seen.act(lambda journey: journeys.confirmed(journey, found, seen.now))
-    return _home(seen)
+    if seen.stage is not Stage.CONFIRM or seen.journey.undoing:
+        return _home(seen)
+    found, connection_id = identity(seen.journey, seen.company), seen.journey.connection_id
+    if request.form.get("shown") != found.mark(connection_id):
+        return journeys_pages.confirm_page(seen)
+
+    def rule(journey: Journey) -> Change | None:
+        same = journey.connection_id == connection_id
+        return journeys.confirmed(journey, found, seen.now) if same else None
+
+    return _home(seen.act(rule))
 
 
 @link.post("/<token>/wrong")
 def wrong(token: str) -> AnyResponse:
-    """Unlink the wrong company, then start again."""
+    """Unlink the wrong company, then start again; one linked before is for the firm to judge."""
     seen = visit(token)
     connection_id = seen.journey.connection_id
-    if seen.stage in (Stage.CONFIRM, Stage.MISMATCH) and connection_id:
-        found = identity(seen.journey, seen.company)
+    if seen.stage not in (Stage.CONFIRM, Stage.MISMATCH) or connection_id is None:
+        return _home(seen)
+    found = identity(seen.journey, seen.company)
+    if seen.journey.was_linked_already:
+        after = seen.act(lambda journey: journeys.wrong_company(journey, found, seen.now))
+        return page("disputed", after, platform=seen.platform_name)
+    claimed = seen.act(journeys.disowned)
+    if claimed.journey.undoing and claimed.journey.connection_id == connection_id:
         journeys_codat.unlink(seen.journey.company_id, connection_id)
         seen.act(lambda journey: journeys.wrong_company(journey, found, seen.now))
     return _home(seen)

@@ -119,8 +119,10 @@ def _reading(seen: Visit) -> Response:
     return page("reading", seen, watches=True, **_progress(seen), **_offline(seen))
 
 
-def _confirm(seen: Visit) -> Response:
-    return page("confirm", seen, found=identity(seen.journey, seen.company), watches="quietly")
+def _confirm(seen: Visit, *, changed: bool = False) -> Response:
+    found = identity(seen.journey, seen.company)
+    shown = found.mark(seen.journey.connection_id)
+    return page("confirm", seen, found=found, shown=shown, changed=changed, watches="quietly")
 
 
 def _mismatch(seen: Visit) -> Response:
@@ -168,6 +170,11 @@ def steps_page(seen: Visit, **more: Any) -> Response:
 def consent_page(seen: Visit, *, missed: bool, changed: bool) -> Response:
     """Show the consent again, with what was amiss."""
     return _consent(seen, missed=missed, changed=changed)
+
+
+def confirm_page(seen: Visit) -> Response:
+    """Show who was linked once more, as it is not what was shown before."""
+    return _confirm(seen, changed=True)
 
 
 def sharing_of(seen: Visit) -> Sharing:

@@ -13,7 +13,7 @@ from portal.parts import parts
 from relay import journeys
 from relay.company import Company
 from relay.journeys import Change, Journey
-from relay.stages import Stage, progress, stage_of
+from relay.stages import Stage, has_ended, progress, stage_of
 from relay.times import now_ms
 
 COOKIE = "link-"  # + journey id: brings a customer who returns from Codat back to their link
@@ -75,13 +75,18 @@ class Visit:
         return waits and not is_offline and self.now - self.journey.sent > LATE_MS
 
     @property
+    def has_ended(self) -> bool:
+        """Whether what was confirmed is linked no more."""
+        return self.stage is Stage.DONE and has_ended(self.journey, self.company)
+
+    @property
     def stamp(self) -> str:
         """What changes when there is something new to show; the stage and attempt stand first."""
         states = progress(self.journey, self.company).values()
         finished = sum(state != "waiting" for state in states) if self.stage in PROGRESSING else 0
         known = self.company.info_version[0] if self.company else 0
-        late = "-late" if self.is_late else ""
-        return f"{self.stage}-{self.journey.attempt}-{finished}-{known}{late}"
+        more = "-late" if self.is_late else "-ended" if self.has_ended else ""
+        return f"{self.stage}-{self.journey.attempt}-{finished}-{known}{more}"
 
     def act(self, rule: Callable[[Journey], Change | None]) -> "Visit":
         """Move the journey by a rule; raises NoJourney when it ended meanwhile."""

@@ -86,6 +86,7 @@ class Journey:
     sent: int = 0  # when the customer was last sent to Codat
     reads_before: int = 0  # of its info by Codat, when the customer was sent
     was_linked_already: bool = False
+    undoing: bool = False  # the customer said that it is the wrong company; it is being unlinked
     made: str | None = None  # the connection that was made for it, while nothing was linked by it
     dropped: tuple[str, ...] = ()  # such ones that the customer turned away from: never used again
     attempt: int = 1  # rises when the company was the wrong one
@@ -222,8 +223,11 @@ def sent(
     """
     if journey.consent is None or journey.step is Step.CONFIRMED:
         return None
+    if already and connection_id in (journey.made, journey.connection_id):
+        return None  # linked by this journey since the customer was last sent: no news
     after = replace(
         journey,
+        undoing=False,
         step=Step.AUTHORISING,
         connection_id=connection_id,
         sent=now,
@@ -239,12 +243,16 @@ def sent(
 
 
 def confirmed(journey: Journey, found: Identity, now: int) -> Change | None:
-    """Take the customer's word that this is the right company."""
-    if journey.step not in (Step.AUTHORISING, Step.MISMATCH):
+    """Take the customer's word that this is the right company, as it was shown to them."""
+    if journey.step not in (Step.AUTHORISING, Step.MISMATCH) or journey.undoing:
         return None
-    after = replace(journey, step=Step.CONFIRMED)
     return _moved(
-        after, now, "journey.confirmed", connection_id=journey.connection_id, company=asdict(found)
+        replace(journey, step=Step.CONFIRMED),
+        now,
+        "journey.confirmed",
+        connection_id=journey.connection_id,
+        company=asdict(found),
+        shown=found.mark(journey.connection_id),
     )
 
 
@@ -268,6 +276,8 @@ def accepted(
     """Let the firm say that what was linked is the right company after all; safe to send twice."""
     if journey.connection_id is None or journey.step is Step.CONFIRMED or is_accepted(journey):
         return None
+    if journey.undoing:
+        return None
     return _moved(
         replace(journey, step=Step.AUTHORISING),
         now,
@@ -286,9 +296,22 @@ def is_accepted(journey: Journey) -> bool:
     return judged[-1:] == [JUDGED[-1]]
 
 
+def disowned(journey: Journey) -> Change | None:
+    """Take the customer's word that it is the wrong company, before it is unlinked at Codat.
+
+    From then on nobody can confirm it. What was linked before the journey is not for its customer
+    to unlink.
+    """
+    if journey.step not in (Step.AUTHORISING, Step.MISMATCH) or journey.was_linked_already:
+        return None
+    return None if journey.undoing else Change(replace(journey, undoing=True))
+
+
 def wrong_company(journey: Journey, found: Identity, now: int) -> Change | None:
-    """Start again after the customer linked the wrong company and it was unlinked."""
+    """Start again, once it was unlinked; one linked before the journey is for the firm to judge."""
     if journey.step not in (Step.AUTHORISING, Step.MISMATCH):
+        return None
+    if not journey.undoing and not journey.was_linked_already:
         return None
     told = _moved(
         journey,
@@ -296,6 +319,7 @@ def wrong_company(journey: Journey, found: Identity, now: int) -> Change | None:
         "journey.wrong_company",
         connection_id=journey.connection_id,
         company=asdict(found),
+        still_linked=journey.was_linked_already,
     )
     after = replace(
         told.journey,
@@ -304,6 +328,7 @@ def wrong_company(journey: Journey, found: Identity, now: int) -> Change | None:
         connection_id=None,
         sent=0,
         was_linked_already=False,
+        undoing=False,
         made=None,
         attempt=journey.attempt + 1,
     )

@@ -58,6 +58,14 @@ class AtCodat:
         self._ask("get_company")
         return CodatCompany(company, "x", connections=self.connections)
 
+    def get_connection(self, company, connection):
+        self._ask("get_connection")
+        return next(one for one in self.connections if one.id == connection)
+
+    def unlink_connection(self, company, connection):
+        self._ask("unlink_connection")
+        self.connections = ()
+
     def create_connection(self, company, key):
         self._ask("create_connection")
         made = Connection(connection_id(1), "PendingAuth", platform_key=key, link_url=self.link_url)
@@ -549,6 +557,82 @@ def test_logos_come_from_us_once_and_a_mark_stands_in(portal, codat):
 def test_a_logo_that_is_a_page_is_not_served(portal, codat):
     codat.download_logo = lambda integration: ("text/html", b"<script>alert(1)</script>")
     assert portal.web.get("/link/logos/gbol").mimetype == "image/svg+xml"
+
+
+INFO = {"companyName": "Harbour Bakery", "registrationNumber": "123"}
+
+
+def linked_before(portal, codat, **info):
+    """A company that was linked before, and its customer in front of who it is."""
+    held = make_company(1, info={**INFO, **info}, info_version=(1, "i"))
+    portal.hold(held)
+    codat.connections = (Connection(connection_id(1), "Linked", platform_key="gbol"),)
+    made, at = invite(portal, company_id=held.id)
+    agreed(portal, at)
+    return made, at, held
+
+
+def shown_on(page):
+    return re.search(r'name="shown" value="(\w+)"', page.text)[1]
+
+
+def test_a_yes_is_to_what_was_shown_and_to_nothing_else(portal, codat):
+    made, at, held = linked_before(portal, codat)
+    old = shown_on(portal.web.get(at))
+    portal.hold(replace(held, info={**INFO, "companyName": "Never Shown Ltd"}))
+    for data in ({"shown": old}, {}):
+        again = portal.web.post(f"{at}/confirm", data=data)
+        assert "has changed since you opened" in again.text
+        assert "Never Shown Ltd" in again.text
+    assert portal.get(f"/v1/journeys/{made['id']}").json["stage"] == "confirm"
+    portal.web.post(f"{at}/confirm", data={"shown": shown_on(again)})
+    assert "Thank you" in portal.web.get(at).text
+    told = orjson.loads(portal.messages(1)[-1][b"body"])["payload"]
+    assert told["company"]["name"] == "Never Shown Ltd"
+    assert told["shown"] == shown_on(again) != old
+
+
+def test_what_was_linked_before_the_journey_is_not_unlinked_by_its_customer(portal, codat):
+    made, at, _ = linked_before(portal, codat)
+    assert "stays so until" in portal.web.get(at).text
+    answer = portal.web.post(f"{at}/wrong")
+    assert "has been told" in answer.text
+    assert "unlink_connection" not in codat.asked
+    told = orjson.loads(portal.messages(1)[-1][b"body"])["payload"]
+    assert (told["still_linked"], told["company"]["name"]) == (True, "Harbour Bakery")
+    assert steps(portal, made)[-1] == "wrong_company"
+    assert "Which software" in portal.web.get(at).text
+
+
+def test_a_wrong_company_that_codat_would_not_unlink_is_held_back_until_it_does(portal, codat):
+    made, at, _ = linked_before(portal, codat)
+    portal.store.journeys.change(
+        made["id"], lambda held: journeys.Change(replace(held, was_linked_already=False, sent=0))
+    )
+    shown = shown_on(portal.web.get(at))
+    codat.failing = errors.CodatBroken("no", status=503)
+    assert "Nothing is lost" in portal.web.post(f"{at}/wrong").text
+    codat.failing = None
+    portal.web.post(f"{at}/confirm", data={"shown": shown})
+    page = portal.web.get(at).text
+    assert "could not be disconnected yet" in page
+    assert "Yes, this is us" not in page
+    portal.web.post(f"{at}/wrong")
+    assert codat.asked.count("unlink_connection") == 1
+    assert steps(portal, made)[-1] == "wrong_company"
+
+
+def test_a_finished_journey_says_when_it_is_linked_no_more(portal, codat):
+    _, at, held = linked_before(portal, codat)
+    portal.web.post(f"{at}/confirm", data={"shown": shown_on(portal.web.get(at))})
+    before = portal.web.get(f"{at}/state").json["stamp"]
+    [connection] = held.connections.values()
+    gone = replace(connection, status="Deauthorized")
+    portal.hold(replace(held, connections={gone.id: gone}))
+    page = portal.web.get(at).text
+    assert "No longer connected" in page
+    assert "Thank you" not in page
+    assert portal.web.get(f"{at}/state").json["stamp"] != before
 
 
 def test_the_funnel_counts_how_far_each_platforms_journeys_came(portal):
