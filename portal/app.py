@@ -25,6 +25,7 @@ from portal import (
     journeys_acts,
     journeys_files,
     journeys_pages,
+    journeys_pc,
     journeys_stream,
     journeys_words,
     load,
@@ -143,6 +144,7 @@ def create_app(
     app.register_blueprint(journeys_acts.link)
     app.register_blueprint(journeys_files.link)
     app.register_blueprint(journeys_stream.link)
+    app.register_blueprint(journeys_pc.pc)
     app.register_blueprint(journeys_pages.link)
     return app
 

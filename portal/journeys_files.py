@@ -74,6 +74,14 @@ def logo(key: str) -> Response:
     return _picture(found, LOGO_SECONDS if is_own else MARK_SECONDS)
 
 
+@link.get("/icon")
+def icon() -> Response:
+    """Give the firm's initial in its colour, for the browser's tab."""
+    brand = parts().brand
+    mark = journeys_platforms.mark(brand.name, brand.colour, brand.on_colour, most=1)
+    return _picture(mark, LOGO_SECONDS)
+
+
 @link.get("/brand-logo")
 def brand_logo() -> Response:
     """Give the firm's logo."""

@@ -133,6 +133,52 @@ def test_each_fault_names_its_place(tmp_path, text, said):
         load(written(tmp_path, text))
 
 
+def test_what_a_translation_leaves_out_is_named(tmp_path):
+    path = written(tmp_path, '[words.de]\npick.title = "Welche?"')
+    brand, words = load(path)
+    [left] = journeys_words.lacks(path, brand, words, is_real=False)
+    assert left.startswith(f"[words.de] leaves {words.count - 1} of {words.count} texts English: ")
+    [name, _] = journeys_words.lacks(path, brand, words, is_real=True)
+    assert "Your firm" in name
+    assert journeys_words.lacks(None, Brand(name="Harbour"), load(None)[1], is_real=True) == []
+
+
+def test_the_firms_texts_stand_on_their_own_in_a_page_of_the_other_direction(tmp_path):
+    path = written(
+        tmp_path,
+        """
+        [brand]
+        name = "Harbour (UK) & Co."
+        purpose = "For your loan (of 2026)."
+        support_phone = "1"
+        support_hours = "9 to 5"
+        [words.ar]
+        direction = "rtl"
+        """,
+    )
+    from test_portal_journeys import AtCodat, agreed, invite
+
+    portal = Portal(codat=AtCodat(), relay_brand_file=path)
+    _, at = invite(portal, language="ar", platforms=["hbql"])
+    page = portal.web.get(at).text
+    assert '<p class="brand"><bdi>Harbour (UK) &amp; Co.</bdi></p>' in page
+    assert '<dd dir="auto">For your loan (of 2026).</dd>' in page
+    assert "(<bdi>9 to 5</bdi>)" in page
+    agreed(portal, at, "hbql")
+    assert re.findall(r"<code(?![^>]*dir=\"ltr\")", portal.web.get(at).text) == []
+
+
+def test_the_tab_shows_the_firms_initial_in_its_colour(tmp_path):
+    path = written(tmp_path, '[brand]\nname = "harbour lending"\ncolour = "#facc15"')
+    portal = Portal(relay_brand_file=path)
+    assert 'rel="icon" href="/link/icon"' in portal.web.get("/link/none").text
+    icon = portal.web.get("/link/icon")
+    assert icon.mimetype == "image/svg+xml"
+    assert ">H</text>" in icon.text
+    assert "#facc15" in icon.text
+    assert 'fill="#000000"' in icon.text
+
+
 @pytest.mark.parametrize("colour", ["#000000", "#ffffff", "#facc15", "#1d4ed8", "#777777"])
 def test_text_on_the_brands_colour_can_be_read(colour):
     brand = Brand(colour=colour)

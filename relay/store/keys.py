@@ -70,4 +70,6 @@ RECONCILE = TAG + "reconcile:"  # + run -> hash: progress and figures
 RECONCILE_SEEN = TAG + "reconcile-seen:"  # + run -> sorted set of company ids, all with score 0
 JOURNEY = TAG + "journey:"  # + journey id -> hash: state (JSON), version, nonce
 CONNECTING = TAG + "connecting:"  # + company id -> who makes its connection now, expires
+CODE = TAG + "code:"  # + digest of a short code -> the token it opens, sealed, expires
+CODE_TRIES = TAG + "code-tries:"  # + digest of an address, or "all" -> failed tries, expires
 LOGO = TAG + "logo:"  # + platform key -> address, media type and content, expires

@@ -65,6 +65,7 @@ class Scripts:
         self.rewrite_stream = _script(client, "rewrite_stream")
         self.renew_epoch = _script(client, "renew_epoch")
         self.put_journey = _script(client, "put_journey")
+        self.take_code = _script(client, "take_code")
         self.lease = _script(client, "lease")
         self.beat = _script(client, "beat")
 

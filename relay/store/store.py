@@ -9,6 +9,7 @@ from redis import Redis
 from relay.settings import Settings
 from relay.store import keys
 from relay.store.budget import Budget, Limits
+from relay.store.codes import Codes
 from relay.store.companies import Companies
 from relay.store.connect import connect
 from relay.store.erasure import Erasure
@@ -81,6 +82,7 @@ class Store:
         self.events = Events(client, scripts)
         self.journeys = Journeys(client, scripts, server, self.inbox)
         self.platforms = Platforms(client)
+        self.codes = Codes(client, scripts)
         self.sessions = Sessions(client)
 
     @classmethod
