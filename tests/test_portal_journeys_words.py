@@ -162,7 +162,7 @@ def test_the_firms_texts_stand_on_their_own_in_a_page_of_the_other_direction(tmp
     _, at = invite(portal, language="ar", platforms=["hbql"])
     page = portal.web.get(at).text
     assert '<p class="brand"><bdi>Harbour (UK) &amp; Co.</bdi></p>' in page
-    assert '<dd dir="auto">For your loan (of 2026).</dd>' in page
+    assert "<dd><bdi>For your loan (of 2026).</bdi></dd>" in page
     assert "(<bdi>9 to 5</bdi>)" in page
     agreed(portal, at, "hbql")
     assert re.findall(r"<code(?![^>]*dir=\"ltr\")", portal.web.get(at).text) == []
