@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from codat.names import sanitise_name
+from codat.names import loses_letters, sanitise_name
 from codat.times import parse_time
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "DataStatus",
     "Integration",
     "PullOperation",
+    "loses_letters",
     "parse_time",
     "read_id",
     "sanitise_name",

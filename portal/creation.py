@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from codat.errors import ConnectionNotCreated
 from codat.records import Company as CodatCompany
-from codat.records import sanitise_name
+from codat.records import loses_letters, sanitise_name
 from portal.auth import caller
 from portal.codat_problems import asking_codat
 from portal.groups import Given
@@ -56,8 +56,8 @@ class CompanyBody(Given):
     @field_validator("name")
     @classmethod
     def _something_left(cls, value: str | None) -> str | None:
-        if value is not None and not sanitise_name(value):
-            raise ValueError("Codat keeps none of these characters in a name")
+        if value is not None and (loses_letters(value) or not sanitise_name(value)):
+            raise ValueError("Codat keeps none or not all of these letters in a name")
         return value
 
 
@@ -90,7 +90,7 @@ def create(body: CompanyBody) -> CompanyCreated:
 
 def placeholder(reference: str | None) -> str:
     """Make a name that says it is not the real one, from characters that Codat keeps."""
-    if reference and (clean := sanitise_name(reference)):
+    if reference and not loses_letters(reference) and (clean := sanitise_name(reference)):
         return f"Pending {clean}"
     return f"Pending {datetime.now(UTC):%Y-%m-%d} {uuid4().hex[:6]}"
 

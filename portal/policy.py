@@ -192,7 +192,7 @@ def _apply(companies: Iterable[Company]) -> int:
                 Need(
                     name=f"cadence:{company.id}:apply",
                     company_id=company.id,
-                    priority=Priority.NOW,
+                    priority=Priority.LOCAL,
                     due=now,
                     cause=cause,
                     args={"apply": True},

@@ -9,12 +9,14 @@ from typing import Any, Self
 import orjson
 
 from codat.records import Connection as CodatConnection
-from codat.records import sanitise_name
+from codat.records import loses_letters, sanitise_name
 from codat.statuses import ConnectionStatus
 from codat.webhook import Event
+from relay.copies import changed
 
 Version = tuple[int, str]  # microseconds since the epoch, then the event's id to break a tie
 NEVER: Version = (0, "")
+VERSIONS = ("name_version", "info_version", "deleted_version", "tags_version", "listed")
 
 DELETED = "deleted"  # a connection that Codat no longer has
 
@@ -65,6 +67,7 @@ class Connection:
     source_type: str = ""
     errors: tuple[str, ...] = ()
     ever_linked: bool = False
+    missed: str = ""  # by whom, as what and when it was healed, until its webhook comes after all
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ class Sync:
         return self.ended is None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Company:
     """All we hold of one company. Every register carries the version it was set from."""
 
@@ -120,6 +123,7 @@ class Company:
     info: dict[str, Any] | None = None
     info_version: Version = NEVER
     connections: dict[str, Connection] = field(default_factory=dict)
+    listed: Version = NEVER  # as of when Codat listed its connections: others there were none
     data_types: dict[str, DataTypeState] = field(default_factory=dict)  # "<connection>|<type>"
     identity_mismatch: dict[str, Any] | None = None  # what a relink changed, until accepted
     expected: dict[str, Any] | None = None  # whom the info is to speak of, while it does not
@@ -148,7 +152,7 @@ class Company:
     def from_json(cls, raw: bytes | str) -> Self:
         """Read what `to_json` wrote."""
         values = orjson.loads(raw)
-        for name in ("name_version", "info_version", "deleted_version", "tags_version"):
+        for name in VERSIONS:
             values[name] = tuple(values.get(name, NEVER))
         values["connections"] = {
             key: _connection(connection)
@@ -207,17 +211,17 @@ class Company:
         """Give the company with Codat's present name for it, unless we know a newer one."""
         if not name or version <= self.name_version:
             return self
-        return replace(self, name=name, name_version=version)
+        return changed(self, name=name, name_version=version)
 
     def gone(self, version: Version) -> Self:
         """Give the company as deleted at `version`, or later if we know so."""
-        return replace(self, deleted=True, deleted_version=max(version, self.deleted_version))
+        return changed(self, deleted=True, deleted_version=max(version, self.deleted_version))
 
     def tagged(self, tags: Mapping[str, str], version: Version) -> Self:
         """Give the company with the tags it has at Codat, unless we know newer ones."""
         if version <= self.tags_version:
             return self
-        return replace(self, tags=dict(tags), tags_version=version)
+        return changed(self, tags=dict(tags), tags_version=version)
 
     def with_connection(
         self, given: CodatConnection, version: Version, status: str | None = None
@@ -225,19 +229,27 @@ class Company:
         """Give the company with this connection as of `version`; `status` overrides what it says.
 
         What is older than we hold adds only what we lack: its platform, and that it was once
-        linked. So the order in which webhooks arrive makes no difference.
+        linked. So the order in which webhooks arrive makes no difference. One that Codat listed
+        no more by then stays away.
         """
         seen = _connection_seen(given, version, status)
         held = self.connections.get(given.id)
+        if held is None and version <= self.listed:
+            return self
         connection = seen if held is None else _joined(held, seen)
         if connection == held:
             return self
-        return replace(self, connections={**self.connections, given.id: connection})
+        return changed(self, connections={**self.connections, given.id: connection})
+
+    def with_missed(self, connection_id: str, missed: str) -> Self:
+        """Give the company with a note of who counts this connection's last change as missed."""
+        noted = replace(self.connections[connection_id], missed=missed)
+        return changed(self, connections={**self.connections, connection_id: noted})
 
     def is_stale(self, connection_id: str, version: Version) -> bool:
-        """Whether we already hold this connection as of this version or a newer one."""
+        """Whether we know how this connection, or its absence, was at this version or later."""
         held = self.connections.get(connection_id)
-        return held is not None and version <= held.version
+        return version <= (self.listed if held is None else held.version)
 
     def with_read(self, key: str, status: str, version: Version, *, success: bool) -> Self:
         """Give the company with the outcome of one data type's read.
@@ -251,7 +263,7 @@ class Company:
         if held is not None and version <= held.version:
             status, version = held.status, held.version
         state = DataTypeState(status, version, max(successes, default=None))
-        return replace(self, data_types={**self.data_types, key: state})
+        return changed(self, data_types={**self.data_types, key: state})
 
     def recognise_placeholder(self, pattern: re.Pattern[str] | None) -> Self:
         """Give the company with its name taken for a placeholder, where the pattern says so."""
@@ -259,7 +271,7 @@ class Company:
             return self
         if not self.name or not pattern.fullmatch(self.name):
             return self
-        return replace(self, placeholder=self.name)
+        return changed(self, placeholder=self.name)
 
 
 _BLANK = Company(id="")
@@ -272,12 +284,14 @@ def real_name(info: Mapping[str, Any] | None, order: tuple[str, ...]) -> str:
     """Give the first usable name of Codat's company info, with the characters Codat keeps.
 
     `order` names the fields to try (Codat: companyName may be null and companyLegalName filled,
-    or the reverse). Empty when there is none.
+    or the reverse). Empty when there is none: a name of which Codat would keep a part is no name.
     """
     for name in order:
         value = (info or {}).get(name)
-        if isinstance(value, str) and (clean := sanitise_name(value)):
-            return clean
+        if isinstance(value, str) and not loses_letters(value):
+            clean = sanitise_name(value)
+            if any(letter.isalnum() for letter in clean):
+                return clean
     return ""
 
 
@@ -305,6 +319,7 @@ def _joined(held: Connection, seen: Connection) -> Connection:
         platform_name=newer.platform_name or older.platform_name,
         source_type=newer.source_type or older.source_type,
         ever_linked=newer.ever_linked or older.ever_linked,
+        missed=newer.missed or older.missed,
     )
 
 

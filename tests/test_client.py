@@ -455,6 +455,30 @@ def test_a_list_that_leads_in_a_circle_ends_in_an_error(codat, server, href):
     assert len(server.asked) == 1
 
 
+@pytest.mark.parametrize(
+    ("number", "size", "count", "total", "ends_early"),
+    [
+        (1, 10, 0, 150, True),
+        (2, 10, 10, 30, True),
+        (3, 10, 10, 30, False),
+        (3, 10, 4, 24, False),
+        (3, 10, 0, 20, False),  # one was deleted meanwhile
+        (2, 10, 0, 24, True),
+        (1, 10, 0, 0, False),
+        (1, 10, 0, None, False),
+    ],
+)
+def test_a_page_that_ends_the_list_before_its_total_is_a_bad_answer(
+    codat, server, number, size, count, total, ends_early
+):
+    server.will(200, page([company(n) for n in range(count)]) | {"totalResults": total})
+    if ends_early:
+        with pytest.raises(errors.BadAnswer, match="totalResults"):
+            codat.companies_page(number, size)
+    else:
+        assert not codat.companies_page(number, size).more
+
+
 def test_a_list_ends_at_an_empty_page(codat, server):
     server.will(200, page([], "/companies?page=2&pageSize=100"))
     assert list(codat.list_companies()) == []
@@ -756,6 +780,14 @@ def test_what_the_headers_say_of_the_limit_is_passed_on(server):
         (formatdate(NOW + 60, usegmt=True), NOW + 60),
         ("2026-05-28T20:27:40Z", NOW + 60),
         ("2026-05-28T20:27:40.0000000+00:00", NOW + 60),
+        ("2026-05-28 20:27:40Z", NOW + 60),
+        ("2026-05-28 20:27:40.5 +00:00", NOW + 60.5),
+        ("2026-05-28T20:27:99Z", NOW + 79),
+        ("5/28/2026 8:27:40 PM +00:00", NOW + 60),
+        ("5/28/2026 9:27:40 PM +01:00", NOW + 60),
+        ("05/28/2026 20:27:40 +00:00", NOW + 60),
+        ("05/28/2026 20:27:40", NOW + 60),
+        ("28/05/2026 20:27:40", None),
         ("", None),
         ("soon", None),
         ("-5", None),

@@ -10,7 +10,7 @@ from parts import company_id, make_event
 from relay.message import action_fields
 from relay.store.intents import Intent, Priority
 from workers.doing import name
-from workers.doing.name import NO_NAME
+from workers.doing.name import NO_NAME, NOT_KEPT
 from workers.endings import Ending
 
 COMPANY = company_id(1)
@@ -32,8 +32,8 @@ def tell(bench, kind, **payload):
     bench.drain()
 
 
-def do(bench, *, attempts=1):
-    intent = Intent(f"name:{COMPANY}", 1, COMPANY, attempts, 0, {}, "msg_1", Priority.LINK)
+def do(bench, *, tried=None):
+    intent = Intent(f"name:{COMPANY}", 1, COMPANY, 1, 0, {}, "msg_1", Priority.LINK, tried)
     ended = name.do(bench.context, intent)
     assert ended.ending is Ending.DONE
     return ended.told and (ended.told.type, ended.told.payload)
@@ -73,17 +73,17 @@ def test_the_settings_say_which_name_is_the_real_one(bench, make_settings, order
     assert do(bench)[1]["name"] == expected
 
 
-@pytest.mark.parametrize("attempts", [1, 2])
-def test_a_name_that_a_person_chose_meanwhile_is_kept(pending, attempts):
+@pytest.mark.parametrize("tried", [None, 1])
+def test_a_name_that_a_person_chose_meanwhile_is_kept(pending, tried):
     rename_at_codat(pending, "Our Bakery")
-    assert do(pending, attempts=attempts) == ("relay.name_kept", {"name": "Our Bakery"})
+    assert do(pending, tried=tried) == ("relay.name_kept", {"name": "Our Bakery"})
     assert pending.codat.renamed == []
 
 
 def test_a_name_that_an_earlier_attempt_wrote_is_ours(pending):
     """Its answer was lost; the GET shows that it got through."""
     rename_at_codat(pending, "Bakery Leeds Ltd")
-    told = do(pending, attempts=2)
+    told = do(pending, tried=1)
     assert told == ("relay.renamed", {"previous": DUMMY, "name": "Bakery Leeds Ltd"})
     assert pending.codat.renamed == []
 
@@ -103,7 +103,7 @@ def test_a_write_whose_answer_was_lost_is_not_written_again(pending):
     pending.codat.update_company = lose_the_answer
     with pytest.raises(Unreachable):
         do(pending)
-    assert do(pending, attempts=2)[0] == "relay.renamed"
+    assert do(pending, tried=1)[0] == "relay.renamed"
     assert len(pending.codat.renamed) == 1
 
 
@@ -131,7 +131,36 @@ def test_info_without_a_name_is_told(bench, info):
     bench.codat.companies[COMPANY] = {"id": COMPANY, "name": DUMMY}
     tell(bench, "relay.company_created", name=DUMMY, placeholder=True)
     tell(bench, "relay.info_fetched", info=info)
-    assert do(bench) == ("relay.name_unavailable", {"reason": NO_NAME})
+    reason = NO_NAME.format("companyName and no companyLegalName")
+    assert do(bench) == ("relay.name_unavailable", {"reason": reason})
+    assert bench.codat.renamed == []
+
+
+@pytest.mark.parametrize(
+    ("legal", "told"),
+    [
+        ("Romashka LLC", ("relay.renamed", {"previous": DUMMY, "name": "Romashka LLC"})),
+        (
+            None,
+            ("relay.name_unavailable", {"reason": NOT_KEPT.format("companyName")}),
+        ),
+    ],
+)
+def test_a_name_of_which_codat_would_keep_a_part_is_never_written(bench, legal, told):
+    bench.codat.companies[COMPANY] = {"id": COMPANY, "name": DUMMY}
+    tell(bench, "relay.company_created", name=DUMMY, placeholder=True)
+    info = {"companyName": "ООО «Ромашка» - 2", "companyLegalName": legal}
+    tell(bench, "relay.info_fetched", info=info)
+    assert do(bench) == told
+
+
+@pytest.mark.parametrize("tried", [None, 1])
+def test_a_persons_name_in_another_script_is_not_taken_for_ours(bench, tried):
+    dummy, present = "Сессия 5", "Компания 5"
+    bench.codat.companies[COMPANY] = {"id": COMPANY, "name": present}
+    tell(bench, "relay.company_created", name=dummy, placeholder=True)
+    tell(bench, "relay.info_fetched", info={"companyName": "5"})
+    assert do(bench, tried=tried) == ("relay.name_kept", {"name": present})
     assert bench.codat.renamed == []
 
 

@@ -7,21 +7,22 @@ import os
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from zlib import crc32
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo
 
 import pytest
 from dateutil import tz
 
 from parts import company_id
 from relay.cadence import ALL, Anchor, Cadence, Schedule, runs
+from relay.definition import known_zone
+from relay.definition import zones as all_zones
 
 FIRST, LAST = date(2020, 1, 1), date(2030, 1, 1)
 CLOCKS = [(0, 0), (2, 30)]  # midnight, where some zones change, and where most do
-LEFT_OUT = {"localtime", "Factory", "posixrules"}
 
 
 def zones():
-    every = sorted(available_timezones() - LEFT_OUT)
+    every = sorted(all_zones())
     if os.environ.get("RELAY_ALL_ZONES"):
         return every
     return [name for name in every if crc32(name.encode()) % 40 == 0]
@@ -47,3 +48,14 @@ def test_a_daily_schedule_agrees_with_dateutil_over_ten_years(name):
         expected = list(independent(name, hour, minute))
         found = islice(runs(wanted, expected[0][0] - 1), len(expected))
         assert [tuple(run) for run in found] == expected
+
+
+@pytest.mark.parametrize("name", ["localtime", "Factory", "posixrules", "posix/Europe/London", ""])
+def test_what_is_not_the_same_place_on_every_host_is_no_zone(name):
+    with pytest.raises(ValueError, match="must be a time zone's name"):
+        known_zone(name)
+
+
+def test_every_zone_that_is_taken_can_be_reckoned_with():
+    for name in all_zones():
+        assert ZoneInfo(name).utcoffset(datetime(2026, 1, 1)) is not None

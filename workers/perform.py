@@ -5,10 +5,13 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 import structlog
+from redis import RedisError
 
 from codat.errors import CodatError
-from relay.budget import open_priorities, speaking_for
+from relay.budget import may_be_claimed, speaking_for
 from relay.message import Action
+from relay.store.budget import LEASE_MS
+from relay.store.inbox import NotDurable
 from relay.store.intents import Intent
 from relay.times import now_micros, now_ms
 from workers.context import Context, current
@@ -24,9 +27,8 @@ from workers.doing import (
     sync,
     track,
 )
-from workers.endings import Ended, Ending, Told, after_error
+from workers.endings import Ended, Ending, Told, after_error, after_store_error
 
-LEASE_MS = 90_000  # longer than the calls of one attempt may take together
 HAND_ON_AFTER = 20.0  # seconds in one job
 LOOK_EVERY = 0.2  # seconds between looks for more to do while slow calls are under way
 
@@ -53,7 +55,7 @@ def perform() -> None:
     context = current()
     perform_due(context)
     now = now_ms()
-    if context.store.intents.any_due(now, open_priorities(context.store.budget.state(now), now)):
+    if context.store.intents.any_due(now, may_be_claimed(context.store, now)):
         context.hints.perform()
 
 
@@ -83,7 +85,7 @@ def _claim(context: Context, limit: int) -> list[Intent]:
         now=now,
         lease_ms=LEASE_MS,
         limit=limit,
-        priorities=open_priorities(context.store.budget.state(now), now),
+        priorities=may_be_claimed(context.store, now),
     )
 
 
@@ -100,6 +102,7 @@ def perform_one(context: Context, intent: Intent) -> None:
             company_id=intent.company_id,
             at=ended.at or asked,
             payload=told.payload,
+            priority=intent.priority,
         )
     now = now_ms()
     lane = context.store.inbox.lane_of(intent.company_id)
@@ -112,6 +115,9 @@ def perform_one(context: Context, intent: Intent) -> None:
         error=ended.error[:500],
         expected=ended.expected,
         held=ended.held,
+        failing_since=ended.failing_since,
+        refusals=ended.refusals,
+        priority=ended.priority,
         told=action,
     )
     log.info(
@@ -131,12 +137,14 @@ def _attempt(context: Context, intent: Intent) -> Ended:
     doing = KINDS.get(intent.kind)
     if doing is None:
         return Ended(Ending.GAVE_UP, error=f"nobody here can do {intent.kind!r}")
+    base = context.settings.relay_retry_seconds
     try:
         with speaking_for(intent.priority, intent.name, intent.fence):
             return doing(context, intent)
     except CodatError as error:
-        base = context.settings.relay_retry_seconds
         return after_error(error, intent, now=now_ms(), base=base)
+    except (RedisError, NotDurable) as error:
+        return after_store_error(error, intent, now=now_ms(), base=base)
     except Exception as error:
         log.exception("intent.failed", intent=intent.name)
         return Ended(Ending.GAVE_UP, error=f"{type(error).__name__}: {error}")

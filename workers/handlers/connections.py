@@ -1,10 +1,13 @@
 """Keep each connection's status true, and start the company's work when it links."""
 
+from dataclasses import replace
+
 from codat.webhook import Event
 from relay.cadence import ALL
 from relay.company import DELETED, Company, Sync, version_of
 from relay.outcome import Outcome
 from relay.tracking import FIRST, begin
+from workers.handlers.reconciles import heard_late
 from workers.routing import Router
 
 router = Router()
@@ -12,6 +15,7 @@ router = Router()
 # Company info exists only after a first read; the read's own event asks for it sooner than this.
 INFO_AFTER_LINK = 20_000  # ms
 LOOK_AFTER = 60_000  # ms, at how far Codat's own first sync has come
+LINKS = ("connection.connected", "connection.reconnected")
 
 
 @router.on("connection.created", "connection.disconnected")
@@ -20,14 +24,14 @@ def changed(company: Company, event: Event) -> Outcome:
     return _take_over(company, event).then("cadence")
 
 
-@router.on("connection.connected", "connection.reconnected")
+@router.on(*LINKS)
 def linked(company: Company, event: Event) -> Outcome:
     """Take over the link; ask for the company's info and give it its cadences."""
     outcome = _take_over(company, event)
     if not outcome.stale and event.generated is not None:
         first = Sync(FIRST, event.generated)
         outcome = outcome.now(begin(outcome.company, first, ALL)).then("track", delay=LOOK_AFTER)
-    return outcome.then("info", delay=INFO_AFTER_LINK).then("cadence")
+    return outcome.then("info", delay=INFO_AFTER_LINK, link=True).then("cadence")
 
 
 @router.on("connection.failed")
@@ -56,6 +60,10 @@ def _take_over(company: Company, event: Event, status: str | None = None) -> Out
     connection, version = event.connection, version_of(event)
     if connection is None or version is None:
         # Nothing to go by but the fact that something changed: ask Codat how it stands.
-        return Outcome(company).then("reread")
+        return Outcome(company).then("reread", link=event.type in LINKS)
     stale = company.is_stale(connection.id, version)
-    return Outcome(company.with_connection(connection, version, status), stale=stale)
+    if stale and connection.id not in company.connections and status != DELETED:
+        # Codat listed it no more when asked after that; a clock may differ, so ask once more.
+        return replace(Outcome(company).then("reread"), stale=True)
+    outcome = Outcome(company.with_connection(connection, version, status), stale=stale)
+    return heard_late(outcome, connection.id, event) if stale else outcome
