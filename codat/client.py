@@ -244,6 +244,10 @@ class Codat:
         )
         return _read(answer, Connection.from_json)
 
+    def delete_connection(self, company_id: str, connection_id: str) -> None:
+        """Delete a connection, and the data read over it."""
+        self._call("delete-connection", company_id=company_id, connection_id=connection_id)
+
     def get_company_info(self, company_id: str) -> CompanyInfo:
         """Give what the accounting software says; Conflict until `company` has synced."""
         return _read(self._call("get-company-info", company_id=company_id), CompanyInfo.from_json)

@@ -40,6 +40,7 @@ _OPERATIONS: dict[str, tuple[Route, Route | None]] = {
     "get-connection": (Route("GET", _CONNECTION), None),
     "create-connection": (Route("POST", _COMPANY + "/connections"), None),
     "unlink-connection": (Route("PATCH", _CONNECTION), None),
+    "delete-connection": (Route("DELETE", _CONNECTION), None),
     "get-company-info": (Route("GET", _COMPANY + "/data/info"), None),
     "get-company-data-status": (Route("GET", _COMPANY + "/dataStatus"), None),
     "list-pull-operations": (Route("GET", _COMPANY + "/data/history"), None),

@@ -14,7 +14,7 @@ from codat.signature import TOLERANCE
 from ops import embedded
 from ops.addresses import session_for
 from ops.faults import FAILED, UNREACHABLE, WRONG_SETTINGS, CannotStart
-from ops.here import UNPROVABLE
+from ops.here import UNPROVABLE, check_brand
 from relay.settings import Settings
 from relay.store.connect import connect
 from relay.store.server import ServerRefused, inspect
@@ -40,6 +40,7 @@ class Finding:
 def findings(settings: Settings, service: str) -> Iterator[Finding]:
     """Check one thing after another; `service` is the portal's address."""
     yield check_secrets(settings)
+    yield check_pages(settings)
     server = check_server(settings)
     yield server
     if settings.redis_url is not None and server.verdict != WRONG:
@@ -56,6 +57,17 @@ def check_secrets(settings: Settings) -> Finding:
     if settings.uses_sandbox:
         return Finding("settings", OK, "`codat-relay up` will make the sandbox's signing secret")
     return Finding("settings", WRONG, UNPROVABLE, WRONG_SETTINGS)
+
+
+def check_pages(settings: Settings) -> Finding:
+    """Whether the customer's pages are the firm's own, in whole languages."""
+    try:
+        lacks = check_brand(settings)
+    except CannotStart as error:
+        return Finding("pages", WRONG, str(error), WRONG_SETTINGS)
+    if lacks:
+        return Finding("pages", UNSURE, "; ".join(lacks))
+    return Finding("pages", OK, "the firm's name, and each language whole")
 
 
 def check_server(settings: Settings) -> Finding:

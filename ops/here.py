@@ -69,12 +69,17 @@ def refuse_unprovable(settings: Settings) -> None:
         raise CannotStart(UNPROVABLE)
 
 
-def refuse_bad_brand(settings: Settings) -> None:
-    """Raise CannotStart when the firm's brand file cannot be used, with every fault it has."""
+def check_brand(settings: Settings) -> list[str]:
+    """Give what customers would stumble over on their pages, though they work.
+
+    Raises CannotStart when the firm's brand file cannot be used, with every fault it has.
+    """
+    path = settings.relay_brand_file
     try:
-        journeys_words.load(settings.relay_brand_file)
+        brand, words = journeys_words.load(path)
     except journeys_words.BadBrand as error:
         raise CannotStart(str(error)) from error
+    return journeys_words.lacks(path, brand, words, is_real=not settings.uses_sandbox)
 
 
 def _read(path: Path) -> str | None:

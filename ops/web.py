@@ -13,7 +13,7 @@ import orjson
 import structlog
 from redis.exceptions import RedisError
 
-from ops.here import refuse_bad_brand, refuse_unprovable, settings_here
+from ops.here import check_brand, refuse_unprovable, settings_here
 from portal.app import create_app as create_portal
 from receiver.app import create_app as create_receiver
 from relay.heartbeat import Heartbeat
@@ -50,7 +50,8 @@ def app() -> "LateApp":
 def check(settings: Settings) -> None:
     """Raise CannotStart, ServerRefused or WrongStore now for what no waiting will mend."""
     refuse_unprovable(settings)
-    refuse_bad_brand(settings)
+    for lack in check_brand(settings):
+        log.warning("brand.lacking", what=lack)
     try:
         Store.open(settings, timeout=PATIENCE, retries=0).client.close()
     except RedisError as error:

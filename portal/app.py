@@ -26,6 +26,7 @@ from portal import (
     journeys_files,
     journeys_leaving,
     journeys_pages,
+    journeys_pc,
     journeys_stream,
     journeys_words,
     load,
@@ -144,6 +145,7 @@ def create_app(
     app.register_blueprint(journeys_files.link)
     app.register_blueprint(journeys_leaving.link)
     app.register_blueprint(journeys_stream.link)
+    app.register_blueprint(journeys_pc.pc)
     app.register_blueprint(journeys_pages.link)
     return app
 

@@ -24,7 +24,7 @@ def read_bodies(app: Flask) -> None:
 
     @app.before_request
     def read() -> None:
-        if request.path.startswith(("/link/", "/ops/")):
+        if request.path.startswith(("/link/", "/pc", "/ops/")):
             return  # pages for people send forms
         if request.method in ("POST", "PUT", "PATCH") and request.get_data():
             request.get_json()

@@ -38,7 +38,7 @@ def register(app: Flask) -> None:
 def _policy(path: str) -> str:
     if path.startswith("/v1"):
         return STRICT
-    if path.startswith("/link"):
+    if path.startswith("/link") or path == "/pc":
         return LINK.format(parts().files.style_digest)
     if path.startswith("/ops"):
         return OPS

@@ -3,16 +3,18 @@
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from portal import journeys_codat, journeys_pages, journeys_visit
+from portal import journeys_codat, journeys_pages, journeys_sorry
 from portal.journeys_visit import Visit, WornOut, page, visit
 from portal.parts import parts
 from relay import journeys
-from relay.journeys import Platform
+from relay.journeys import Change, Journey, Platform
 from relay.stages import Stage, identity
 
 link = Blueprint("link_acts", __name__, url_prefix="/link")
-journeys_visit.register(link)
+journeys_sorry.register(link)
 
+# Where something is linked, the way back to the choice is to say that it is the wrong company.
+LINKED = (Stage.READING, Stage.CONFIRM, Stage.MISMATCH, Stage.DONE)
 LONGEST_ANSWER = 100  # characters
 MOST_ANSWERS = 10  # of one customer to "which software do you use?"
 
@@ -23,9 +25,11 @@ def choose(token: str) -> AnyResponse:
     seen = visit(token)
     key = request.form.get("platform", "")[:64]
     found = parts().platforms.one(key)
-    if found is not None and seen.journey.may_use(found.key, found.source_type or ""):
+    may = found is not None and seen.journey.may_use(found.key, found.source_type or "")
+    if found is not None and may and seen.stage not in LINKED:
         platform = Platform(found.key, found.name, found.source_type or "", found.is_offline)
-        seen.act(lambda journey: journeys.chosen(journey, platform, seen.now))
+        after = seen.act(lambda journey: journeys.chosen(journey, platform, seen.now))
+        journeys_codat.drop_unused(seen.journey, after.journey, seen.now)
     return _home(seen)
 
 
@@ -33,7 +37,9 @@ def choose(token: str) -> AnyResponse:
 def back(token: str) -> AnyResponse:
     """Go back to the choice of platform."""
     seen = visit(token)
-    seen.act(lambda journey: journeys.left_platform(journey, seen.now))
+    if seen.stage not in LINKED:
+        after = seen.act(lambda journey: journeys.left_platform(journey, seen.now))
+        journeys_codat.drop_unused(seen.journey, after.journey, seen.now)
     return _home(seen)
 
 
@@ -55,6 +61,8 @@ def consent(token: str) -> AnyResponse:
     """Record what was agreed to, as it was shown, then send the customer on."""
     seen = visit(token)
     platform = seen.journey.platform
+    if seen.stage in (Stage.AUTHORISE, Stage.WAITING):
+        return _onward(seen)  # of two clicks at once, the browser shows what the second came to
     if seen.stage is not Stage.CONSENT or platform is None:
         return _home(seen)
     shown = journeys_pages.sharing_of(seen)
@@ -64,7 +72,7 @@ def consent(token: str) -> AnyResponse:
         return journeys_pages.consent_page(seen, missed=False, changed=True)
     given = shown.consent(seen.journey, platform, seen.now)
     seen = seen.act(lambda journey: journeys.consented(journey, given))
-    return _home(seen) if platform.is_offline else _leave(seen)
+    return _onward(seen)
 
 
 @link.post("/<token>/authorise")
@@ -82,31 +90,50 @@ def authorise(token: str) -> AnyResponse:
 
 @link.post("/<token>/confirm")
 def confirm(token: str) -> AnyResponse:
-    """Take the customer's word that it is their company."""
+    """Take the customer's word that it is their company: the one that they were shown."""
     seen = visit(token)
-    if seen.stage is Stage.CONFIRM:
-        found = identity(seen.journey, seen.company)
-        seen.act(lambda journey: journeys.confirmed(journey, found, seen.now))
-    return _home(seen)
+    if seen.stage is not Stage.CONFIRM or seen.journey.undoing:
+        return _home(seen)
+    found, connection_id = identity(seen.journey, seen.company), seen.journey.connection_id
+    if request.form.get("shown") != found.mark(connection_id):
+        return journeys_pages.confirm_page(seen)
+
+    def rule(journey: Journey) -> Change | None:
+        same = journey.connection_id == connection_id
+        return journeys.confirmed(journey, found, seen.now) if same else None
+
+    return _home(seen.act(rule))
 
 
 @link.post("/<token>/wrong")
 def wrong(token: str) -> AnyResponse:
-    """Unlink the wrong company, then start again."""
+    """Unlink the wrong company, then start again; one linked before is for the firm to judge."""
     seen = visit(token)
     connection_id = seen.journey.connection_id
-    if seen.stage in (Stage.CONFIRM, Stage.MISMATCH, Stage.READING) and connection_id:
-        found = identity(seen.journey, seen.company)
+    if seen.stage not in (Stage.CONFIRM, Stage.MISMATCH) or connection_id is None:
+        return _home(seen)
+    found = identity(seen.journey, seen.company)
+    if seen.journey.was_linked_already:
+        after = seen.act(lambda journey: journeys.wrong_company(journey, found, seen.now))
+        return page("disputed", after, platform=seen.platform_name)
+    claimed = seen.act(journeys.disowned)
+    if claimed.journey.undoing and claimed.journey.connection_id == connection_id:
         journeys_codat.unlink(seen.journey.company_id, connection_id)
         seen.act(lambda journey: journeys.wrong_company(journey, found, seen.now))
     return _home(seen)
+
+
+def _onward(seen: Visit) -> AnyResponse:
+    platform = seen.journey.platform
+    return _home(seen) if platform is None or platform.is_offline else _leave(seen)
 
 
 def _leave(seen: Visit) -> AnyResponse:
     """Record that the customer goes, then show the page that takes them there.
 
     A page, not a redirect: browsers hold a form's whole chain of redirects to `form-action`, and
-    Codat's leads on to the platform's own login.
+    Codat's leads on to the platform's own login. On premise that starts a download (Codat:
+    integrations/accounting/sage50), which leaves the page where it is: so it is the steps.
     """
     if seen.journey.is_worn():
         raise WornOut  # before Codat is asked for anything
@@ -114,13 +141,21 @@ def _leave(seen: Visit) -> AnyResponse:
     way = journeys_codat.way(seen.journey)
     after = seen.act(
         lambda journey: journeys.sent(
-            journey, way.connection_id, seen.now, already=way.is_linked, reads=reads
+            journey,
+            way.connection_id,
+            seen.now,
+            already=way.is_linked,
+            reads=reads,
+            made=way.is_new,
         )
     )
     if way.is_linked or way.url is None or after.journey.connection_id != way.connection_id:
         return _home(after)
-    trusted = journeys_codat.is_trusted(way.url, parts().settings)
-    return page("leaving" if trusted else "shown", after, url=way.url)
+    if not journeys_codat.is_trusted(way.url, parts().settings):
+        return page("shown", after, url=way.url)
+    if after.journey.platform and after.journey.platform.is_offline:
+        return journeys_pages.steps_page(after, download=way.url)
+    return page("leaving", after, url=way.url)
 
 
 def _home(seen: Visit) -> AnyResponse:

@@ -11,7 +11,9 @@ from portal.codat_problems import asking_codat
 from portal.parts import parts
 from relay.journeys import Journey
 from relay.settings import Settings
+from relay.store.intents import Need, Priority
 
+MOST_CALLS, SPARE_SECONDS = 2, 5.0  # of one turn at connecting a company
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -22,25 +24,46 @@ class Way:
     connection_id: str
     url: str | None
     is_linked: bool
+    is_new: bool  # made just now, for this
 
 
 def way(journey: Journey) -> Way:
     """Find or create the journey's connection and its link, fresh from Codat; raises Refusal.
 
     Read anew for each click: a link may hold a password that works once and for a day
-    (Codat: auth-flow/authorize-hosted-link). A connection that waits already is taken, so that a
-    second click makes no second one.
+    (Codat: auth-flow/authorize-hosted-link). A connection that waits already is taken, and clicks
+    at the same time take turns, so that a second click makes no second one.
     """
     assert journey.platform is not None
-    with asking_codat():
-        company = parts().codat.get_company(journey.company_id)
+    codat, timeout = parts().codat, parts().settings.relay_codat_timeout
+    lease_ms = int((MOST_CALLS * timeout + SPARE_SECONDS) * 1000)
+    with parts().store.journeys.turn(journey.company_id, lease_ms), asking_codat():
+        company = codat.get_company(journey.company_id)
         connection = _fitting(journey, company.connections)
+        is_new = connection is None
         if connection is None:
-            codat = parts().codat
             connection = codat.create_connection(journey.company_id, journey.platform.key)
     linked = ConnectionStatus.parse(connection.status) is ConnectionStatus.LINKED
     url = connection.link_url or company.redirect
-    return Way(connection.id, _marked(url, journey) if url else None, linked)
+    return Way(connection.id, _marked(url, journey) if url else None, linked, is_new)
+
+
+def drop_unused(before: Journey, after: Journey, now: int) -> None:
+    """Have what was made for the platform left deleted at Codat, as nothing was linked by it."""
+    needs = [
+        Need(
+            name=f"drop:{after.company_id}:{connection_id}",
+            company_id=after.company_id,
+            priority=Priority.NOW,
+            due=now,
+            cause=f"journey:{after.id}",
+            args={"connection_id": connection_id},
+        )
+        for connection_id in after.dropped
+        if connection_id not in before.dropped
+    ]
+    if needs and parts().store.intents.put(needs, now):
+        parts().hints.perform()
 
 
 def unlink(company_id: str, connection_id: str) -> None:
@@ -84,9 +107,10 @@ def _fitting(journey: Journey, connections: tuple[Connection, ...]) -> Connectio
     assert wanted is not None
     if journey.reconnects is not None:
         return next((one for one in connections if one.id == journey.reconnects), None)
+    usable = [one for one in connections if one.id not in journey.dropped]
     same = [
         one
-        for one in connections
+        for one in usable
         if (one.platform_key or "").casefold() == wanted.key.casefold()
         or one.platform_name == wanted.name
     ]

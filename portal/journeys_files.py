@@ -12,15 +12,15 @@ from importlib import resources
 
 from flask import Blueprint, Response, make_response
 
-from portal import journeys_platforms, journeys_visit
-from portal.journeys_visit import gone
+from portal import journeys_platforms, journeys_sorry
+from portal.journeys_sorry import gone
 from portal.journeys_words import Brand
 from portal.parts import parts
 from portal.problems import Refusal
 from relay.store.platforms import Logo
 
 link = Blueprint("link_files", __name__, url_prefix="/link")
-journeys_visit.register(link)
+journeys_sorry.register(link)
 
 LOGO_SECONDS, MARK_SECONDS = 86_400, 300
 FOR_GOOD = "public, max-age=31536000, immutable"
@@ -72,6 +72,14 @@ def logo(key: str) -> Response:
         return _picture(journeys_platforms.mark(key), MARK_SECONDS)
     found, is_own = journeys_platforms.logo(parts().codat, integration)
     return _picture(found, LOGO_SECONDS if is_own else MARK_SECONDS)
+
+
+@link.get("/icon")
+def icon() -> Response:
+    """Give the firm's initial in its colour, for the browser's tab."""
+    brand = parts().brand
+    mark = journeys_platforms.mark(brand.name, brand.colour, brand.on_colour, most=1)
+    return _picture(mark, LOGO_SECONDS)
 
 
 @link.get("/brand-logo")

@@ -3,13 +3,13 @@
 from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from portal import journeys_visit
+from portal import journeys_sorry
 from portal.journeys_visit import Visit, page, visit
 from relay import journeys
 from relay.stages import Stage, connection_of
 
 link = Blueprint("link_leaving", __name__, url_prefix="/link")
-journeys_visit.register(link)
+journeys_sorry.register(link)
 
 REASONS = ("later", "ask", "no_access", "unwilling")
 # Where there is something to say no to; after that there is a wrong company to be told of.

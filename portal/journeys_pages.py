@@ -7,7 +7,7 @@ from flask import Blueprint, Response, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from codat.records import read_id
-from portal import journeys_platforms, journeys_search, journeys_visit
+from portal import journeys_platforms, journeys_search, journeys_sorry
 from portal.journeys_leaving import firms_address
 from portal.journeys_sharing import (
     Sharing,
@@ -18,16 +18,17 @@ from portal.journeys_sharing import (
     shared,
     sharing,
 )
-from portal.journeys_visit import COOKIE, NoJourney, Visit, gone, page, visit
+from portal.journeys_sorry import gone
+from portal.journeys_visit import COOKIE, NoJourney, NotOffered, Visit, page, visit
+from portal.journeys_waiting import look_again
 from portal.parts import parts
-from portal.problems import Refusal
 from relay import journeys
 from relay.company import BROKEN, Company
 from relay.identity import Identity
 from relay.stages import Stage, connection_of, expected, identity, progress
 
 link = Blueprint("link_pages", __name__, url_prefix="/link")
-journeys_visit.register(link)
+journeys_sorry.register(link)
 
 LONGEST_SEARCH = 100
 MOST_COOKIES = 20  # journeys of one browser looked at when it returns
@@ -38,6 +39,7 @@ CODES = frozenset({"403", "500", "501"})
 def show(token: str) -> Response:
     """Show where the journey stands."""
     seen = visit(token)
+    look_again(parts().store, parts().hints, seen)
     if seen.stage is Stage.MISMATCH:
         before, found = _both(seen)
         seen = seen.act(lambda journey: journeys.mismatched(journey, before, found, seen.now))
@@ -47,7 +49,9 @@ def show(token: str) -> Response:
 @link.get("/<token>/state")
 def state(token: str) -> Response:
     """Tell the page's script whether there is something new to show."""
-    return jsonify(stamp=visit(token).stamp)
+    seen = visit(token)
+    look_again(parts().store, parts().hints, seen)
+    return jsonify(stamp=seen.stamp)
 
 
 @link.get("/<token>/not-listed")
@@ -60,15 +64,16 @@ def not_listed(token: str) -> Response:
 def returned() -> AnyResponse:
     """Take in a customer whom Codat sends back. What the address says proves nothing.
 
-    It only helps to find which of this browser's journeys it was, and to choose a sentence
-    (Codat: auth-flow/customize/set-up-redirects).
+    It only helps to find which of this browser's journeys it was, to choose a sentence, and to
+    look at Codat now (Codat: auth-flow/customize/set-up-redirects).
     """
-    token = _token_here()
-    if token is None:
+    seen = _visit_here()
+    if seen is None:
         return page("returned")
+    look_again(parts().store, parts().hints, seen, returned=True)
     code = request.args.get("statusCode") or request.args.get("statuscode")
     query = f"?code={code}" if code in CODES else ""
-    return redirect(f"/link/{token}{query}", 303)
+    return redirect(f"/link/{seen.token}{query}", 303)
 
 
 @link.route("/", defaults={"rest": ""}, methods=["GET", "POST"])
@@ -130,7 +135,7 @@ def _again(seen: Visit) -> dict[str, str] | None:
 
 
 def _authorise(seen: Visit) -> Response:
-    return page("offline" if _offline(seen)["is_offline"] else "authorise", seen, watches=False)
+    return steps_page(seen) if _offline(seen)["is_offline"] else page("authorise", seen)
 
 
 def _waiting(seen: Visit) -> Response:
@@ -138,8 +143,10 @@ def _waiting(seen: Visit) -> Response:
     if code in CODES:
         return page("outcome", seen, kind=code, reason="", watches=True, code=code)
     if _offline(seen)["is_offline"]:
-        return page("offline", seen, watches=True)
-    return page("waiting", seen, watches=True)
+        return steps_page(seen)
+    # Without JavaScript this page alone is loaded again by itself: it is short, so nothing that
+    # somebody reads or has opened is taken away (WCAG 2.2.1). Others have a link for it.
+    return page("waiting", seen, watches=True, renews=not seen.is_late)
 
 
 def _refused(seen: Visit) -> Response:
@@ -154,8 +161,10 @@ def _reading(seen: Visit) -> Response:
     return page("reading", seen, watches=True, **_progress(seen), **_offline(seen))
 
 
-def _confirm(seen: Visit) -> Response:
-    return page("confirm", seen, found=identity(seen.journey, seen.company), watches="quietly")
+def _confirm(seen: Visit, *, changed: bool = False) -> Response:
+    found = identity(seen.journey, seen.company)
+    shown = found.mark(seen.journey.connection_id)
+    return page("confirm", seen, found=found, shown=shown, changed=changed, watches="quietly")
 
 
 def _mismatch(seen: Visit) -> Response:
@@ -195,17 +204,27 @@ PAGES: dict[Stage, Callable[[Visit], Response]] = {
 }
 
 
+def steps_page(seen: Visit, **more: Any) -> Response:
+    """Show the steps for software on a computer of the customer's."""
+    return page("offline", seen, watches=True, **more)
+
+
 def consent_page(seen: Visit, *, missed: bool, changed: bool) -> Response:
     """Show the consent again, with what was amiss."""
     return _consent(seen, missed=missed, changed=changed)
 
 
+def confirm_page(seen: Visit) -> Response:
+    """Show who was linked once more, as it is not what was shown before."""
+    return _confirm(seen, changed=True)
+
+
 def sharing_of(seen: Visit) -> Sharing:
-    """Work out what linking the chosen platform would share; raises Refusal, NoJourney."""
+    """Work out what linking the chosen platform would share; raises NotOffered or Refusal."""
     platform = seen.journey.platform
     integration = parts().platforms.one(platform.key) if platform else None
     if integration is None:
-        raise Refusal("codat-refused", "it is not open at the moment")
+        raise NotOffered
     company = seen.company or Company(seen.journey.company_id)
     policy = parts().store.policies.in_force(parts().settings).policy
     held = parts().store.schedules.of(company.id)
@@ -234,7 +253,7 @@ def _progress(seen: Visit) -> dict[str, Any]:
     return {"states": named, "count": count, "total": len(named), "waits": waits}
 
 
-def _token_here() -> str | None:
+def _visit_here() -> Visit | None:
     """Find this browser's link: of the journey or company that the address names, if any.
 
     The cookie is the proof; an address that names another's journey finds nothing.
@@ -254,7 +273,7 @@ def _token_here() -> str | None:
             continue
         if not wanted and company_id and company_id != seen.journey.company_id:
             continue
-        return token
+        return seen
     return None
 
 

@@ -111,14 +111,15 @@ def logo(codat: Codat, integration: Integration) -> tuple[Logo, bool]:
     return found, True
 
 
-def mark(name: str) -> Logo:
+def mark(name: str, colour: str = "", on_colour: str = "#fff", most: int = 2) -> Logo:
     """Draw a plain mark from a name's first letters, for want of a logo."""
-    words = re.findall(r"\w+", name)[:2]
+    words = re.findall(r"\w+", name)[:most]
     letters = escape("".join(word[0] for word in words).upper() or "?")
-    colour = COLOURS[sha256(name.encode()).digest()[0] % len(COLOURS)]
+    colour = colour or COLOURS[sha256(name.encode()).digest()[0] % len(COLOURS)]
     drawn = (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40">'
-        f'<rect width="40" height="40" rx="8" fill="{colour}"/><text x="20" y="21" fill="#fff"'
+        f'<rect width="40" height="40" rx="8" fill="{colour}"/>'
+        f'<text x="20" y="21" fill="{on_colour}"'
         ' font-family="sans-serif" font-size="16" font-weight="600" text-anchor="middle"'
         f' dominant-baseline="central">{letters}</text></svg>'
     )

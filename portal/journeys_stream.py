@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from flask import Blueprint, Response, request
 from redis.exceptions import RedisError
 
-from portal import journeys_visit
+from portal import journeys_sorry
 from portal.journeys_visit import Visit, visit
-from portal.parts import parts
+from portal.journeys_waiting import look_again
+from portal.parts import Parts, parts
 from portal.stalled import end_stalled
 from portal.stream import MEDIA_TYPE, Body
 from portal.tail import Tail
@@ -22,7 +23,7 @@ from relay.store.events import CursorTooOld, Events, LogReset
 from relay.times import now_ms
 
 link = Blueprint("link_stream", __name__, url_prefix="/link")
-journeys_visit.register(link)
+journeys_sorry.register(link)
 
 MOST_OF_ONE = 3  # pages of one journey that are told at once
 LOOK_EVERY = 2.0  # seconds; not all that a page shows is told in the log
@@ -40,22 +41,25 @@ def stream(token: str) -> Response:
     p.visits.enter(journey_id)
     end_stalled(int(request.environ["SERVER_PORT"]))
     shown = request.args.get("stamp", "")
-    body = Body(changes(p.tail, p.store, seen, shown, cursor), lambda: p.visits.leave(journey_id))
+    told = changes(p, seen, shown, cursor)
+    body = Body(told, lambda: p.visits.leave(journey_id))
     headers = {"X-Accel-Buffering": "no"}
     return Response(body, mimetype=MEDIA_TYPE, headers=headers, direct_passthrough=True)
 
 
-def changes(tail: Tail, store: Store, seen: Visit, shown: str, cursor: int) -> Iterator[bytes]:
+def changes(p: Parts, seen: Visit, shown: str, cursor: int) -> Iterator[bytes]:
     """Give a sign of life each time we look, and the one event there is when something changed."""
     until = time.monotonic() + LONGEST
     yield b"retry: 1000\n\n"
     try:
         while time.monotonic() < until:
-            if _stamp(store, seen) != shown:
+            present = _present(p.store, seen)
+            if present is None or present.stamp != shown:
                 yield CHANGED
                 return
+            look_again(p.store, p.hints, present)
             yield STILL
-            cursor = _pause(tail, store.events, seen.journey.company_id, cursor)
+            cursor = _pause(p.tail, p.store.events, seen.journey.company_id, cursor)
     except RedisError:
         return  # the page asks again, and is told then
 
@@ -75,11 +79,11 @@ def _pause(tail: Tail, events: Events, company_id: str, cursor: int) -> int:
     return cursor
 
 
-def _stamp(store: Store, seen: Visit) -> str:
-    """Give what the page would be known by now; nothing when its link does not work any more."""
+def _present(store: Store, seen: Visit) -> Visit | None:
+    """Give what the page would show by now; nothing when its link does not work any more."""
     now = now_ms()
     journey = store.journeys.by_token(seen.token)
     if journey is None or not journey.is_open(now):
-        return ""
+        return None
     company = store.companies.get(journey.company_id)
-    return Visit(seen.token, journey, company, stage_of(journey, company, now), now).stamp
+    return Visit(seen.token, journey, company, stage_of(journey, company, now), now)

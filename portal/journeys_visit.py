@@ -3,30 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
-import structlog
-from flask import Response, make_response, render_template, request
+from flask import Response, g, make_response, render_template, request
 from markupsafe import Markup
-from redis.exceptions import RedisError
-from werkzeug.exceptions import HTTPException
 
 from portal.journeys_words import ENGLISH
 from portal.parts import parts
-from portal.problems import Refusal
 from relay import attempts, journeys
 from relay.company import Company
 from relay.journeys import Change, Journey
-from relay.stages import Stage, progress, stage_of
-from relay.store.inbox import NotDurable
-from relay.store.journeys import Contended
+from relay.stages import Stage, has_ended, progress, stage_of
 from relay.times import now_ms
 
 COOKIE = "link-"  # + journey id: brings a customer who returns from Codat back to their link
 COOKIE_PATH = "/link"
 LONGEST_TOKEN = 64
-AGAIN_SECONDS = 5
+LATE_MS = 60_000
 # By where the journey stands, which of the four steps shown above each page is the present one.
 STEP_OF = {
     Stage.PICK: 0,
@@ -40,9 +33,9 @@ STEP_OF = {
     Stage.DONE: 4,
 }
 
+# Characters that turn the text after them around, so that a name could read as another.
+OVERRIDES = dict.fromkeys(range(0x202A, 0x202F))
 PROGRESSING = (Stage.READING, Stage.DONE)  # pages that show how far the first reading has come
-
-log = structlog.get_logger(__name__)
 
 
 class NoJourney(Exception):
@@ -51,6 +44,10 @@ class NoJourney(Exception):
 
 class WornOut(Exception):
     """More was done by the link than one customer does; the firm can renew it."""
+
+
+class NotOffered(Exception):
+    """The platform that was chosen is not open to the firm any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +66,31 @@ class Visit:
         return self.journey.platform.name if self.journey.platform else ""
 
     @property
+    def may_choose(self) -> bool:
+        """Whether there is a platform to go back from."""
+        return bool(self.journey.platform) and self.stage is not Stage.DONE
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the customer waits for longer than it takes as a rule; not on premise."""
+        platform = self.journey.platform
+        waits = self.stage in (Stage.WAITING, Stage.READING)
+        is_offline = platform is not None and platform.is_offline
+        return waits and not is_offline and self.now - self.journey.sent > LATE_MS
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether what was confirmed is linked no more."""
+        return self.stage is Stage.DONE and has_ended(self.journey, self.company)
+
+    @property
     def stamp(self) -> str:
         """What changes when there is something new to show; the stage and attempt stand first."""
         states = progress(self.journey, self.company).values()
         finished = sum(state != "waiting" for state in states) if self.stage in PROGRESSING else 0
         known = self.company.info_version[0] if self.company else 0
-        return f"{self.stage}-{self.journey.attempt}-{finished}-{known}"
+        more = "-late" if self.is_late else "-ended" if self.has_ended else ""
+        return f"{self.stage}-{self.journey.attempt}-{finished}-{known}{more}"
 
     def act(self, rule: Callable[[Journey], Change | None]) -> "Visit":
         """Move the journey by a rule; raises NoJourney when it ended meanwhile, or WornOut."""
@@ -125,13 +141,21 @@ def visit(token: str) -> Visit:
 
 def _seen(token: str, journey: Journey, now: int) -> Visit:
     company = parts().store.companies.get(journey.company_id)
-    return Visit(token, journey, company, stage_of(journey, company, now), now)
+    seen = Visit(token, journey, company, stage_of(journey, company, now), now)
+    g.visit = seen
+    return seen
+
+
+def present() -> Visit | None:
+    """Give the visit that this request is, once it was found: a fault's page is theirs too."""
+    held: Visit | None = g.get("visit")
+    return held
 
 
 def page(name: str, seen: Visit | None = None, status: int = 200, **more: Any) -> Response:
     """Render one of the customer's pages in their language and the firm's colours."""
-    language = seen.journey.language if seen else ENGLISH
     brand, words = parts().brand, parts().words
+    language = seen.journey.language if seen else _browsers_language()
     say: dict[str, Any] = {"firm": brand.name}
     if seen is not None:
         say |= {"platform": seen.platform_name}
@@ -142,26 +166,24 @@ def page(name: str, seen: Visit | None = None, status: int = 200, **more: Any) -
     def plain(text: str, /, **values: object) -> str:
         return words.plain(language, text, **{**say, **values})
 
-    answer = make_response(
-        render_template(
-            f"link/{name}.html",
-            t=t,
-            plain=plain,
-            has=words.has,
-            brand=brand,
-            files=parts().files,
-            visit=seen,
-            at=f"/link/{seen.token}" if seen else "",
-            step=STEP_OF.get(seen.stage, 0) if seen else None,
-            until=_day(seen.journey.expires) if seen else "",
-            language=language,
-            direction=words.plain(language, "direction"),
-            base=parts().settings.public_url,
-            uses_sandbox=parts().settings.uses_sandbox,
-            **more,
-        ),
-        status,
+    shown = render_template(
+        f"link/{name}.html",
+        t=t,
+        plain=plain,
+        has=words.has,
+        brand=brand,
+        files=parts().files,
+        visit=seen,
+        at=f"/link/{seen.token}" if seen else "",
+        step=STEP_OF.get(seen.stage, 0) if seen else None,
+        until=_day(seen.journey.expires, plain) if seen else "",
+        language=language,
+        direction=words.plain(language, "direction"),
+        base=parts().settings.public_url,
+        uses_sandbox=parts().settings.uses_sandbox,
+        **more,
     )
+    answer = make_response(shown.translate(OVERRIDES), status)
     if seen is not None:
         answer.set_cookie(
             COOKIE + seen.journey.id,
@@ -175,59 +197,12 @@ def page(name: str, seen: Visit | None = None, status: int = 200, **more: Any) -
     return answer
 
 
-def gone() -> Response:
-    """Answer for every link that does not work: unknown, too old, replaced or revoked."""
-    return page("gone", status=404)
+def _browsers_language() -> str:
+    """Choose a language for whoever comes without a journey."""
+    return request.accept_languages.best_match(parts().words.languages, ENGLISH) or ENGLISH
 
 
-def register(blueprint: Any) -> None:
-    """Keep the customer's pages out of caches, and answer every fault with a page of theirs."""
-    blueprint.after_request(_private)
-    blueprint.register_error_handler(NoJourney, lambda error: gone())
-    blueprint.register_error_handler(WornOut, lambda error: page("worn", status=429))
-    blueprint.register_error_handler(Refusal, _refused)
-    for away in (RedisError, NotDurable, Contended):
-        blueprint.register_error_handler(away, partial(_sorry, 503))
-    blueprint.register_error_handler(Exception, _broken)
-
-
-def _private(answer: Response) -> Response:
-    answer.headers.setdefault("Cache-Control", "no-store")
-    answer.headers["X-Robots-Tag"] = "noindex"
-    return answer
-
-
-def _refused(refusal: Refusal) -> Response:
-    if refusal.kind != "codat-refused":
-        return _sorry(503, refusal)
-    return page("sorry", status=502, address=_address(), reason=refusal.detail)
-
-
-def _sorry(status: int, error: Exception) -> Response:
-    if not isinstance(error, Refusal):
-        log.warning("link.not_served", error=str(error)[:200])
-    return _apology(status)
-
-
-def _apology(status: int) -> Response:
-    answer = page("sorry", status=status, address=_address(), reason="")
-    answer.headers["Retry-After"] = str(AGAIN_SECONDS)
-    return answer
-
-
-def _broken(error: Exception) -> Any:
-    if isinstance(error, HTTPException):
-        return error if error.code == 413 else gone()
-    log.error("link.failed", exc_info=error)  # never the address, which is a secret
-    return _apology(500)
-
-
-def _address() -> str:
-    """Give the link's own page, to try again from."""
-    token = (request.view_args or {}).get("token")
-    return f"/link/{token}" if token else ""
-
-
-def _day(ms: int) -> str:
+def _day(ms: int, plain: Callable[..., str]) -> str:
     moment = datetime.fromtimestamp(ms / 1000, UTC)
-    return f"{moment.day} {moment:%B %Y}"
+    month = plain(f"date.month.{moment.month}")
+    return plain("date.form", day=moment.day, month=month, year=moment.year)

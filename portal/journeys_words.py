@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 ENGLISH = "en"
 SHIPPED = "words.toml"
 LOGO_TYPES = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg"}
+NAMED = 5  # texts that a translation leaves out, in a warning
 LARGEST_LOGO = 200 * 1024  # bytes
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})?")
@@ -65,6 +66,11 @@ class Words:
         """The languages there are."""
         return sorted(self._texts)
 
+    @property
+    def count(self) -> int:
+        """How many texts there are."""
+        return len(self._texts[ENGLISH])
+
     def missing(self, language: str) -> list[str]:
         """Name the texts that a translation leaves out."""
         return sorted(set(self._texts[ENGLISH]) - set(self._texts[language]))
@@ -83,6 +89,20 @@ class Words:
         shown = {key: Markup("<bdi>{}</bdi>").format(value) for key, value in values.items()}
         text = self._texts.get(language, {}).get(name) or self._texts[ENGLISH][name]
         return escape(text).format(**shown)
+
+
+def lacks(path: Path | None, brand: Brand, words: Words, *, is_real: bool) -> list[str]:
+    """Say what customers would stumble over, though it works; a sandbox's need no firm's name."""
+    found = []
+    if is_real and brand.name == Brand.name:
+        where = f"in {path}" if path else "in a file named by RELAY_BRAND_FILE"
+        found.append(f"customers read “{brand.name}”: set `name` under [brand] {where}")
+    for language in words.languages:
+        if missing := words.missing(language):
+            named = ", ".join(missing[:NAMED]) + (", ..." if len(missing) > NAMED else "")
+            count = f"{len(missing)} of {words.count}"
+            found.append(f"[words.{language}] leaves {count} texts English: {named}")
+    return found
 
 
 def load(path: Path | None) -> tuple[Brand, Words]:

@@ -1,9 +1,10 @@
 """Who a linked company says it is, and whether that is who it was before: the one rule for it."""
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -31,6 +32,11 @@ class Identity:
     def shown(self) -> str:
         """The name to show a person; empty when none is known."""
         return self.name or self.legal_name
+
+    def mark(self, connection_id: str | None) -> str:
+        """Give what stands for all that a page showed of it, over this connection."""
+        told = "\x1f".join((*astuple(self), connection_id or ""))
+        return hashlib.sha256(told.encode(errors="replace")).hexdigest()[:16]
 
 
 class Match(StrEnum):

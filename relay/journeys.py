@@ -8,6 +8,7 @@ import orjson
 
 from relay.identity import Identity
 
+MOST_DROPPED = 20
 MOST_PASSED = 200  # entries of a journey's own history; the event log keeps all
 
 
@@ -104,6 +105,9 @@ class Journey:
     sent: int = 0  # when the customer was last sent to Codat
     reads_before: int = 0  # of its info by Codat, when the customer was sent
     was_linked_already: bool = False
+    undoing: bool = False  # the customer said that it is the wrong company; it is being unlinked
+    made: str | None = None  # the connection that was made for it, while nothing was linked by it
+    dropped: tuple[str, ...] = ()  # such ones that the customer turned away from: never used again
     attempt: int = 1  # rises when the company was the wrong one
     consents: tuple[Consent, ...] = ()
     passed: tuple[Passed, ...] = ()
@@ -116,8 +120,8 @@ class Journey:
     def from_json(cls, raw: bytes | str) -> Self:
         """Read what `to_json` wrote."""
         values = orjson.loads(raw)
-        for name in ("allowed_platforms", "allowed_types"):
-            values[name] = tuple(values[name])
+        for name in ("allowed_platforms", "allowed_types", "dropped"):
+            values[name] = tuple(values.get(name, ()))
         values["step"] = Step(values["step"])
         values["platform"] = Platform(**values["platform"]) if values["platform"] else None
         values["identity"] = Identity(**values["identity"]) if values["identity"] else None
@@ -189,6 +193,8 @@ def chosen(journey: Journey, platform: Platform, now: int) -> Change | None:
     """Take the platform that the customer chose; a finished journey stays as it is."""
     if journey.step in (Step.CONFIRMED, Step.MISMATCH) or journey.is_single:
         return None
+    if journey.platform is not None and journey.platform.key != platform.key:
+        journey = _dropping(journey)
     after = replace(journey, platform=platform, step=Step.PLATFORM_CHOSEN, connection_id=None)
     return _moved(after, now, "journey.platform_chosen", detail=platform.name)
 
@@ -197,7 +203,7 @@ def left_platform(journey: Journey, now: int) -> Change | None:
     """Go back to the choice of platform."""
     if journey.platform is None or journey.is_single or journey.step is Step.CONFIRMED:
         return None
-    told = _moved(journey, now, "journey.platform_left", detail=journey.platform.name)
+    told = _moved(_dropping(journey), now, "journey.platform_left", detail=journey.platform.name)
     after = replace(told.journey, platform=None, step=Step.OPENED, connection_id=None, sent=0)
     return Change(after, told.told)
 
@@ -211,6 +217,8 @@ def consented(journey: Journey, consent: Consent) -> Change | None:
     """Record what the customer agreed to for the platform chosen."""
     if journey.platform is None or journey.step in (Step.CONFIRMED, Step.MISMATCH):
         return None
+    if journey.consent is not None:
+        return None  # another click was quicker
     after = replace(journey, consents=(*journey.consents, consent), step=Step.CONSENTED)
     return _moved(
         after,
@@ -225,21 +233,32 @@ def consented(journey: Journey, consent: Consent) -> Change | None:
 
 
 def sent(
-    journey: Journey, connection_id: str, now: int, *, already: bool, reads: int = 0
+    journey: Journey,
+    connection_id: str,
+    now: int,
+    *,
+    already: bool,
+    reads: int = 0,
+    made: bool = False,
 ) -> Change | None:
     """Note that the customer goes to Codat now, or need not (`already` linked).
 
-    `reads` is how often Codat has read the company's info before.
+    `reads` is how often Codat has read the company's info before; `made`: the connection was made
+    for this.
     """
     if journey.consent is None or journey.step is Step.CONFIRMED:
         return None
+    if already and connection_id in (journey.made, journey.connection_id):
+        return None  # linked by this journey since the customer was last sent: no news
     after = replace(
         journey,
+        undoing=False,
         step=Step.AUTHORISING,
         connection_id=connection_id,
         sent=now,
         reads_before=reads,
         was_linked_already=already,
+        made=connection_id if made else journey.made,
     )
     change = _moved(after, now, "journey.authorising", connection_id=connection_id)
     if not already:
@@ -257,12 +276,16 @@ def left(journey: Journey, stage: str, reason: str, now: int) -> Change | None:
 
 
 def confirmed(journey: Journey, found: Identity, now: int) -> Change | None:
-    """Take the customer's word that this is the right company."""
-    if journey.step not in (Step.AUTHORISING, Step.MISMATCH):
+    """Take the customer's word that this is the right company, as it was shown to them."""
+    if journey.step not in (Step.AUTHORISING, Step.MISMATCH) or journey.undoing:
         return None
-    after = replace(journey, step=Step.CONFIRMED)
     return _moved(
-        after, now, "journey.confirmed", connection_id=journey.connection_id, company=asdict(found)
+        replace(journey, step=Step.CONFIRMED),
+        now,
+        "journey.confirmed",
+        connection_id=journey.connection_id,
+        company=asdict(found),
+        shown=found.mark(journey.connection_id),
     )
 
 
@@ -286,6 +309,8 @@ def accepted(
     """Let the firm say that what was linked is the right company after all; safe to send twice."""
     if journey.connection_id is None or journey.step is Step.CONFIRMED or is_accepted(journey):
         return None
+    if journey.undoing:
+        return None
     return _moved(
         replace(journey, step=Step.AUTHORISING),
         now,
@@ -304,9 +329,22 @@ def is_accepted(journey: Journey) -> bool:
     return judged[-1:] == [JUDGED[-1]]
 
 
+def disowned(journey: Journey) -> Change | None:
+    """Take the customer's word that it is the wrong company, before it is unlinked at Codat.
+
+    From then on nobody can confirm it. What was linked before the journey is not for its customer
+    to unlink.
+    """
+    if journey.step not in (Step.AUTHORISING, Step.MISMATCH) or journey.was_linked_already:
+        return None
+    return None if journey.undoing else Change(replace(journey, undoing=True))
+
+
 def wrong_company(journey: Journey, found: Identity, now: int) -> Change | None:
-    """Start again after the customer linked the wrong company and it was unlinked."""
+    """Start again, once it was unlinked; one linked before the journey is for the firm to judge."""
     if journey.step not in (Step.AUTHORISING, Step.MISMATCH):
+        return None
+    if not journey.undoing and not journey.was_linked_already:
         return None
     told = _moved(
         journey,
@@ -314,6 +352,7 @@ def wrong_company(journey: Journey, found: Identity, now: int) -> Change | None:
         "journey.wrong_company",
         connection_id=journey.connection_id,
         company=asdict(found),
+        still_linked=journey.was_linked_already,
     )
     after = replace(
         told.journey,
@@ -322,6 +361,8 @@ def wrong_company(journey: Journey, found: Identity, now: int) -> Change | None:
         connection_id=None,
         sent=0,
         was_linked_already=False,
+        undoing=False,
+        made=None,
         attempt=journey.attempt + 1,
     )
     return Change(after, told.told)
@@ -357,6 +398,14 @@ def noted(journey: Journey, kind: str, at: int, detail: str = "", code: str = ""
     key = journey.platform.key if journey.platform else ""
     passed = (*journey.passed, Passed(kind, at, detail, key, code))[-MOST_PASSED:]
     return replace(journey, passed=passed)
+
+
+def _dropping(journey: Journey) -> Journey:
+    """Give the journey without the connection that was made for it."""
+    if journey.made is None:
+        return journey
+    dropped = (*journey.dropped, journey.made)[-MOST_DROPPED:]
+    return replace(journey, made=None, dropped=dropped)
 
 
 def _resumed(journey: Journey) -> Step:

@@ -78,6 +78,15 @@ def is_linked(journey: Journey, connection: Connection) -> bool:
     return offline and recent and gone and connection.ever_linked
 
 
+def has_ended(journey: Journey, company: Company | None) -> bool:
+    """Whether what was linked is so no more, by whosever act."""
+    connection = connection_of(journey, company)
+    if company is None or connection is None:
+        return False
+    linked = connection.status == ConnectionStatus.LINKED or is_linked(journey, connection)
+    return company.deleted or not linked
+
+
 def knows_name(journey: Journey, company: Company) -> bool:
     """Whether all that there is to show of the company is there.
 
@@ -142,8 +151,12 @@ def progress(journey: Journey, company: Company | None) -> dict[str, str]:
         PullOutcome.NEUTRAL: "not_offered",
     }
     found = {}
+    # What was read before the customer was sent is of a link before, not of this one.
+    counts_all = journey.was_linked_already or _is_first(journey)
+    since = 0 if counts_all else journey.sent * 1000 - SKEW
     for data_type in consent.data_types if consent else ():
         state = states.get(f"{journey.connection_id}|{data_type}")
-        outcome = pull_outcome(state.status) if state else PullOutcome.IN_PROGRESS
+        is_new = state is not None and state.version[0] > since
+        outcome = pull_outcome(state.status) if state and is_new else PullOutcome.IN_PROGRESS
         found[data_type] = words.get(outcome, "waiting")
     return found

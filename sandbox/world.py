@@ -28,6 +28,7 @@ from sandbox.timetable import Timetable
 
 CANCELLED = ("403", "User cancelled linking", "User cancelled")
 BROKEN = ("500", "Internal Server Error", "The platform could not be reached.")
+SECOND = "A company can have one active accounting connection, and has one."
 FREE_COMPANIES = 50  # Codat: using-the-api/errors, 402
 REVOKED = ("401", *("The integration de-authorized access to the connection.",) * 2)
 
@@ -189,6 +190,8 @@ class World:
             connection = self.connection(connection_id)
             if connection.status is ConnectionStatus.LINKED:
                 raise refusals.Refusal(409, f"Data connection {connection.id} is already linked")
+            if self.is_one_too_many(connection):
+                raise refusals.Refusal(409, SECOND)
             for error in connection.errors:
                 error.update(status="Resolved", resolvedOnUtc=iso(now))
             again = connection.was_linked
@@ -210,6 +213,12 @@ class World:
             self.timetable.plan(connection, settings)
             return connection
 
+    def is_one_too_many(self, connection: Connection) -> bool:
+        """Whether it would be a company's second active accounting one (Codat: connections)."""
+        linked = self.company(connection.company_id).linked()
+        books = [c for c in linked if c.platform.source_type == "Accounting"]
+        return connection.platform.source_type == "Accounting" and bool(books)
+
     def switch(self, connection_id: str, *, is_on: bool) -> Connection:
         """Switch the machine of an on-premise platform on or off; on, what waited is read."""
         with self.lock:
@@ -227,9 +236,9 @@ class World:
         """Do what a customer's "no" does: the connection stays pending, with an error."""
         return self._not_linked(connection_id, CANCELLED)
 
-    def fail(self, connection_id: str) -> Connection:
+    def fail(self, connection_id: str, error: tuple[str, str, str] = BROKEN) -> Connection:
         """Let linking fail at the platform: the connection stays as it was, with an error."""
-        return self._not_linked(connection_id, BROKEN)
+        return self._not_linked(connection_id, error)
 
     def _not_linked(self, connection_id: str, error: tuple[str, str, str]) -> Connection:
         with self.lock:

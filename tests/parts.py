@@ -131,6 +131,8 @@ class FakeCodat:
     asked: list[tuple[str, str]] = field(default_factory=list)
     refreshed: list[tuple[str, str]] = field(default_factory=list)
     renamed: list[tuple[str, str]] = field(default_factory=list)
+    connections: dict[str, str] = field(default_factory=dict)  # id -> status
+    deleted: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def _ask(self, operation: str, company: str) -> None:
@@ -163,6 +165,17 @@ class FakeCodat:
         if company not in self.infos:
             raise Conflict("The data set has not been requested.", status=409)
         return records.CompanyInfo.from_json(self.infos[company])
+
+    def get_connection(self, company: str, connection: str) -> records.Connection:
+        self._ask("get_connection", company)
+        if connection not in self.connections:
+            raise NotFound("no such connection", status=404)
+        return records.Connection(connection, self.connections[connection])
+
+    def delete_connection(self, company: str, connection: str) -> None:
+        self._ask("delete_connection", company)
+        del self.connections[connection]
+        self.deleted.append(connection)
 
     def refresh_company_data(self, company: str) -> None:
         self._ask("refresh_company_data", company)

@@ -178,6 +178,14 @@ CALLS: list[tuple[str, tuple[Any, ...], str, str, Any, Any]] = [
         {"status": "Unlinked"},
         {"id": CONNECTION},
     ),
+    (
+        "delete_connection",
+        (COMPANY, CONNECTION),
+        "DELETE",
+        f"/companies/{COMPANY}/connections/{CONNECTION}",
+        None,
+        None,
+    ),
     ("get_company_info", (COMPANY,), "GET", f"/companies/{COMPANY}/data/info", None, {}),
     ("get_company_data_status", (COMPANY,), "GET", f"/companies/{COMPANY}/dataStatus", None, {}),
     (

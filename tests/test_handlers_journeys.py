@@ -83,3 +83,12 @@ def test_the_right_company_is_still_known_after_the_wrong_one_was_taken_back():
     right = action("relay.info_fetched", info={"companyName": "Wrong Ltd"}, at=7)
     assert apply(held, again).company.identity_mismatch
     assert apply(held, right).company.identity_mismatch is None
+
+
+def test_a_company_that_stays_linked_keeps_its_info_and_name():
+    held = company_after(CREATED, SENT, LINKED, INFO, RENAMED)
+    said = action("journey.wrong_company", at=5, company=WRONG, still_linked=True, **JOURNEY)
+    folded = apply(held, said)
+    assert folded.company.info == held.info
+    assert folded.company.name_source == "codat"
+    assert dict(logged(folded))["journey.wrong_company"]["still_linked"] is True

@@ -218,6 +218,29 @@ def test_the_doctor_names_the_first_thing_that_is_wrong() -> None:
     assert found["server"] == found["service"] == "wrong"
 
 
+@pytest.mark.parametrize(
+    ("brand", "key", "verdict", "said"),
+    [
+        ("", "", "ok", "the firm's name"),
+        ("", "k", "unsure", "customers read “Your firm”"),
+        ('[brand]\nname = "Harbour"', "k", "ok", ""),
+        ('[words.de]\npick.title = "Welche?"', "", "unsure", "[words.de] leaves"),
+        ("[brand", "", "wrong", "cannot be read"),
+    ],
+)
+def test_the_doctor_says_what_customers_would_stumble_over(
+    tmp_path: Path, brand: str, key: str, verdict: str, said: str
+) -> None:
+    (tmp_path / "brand.toml").write_text(brand)
+    given = {"REDIS_URL": "redis://127.0.0.1:9/0", "RELAY_BRAND_FILE": str(tmp_path / "brand.toml")}
+    if key:
+        given |= {"CODAT_API_KEY": key, "CODAT_API_URL": NOBODY, "CODAT_WEBHOOK_SECRETS": SECRET}
+    result = run("doctor", "--json", "--url", NOBODY, **given)
+    [pages] = [one for one in json.loads(result.output)["findings"] if one["check"] == "pages"]
+    assert pages["verdict"] == verdict
+    assert said in pages["detail"]
+
+
 def test_an_id_that_would_lead_elsewhere_is_wrong_usage() -> None:
     result = run("companies", "show", "../schedules", "--url", NOBODY, "--token", "t" * 20)
     assert result.exit_code == 2

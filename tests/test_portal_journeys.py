@@ -4,6 +4,8 @@ import base64
 import gzip
 import hashlib
 import re
+import threading
+import time
 from dataclasses import replace
 
 import orjson
@@ -55,6 +57,14 @@ class AtCodat:
     def get_company(self, company):
         self._ask("get_company")
         return CodatCompany(company, "x", connections=self.connections)
+
+    def get_connection(self, company, connection):
+        self._ask("get_connection")
+        return next(one for one in self.connections if one.id == connection)
+
+    def unlink_connection(self, company, connection):
+        self._ask("unlink_connection")
+        self.connections = ()
 
     def create_connection(self, company, key):
         self._ask("create_connection")
@@ -183,6 +193,58 @@ def test_the_link_is_minted_anew_for_each_click_over_one_connection(portal, coda
     assert codat.asked.count("create_connection") == 1
 
 
+def test_two_clicks_at_once_make_one_connection_and_one_consent(portal, codat):
+    made, at = invite(portal)
+    portal.web.post(f"{at}/platform", data={"platform": "gbol"})
+    version = re.search(r'name="version" value="(\w+)"', portal.web.get(at).text)[1]
+    create = codat.create_connection
+
+    def slowly(company, key):
+        time.sleep(0.3)  # so that the other click comes in between
+        return create(company, key)
+
+    codat.create_connection = slowly
+    answers = []
+
+    def click():
+        data = {"agree": "yes", "version": version}
+        answers.append(portal.app.test_client().post(f"{at}/consent", data=data).text)
+
+    threads = [threading.Thread(target=click) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert codat.asked.count("create_connection") == 1
+    assert all(LINK_URL in answer for answer in answers)
+    assert steps(portal, made).count("consented") == 1
+
+
+@pytest.mark.parametrize("act", ["back", "platform"])
+def test_a_connection_left_for_another_platform_is_to_be_deleted_and_never_used_again(
+    portal, codat, act
+):
+    made, at = invite(portal)
+    agreed(portal, at)
+    left = connection_id(1)
+    portal.web.post(f"{at}/{act}", data={"platform": "qhyg"})
+    name = f"drop:{made['company_id']}:{left}"
+    assert portal.store.intents.get(name)["args"] == f'{{"connection_id":"{left}"}}'
+    assert LINK_URL in agreed(portal, at).text
+    assert codat.asked.count("create_connection") == 2  # though it still stands at Codat
+
+
+def test_a_connection_that_was_there_before_is_kept_whatever_is_chosen(portal, codat):
+    made, at = invite(portal)
+    held = Connection(connection_id(7), "Unlinked", platform_key="gbol", link_url=LINK_URL)
+    codat.connections = (held,)
+    agreed(portal, at)
+    portal.web.post(f"{at}/back")
+    assert portal.store.intents.get(f"drop:{made['company_id']}:{held.id}") is None
+    agreed(portal, at)
+    assert "create_connection" not in codat.asked
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -309,6 +371,74 @@ def test_trouble_at_codat_is_a_page_that_says_try_again(portal, codat):
     assert steps(portal, made)[-2:] == ["consented", "authorising"]
 
 
+@pytest.mark.parametrize(
+    ("failing", "status", "said"),
+    [
+        (errors.BadRequest("GET /x: 400 not valid", status=400), 502, "could not be connected"),
+        (errors.Unauthorized("GET /x: 401", status=401), 502, "could not be connected"),
+        (errors.PaymentRequired("GET /x: 402 plan", status=402), 502, "could not be connected"),
+        (errors.Forbidden("GET /x: 403 old API key", status=403), 502, "could not be connected"),
+        (errors.NotFound("GET /x: 404", status=404), 502, "could not be connected"),
+        (errors.Conflict("GET /x: 409", status=409), 502, "could not be connected"),
+        (errors.RateLimited("GET /x: 429", status=429, retry_after=9.0), 503, "Nothing is lost"),
+        (errors.NoCallNow("day", retry_after=9.0), 503, "Nothing is lost"),
+        (errors.CodatBroken("GET /x: 500", status=500), 503, "Nothing is lost"),
+        (errors.BadAnswer("GET /x: no JSON"), 503, "Nothing is lost"),
+        (errors.Unreachable("GET /x: no answer"), 503, "Nothing is lost"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_whatever_codat_refuses_the_customer_can_try_again_or_choose_another(
+    portal, codat, failing, status, said
+):
+    _, at = invite(portal)
+    portal.web.post(f"{at}/platform", data={"platform": "gbol"})
+    codat.failing = failing
+    answer = agreed(portal, at)
+    assert answer.status_code == status
+    for words in (said, "Not just now", ">Try again<", "Choose another platform", "Need help?"):
+        assert words in answer.text
+    for word in ("API key", "CODAT_", "does not work", "operator", "not valid", "plan"):
+        assert word not in answer.text
+    codat.failing = None
+    assert LINK_URL in portal.web.post(f"{at}/authorise").text
+
+
+def test_what_codat_refused_is_for_the_firm_in_the_log(portal, codat):
+    from structlog.testing import capture_logs
+
+    made, at = invite(portal, platforms=["gbol"])
+    codat.failing = errors.Forbidden("GET /x: 403 old key", status=403, error="old key")
+    with capture_logs() as said:
+        assert "Choose another platform" not in agreed(portal, at).text  # there is only the one
+    [told] = [one for one in said if one["event"] == "link.refused"]
+    assert (told["journey"], told["codat_status"]) == (made["id"], 403)
+    assert "CODAT_API_KEY" in told["detail"]
+
+
+def test_a_platform_that_was_closed_after_it_was_chosen_leaves_the_way_to_another(
+    portal, monkeypatch
+):
+    monkeypatch.setattr("portal.journeys_platforms.LOOK_MS", -1)
+    _, at = invite(portal)
+    portal.web.post(f"{at}/platform", data={"platform": "gbol"})
+    at_ms, records = portal.store.platforms.read()
+    portal.store.platforms.keep([one for one in records if one["key"] != "gbol"], at_ms)
+    for answer in (portal.web.get(at), portal.web.post(f"{at}/consent", data={"agree": "yes"})):
+        assert answer.status_code == 200
+        assert "cannot be connected" in answer.text
+    portal.web.post(f"{at}/back")
+    assert "Which software" in portal.web.get(at).text
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/nothing"), ("POST", "/state")])
+def test_what_is_not_there_is_a_link_that_does_not_work(portal, method, path):
+    _, at = invite(portal)
+    answer = portal.web.open(at + path, method=method)
+    assert answer.status_code == 404
+    assert "This link does not work" in answer.text
+
+
 def test_platforms_that_were_once_read_are_never_waited_for(portal, codat, monkeypatch):
     _, at = invite(portal)
     portal.web.get(at)
@@ -322,6 +452,51 @@ def test_platforms_that_were_once_read_are_never_waited_for(portal, codat, monke
     monkeypatch.setattr("portal.journeys_platforms.LOOK_MS", -1)
     portal.store.platforms.keep([one for one in records if one["key"] != "gbol"], at_ms)
     assert 'value="gbol"' not in fresh.web.get(at).text  # read anew by a worker meanwhile
+
+
+def test_who_comes_back_has_codat_looked_at_once_in_ten_seconds(portal):
+    made, at = invite(portal)
+    agreed(portal, at)
+    name = f"reread:{made['company_id']}"
+    portal.web.get(f"{at}?code=403")  # an open page does not ask at once
+    assert portal.store.intents.get(name) is None
+    for _ in range(3):
+        answer = portal.web.get(f"/link/return?statusCode=200&journey={made['id']}")
+        assert answer.headers["Location"] == at
+    assert portal.store.intents.get(name)["priority"] == "0"
+    assert portal.hints.performed == 1
+    assert portal.get(f"/v1/journeys/{made['id']}").json["stage"] == "waiting"
+
+
+@pytest.mark.parametrize("path", ["", "/state"])
+def test_an_open_page_that_waits_has_codat_looked_at_now_and_then(portal, path):
+    made, at = invite(portal)
+    agreed(portal, at)
+    waited(portal, made, 11)
+    for _ in range(2):
+        portal.web.get(at + path)
+    assert portal.store.intents.get(f"reread:{made['company_id']}") is not None
+    assert portal.hints.performed == 1
+
+
+def waited(portal, made, seconds):
+    """Let the customer have been sent so long ago."""
+    portal.store.journeys.change(
+        made["id"], lambda held: journeys.Change(replace(held, sent=held.sent - seconds * 1000))
+    )
+
+
+def test_a_wait_of_more_than_a_minute_is_said_to_be_long_and_told_to_the_open_page(portal):
+    made, at = invite(portal)
+    agreed(portal, at)
+    before = portal.web.get(f"{at}/state").json["stamp"]
+    assert "usually takes a few seconds" in portal.web.get(at).text
+    waited(portal, made, 61)
+    page = portal.web.get(at).text
+    for words in ("longer than usual", "close this page", "Need help?", "See how it stands"):
+        assert words in page
+    assert 'content="3;' not in page
+    assert portal.web.get(f"{at}/state").json["stamp"] != before
 
 
 def test_the_store_being_away_is_a_page_too(portal):
@@ -382,6 +557,82 @@ def test_logos_come_from_us_once_and_a_mark_stands_in(portal, codat):
 def test_a_logo_that_is_a_page_is_not_served(portal, codat):
     codat.download_logo = lambda integration: ("text/html", b"<script>alert(1)</script>")
     assert portal.web.get("/link/logos/gbol").mimetype == "image/svg+xml"
+
+
+INFO = {"companyName": "Harbour Bakery", "registrationNumber": "123"}
+
+
+def linked_before(portal, codat, **info):
+    """A company that was linked before, and its customer in front of who it is."""
+    held = make_company(1, info={**INFO, **info}, info_version=(1, "i"))
+    portal.hold(held)
+    codat.connections = (Connection(connection_id(1), "Linked", platform_key="gbol"),)
+    made, at = invite(portal, company_id=held.id)
+    agreed(portal, at)
+    return made, at, held
+
+
+def shown_on(page):
+    return re.search(r'name="shown" value="(\w+)"', page.text)[1]
+
+
+def test_a_yes_is_to_what_was_shown_and_to_nothing_else(portal, codat):
+    made, at, held = linked_before(portal, codat)
+    old = shown_on(portal.web.get(at))
+    portal.hold(replace(held, info={**INFO, "companyName": "Never Shown Ltd"}))
+    for data in ({"shown": old}, {}):
+        again = portal.web.post(f"{at}/confirm", data=data)
+        assert "has changed since you opened" in again.text
+        assert "Never Shown Ltd" in again.text
+    assert portal.get(f"/v1/journeys/{made['id']}").json["stage"] == "confirm"
+    portal.web.post(f"{at}/confirm", data={"shown": shown_on(again)})
+    assert "Thank you" in portal.web.get(at).text
+    told = orjson.loads(portal.messages(1)[-1][b"body"])["payload"]
+    assert told["company"]["name"] == "Never Shown Ltd"
+    assert told["shown"] == shown_on(again) != old
+
+
+def test_what_was_linked_before_the_journey_is_not_unlinked_by_its_customer(portal, codat):
+    made, at, _ = linked_before(portal, codat)
+    assert "stays so until" in portal.web.get(at).text
+    answer = portal.web.post(f"{at}/wrong")
+    assert "has been told" in answer.text
+    assert "unlink_connection" not in codat.asked
+    told = orjson.loads(portal.messages(1)[-1][b"body"])["payload"]
+    assert (told["still_linked"], told["company"]["name"]) == (True, "Harbour Bakery")
+    assert steps(portal, made)[-1] == "wrong_company"
+    assert "Which software" in portal.web.get(at).text
+
+
+def test_a_wrong_company_that_codat_would_not_unlink_is_held_back_until_it_does(portal, codat):
+    made, at, _ = linked_before(portal, codat)
+    portal.store.journeys.change(
+        made["id"], lambda held: journeys.Change(replace(held, was_linked_already=False, sent=0))
+    )
+    shown = shown_on(portal.web.get(at))
+    codat.failing = errors.CodatBroken("no", status=503)
+    assert "Nothing is lost" in portal.web.post(f"{at}/wrong").text
+    codat.failing = None
+    portal.web.post(f"{at}/confirm", data={"shown": shown})
+    page = portal.web.get(at).text
+    assert "could not be disconnected yet" in page
+    assert "Yes, this is us" not in page
+    portal.web.post(f"{at}/wrong")
+    assert codat.asked.count("unlink_connection") == 1
+    assert steps(portal, made)[-1] == "wrong_company"
+
+
+def test_a_finished_journey_says_when_it_is_linked_no_more(portal, codat):
+    _, at, held = linked_before(portal, codat)
+    portal.web.post(f"{at}/confirm", data={"shown": shown_on(portal.web.get(at))})
+    before = portal.web.get(f"{at}/state").json["stamp"]
+    [connection] = held.connections.values()
+    gone = replace(connection, status="Deauthorized")
+    portal.hold(replace(held, connections={gone.id: gone}))
+    page = portal.web.get(at).text
+    assert "No longer connected" in page
+    assert "Thank you" not in page
+    assert portal.web.get(f"{at}/state").json["stamp"] != before
 
 
 def test_the_funnel_counts_how_far_each_platforms_journeys_came(portal):

@@ -13,7 +13,7 @@ from portal_bench import Portal, kind
 from relay import journeys
 from relay.times import now_ms
 from test_link_journey import agree, authorise, heading, watched
-from test_portal_journeys import AtCodat, invite
+from test_portal_journeys import AtCodat, agreed, invite, waited
 
 
 @pytest.fixture
@@ -71,6 +71,17 @@ def test_what_others_do_is_no_news_and_what_nobody_logged_is_seen_all_the_same(p
     portal.store.journeys.change(made["id"], lambda held: journeys.revoked(held, "olga", now))
     assert told(answer) == ["changed"]
     assert portal.web.get(f"{at}/stream").status_code == 404
+
+
+def test_a_page_that_waits_has_codat_looked_at_while_it_listens(portal, monkeypatch):
+    monkeypatch.setattr(journeys_stream, "LOOK_EVERY", 0.05)
+    made, at = invite(portal, platforms=["gbol"])
+    agreed(portal, at)
+    waited(portal, made, 11)
+    journey = portal.store.journeys.get(made["id"])
+    shown = f"waiting-{journey.attempt}-0-0"
+    assert told(opened(portal, at, shown)) == ["still", "still"]
+    assert portal.store.intents.get(f"reread:{made['company_id']}") is not None
 
 
 def test_customers_streams_are_few_for_each_and_take_none_from_the_log(portal):

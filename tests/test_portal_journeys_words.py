@@ -39,7 +39,7 @@ def names(words):
 def test_texts_name_only_values_that_pages_give():
     _, words = load(None)
     given = {"firm", "platform", "until", "email", "phone", "asked", "sought", "reason", "name"}
-    given |= {"company", "count", "total"}
+    given |= {"company", "count", "total", "day", "month", "year"}
     for name, text in names(words).items():
         slots = {slot for _, slot, _, _ in string.Formatter().parse(text) if slot}
         assert slots <= given, name
@@ -84,6 +84,37 @@ def test_a_firms_file_changes_pages_and_leaves_the_rest_english(tmp_path):
     assert "Für den Kredit." in consent["text"]
 
 
+def test_faults_and_dates_are_in_the_journeys_language_too(tmp_path):
+    path = written(
+        tmp_path,
+        """
+        [words.de]
+        sorry.title = "Gerade nicht"
+        gone.title = "Dieser Link geht nicht"
+        help.about = "Bis {until}."
+        date.form = "{day}. {month} {year}"
+        """
+        + "\n".join(f'date.month.{number} = "Monat"' for number in range(1, 13)),
+    )
+    from codat import errors
+    from test_portal_journeys import AtCodat, agreed, invite
+
+    codat = AtCodat()
+    portal = Portal(codat=codat, relay_brand_file=path)
+    _, at = invite(portal, language="de")
+    assert re.search(r"Bis <bdi>\d+\. Monat \d{4}</bdi>", portal.web.get(at).text)
+    codat.failing = errors.Forbidden("no", status=403)
+    answer = agreed(portal, at)
+    assert '<html lang="de"' in answer.text
+    assert "Gerade nicht" in answer.text
+    for language, title in (
+        ("de-AT,de;q=0.9,en;q=0.8", "Dieser Link geht nicht"),
+        ("fr", "This link"),
+    ):
+        answer = portal.web.get("/link/none", headers={"Accept-Language": language})
+        assert title in answer.text
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -100,6 +131,52 @@ def test_a_firms_file_changes_pages_and_leaves_the_rest_english(tmp_path):
 def test_each_fault_names_its_place(tmp_path, text, said):
     with pytest.raises(BadBrand, match=re.escape(said)):
         load(written(tmp_path, text))
+
+
+def test_what_a_translation_leaves_out_is_named(tmp_path):
+    path = written(tmp_path, '[words.de]\npick.title = "Welche?"')
+    brand, words = load(path)
+    [left] = journeys_words.lacks(path, brand, words, is_real=False)
+    assert left.startswith(f"[words.de] leaves {words.count - 1} of {words.count} texts English: ")
+    [name, _] = journeys_words.lacks(path, brand, words, is_real=True)
+    assert "Your firm" in name
+    assert journeys_words.lacks(None, Brand(name="Harbour"), load(None)[1], is_real=True) == []
+
+
+def test_the_firms_texts_stand_on_their_own_in_a_page_of_the_other_direction(tmp_path):
+    path = written(
+        tmp_path,
+        """
+        [brand]
+        name = "Harbour (UK) & Co."
+        purpose = "For your loan (of 2026)."
+        support_phone = "1"
+        support_hours = "9 to 5"
+        [words.ar]
+        direction = "rtl"
+        """,
+    )
+    from test_portal_journeys import AtCodat, agreed, invite
+
+    portal = Portal(codat=AtCodat(), relay_brand_file=path)
+    _, at = invite(portal, language="ar", platforms=["hbql"])
+    page = portal.web.get(at).text
+    assert '<p class="brand"><bdi>Harbour (UK) &amp; Co.</bdi></p>' in page
+    assert "<dd><bdi>For your loan (of 2026).</bdi></dd>" in page
+    assert "(<bdi>9 to 5</bdi>)" in page
+    agreed(portal, at, "hbql")
+    assert re.findall(r"<code(?![^>]*dir=\"ltr\")", portal.web.get(at).text) == []
+
+
+def test_the_tab_shows_the_firms_initial_in_its_colour(tmp_path):
+    path = written(tmp_path, '[brand]\nname = "harbour lending"\ncolour = "#facc15"')
+    portal = Portal(relay_brand_file=path)
+    assert 'rel="icon" href="/link/icon"' in portal.web.get("/link/none").text
+    icon = portal.web.get("/link/icon")
+    assert icon.mimetype == "image/svg+xml"
+    assert ">H</text>" in icon.text
+    assert "#facc15" in icon.text
+    assert 'fill="#000000"' in icon.text
 
 
 @pytest.mark.parametrize("colour", ["#000000", "#ffffff", "#facc15", "#1d4ed8", "#777777"])

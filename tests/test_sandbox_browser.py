@@ -142,6 +142,7 @@ def test_no_page_is_wider_than_its_screen(page, call, size):
     call.linked("hbql")
     path = f"/companies/{made['id']}/connections"
     link = call("POST", path, json={"platformKey": "hbql"}).json()["linkUrl"]
+    link = link.replace("?", "/connector?")
     for url in (f"{call.url}/sandbox/", made["redirect"], link):
         page.goto(url)
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]

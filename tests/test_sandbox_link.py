@@ -130,9 +130,28 @@ def test_a_linked_connection_says_so(call):
     assert "You are linked" in call("GET", link).text
 
 
-def test_an_on_premise_platform_shows_the_licence_key(call):
-    company, _, link = pending(call, "hbql")
-    assert company in call("GET", link).text
+def test_an_on_premise_link_is_a_download_that_leads_to_the_licence_key(call):
+    company, connection, link = pending(call, "hbql")
+    sent = call("GET", f"{link}&journey=j-1")
+    assert sent.headers["Content-Disposition"] == 'attachment; filename="hbql-connector.txt"'
+    [play] = re.findall(r"^http\S+$", sent.text, re.MULTILINE)
+    page = call("GET", play.removeprefix(call.url))
+    assert company in page.text
+    assert "journey=j-1" in page.text
+    done = call(
+        "POST",
+        f"/link/{connection}/authorise",
+        data={"otp": otp_of(page), "licenceKey": company},
+    )
+    assert "You are linked" in done.text
+    assert "You are linked" in call("GET", link).text  # no second download
+
+
+def test_a_download_link_without_its_password_downloads_nothing(call):
+    _, connection, _ = pending(call, "hbql")
+    answer = call("GET", f"/link/{connection}?otp=wrong")
+    assert "Content-Disposition" not in answer.headers
+    assert "no longer works" in answer.text
 
 
 @pytest.mark.parametrize("path", ["/link/company/{}", "/link/{}"])
@@ -149,3 +168,20 @@ def test_names_cannot_bring_markup_and_scripts_cannot_run(serving):
     answer = call("GET", f"/link/company/{company.id}")
     assert "<script>" not in answer.text
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+def test_a_company_has_one_active_accounting_connection_and_many_of_other_kinds(call):
+    """Codat: core-concepts/connections."""
+    company = call.linked("gbol")
+    for key, status in (("zsth", 200), ("qhyg", 409)):
+        made = call("POST", f"/companies/{company}/connections", json={"platformKey": key}).json()
+        answer = call.control(f"companies/{company}/authorise", connectionId=made["id"])
+        assert answer.status_code == status
+    link = urlsplit(made["linkUrl"])
+    page = call("GET", f"{link.path}?{link.query}")
+    assert "You are linked" not in decide(call, made["id"], "authorise", otp_of(page)).text
+    assert status_of(call, company, made["id"]) == "PendingAuth"
+    linked = call("GET", f"/companies/{company}/connections").json()["results"][0]["id"]
+    call.control(f"companies/{company}/unlink", connectionId=linked)
+    answer = call.control(f"companies/{company}/authorise", connectionId=made["id"])
+    assert answer.status_code == 200

@@ -8,7 +8,7 @@ from relay import journeys
 from relay.company import Company, Connection, DataTypeState
 from relay.identity import Identity
 from relay.journeys import Consent, Journey, Platform, Step
-from relay.stages import Stage, progress, stage_of
+from relay.stages import Stage, has_ended, progress, stage_of
 
 T0 = 1_800_000_000_000  # ms
 XERO = Platform("gbol", "Xero", "Accounting")
@@ -132,6 +132,52 @@ def test_progress_is_told_for_each_data_type_agreed_to():
     assert told == {"company": "waiting", "invoices": "read", "bills": "failed"}
 
 
+def test_what_was_read_before_the_customer_was_sent_again_is_not_counted():
+    read = {
+        "k-1|invoices": DataTypeState("Complete", at(-900), at(-900)[0]),
+        "k-1|bills": DataTypeState("Complete", at(20), at(20)[0]),
+    }
+    held = replace(company(), data_types=read)
+    again = sent(reconnects="k-1")
+    assert progress(again, held) == {"company": "waiting", "invoices": "waiting", "bills": "read"}
+    already = replace(again, was_linked_already=True)
+    assert progress(already, held)["invoices"] == "read"
+
+
+def test_what_was_disowned_can_not_be_confirmed_and_what_was_confirmed_not_disowned():
+    found = Identity("Acme")
+    disowned = journeys.disowned(sent()).journey
+    assert journeys.confirmed(disowned, found, T0) is None
+    assert journeys.disowned(disowned) is None
+    confirmed = journeys.confirmed(sent(), found, T0).journey
+    assert journeys.disowned(confirmed) is None
+    assert journeys.wrong_company(confirmed, found, T0) is None
+    assert journeys.disowned(sent(was_linked_already=True)) is None
+
+
+def test_what_a_journey_linked_itself_was_not_there_before():
+    """The customer is sent once more, before the webhook of the link came."""
+    assert journeys.sent(sent(), "k-1", T0 + 9, already=True) is None
+    before = journeys.sent(sent(), "k-2", T0 + 9, already=True).journey
+    assert before.was_linked_already
+
+
+@pytest.mark.parametrize(
+    ("platform", "status", "ended"),
+    [
+        (XERO, "Linked", False),
+        (XERO, "Deauthorized", True),
+        (XERO, "Unlinked", True),
+        (XERO, "deleted", True),
+        (SAGE, "Unlinked", True),
+        (SAGE, "Deauthorized", False),  # read once and removed itself: a normal end
+    ],
+)
+def test_what_was_confirmed_can_end(platform, status, ended):
+    held = company(status, seconds=50, info=INFO, ever_linked=True)
+    assert has_ended(sent(platform, step=Step.CONFIRMED), held) is ended
+
+
 def test_a_journey_is_read_as_it_was_written():
     journey = journeys.confirmed(sent(identity=Identity("Acme")), Identity("A"), T0).journey
     assert Journey.from_json(journey.to_json()) == journey
@@ -139,9 +185,12 @@ def test_a_journey_is_read_as_it_was_written():
 
 def test_a_wrong_company_starts_the_choice_anew_but_not_for_a_single_platform():
     found = Identity("Wrong")
-    again = journeys.wrong_company(sent(), found, T0).journey
+    assert journeys.wrong_company(sent(), found, T0) is None  # nobody said so before
+    again = journeys.wrong_company(sent(undoing=True), found, T0).journey
     assert (stage(again), again.attempt, again.connection_id) == (Stage.PICK, 2, None)
-    single = journeys.wrong_company(sent(allowed_platforms=("gbol",)), found, T0).journey
+    single = journeys.wrong_company(
+        sent(allowed_platforms=("gbol",), undoing=True), found, T0
+    ).journey
     assert stage(single) is Stage.CONSENT
 
 

@@ -3,6 +3,8 @@
 import threading
 from contextlib import suppress
 
+import pytest
+
 from relay import journeys
 from relay.journeys import Journey
 from relay.store import keys
@@ -87,3 +89,40 @@ def test_a_server_that_must_be_waited_for_has_each_step_on_disk(store, monkeypat
     monkeypatch.setattr(store.journeys, "_server", Server("valkey 9", True, 0))
     assert start(store).journey.id == NEW.id
     assert told(store) == ["journey.started"]
+
+
+def test_one_at_a_time_connects_a_company(store):
+    inside, most = [], []
+
+    def connect():
+        with store.journeys.turn("c-1", 10_000):
+            inside.append(1)
+            most.append(len(inside))
+            inside.pop()
+
+    threads = [threading.Thread(target=connect) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1, 1, 1, 1]
+
+
+def test_a_turn_that_does_not_come_is_not_waited_for_for_ever(store, monkeypatch):
+    monkeypatch.setattr("relay.store.journeys.TURN_WAIT", 0.01)
+    with (
+        store.journeys.turn("c-1", 10_000),
+        pytest.raises(Contended),
+        store.journeys.turn("c-1", 10_000),
+    ):
+        pass
+    with store.journeys.turn("c-1", 10_000), store.journeys.turn("c-2", 10_000):
+        pass
+
+
+def test_a_lease_sent_twice_is_one_lease_and_given_back_it_is_the_next_ones(store):
+    lease, key = store.journeys._scripts.lease, [keys.CONNECTING + "c-1"]
+    assert [lease(key, ["a", 9000]), lease(key, ["a", 9000]), lease(key, ["b", 9000])] == [1, 1, 0]
+    assert [lease(key, ["b", 0]), lease(key, ["a", 0]), lease(key, ["b", 9000])] == [0, 1, 1]
+    assert lease(key, ["a", 0]) == 0  # the first one's second sending
+    assert store.client.get(key[0]) == b"b"

@@ -15,7 +15,18 @@ from relay.store.inbox import NotDurable
 from relay.store.intents import Intent
 from relay.times import now_micros, now_ms
 from workers.context import Context, current
-from workers.doing import cadence, fresh, info, name, platforms, reconcile, reread, sync, track
+from workers.doing import (
+    cadence,
+    drop,
+    fresh,
+    info,
+    name,
+    platforms,
+    reconcile,
+    reread,
+    sync,
+    track,
+)
 from workers.endings import Ended, Ending, Told, after_error, after_store_error
 
 HAND_ON_AFTER = 20.0  # seconds in one job
@@ -26,6 +37,7 @@ KINDS: dict[str, Doing] = {
     "info": info.do,
     "name": name.do,
     "reread": reread.do,
+    "drop": drop.do,
     "sync": sync.do,
     "cadence": cadence.do,
     "reconcile": reconcile.do,

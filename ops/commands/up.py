@@ -13,7 +13,7 @@ from rich.console import Console
 from ops import embedded
 from ops.addresses import local
 from ops.faults import FAILED
-from ops.here import Here, refuse_bad_brand
+from ops.here import Here, check_brand
 from ops.lines import Lines
 from ops.local import Attendant, check_ports, make_secrets, make_token, processes
 from ops.processes import SANDBOX, Process
@@ -36,7 +36,7 @@ def up() -> None:
     settings = Settings.from_env()
     here = Here(settings.relay_data_dir)
     console = Console()
-    refuse_bad_brand(settings)
+    check_brand(settings)  # what it lacks, the web process says
     check_ports(settings)
     made = make_secrets(settings, here)
     with ExitStack() as stack:

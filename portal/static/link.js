@@ -10,6 +10,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     try {
       await navigator.clipboard.writeText(source.textContent.trim());
       button.textContent = button.dataset.copied;
+      document.getElementById("said").textContent = button.dataset.copied;
     } catch {
       getSelection().selectAllChildren(source); // the person copies it by hand
     }
@@ -40,9 +41,18 @@ if (finder) {
   });
 }
 
+for (const button of document.querySelectorAll("[data-share]")) {
+  button.hidden = !navigator.share;
+  button.addEventListener("click", () => {
+    // Whoever closes the list of apps has changed their mind: nothing is wrong.
+    navigator.share({ title: button.dataset.title, text: button.dataset.share }).catch(() => {});
+  });
+}
+
 const watched = document.querySelector("[data-watch]");
 const SILENCE = 10000; // ms; a stream that works says something every two seconds
 let wait = 700;
+let timer; // of the next look, where the page is not told
 
 async function show() {
   const held = document.querySelectorAll("[data-live]");
@@ -93,6 +103,7 @@ function listen() {
 }
 
 async function look() {
+  timer = undefined;
   try {
     const answer = await fetch(watched.dataset.watch, { cache: "no-store" });
     const gone = answer.status === 404;
@@ -104,14 +115,19 @@ async function look() {
     // Nobody answers: ask again later.
   }
   wait = Math.min(wait * 1.3, 10000);
-  setTimeout(look, wait);
+  timer = setTimeout(look, wait);
 }
 
 if (watched) {
+  // What a form led to is not sent again when it is loaded again.
+  history.replaceState(null, "", watched.dataset.page);
   if ("EventSource" in window) listen();
   else look();
   // Somebody who comes back to this page after a while sees at once how things stand.
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) wait = 700;
+    if (document.hidden || !timer) return;
+    clearTimeout(timer);
+    wait = 700;
+    look();
   });
 }

@@ -73,6 +73,20 @@ class Judged(JourneyTold):
     """`name`, `legal_name`, `registration_number`, `platform_name`; empty where not known."""
 
 
+class Confirmed(Judged):
+    """The company that the customer said is theirs."""
+
+    shown: str = ""
+    """Stands for what the page showed of it, over this connection: the same for the same."""
+
+
+class WrongCompany(Judged):
+    """The company that the customer said is not theirs."""
+
+    still_linked: bool = False
+    """It had been linked before this journey, so it was not unlinked: that is for the firm."""
+
+
 class Mismatch(JourneyTold):
     """Both companies."""
 
@@ -155,8 +169,8 @@ ENTRIES = (
     Entry(
         "journey.confirmed",
         "The customer said that this is their company.",
-        Judged,
-        OVER | {"company": BAKERY},
+        Confirmed,
+        OVER | {"company": BAKERY, "shown": "5d41402abc4b2a76"},
     ),
     Entry(
         "journey.mismatch",
@@ -172,9 +186,9 @@ ENTRIES = (
     ),
     Entry(
         "journey.wrong_company",
-        "The customer linked the wrong company; it was unlinked and the journey starts again.",
-        Judged,
-        OVER | {"company": OTHER},
+        "The customer said that it is the wrong company. What the journey linked was unlinked.",
+        WrongCompany,
+        OVER | {"company": OTHER, "still_linked": False},
     ),
     Entry(
         "journey.link_renewed",

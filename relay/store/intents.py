@@ -72,7 +72,7 @@ class Intent:
 
     @property
     def kind(self) -> str:
-        """The word before the first colon: `info`, `name`, `reread`, `sync`, `cadence`."""
+        """The word before the first colon: `info`, `name`, `reread`, `drop`, `sync`, `cadence`."""
         return self.name.partition(":")[0]
 
 
@@ -174,6 +174,10 @@ class Intents:
     def may_hint(self) -> bool:
         """Whether a `perform` hint is wanted: the first to ask in a while hears yes."""
         return bool(self._client.set(keys.HINTED, "1", nx=True, px=HINT_MS))
+
+    def may_leave(self, what: str, within_ms: int) -> bool:
+        """Whether to leave what many may ask for: the first to ask in that time hears yes."""
+        return bool(self._client.set(keys.LEFT + what, "1", nx=True, px=within_ms))
 
     def hint_taken(self) -> None:
         """Let new needs send a hint again: a worker has begun to claim."""

@@ -1,7 +1,9 @@
 """Journeys: found by their link or id, and moved on together with what is told of it."""
 
 import hashlib
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -17,11 +19,12 @@ from relay.store.server import WAITAOF_MS, Server
 
 TRIES = 5  # of one change, when others write the same journey at the same time
 PAGE = 500
+TURN_WAIT, TURN_LOOK = 5.0, 0.05  # seconds that somebody waits for their turn, between looks
 Rule = Callable[[Journey], Change | None]
 
 
 class Contended(Exception):
-    """The journey was changed by others each time we tried."""
+    """Others were at it each time we tried, or all the time that we waited for our turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,23 @@ class Journeys:
             if moved := self._write(change, version.decode(), held.token_hash):
                 return moved
         raise Contended(journey_id)
+
+    @contextmanager
+    def turn(self, company_id: str, lease_ms: int) -> Iterator[None]:
+        """Let one at a time connect a company, for `lease_ms` at most; others wait for their turn.
+
+        Raises Contended when it does not come, or redis.RedisError.
+        """
+        names, owner = [keys.CONNECTING + company_id], uuid4().hex
+        until = time.monotonic() + TURN_WAIT
+        while not self._scripts.lease(names, [owner, lease_ms]):
+            if time.monotonic() > until:
+                raise Contended(company_id)
+            time.sleep(TURN_LOOK)
+        try:
+            yield
+        finally:
+            self._scripts.lease(names, [owner, 0])
 
     def page(self, before: str = "", limit: int = 100) -> list[Journey]:
         """Give up to `limit` journeys, the newest first, older than the id `before`."""

@@ -51,6 +51,7 @@ PARKING = TAG + "parking"  # set of the ids of pauses that hold schedules back
 TOKENS = TAG + "tokens"  # hash: SHA-256 of a token -> "<name>:<role>"
 SESSION = TAG + "session:"  # + SHA-256 of its id -> SHA-256 of the token it is of, expires
 HINTED = TAG + "intents:hinted"  # string, short-lived: a `perform` job is already on its way
+LEFT = TAG + "intents:left:"  # + what -> string: such an intent was left lately, expires
 HEARTBEATS = TAG + "heartbeats"  # hash: kind of process -> ms of its last sign of life
 SILENCES = TAG + "silences"  # hash: kind of process -> "<ms> <ms>", the last time none was alive
 
@@ -78,4 +79,7 @@ RECONCILE_SEEN = TAG + "reconcile-seen:"  # + run -> sorted set: company -> 0, o
 # and not told so yet, when it was asked for, microseconds
 JOURNEY = TAG + "journey:"  # + journey id -> hash: state (JSON), version, nonce
 REQUEST = TAG + "request:"  # + hash of caller and key -> hash: how far it has come, expires
+CONNECTING = TAG + "connecting:"  # + company id -> who makes its connection now, expires
+CODE = TAG + "code:"  # + digest of a short code -> the token it opens, sealed, expires
+CODE_TRIES = TAG + "code-tries:"  # + digest of an address, or "all" -> failed tries, expires
 LOGO = TAG + "logo:"  # + platform key -> address, media type and content, expires

@@ -69,6 +69,8 @@ class Scripts:
         self.put_journey = _script(client, "put_journey")
         self.begin_request = _script(client, "begin_request")
         self.note_request = _script(client, "note_request")
+        self.take_code = _script(client, "take_code")
+        self.lease = _script(client, "lease")
         self.beat = _script(client, "beat")
 
 

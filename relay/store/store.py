@@ -9,6 +9,7 @@ from redis import Redis
 from relay.settings import Settings
 from relay.store import keys
 from relay.store.budget import Budget, Limits
+from relay.store.codes import Codes
 from relay.store.companies import Companies
 from relay.store.connect import connect
 from relay.store.erasure import Erasure
@@ -83,6 +84,7 @@ class Store:
         self.journeys = Journeys(client, scripts, server, self.inbox)
         self.requests = Requests(client, scripts, server)
         self.platforms = Platforms(client)
+        self.codes = Codes(client, scripts)
         self.sessions = Sessions(client)
 
     @classmethod

@@ -11,6 +11,7 @@ from sandbox import platforms
 from sandbox.model import Company, Connection
 from sandbox.parts import parts, world
 from sandbox.refusals import Refusal
+from sandbox.world import SECOND
 
 routes = Blueprint("link", __name__, template_folder="../templates", static_folder=None)
 Page = AnyResponse | tuple[str, int]
@@ -27,6 +28,11 @@ OUTCOMES = {
     "refuse": (403, "Forbidden", "User cancelled"),
     "fail": (500, "Internal Server Error", "The platform could not be reached."),
 }
+CONNECTOR = """This file stands in for the connector of {name}: in the sandbox nothing is installed.
+To play what the connector does, open this address:
+
+{play}
+"""
 POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'"
 
 
@@ -89,6 +95,31 @@ def chosen(company_id: str) -> Page:
 
 
 @routes.get("/link/<connection_id>")
+def follow(connection_id: str) -> Page | Response:
+    """Show what would be shared; on premise the link starts a download (Codat: Sage 50)."""
+    connection = _connection(connection_id)
+    otp = request.args.get("otp", "")
+    if (
+        connection is None
+        or not connection.platform.is_offline
+        or connection.status is ConnectionStatus.LINKED
+        or not connection.accepts(otp, world().clock())
+    ):
+        return consent(connection_id)
+    return _connector(connection)
+
+
+def _connector(connection: Connection) -> Response:
+    """Give a file that stands in for the connector, and says where to play it."""
+    play = f"{world().base_url}{_page_of(connection)}"
+    answer = Response(CONNECTOR.format(name=connection.platform.name, play=play))
+    answer.headers["Content-Type"] = "application/octet-stream"
+    name = f"{connection.platform.key}-connector.txt"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+@routes.get("/link/<connection_id>/connector")
 def consent(connection_id: str) -> Page:
     """Say what would be shared, and let the customer agree or refuse."""
     connection = _connection(connection_id)
@@ -143,7 +174,10 @@ def decide(connection_id: str, act: str) -> Page:
             return _page("used.html", connection=connection, again=_company_page(connection))
         if act == "authorise" and not _has_licence(connection):
             return _consent(connection, request.form["otp"], wrong_key=True)
-        if act == "refuse":
+        if act == "authorise" and world().is_one_too_many(connection):
+            world().fail(connection.id, ("500", "Internal Server Error", SECOND))
+            act = "fail"
+        elif act == "refuse":
             world().refuse(connection.id)
         elif act == "fail":
             world().fail(connection.id)
@@ -185,8 +219,9 @@ def _company_page(connection: Connection) -> str:
 
 def _page_of(connection: Connection) -> str:
     passed = _passed_on()
-    otp = connection.fresh_otp(world().clock())
-    return f"/link/{connection.id}?{urlencode({'otp': otp, **passed})}"
+    passed["otp"] = connection.fresh_otp(world().clock())
+    connector = "/connector" if connection.platform.is_offline else ""
+    return f"/link/{connection.id}{connector}?{urlencode(passed)}"
 
 
 def _waiting(company: Company, key: str) -> Connection | None:

@@ -28,9 +28,12 @@ def ended(company: Company, action: Action) -> Outcome:
 def wrong_company(company: Company, action: Action) -> Outcome:
     """Forget what the wrong company's books said: its info, and the name taken from it.
 
-    That name counts as a placeholder from now on, so the right company's replaces it.
+    That name counts as a placeholder from now on, so the right company's replaces it. What stays
+    linked stays as it is known: whether it is wrong, the firm says.
     """
     company = _without(company, action)
+    if action.payload.get("still_linked"):
+        return _told(company, action)
     if company.name_source is NameSource.CODAT:
         company = replace(company, placeholder=company.name, given_name=None)
     if action.version > company.info_version:

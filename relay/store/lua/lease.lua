@@ -1,0 +1,14 @@
+-- Take a lease that one at a time may have, or give it back.
+-- KEYS  1 the lease
+-- ARGV  1 owner, fresh for each lease  2 how long, ms; 0 gives it back
+-- Gives 1, or 0 while it is another's
+-- Resend: the owner holds it already and hears so again; what was given back and taken by another
+-- meanwhile is left alone.
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+if ARGV[2] == '0' then
+  redis.call('DEL', KEYS[1])
+else
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+end
+return 1
