@@ -88,7 +88,7 @@ def dispatch_of(store: Store, due: Due, now: int) -> Dispatch:
     turn = take_turn(due.plan, due.due, now, due.key)
     if not turn.missed:
         return Dispatch(due, turn)
-    told = {"data_type": due.data_type, "periods": turn.missed, "reason": turn.reason}
+    told = {"data_type": due.data_type, **turn.missed.payload()}
     body = action_body(now * 1_000_000, told)
     return Dispatch(due, turn, store.inbox.lane_of(due.company_id), body)
 

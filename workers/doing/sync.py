@@ -6,12 +6,11 @@ from relay.company import Company, CompanyStatus
 from relay.pause import Pause, covering
 from relay.store.intents import Intent, Priority
 from relay.times import now_micros
-from relay.tracking import FIRST
+from relay.tracking import FIRST, FIRST_STANDS
 from workers.context import Context
 from workers.endings import Ended, Ending, Told
 
 FIRST_LASTS = 86_400_000_000  # microseconds after which it is not waited for any more
-FIRST_STANDS = "Codat's own first sync stands for this period"
 SKEW_MICROS = 5_000_000  # by which Codat's clock may be behind ours
 PAUSED_WAIT = 300.0  # seconds until a paused sync is looked at again
 HISTORY = 50  # pull operations looked at, newest first
