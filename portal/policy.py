@@ -17,9 +17,10 @@ from portal.parts import parts
 from portal.problems import Refusal
 from portal.selections import Selection, chosen
 from relay.cadence import Schedule, next_run
+from relay.change import Change
 from relay.company import Company
 from relay.load import Planned, by_hour
-from relay.policy import Change, Policy, changes
+from relay.policy import Policy, changes
 from relay.store.intents import Need, Priority
 from relay.store.policies import Origin
 from relay.times import now_ms

@@ -108,7 +108,7 @@ def _error(company: Company | None, there: Schedule | None, body: ManyBody) -> s
 def _write(company_id: str, wanted: Schedule | None, data_type: str, now: int) -> str | None:
     try:
         if wanted is None:
-            schedules.remove(company_id, data_type)
+            schedules.remove(company_id, data_type, now)
         else:
             schedules.save(wanted, now)
     except Refusal as refusal:

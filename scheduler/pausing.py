@@ -55,5 +55,5 @@ def _turn(store: Store, hints: Hints, pause: Pause, now: int) -> None:
 
 def _let_go(store: Store, pause: Pause, now: int) -> None:
     for _ in range(MOST_LET_GO // LET_GO):
-        if not store.pauses.unpark(pause, LET_GO, forget=pause.is_over(now)):
+        if not store.pauses.unpark(pause, LET_GO, now=now, forget=pause.is_over(now)):
             return

@@ -3,7 +3,7 @@
 import structlog
 
 from relay.budget import open_priorities
-from relay.catchup import take_turn
+from relay.catchup import NOTHING_RAN, take_turn
 from relay.journeys import Step, expired
 from relay.message import Action, action_body
 from relay.pause import Pause, Scope
@@ -85,7 +85,7 @@ def dispatch_of(store: Store, due: Due, now: int) -> Dispatch:
     """Decide what one due schedule comes to; one that does not run any more leaves the list."""
     if due.plan is None or not due.plan.running:
         return Dispatch(due, None)
-    turn = take_turn(due.plan, due.due, now, due.key)
+    turn = take_turn(due.plan, due.due, now, due.key, due.why or NOTHING_RAN)
     if not turn.missed:
         return Dispatch(due, turn)
     told = {"data_type": due.data_type, **turn.missed.payload()}

@@ -123,7 +123,7 @@ def test_a_schedule_set_anew_or_removed_in_a_pause_is_not_brought_back_as_it_was
     later = NOW + 5 * DAY
     assert store.schedules.put(weekly, later, over=first)
     assert store.schedules.remove(second)
-    assert store.pauses.parked([held]) == [2]
+    assert store.pauses.parked([held]) == [0]
     assert tick(store, NOW + DAY) == 0
     assert store.schedules.next_due([weekly, second]) == [later, None]
 

@@ -6,6 +6,7 @@ from typing import Any
 from redis import Redis
 
 from relay.cadence import Schedule
+from relay.catchup import GRACE
 from relay.message import Action, action_fields
 from relay.pause import Pause
 from relay.store import keys
@@ -65,12 +66,15 @@ class Pauses:
         names = [keys.SCHEDULES_DUE, *(keys.PARKED + pause_id for pause_id in numbers)]
         return int(self._scripts.park(names, arguments))
 
-    def unpark(self, pause: Pause, limit: int, *, forget: bool) -> int:
-        """Make up to `limit` of a pause's schedules due again; give how many are still parked."""
+    def unpark(self, pause: Pause, limit: int, *, now: int, forget: bool) -> int:
+        """Make up to `limit` of a pause's schedules due again; give how many are still parked.
+
+        Of those that are late by `now` (epoch seconds) it is kept that the pause made them so.
+        """
         return int(
             self._scripts.unpark(
-                [keys.SCHEDULES_DUE, keys.PARKED + pause.id, keys.PAUSES],
-                [limit, pause.id if forget else "", keys.SCHEDULES],
+                [keys.SCHEDULES_DUE, keys.PARKED + pause.id, keys.PAUSES, keys.HELD_BACK],
+                [limit, pause.id if forget else "", keys.SCHEDULES, now - GRACE, pause.in_words()],
             )
         )
 
