@@ -103,6 +103,8 @@ def test_a_pause_is_set_listed_and_ended(run: Run, portal: Portal) -> None:
     pause = json.loads(run(*words, *window, "--json").stdout)
     assert (pause["window"]["start"], pause["window"]["weekdays"]) == ("22:00", [5])
     assert "migration" in run("pause").output
+    narrow = run("pause", "set", "data_type", "invoices", "--reason", "x", "--preview")
+    assert "does not hold them back" in narrow.stderr
     run("cadence", "set", company_id(1), "invoices", "hourly")
     audit = json.loads(run("pause", "set", "everything", "--reason", "an audit", "--json").stdout)
     for shown in (

@@ -89,6 +89,8 @@ def set_pause(
     made = [
         api.post(f"/v1/pauses{query}", body | {"value": one}) for one in tracked(values, "Pausing")
     ]
+    if made and made[0]["note"] and not as_json:
+        click.secho(made[0]["note"], fg="yellow", err=True)
     if as_json:
         print_json(made[0] if file is None else {"pauses": made})
     elif preview:
