@@ -217,6 +217,15 @@ NASTY = {
             ("2024-03-31 02:15", "2024-03-31T01"),
         ],
     ),
+    "every two hours where Casey's clocks jump from 00:01 to 03:01: 01:15 would come after 03:15": (
+        schedule(HOURLY, "Antarctica/Casey", hour=1, minute=15, every=2),
+        "2020-10-03T15:00",
+        [
+            ("2020-10-03 15:15", "2020-10-03T23"),
+            ("2020-10-03 16:15", "2020-10-04T03"),
+            ("2020-10-03 18:15", "2020-10-04T05"),
+        ],
+    ),
     "every twelve hours where a day is left out": (
         schedule(HOURLY, "Pacific/Apia", hour=6, every=12),
         "2011-12-29T17:00",

@@ -10,7 +10,7 @@ from calendar import monthrange
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from itertools import islice
+from itertools import islice, pairwise
 from zlib import crc32
 from zoneinfo import available_timezones
 
@@ -48,7 +48,16 @@ def zones():
 
 
 def independent(wanted, clock, start, end):
-    """Each run from one day up to another as (due, period), by the rules as the README has them."""
+    """Each run from one day up to another as (due, period), by the rules as the README has them.
+
+    One that a jump of hours moves to the next run, or past it, as in Casey in 2020, is left out.
+    """
+    found = [*each(wanted, clock, start, end + timedelta(days=40))]
+    last = datetime(end.year, end.month, end.day, tzinfo=UTC).timestamp()
+    return [run for run, (due, _) in pairwise(found) if run[0] < min(due, last)]
+
+
+def each(wanted, clock, start, end):
     a = wanted.anchor
     if wanted.cadence is HOURLY and wanted.every == 1:
         midnight = int(datetime(start.year, start.month, start.day, tzinfo=UTC).timestamp())
@@ -79,7 +88,7 @@ def test_each_cadence_agrees_with_an_independent_calculation_over_ten_years(name
         if wanted.cadence is HOURLY and not hours:
             continue
         last = LAST if ALL_ZONES or wanted.cadence is not HOURLY else FIRST + 1
-        expected = list(independent(wanted, clock, date(FIRST, 1, 1), date(last, 1, 1)))
+        expected = independent(wanted, clock, date(FIRST, 1, 1), date(last, 1, 1))
         found = islice(runs(replace(wanted, zone=name), expected[0][0] - 1), len(expected))
         assert [tuple(run) for run in found] == expected
         tried[kind] += len(expected)
@@ -129,6 +138,6 @@ def test_any_schedule_agrees_with_an_independent_calculation_from_1970_to_2100(w
     if nights and data.draw(st.booleans()):
         near = datetime.fromtimestamp(data.draw(st.sampled_from(nights)), UTC).date()
         day = max(date(1970, 1, 5), near - timedelta(days=1))
-    expected = list(independent(wanted, clock, day, day + timedelta(days=LENGTH[wanted.cadence])))
+    expected = independent(wanted, clock, day, day + timedelta(days=LENGTH[wanted.cadence]))
     found = islice(runs(wanted, expected[0][0] - 1), len(expected))
     assert [tuple(run) for run in found] == expected
