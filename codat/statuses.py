@@ -17,8 +17,12 @@ class ConnectionStatus(StrEnum):
         """Read a status in any case, and in the older spelling `Deauthorised`; else None."""
         if not isinstance(text, str):
             return None
-        wanted = text.strip().lower().replace("deauthorised", "deauthorized")
-        return next((status for status in cls if status.value.lower() == wanted), None)
+        return _STATUS_OF.get(text.strip().lower())
+
+
+_STATUS_OF = {status.lower(): status for status in ConnectionStatus} | {
+    "deauthorised": ConnectionStatus.DEAUTHORIZED
+}
 
 
 class PullOutcome(StrEnum):

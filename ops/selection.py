@@ -110,8 +110,11 @@ def _chooses(command: Callable[..., None], *, needed: bool) -> Callable[..., Non
 
 
 def cost_in_words(cost: dict[str, Any]) -> str:
-    """Say what the API's `cost` means: how many companies and calls, of how many left today."""
+    """Say what the API's `cost` means: how many companies and calls, of how many left today.
+
+    The calls are the least it takes: what follows depends on what Codat answers.
+    """
     left = cost["calls_left_today"]
     known = "" if left is None else f" of {left} left today"
-    text = f"{cost['companies']} companies, {cost['calls']} calls to Codat{known}."
+    text = f"{cost['companies']} companies, at least {cost['calls']} calls to Codat{known}."
     return text if cost["fits_today"] else f"{text} What does not fit waits for the next day."

@@ -35,11 +35,11 @@ class Forgotten(BaseModel):
 def forget_company(path: CompanyPath) -> Reply:
     """Drop all that is held of a company."""
     store, company = parts().store, path.company_id.lower()
-    if store.companies.get(company) is None and not store.events.timeline(company, 1):
-        raise Refusal("unknown-company", "Nothing is held of a company of this id.")
     try:
         gone = store.erasure.forget(company, caller().name)
     except Erasing as error:
         raise Refusal("conflict", f"{error}; try again in a moment.") from error
+    if gone is None:
+        raise Refusal("unknown-company", "Nothing is held of a company of this id.")
     parts().hints.drain(store.inbox.lane_of(company))
     return Forgotten(company_id=company, events=gone.events, messages=gone.messages).model_dump()

@@ -9,7 +9,7 @@ from portal.events import EventType
 from portal.groups import Given, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
-from relay.replays import Wanted, redacted
+from relay.replays import Wanted, redacted, redacted_reason
 from relay.store.messages import Kept, read_id
 from relay.times import iso_from_ms
 
@@ -119,10 +119,15 @@ def _shape(kept: Kept) -> MessageShape:
         type=message.type,
         company_id=message.company_id,
         result=kept.result,
-        reason=kept.reason or None,
+        reason=shown_reason(kept.reason, message.body) if kept.reason else None,
         replay=message.replay or None,
         body=shown(message.body),
     )
+
+
+def shown_reason(reason: str, raw: bytes | str) -> str:
+    """Give why a message could not be handled, without values that are not to be shown."""
+    return redacted_reason(reason, raw, frozenset(parts().settings.relay_redact_fields))
 
 
 def shown(raw: bytes | str) -> Any:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from portal import figures
 from portal.groups import Given, Reply, group
-from portal.messages import shown
+from portal.messages import shown, shown_reason
 from portal.parts import parts
 from relay.store.budget import BudgetState
 from relay.times import iso_from_ms, now_ms
@@ -101,6 +101,7 @@ def list_dead_letters(query: DeadLetterQuery) -> Reply:
 
 def _letter(fields: dict[str, str]) -> DeadLetter:
     body = fields["body"]
+    reason = shown_reason(fields["reason"], body)
     if parts().settings.relay_redact_fields:
         body = orjson.dumps(shown(body)).decode()
     return DeadLetter(
@@ -110,7 +111,7 @@ def _letter(fields: dict[str, str]) -> DeadLetter:
         entry=fields["entry"],
         type=fields["type"],
         company_id=fields["company"] or None,
-        reason=fields["reason"],
+        reason=reason,
         body=body[:LONGEST_BODY],
         body_is_cut=len(body) > LONGEST_BODY,
     )

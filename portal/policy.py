@@ -188,7 +188,7 @@ def _apply(companies: Iterable[Company]) -> int:
                 Need(
                     name=f"cadence:{company.id}:apply",
                     company_id=company.id,
-                    priority=Priority.NOW,
+                    priority=Priority.LOCAL,
                     due=now,
                     cause=cause,
                     args={"apply": True},

@@ -105,13 +105,17 @@ class SyncSelection(Selection):
 
 @api.post("/syncs", responses={200: Left, 202: Left, **described("forbidden", "unknown-company")})
 def request_syncs(body: SyncSelection) -> Reply:
-    """Ask Codat to sync many companies now, of a filter the linked ones. One call each."""
+    """Ask Codat to sync many companies now, of a filter the linked ones.
+
+    A call each, and for `all` a look at Codat's pull history, which alone tells of its end.
+    """
     companies = (c for c in chosen(body) if body.companies or c.status is CompanyStatus.LINKED)
     period = _period()
     return _leave_for(
         body,
         [_sync(company, body.data_type, period) for company in companies],
         like=f"sync:*:{body.data_type}:{period}",
+        calls_each=2 if body.data_type == ALL else 1,
     )
 
 
@@ -122,8 +126,11 @@ def reread_companies(body: Selection) -> Reply:
     return _leave_for(body, needs, like="reread:*")
 
 
-def _leave_for(selection: Selection, needs: Sequence[Need], *, like: str) -> Reply:
-    answer = Left(left=0, revived=0, like=[like], cost=cost_of(len(needs), len(needs)))
+def _leave_for(
+    selection: Selection, needs: Sequence[Need], *, like: str, calls_each: int = 1
+) -> Reply:
+    cost = cost_of(len(needs), len(needs) * calls_each)
+    answer = Left(left=0, revived=0, like=[like], cost=cost)
     if selection.preview:
         return answer.model_dump(), HTTPStatus.OK
     answer.left, answer.revived = len(needs), leave(needs)

@@ -192,7 +192,7 @@ def _watch(schedule: Schedule) -> None:
     if schedule.fresh:
         name, now = f"fresh:{schedule.company_id}", now_ms()
         cause = f"api:{caller().name}"
-        need = Need(name, schedule.company_id, Priority.RECONCILE, now, cause)
+        need = Need(name, schedule.company_id, Priority.LOCAL, now, cause)
         parts().store.intents.put([need], now)
 
 

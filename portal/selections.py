@@ -43,7 +43,13 @@ class Cost(BaseModel):
     """What it takes, against what is left of the day's calls (null: Codat has not said)."""
 
     companies: int
-    calls: int
+    calls: Annotated[
+        int,
+        Field(
+            description="At least: what has to be tried again, further looks at a sync that takes "
+            "long, and the info of companies found to be linked come on top."
+        ),
+    ]
     calls_left_today: int | None
     fits_today: bool
 

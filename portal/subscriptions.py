@@ -58,9 +58,10 @@ class SubscriptionPath(BaseModel):
 
 
 class AttemptQuery(Given):
-    """How many."""
+    """How many, and whether all or only those that were taken, or were not."""
 
     limit: Annotated[int, Field(ge=1, le=200)] = 50
+    taken: bool | None = None
 
 
 @api.post(
@@ -218,7 +219,9 @@ def rotate_secret(path: SubscriptionPath, body: SecretBody) -> Reply:
 def list_attempts(path: SubscriptionPath, query: AttemptQuery) -> Reply:
     """List the latest deliveries and what the subscriber answered, the newest first."""
     _known(path.subscription_id)
-    found = parts().store.subscriptions.attempts(path.subscription_id, query.limit)
+    found = parts().store.subscriptions.attempts(
+        path.subscription_id, query.limit, taken=query.taken
+    )
     return AttemptList(attempts=[shapes.attempt(one) for one in found]).model_dump()
 
 

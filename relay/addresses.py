@@ -1,6 +1,6 @@
 """Where we may post to: public addresses, and private networks that an operator has named.
 
-The name is looked up once, each address it has is judged, and the connection goes to one that was
+The name is looked up once, each address it has is judged, and connections go to those that were
 judged: a name that later leads elsewhere changes nothing.
 """
 
@@ -19,6 +19,9 @@ LONGEST_URL = 2048
 LOWEST_FREE_PORT = 1024
 HTTPS_PORT = 443
 NAT64 = ip_network("64:ff9b::/96")
+# Not of the open internet, whatever the table that comes with this Python says: site-local
+# addresses, those for documentation, and the former relays of 6to4.
+NEVER = tuple(map(ip_network, ("fec0::/10", "3fff::/20", "192.88.99.0/24")))
 
 
 class Forbidden(Exception):
@@ -60,8 +63,8 @@ def parse(url: str) -> Place:
     return Place(secure, parts.hostname, port or (HTTPS_PORT if secure else 80), target)
 
 
-def judge(place: Place, found: Sequence[str], networks: Sequence[Network]) -> str:
-    """Give the address to connect to, of all that the name has; raises Forbidden if one is bad."""
+def judge(place: Place, found: Sequence[str], networks: Sequence[Network]) -> list[str]:
+    """Give the addresses to connect to, all that the name has; raises Forbidden if one is bad."""
     if not found:
         raise Forbidden(f"{place.host} has no address")
     addresses = [ip_address(text.partition("%")[0]) for text in found]
@@ -75,7 +78,7 @@ def judge(place: Place, found: Sequence[str], networks: Sequence[Network]) -> st
             raise Forbidden("http:// is for named private networks only; use https://")
         if place.port != HTTPS_PORT and place.port < LOWEST_FREE_PORT:
             raise Forbidden(f"port {place.port} belongs to another service")
-    return str(addresses[0])
+    return [str(address) for address in addresses]
 
 
 def judge_literal(place: Place, networks: Sequence[Network]) -> None:
@@ -95,6 +98,8 @@ def is_public(address: Address) -> bool:
         for inner in _unwrapped(address):
             if not is_public(inner):
                 return False
+    if any(address in network for network in NEVER):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 

@@ -12,6 +12,7 @@ from codat.records import Connection as CodatConnection
 from codat.records import sanitise_name
 from codat.statuses import ConnectionStatus
 from codat.webhook import Event
+from relay.copies import changed
 
 Version = tuple[int, str]  # microseconds since the epoch, then the event's id to break a tie
 NEVER: Version = (0, "")
@@ -107,7 +108,7 @@ class Sync:
         return self.ended is None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Company:
     """All we hold of one company. Every register carries the version it was set from."""
 
@@ -207,17 +208,17 @@ class Company:
         """Give the company with Codat's present name for it, unless we know a newer one."""
         if not name or version <= self.name_version:
             return self
-        return replace(self, name=name, name_version=version)
+        return changed(self, name=name, name_version=version)
 
     def gone(self, version: Version) -> Self:
         """Give the company as deleted at `version`, or later if we know so."""
-        return replace(self, deleted=True, deleted_version=max(version, self.deleted_version))
+        return changed(self, deleted=True, deleted_version=max(version, self.deleted_version))
 
     def tagged(self, tags: Mapping[str, str], version: Version) -> Self:
         """Give the company with the tags it has at Codat, unless we know newer ones."""
         if version <= self.tags_version:
             return self
-        return replace(self, tags=dict(tags), tags_version=version)
+        return changed(self, tags=dict(tags), tags_version=version)
 
     def with_connection(
         self, given: CodatConnection, version: Version, status: str | None = None
@@ -232,7 +233,7 @@ class Company:
         connection = seen if held is None else _joined(held, seen)
         if connection == held:
             return self
-        return replace(self, connections={**self.connections, given.id: connection})
+        return changed(self, connections={**self.connections, given.id: connection})
 
     def is_stale(self, connection_id: str, version: Version) -> bool:
         """Whether we already hold this connection as of this version or a newer one."""
@@ -251,7 +252,7 @@ class Company:
         if held is not None and version <= held.version:
             status, version = held.status, held.version
         state = DataTypeState(status, version, max(successes, default=None))
-        return replace(self, data_types={**self.data_types, key: state})
+        return changed(self, data_types={**self.data_types, key: state})
 
     def recognise_placeholder(self, pattern: re.Pattern[str] | None) -> Self:
         """Give the company with its name taken for a placeholder, where the pattern says so."""
@@ -259,7 +260,7 @@ class Company:
             return self
         if not self.name or not pattern.fullmatch(self.name):
             return self
-        return replace(self, placeholder=self.name)
+        return changed(self, placeholder=self.name)
 
 
 _BLANK = Company(id="")

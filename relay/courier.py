@@ -1,4 +1,4 @@
-"""Post to one subscriber: to a judged address, by a deadline, keeping little of the answer."""
+"""Post to one subscriber: to judged addresses, by a deadline, keeping little of the answer."""
 
 import http.client
 import io
@@ -7,7 +7,9 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from relay.addresses import Forbidden, Lookup, Network, judge, look_up, parse
@@ -55,24 +57,25 @@ class Courier:
     def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Deliver once; raises nothing, whatever the other side does."""
         begun = time.monotonic()
-        status, kept, error, wait = None, b"", "", None
+        got = _Got()
         try:
             reused = self._connection is not None
             try:
-                status, kept, wait = self._exchange(body, headers, begun + self._seconds)
+                got = self._exchange(body, headers, begun + self._seconds)
             except (http.client.RemoteDisconnected, ConnectionError):
                 # An idle connection that the other side has closed meanwhile says nothing of it.
                 if not reused:
                     raise
                 self.close()
-                status, kept, wait = self._exchange(body, headers, begun + self._seconds)
+                got = self._exchange(body, headers, begun + self._seconds)
         except (Forbidden, OSError, http.client.HTTPException, ValueError) as fault:
             self.close()
-            error = _in_words(fault, self._seconds)
-        if status is not None and 300 <= status < 400:
-            error = "redirects are not followed"
+            got = _Got(error=_in_words(fault, self._seconds))
+        if got.status is not None and 300 <= got.status < 400:
+            got.error = "redirects are not followed"
         ms = int((time.monotonic() - begun) * 1000)
-        return Answer(status, ms, kept.decode(errors="replace"), error, wait)
+        text = got.kept.decode(errors="replace")
+        return Answer(got.status, ms, text, got.error, got.retry_after)
 
     def close(self) -> None:
         """Close the connection, if there is one."""
@@ -80,15 +83,13 @@ class Courier:
             self._connection.close()
             self._connection = None
 
-    def _exchange(
-        self, body: bytes, headers: Mapping[str, str], deadline: float
-    ) -> tuple[int, bytes, float | None]:
+    def _exchange(self, body: bytes, headers: Mapping[str, str], deadline: float) -> "_Got":
         place = parse(self._url)
         if self._connection is None:
             found = self._lookup(place.host, place.port)
-            address = judge(place, found, self._networks)
+            addresses = judge(place, found, self._networks)
             context = (self._context or ssl.create_default_context()) if place.secure else None
-            self._connection = _Connection(place.host, place.port, address, context)
+            self._connection = _Connection(place.host, place.port, addresses, context)
         connection = self._connection
         connection.deadline = deadline
         connection.request(
@@ -97,28 +98,46 @@ class Courier:
         response = connection.getresponse()
         if connection.ended:  # http.client takes a head that breaks off for a whole one
             raise http.client.IncompleteRead(b"")
-        kept = response.read(KEPT)
-        if len(kept) == KEPT and not response.isclosed():
-            response.read(DRAINED)
-        if not response.isclosed() or response.will_close:
+        wait = _seconds_of(response.headers.get("Retry-After"), response.headers.get("Date"))
+        got = _Got(response.status, retry_after=wait)
+        try:
+            got.kept = response.read(KEPT)
+            if len(got.kept) == KEPT and not response.isclosed():
+                response.read(DRAINED)
+        except (http.client.IncompleteRead, ConnectionError):
+            connection.ended = True
+        if connection.ended and (response.length or response.chunked):
+            got.error = "the connection was closed half-way through the answer"
+        if connection.ended or not response.isclosed() or response.will_close:
             self.close()
-        return response.status, kept, _seconds_of(response.headers.get("Retry-After"))
+        return got
+
+
+@dataclass(slots=True)
+class _Got:
+    """What one exchange brought."""
+
+    status: int | None = None
+    kept: bytes = b""
+    error: str = ""
+    retry_after: float | None = None
 
 
 class _Connection(http.client.HTTPConnection):
-    """A connection to an address that was judged; TLS is held to the name that was asked for."""
+    """A connection to a judged address; TLS is held to the name that was asked for."""
 
-    def __init__(self, host: str, port: int, address: str, context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, host: str, port: int, addresses: Sequence[str], context: ssl.SSLContext | None
+    ) -> None:
         super().__init__(host, port)
         self.deadline = 0.0
         self.ended = False  # the other side has closed it
-        self._address = address
+        self._addresses = addresses
         self._tls = context
 
     def connect(self) -> None:
-        """Connect within the deadline."""
-        left = self.deadline - time.monotonic()
-        raw = socket.create_connection((self._address, self.port), timeout=max(0.001, left))
+        """Connect within the deadline, to the first of the addresses that answers."""
+        raw = self._first_that_answers()
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connected: socket.socket = raw
         if self._tls is not None:
@@ -134,6 +153,17 @@ class _Connection(http.client.HTTPConnection):
             finally:
                 end.cancel()
         self.sock: Any = _Bounded(connected, self)
+
+    def _first_that_answers(self) -> socket.socket:
+        for left, address in zip(range(len(self._addresses), 0, -1), self._addresses, strict=True):
+            # An address that does not answer leaves time for those after it.
+            seconds = max(0.001, (self.deadline - time.monotonic()) / left)
+            try:
+                return socket.create_connection((address, self.port), timeout=seconds)
+            except OSError:
+                if left == 1:
+                    raise
+        raise OSError("no address")
 
 
 class _Bounded:
@@ -204,9 +234,17 @@ def _cut(raw: socket.socket) -> None:
         return
 
 
-def _seconds_of(text: str | None) -> float | None:
-    """Read a Retry-After in seconds; a date is left to the schedule."""
-    return float(text) if text and text.isascii() and text.isdigit() and len(text) < 8 else None
+def _seconds_of(text: str | None, said_at: str | None) -> float | None:
+    """Read a Retry-After: seconds, or a date, which counts from the answer's own Date."""
+    if not text:
+        return None
+    if text.isascii() and text.isdigit():
+        return float(text) if len(text) < 8 else None
+    with suppress(ValueError, TypeError, OverflowError):
+        until = parsedate_to_datetime(text).timestamp()
+        now = parsedate_to_datetime(said_at).timestamp() if said_at else time.time()
+        return max(0.0, until - now)
+    return None
 
 
 def _in_words(fault: Exception, seconds: float) -> str:

@@ -17,7 +17,8 @@ class Action:
     """What we did or learned at Codat, told to the company through its lane.
 
     `at` is when it was asked (microseconds since the epoch), which is its version: an answer is
-    never newer than its question.
+    never newer than its question. `priority` is that of the work it came of: what follows from it
+    is no more urgent.
     """
 
     id: str
@@ -25,6 +26,7 @@ class Action:
     company_id: str
     at: int
     payload: dict[str, Any]
+    priority: int | None = None
 
     @property
     def version(self) -> tuple[int, str]:
@@ -45,6 +47,7 @@ class Message:
     received: int
     body: bytes
     replay: str = ""  # which replay put it here again
+    priority: int | None = None  # of the work that an action came of
 
     @classmethod
     def from_entry(cls, entry: bytes, fields: Mapping[bytes, bytes]) -> "Message":
@@ -60,6 +63,7 @@ class Message:
             received=int(fields.get(b"received") or entry.split(b"-", 1)[0]),
             body=fields[b"body"],
             replay=fields.get(b"replay", b"").decode(),
+            priority=int(fields[b"priority"]) if b"priority" in fields else None,
         )
 
     def read(self) -> Event | Action:
@@ -111,6 +115,7 @@ def action_fields(action: Action) -> dict[str, str | bytes]:
         "type": action.type,
         "company": action.company_id,
         "body": action_body(action.at, action.payload),
+        **({} if action.priority is None else {"priority": str(int(action.priority))}),
     }
 
 

@@ -1,10 +1,11 @@
 """What a handler gives back: the company as it now is, what to log, what to do at Codat."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 from codat.webhook import Quota
 from relay.company import Company
+from relay.copies import changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +18,11 @@ class Logged:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Something to be done at Codat; `delay` in ms."""
+    """Something to be done at Codat; `delay` in ms. `link`: a customer who links waits for it."""
 
     kind: str
     delay: int = 0
+    link: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Counted:
     what: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outcome:
     """The result of handling one event. `stale` ones want nothing done."""
 
@@ -45,26 +47,29 @@ class Outcome:
 
     def log(self, logged_type: str, /, **data: Any) -> Self:
         """Append a status event."""
-        return replace(self, logged=(*self.logged, Logged(logged_type, data)))
+        return changed(self, logged=(*self.logged, Logged(logged_type, data)))
 
-    def then(self, kind: str, *, delay: int = 0) -> Self:
-        """Leave an intent, due after `delay` ms; a stale event leaves none."""
+    def then(self, kind: str, *, delay: int = 0, link: bool = False) -> Self:
+        """Leave an intent, due after `delay` ms; a stale event leaves none.
+
+        With `link` it follows a link, and may use the calls that are kept for those.
+        """
         if self.stale:
             return self
-        return replace(self, wanted=(*self.wanted, Wanted(kind, delay)))
+        return changed(self, wanted=(*self.wanted, Wanted(kind, delay, link)))
 
     def hold(self, until: int) -> Self:
         """Let nobody call Codat until `until` (ms since the epoch)."""
-        return replace(self, hold_until=until)
+        return changed(self, hold_until=until)
 
     def renewed(self, quota: Quota | None) -> Self:
         """Let calls to Codat go on, by the quota of the day that began."""
-        return replace(self, hold_until=0, quota=quota)
+        return changed(self, hold_until=0, quota=quota)
 
     def now(self, company: Company) -> Self:
         """Replace the company, keep the rest."""
-        return replace(self, company=company)
+        return changed(self, company=company)
 
     def count(self, run: str, what: str) -> Self:
         """Count one more of `what` in the figures of a reconciliation, once with this message."""
-        return replace(self, counted=(*self.counted, Counted(run, what)))
+        return changed(self, counted=(*self.counted, Counted(run, what)))

@@ -73,6 +73,32 @@ class Tally:
         )
 
 
+def redacted_reason(reason: str, raw: bytes | str, fields: frozenset[str]) -> str:
+    """Give why a message could not be handled without what is left out of its body.
+
+    Where the body cannot be read only the sort of fault is given: what it shows cannot be told.
+    """
+    if not fields:
+        return reason
+    try:
+        hidden = sorted(_values(orjson.loads(raw), fields), key=len, reverse=True)
+    except orjson.JSONDecodeError:
+        return reason.partition(":")[0]
+    for value in hidden:
+        reason = reason.replace(value, "[redacted]")
+    return reason
+
+
+def _values(value: Any, fields: frozenset[str], within: bool = False) -> set[str]:
+    """Give all that stands under these names, at any depth, as text."""
+    if isinstance(value, Mapping):
+        inner = (_values(one, fields, within or name in fields) for name, one in value.items())
+        return set().union(*inner)
+    if isinstance(value, list):
+        return set().union(*(_values(one, fields, within) for one in value))
+    return {str(value)} if within and value not in (None, "", True, False) else set()
+
+
 def redacted(value: Any, fields: frozenset[str]) -> Any:
     """Give a JSON value with what stands under these names, at any depth, left out."""
     if isinstance(value, Mapping):

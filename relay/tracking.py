@@ -8,6 +8,7 @@ from codat.records import PullOperation, parse_time
 from codat.statuses import ConnectionStatus, PullOutcome, pull_outcome
 from relay.cadence import ALL
 from relay.company import DELETED, Company, Sync, SyncState
+from relay.copies import changed
 
 FIRST = "first"  # the period of the sync that Codat itself runs after a link
 FIRST_STANDS = "Codat's own first sync stands for this period"
@@ -28,7 +29,7 @@ def begin(company: Company, sync: Sync, data_type: str) -> Company:
     held = company.syncs.get(data_type)
     if held is not None and held.requested > sync.requested:
         return company
-    return replace(company, syncs={**company.syncs, data_type: sync})
+    return changed(company, syncs={**company.syncs, data_type: sync})
 
 
 def open_syncs(company: Company) -> dict[str, Sync]:

@@ -22,6 +22,7 @@ TICK = 1.0  # seconds
 LOOK_EVERY = 10_000  # ms between looks whether to compare with Codat's record
 TRIM_EVERY = 3600.0  # seconds
 EXPIRE_EVERY = 60.0  # seconds
+FORGET_EVERY = 60.0  # seconds
 PLATFORMS_EVERY = 600.0  # seconds between looks whether this night's are there
 STALLED_AFTER = 60.0  # seconds without a tick, after which the process ends itself
 STALLED = 70  # its exit code then
@@ -69,6 +70,10 @@ class Clock:
         """End journeys whose time is over."""
         self._safely("expire", lambda: ticks.expire_journeys(self._store, self._hints, now_ms()))
 
+    def forget(self) -> None:
+        """Go on with forgetting what was to be forgotten."""
+        self._safely("forget", lambda: ticks.finish_forgetting(self._store, self._hints))
+
     def platforms(self) -> None:
         """Have the platforms to choose from read anew, once a night."""
         platforms = ticks.refresh_platforms
@@ -93,6 +98,7 @@ def run(settings: Settings) -> None:
     scheduler.add_job(clock.tick, "interval", seconds=TICK, **options)
     scheduler.add_job(clock.trim, "interval", seconds=TRIM_EVERY, **options)
     scheduler.add_job(clock.expire, "interval", seconds=EXPIRE_EVERY, **options)
+    scheduler.add_job(clock.forget, "interval", seconds=FORGET_EVERY, **options)
     scheduler.add_job(clock.platforms, **options)
     scheduler.add_job(clock.platforms, "interval", seconds=PLATFORMS_EVERY, **options)
     Thread(target=_end_when_stalled, args=(clock,), daemon=True).start()

@@ -11,6 +11,8 @@ from relay.queues import Hints
 from relay.retention import Retention
 from relay.settings import Settings
 from relay.store import Store
+from relay.store.erasure import Erasing
+from relay.store.files import write_files_anew
 from relay.store.intents import Need, Priority
 from relay.store.schedules import Dispatch, Due
 from relay.telling import tell
@@ -122,6 +124,21 @@ def refresh_platforms(store: Store, hints: Hints, now: int) -> bool:
     return True
 
 
+def finish_forgetting(store: Store, hints: Hints) -> int:
+    """Forget the companies whose forgetting broke off, to the server's files; give how many."""
+    done = 0
+    for company_id, by in store.erasure.unfinished().items():
+        try:
+            store.erasure.forget(company_id, by)
+        except Erasing:
+            continue  # by whoever is at it now
+        done += 1
+        hints.drain(store.inbox.lane_of(company_id))
+        log.info("company.forgotten", company_id=company_id)
+    write_files_anew(store.client)
+    return done
+
+
 def trim(store: Store, settings: Settings) -> int:
     """Drop applied messages older than they are to be kept; give how many."""
     dropped = store.inbox.trim(now_ms() - settings.relay_message_days * DAY_MS)
@@ -137,6 +154,7 @@ def trim_log(store: Store, settings: Settings, hints: Hints) -> int:
     trimmed = store.trimming.trim(now, retention)
     if trimmed is None:
         return 0
+    store.subscriptions.trim(store.events.oldest())
     log.info("log.trimmed", up_to=trimmed.up_to, passed=trimmed.passed)
     if trimmed.passed:
         facts = {"up_to": str(trimmed.up_to), "passed": list(trimmed.passed)}

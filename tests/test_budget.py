@@ -7,13 +7,16 @@ import pytest
 from codat.errors import NoCallNow, RateLimit
 from parts import company_id
 from relay.budget import SharedGate, open_priorities, speaking_for
-from relay.store.budget import Budget, Limits
+from relay.store import keys
+from relay.store.budget import LEASE_MS, Budget, Limits
 from relay.store.intents import Need, Priority
 from relay.store.scripts import Scripts, source
 from relay.times import now_ms
 
 NOW = 1_800_000_000_000
 MIDNIGHT = NOW + 43_200_000
+NEXT_MIDNIGHT = NOW - NOW % 86_400_000 + 86_400_000  # UTC
+DAY_AND_A_BIT = 26 * 3_600_000
 LINK, NORMAL = int(Priority.LINK), int(Priority.SCHEDULED)
 
 
@@ -166,6 +169,69 @@ def test_nobody_calls_before_codat_said_so(budget, store):
         assert (short.what, short.until) == ("hold", now + 60_000)
     budget.ended("call-1", None, now=now, not_before=now + 10)  # a shorter wait does not cut it
     assert budget.state(now).hold_until == now + 60_000
+
+
+def test_no_wait_and_no_day_is_longer_than_codats(budget):
+    take(budget, 1)
+    now = now_ms()
+    budget.ended("call-1", None, now=now, not_before=now + 99 * DAY_AND_A_BIT)
+    assert budget.state(now).hold_until == now + DAY_AND_A_BIT
+    learn(budget, 0, reset=NOW + 400 * 86_400_000)
+    assert budget.state(NOW).reset == NEXT_MIDNIGHT
+
+
+NO_RESETS = [None, NOW + 2 * DAY_AND_A_BIT, -62_135_596_800_000]
+
+
+@pytest.mark.parametrize("reset", NO_RESETS)
+def test_figures_without_a_reset_that_can_be_true_hold_until_midnight(budget, reset):
+    learn(budget, 0, reset=reset)
+    assert (budget.state(NOW).remaining, budget.state(NOW).reset) == (0, NEXT_MIDNIGHT)
+    assert take(budget, 1).until == NEXT_MIDNIGHT
+    assert take(budget, 2, now=NEXT_MIDNIGHT) is None
+
+
+@pytest.mark.parametrize("reset", [NEXT_MIDNIGHT, None])
+@pytest.mark.parametrize("began", [NEXT_MIDNIGHT - 1000, NEXT_MIDNIGHT + 1000])
+def test_an_answer_from_before_midnight_says_nothing_of_the_day_after(budget, reset, began):
+    """Nor does one of a call that began just after: Codat's clock may be behind."""
+    after = NEXT_MIDNIGHT + 2000
+    take(budget, 1, now=began)
+    budget.ended("call-1", None, now=after, limit=1000, remaining=0, reset=reset)
+    assert budget.state(after).remaining is None
+    learn(budget, 900, reset=NEXT_MIDNIGHT + 86_400_000, now=after)
+    take(budget, 2, now=after)
+    budget.ended("call-2", None, now=after, limit=1000, remaining=0, reset=NEXT_MIDNIGHT)
+    assert budget.state(after).remaining == 899
+
+
+def test_an_ending_sent_twice_learns_the_same(client, budget):
+    """What began when is known only to the first sending, so the second does not guess."""
+    for reset in (None, MIDNIGHT):
+        take(budget, 1)
+        budget.ended("call-1", None, now=NOW, limit=1000, remaining=500, reset=reset)
+        before = client.hgetall(keys.BUDGET)
+        budget.ended("call-1", None, now=NOW, limit=1000, remaining=500, reset=reset)
+        assert client.hgetall(keys.BUDGET) == before
+
+
+def test_a_call_renews_the_claim_of_the_intent_that_makes_it(store):
+    """Else two slow calls would outlast it, and another would ask what is being asked."""
+    name = f"name:{company_id(1)}"
+    store.intents.put([Need(name, company_id(1), Priority.RECONCILE, NOW, "m")], NOW)
+
+    def claim(at):
+        return store.intents.claim(now=at, lease_ms=LEASE_MS, limit=1, priorities=list(Priority))
+
+    [mine] = claim(NOW)
+    store.intents.put([Need(name, company_id(1), Priority.LINK, NOW, "m")], NOW)
+    later = NOW + LEASE_MS - 1
+    assert not store.budget.take(
+        "call", company_id(1), priority=3, now=later, intent=name, fence=mine.fence
+    )
+    assert claim(later + LEASE_MS - 1) == []
+    [other] = claim(later + LEASE_MS)
+    assert (other.name, other.priority) == (name, Priority.LINK)
 
 
 def test_what_is_short_is_not_worked_on_and_what_calls_nobody_always_is(budget):

@@ -9,7 +9,7 @@ import pytest
 
 import subscribers
 from relay.courier import KEPT, Courier
-from subscribers import LOOPBACK, Behave, Subscriber, answer, answers, good, in_turn, subscriber
+from subscribers import LOOPBACK, Behave, Subscriber, answer, answers, good, subscriber
 
 PEM = str(Path(__file__).parent / "hooks.test.pem")
 SHORT = 1.0  # seconds
@@ -25,7 +25,12 @@ CASES: dict[str, tuple[Behave, int | None, str]] = {
     "a body cut off, which says nothing new after a 200": (
         answers(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"),
         200,
-        "",
+        "the connection was closed half-way through the answer",
+    ),
+    "a body in pieces cut off": (
+        answers(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nhalf"),
+        200,
+        "the connection was closed half-way through the answer",
     ),
     "a head cut off": (
         answers(b"HTTP/1.1 200 OK\r\nContent-Le"),
@@ -99,12 +104,36 @@ def test_a_gigabyte_is_not_read():
     assert grown < 30_000
 
 
-def test_retry_after_is_read_in_seconds():
-    with subscriber(
-        in_turn(answer(503, "Retry-After: 7"), answer(503, "Retry-After: soon"))
-    ) as one:
-        waits = [courier(one).post(b"{}", {}).retry_after for _ in range(2)]
-    assert waits == [7.0, None]
+@pytest.mark.parametrize(
+    ("said", "wait"),
+    [
+        (["Retry-After: 7"], 7.0),
+        (["Retry-After: soon"], None),
+        (["Retry-After: 99999999"], None),
+        (
+            [
+                "Date: Wed, 21 Oct 2026 07:28:00 GMT",
+                "Retry-After: Wed, 21 Oct 2026 08:28:00 GMT",
+            ],
+            3600.0,
+        ),
+        (["Retry-After: Wed, 21 Oct 2015 07:28:00 GMT"], 0.0),
+        (["Retry-After: Wed, 99 Oct 2015 07:28:00 GMT"], None),
+    ],
+)
+def test_retry_after_is_read_in_seconds_and_as_a_date(said, wait):
+    with subscriber(answer(503, *said)) as one:
+        assert courier(one).post(b"{}", {}).retry_after == wait
+
+
+def test_where_one_address_of_a_name_does_not_answer_the_next_is_tried():
+    with subscriber() as one:
+        line = Courier(
+            one.url, LOOPBACK, lookup=lambda *_: ["127.0.0.2", "127.0.0.1"], seconds=SHORT
+        )
+        assert line.post(b"{}", {}).taken
+        dead = Courier(one.url, LOOPBACK, lookup=lambda *_: ["127.0.0.2", "127.0.0.3"])
+        assert dead.post(b"{}", {}).error == "the connection was refused"
 
 
 def test_a_refused_connection_and_an_unknown_host_are_said_in_words():

@@ -7,7 +7,7 @@ from parts import company_id, make_event
 from relay.store.intents import Intent, Priority
 from relay.times import now_micros, now_ms
 from workers.doing import info
-from workers.doing.info import LONGEST_WAIT, SHORTEST_WAIT
+from workers.doing.info import LONGEST_WAIT, SHORTEST_WAIT, URGENT_FOR
 from workers.endings import Ending
 
 COMPANY = company_id(1)
@@ -15,7 +15,7 @@ INFO = {"companyName": "Bakery Ltd", "baseCurrency": "GBP"}
 
 
 def do(bench, *, age_seconds=0):
-    created = now_ms() - age_seconds * 1000
+    created = now_ms() - int(age_seconds * 1000)
     intent = Intent(f"info:{COMPANY}", 1, COMPANY, 1, created, {}, "msg_1", Priority.LINK)
     return info.do(bench.context, intent)
 
@@ -55,6 +55,12 @@ def test_info_that_is_not_there_yet_is_asked_for_more_and_more_seldom(bench, age
     assert ended.expected  # so that it never counts as a failure
     assert ended.wait == pytest.approx(wait, abs=5)
     assert bench.codat.asked == [("get_company_info", COMPANY)]
+
+
+def test_one_that_has_waited_for_long_uses_no_calls_kept_for_links(bench):
+    """Until word of the first read makes it urgent again."""
+    assert do(bench, age_seconds=URGENT_FOR - 60).priority is None
+    assert do(bench, age_seconds=URGENT_FOR + 60).priority is Priority.SCHEDULED
 
 
 def test_any_other_trouble_is_judged_elsewhere(bench):

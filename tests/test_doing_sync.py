@@ -26,11 +26,12 @@ def connect(bench, event_type, status, at=0):
     bench.drain()
 
 
-def do(bench, data_type="invoices", *, attempts=1, created=None):
+def do(bench, data_type="invoices", *, created=None, tried=None):
     facts = {"data_type": data_type, "period": PERIOD}
     name = f"sync:{COMPANY}:{data_type}:{PERIOD}"
     created = now_ms() if created is None else created
-    intent = Intent(name, 1, COMPANY, attempts, created, facts, "schedule", Priority.SCHEDULED)
+    scheduled = Priority.SCHEDULED
+    intent = Intent(name, 1, COMPANY, 1, created, facts, "schedule", scheduled, tried)
     ended = sync.do(bench.context, intent)
     assert ended.ending is Ending.DONE
     assert ended.told.payload["period"] == PERIOD
@@ -89,10 +90,18 @@ def test_a_request_whose_answer_was_lost_is_found_in_the_history(linked, data_ty
         operation("bills", iso_from_ms(now + 20), "op-2"),
         operation("invoices", iso_from_ms(now + 10), "op-1"),
     ]
-    told = do(linked, data_type, attempts=2, created=now)
+    told = do(linked, data_type, created=now, tried=now)
     assert told.type == "relay.sync_requested"
     assert told.payload["operation_id"] == found
     assert linked.codat.refreshed == []
+
+
+def test_another_periods_request_since_does_not_stand_for_one_that_was_given_up(linked):
+    week = 7 * 86_400_000
+    tried = now_ms() - week
+    linked.codat.history = [operation("invoices", iso_from_ms(now_ms()))]
+    do(linked, created=tried - week, tried=tried)
+    assert linked.codat.refreshed == [(COMPANY, "invoices")]
 
 
 NOT_OURS = {
@@ -109,21 +118,21 @@ NOT_OURS = {
 def test_a_pull_that_cannot_be_ours_does_not_stand_for_it(linked, pull):
     now = now_ms()
     linked.codat.history = [pull(now)]
-    assert "note" not in do(linked, attempts=2, created=now).payload
+    assert "note" not in do(linked, created=now, tried=now).payload
     assert linked.codat.refreshed == [(COMPANY, "invoices")]
 
 
 def test_a_clock_at_codat_that_is_a_little_behind_is_allowed_for(linked):
     now = now_ms()
     linked.codat.history = [operation("invoices", iso_from_ms(now - SKEW_MICROS // 1000 + 1000))]
-    assert do(linked, attempts=2, created=now).payload["operation_id"] == "op-1"
+    assert do(linked, created=now, tried=now).payload["operation_id"] == "op-1"
 
 
 def test_only_the_newest_of_the_history_are_looked_at(linked):
     now = now_ms()
     newer = [operation("bills", iso_from_ms(now + 10), f"op-{n}") for n in range(HISTORY)]
     linked.codat.history = [*newer, operation("invoices", iso_from_ms(now + 5), "too-far")]
-    do(linked, attempts=2, created=now)
+    do(linked, created=now, tried=now)
     assert linked.codat.refreshed == [(COMPANY, "invoices")]
 
 

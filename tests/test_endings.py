@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from redis import RedisError
 
 from codat import errors
 from codat.records import Company
@@ -11,6 +12,7 @@ from workers.endings import (
     DAY_MS,
     GIVE_UP_AFTER,
     KEY_REFUSED_WAIT,
+    LONGEST_ASKED,
     LONGEST_BACKOFF,
     LOOK_AGAIN,
     MOST_REFUSALS,
@@ -18,6 +20,7 @@ from workers.endings import (
     Ended,
     Ending,
     after_error,
+    after_store_error,
     backoff,
 )
 
@@ -26,8 +29,13 @@ BASE = 5.0
 unhurried = settings(deadline=None)
 
 
-def intent(*, attempts=1, age=0):
-    return Intent("info:c-1", 1, "c-1", attempts, NOW - age, {}, "msg_1", Priority.LINK)
+def intent(*, attempts=1, failing=None, age=0, refusals=0):
+    """One that was left `age` ms ago, and has been failing for `failing` ms."""
+    since = None if failing is None else NOW - failing
+    return Intent(
+        "info:c-1", 1, "c-1", attempts, NOW - age, {}, "msg_1", Priority.LINK,
+        failing_since=since, refusals=refusals,
+    )  # fmt: skip
 
 
 def ended(error, *, base=BASE, **more) -> Ended:
@@ -68,8 +76,8 @@ def test_a_refused_key_waits_for_an_operator(kind):
     assert ended(kind("401")).wait == KEY_REFUSED_WAIT
     assert ended(kind("401"), base=90.0).wait == 90.0
     assert ended(kind("401"), base=0.05).wait == 0.05  # a test's patience
-    assert ended(kind("401"), attempts=50, age=6 * DAY_MS).ending is Ending.LATER
-    assert ended(kind("401"), age=GIVE_UP_AFTER + 1).ending is Ending.GAVE_UP
+    assert ended(kind("401"), attempts=50, failing=6 * DAY_MS).ending is Ending.LATER
+    assert ended(kind("401"), failing=GIVE_UP_AFTER + 1).ending is Ending.GAVE_UP
 
 
 FOR_TIME_TO_CURE = [errors.Unreachable, errors.CodatBroken, errors.BadAnswer]
@@ -77,16 +85,46 @@ FOR_TIME_TO_CURE = [errors.Unreachable, errors.CodatBroken, errors.BadAnswer]
 
 @pytest.mark.parametrize("kind", FOR_TIME_TO_CURE)
 def test_what_time_cures_is_tried_again_for_a_week(kind):
-    end = ended(kind("503"), attempts=50, age=GIVE_UP_AFTER)
+    end = ended(kind("503"), attempts=50, failing=GIVE_UP_AFTER)
     assert end.ending is Ending.LATER
     assert not end.expected
-    late = ended(kind("503"), attempts=50, age=GIVE_UP_AFTER + 1)
+    late = ended(kind("503"), attempts=50, failing=GIVE_UP_AFTER + 1)
     assert (late.ending, late.error) == (Ending.GAVE_UP, "503")
+
+
+@pytest.mark.parametrize("kind", FOR_TIME_TO_CURE)
+def test_the_week_begins_with_the_trouble_not_with_the_need(kind):
+    """Company info may have been waited for much longer, until a first read."""
+    end = ended(kind("503"), age=GIVE_UP_AFTER * 2)
+    assert (end.ending, end.failing_since) == (Ending.LATER, NOW)
+    assert ended(kind("503"), failing=DAY_MS).failing_since == NOW - DAY_MS
+
+
+def test_a_limit_says_nothing_of_the_trouble_before_it():
+    for limit in (errors.RateLimited("429"), errors.NoCallNow("no call left")):
+        end = ended(limit, failing=DAY_MS, refusals=1)
+        assert (end.failing_since, end.refusals) == (NOW - DAY_MS, 1)
+
+
+def test_a_store_that_is_away_is_waited_for():
+    """As during a fail-over, which would else make a dead letter of all that is under way."""
+    error = RedisError("READONLY")
+    end = after_store_error(error, intent(attempts=2), now=NOW, base=BASE)
+    assert (end.ending, end.error, end.failing_since) == (
+        Ending.LATER, "RedisError: READONLY", NOW
+    )  # fmt: skip
+    assert 0.8 * 2 * BASE <= end.wait <= 1.2 * 2 * BASE
+    assert not end.expected  # a call may have left
 
 
 def test_a_wait_that_codat_asks_for_is_kept():
     end = ended(errors.CodatBroken("503", retry_after=33.0))
     assert (end.wait, end.held) == (33.0, True)
+
+
+def test_a_wait_that_is_longer_than_codats_day_is_a_mistake():
+    end = ended(errors.CodatBroken("503", retry_after=1e9))
+    assert (end.wait, end.held) == (LONGEST_ASKED, True)
 
 
 @pytest.mark.parametrize(
@@ -99,9 +137,15 @@ def test_a_wait_that_codat_asks_for_is_kept():
     ],
 )
 def test_a_request_that_codat_refuses_is_set_aside_after_a_few_tries(error):
-    for attempts in range(1, MOST_REFUSALS):
-        assert ended(error, attempts=attempts).ending is Ending.LATER
-    assert ended(error, attempts=MOST_REFUSALS).ending is Ending.GAVE_UP
+    for refusals in range(MOST_REFUSALS - 1):
+        end = ended(error, refusals=refusals)
+        assert (end.ending, end.refusals) == (Ending.LATER, refusals + 1)
+    assert ended(error, refusals=MOST_REFUSALS - 1).ending is Ending.GAVE_UP
+
+
+def test_other_trouble_before_is_no_refusal_and_makes_none_forgotten():
+    assert ended(errors.BadRequest("400"), attempts=50).ending is Ending.LATER
+    assert ended(errors.CodatBroken("503"), refusals=2).refusals == 2
 
 
 def test_every_class_of_error_has_a_policy():

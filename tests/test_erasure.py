@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from parts import SentHints, company_id, make_event
-from portal_bench import Portal, kind
+from portal_bench import Portal, kind, trim
 from relay import journeys
 from relay.cadence import Cadence, Schedule
 from relay.journeys import Journey
 from relay.pause import Pause, Scope
 from relay.replays import Wanted
 from relay.store import keys
+from relay.store.files import write_files_anew
 from relay.store.intents import Need, Priority
 from relay.store.journeys import hash_of
 from relay.store.subscriptions import Attempt
@@ -34,6 +35,7 @@ JOURNEY = Journey(
     "0123456789abcdef012345", company_id(2), 1000, 2**52, "olga", REFERENCE,
     return_url=f"https://firm.test/?who={MAIL}", token_hash=hash_of("t-1"),
 )  # fmt: skip
+UNSEEN = "0f0e0d0c-0b0a-0908-0706-050403020100"
 EVERYTHING = Pause("p1", Scope.EVERYTHING, "", "olga", "a migration", NOW, on=True)
 
 
@@ -105,9 +107,9 @@ def touch(store, company):
     store.reconciles.begin("r1", cause="asked for", now=NOW, chosen=[company])
     store.replays.begin(Wanted(company=company), total=1, by="olga")
     subscribe(store, cursor=0)
-    [lease] = store.subscriptions.claim(now=now_ms(), lease_ms=1000, limit=1, failing=1)
+    [lease] = store.subscriptions.claim(lease_ms=1000, limit=1, hindered=1)
     answered = Attempt(now_ms(), "1", "4", 4, 422, 5, f"do not know {NAME}", "", taken=False)
-    assert store.subscriptions.record(lease, "later", now=now_ms(), due=2**52, attempt=answered)[0]
+    assert store.subscriptions.record(lease, "later", wait=2**40, attempt=answered)[0]
 
 
 def everything(client) -> bytes:
@@ -150,15 +152,11 @@ def test_a_forgotten_company_leaves_no_trace_on_the_server_or_its_disk(held):
     before, last = everything(client), store.events.last()
     assert [trace for trace in TRACES if trace not in before] == []
     assert [trace for trace in TRACES if trace not in files(client)] == []
-    # The malformed message names no company, so only its own trimming can drop it.
-    client.delete(keys.LANE + "0", keys.DEAD)
     gone = store.erasure.forget(company, "olga")
     assert (gone.messages >= 4, gone.events >= 3) == (True, True)
     held.drain()
     client.config_set("auto-aof-rewrite-percentage", 0)
-    deadline = time.monotonic() + 30
-    while any(trace in files(client) for trace in TRACES) and time.monotonic() < deadline:
-        time.sleep(0.05)  # the file is written anew, then the former one dropped
+    until_files_are_clean(client)
     client.config_set("save", "")
     after = everything(client)
     assert [trace for trace in TRACES if trace in after] == []
@@ -168,6 +166,76 @@ def test_a_forgotten_company_leaves_no_trace_on_the_server_or_its_disk(held):
     assert store.companies.get(company) is None
     assert store.companies.count() == 2
     assert store.schedules.of(company) == {}
+
+
+def until_files_are_clean(client):
+    """Each file is written anew, then the former one dropped."""
+    deadline = time.monotonic() + 30
+    while not write_files_anew(client) or any(trace in files(client) for trace in TRACES):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_files_that_are_being_written_anew_are_written_once_more_for_who_is_forgotten_meanwhile(
+    held,
+):
+    store, client = held.store, held.store.client
+    client.config_set("auto-aof-rewrite-percentage", 0)
+    client.set("bulk", b"x" * 30_000_000)  # so that a rewrite lasts
+    store.erasure.forget(company_id(3), "olga")
+    assert client.info("persistence")["aof_rewrite_in_progress"]
+    store.erasure.forget(company_id(2), "olga")  # not in the rewrite that has begun
+    assert not write_files_anew(client)
+    until_files_are_clean(client)
+
+
+def test_a_forgetting_that_was_killed_half_way_is_finished_by_the_clock(held, monkeypatch):
+    store, company = held.store, company_id(2)
+    last = store.events.last()
+
+    def killed(*_):
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("relay.store.erasure.rewrite", killed)
+        with pytest.raises(RuntimeError):
+            store.erasure.forget(company, "olga")
+    assert store.erasure.unfinished() == {company: "olga"}
+    hints = SentHints()
+    assert ticks.finish_forgetting(store, hints) == 1
+    assert hints.drained == [store.inbox.lane_of(company)]
+    held.drain()
+    assert [trace for trace in TRACES if trace in dumped(store.client)] == []
+    [told] = [e for e in store.events.read(last).events if e.type == "company.forgotten"]
+    assert (told.data["by"], told.data["events"] >= 3) == ("olga", True)
+    assert store.erasure.unfinished() == {}
+    assert ticks.finish_forgetting(store, hints) == 0
+
+
+def dumped(client) -> bytes:
+    """The server's memory of each key, in which what was only marked as deleted still stands."""
+    return b"".join(client.dump(key) or b"" for key in client.scan_iter(count=1000))
+
+
+def test_a_company_that_only_messages_name_can_be_forgotten_and_one_nobody_names_is_unknown(bench):
+    store = bench.store
+    bench.deliver(b'{"eventType": "x", "id": "1", "companyId": 7, "of": "%s"}' % UNSEEN.encode())
+    bench.drain()
+    assert store.erasure.forget("1", "olga") is None  # stands in all sorts of things
+    assert store.erasure.forget(company_id(9), "olga") is None
+    assert store.erasure.unfinished() == {}
+    assert store.erasure.forget(UNSEEN, "olga") is not None
+    assert store.client.xlen(keys.DEAD) == 0
+    kept = [fields for _, fields in store.client.xrange(keys.LANE + "0")]
+    assert not any(UNSEEN.encode() in fields.get(b"body", b"") for fields in kept)
+
+
+def test_answers_that_show_a_word_of_it_go_though_their_events_went_before(held):
+    store = held.store
+    trim(store, store.events.last())
+    assert store.subscriptions.attempts("sub_1", 10)
+    store.erasure.forget(company_id(2), "olga")
+    assert store.subscriptions.attempts("sub_1", 10) == []
 
 
 def test_only_the_line_that_says_so_names_a_forgotten_company(held):
@@ -202,11 +270,11 @@ def test_what_others_have_stays_when_a_company_is_forgotten(held):
     store.erasure.forget(company_id(2), "olga")
     assert {k for k in client.scan_iter() if other.encode() in k} == touched
     assert (store.companies.get(other), store.events.timeline(other)) == (state, events)
-    assert store.intents.counts()["scheduled"] == 1
+    assert store.intent_list.count("waiting", "sync:*") == 1
     priorities = [Priority.SCHEDULED]
     [sync] = store.intents.claim(now=now_ms(), lease_ms=9000, limit=9, priorities=priorities)
     assert sync.name.startswith(f"sync:{other}:bills:")
-    assert store.intents.counts()["scheduled"] == 1
+    assert store.intent_list.count("waiting", "sync:*") == 1
 
 
 def test_the_numbers_stay_without_a_gap_for_every_reader(held):

@@ -8,10 +8,12 @@ is needed, so that days pass too. The judge is the sandbox's journal.
 """
 
 import os
+import threading
 import time
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -22,7 +24,7 @@ from fleet import running_fleet
 from parts import SECRET
 from relay.company import NameSource
 from relay.message import Action, action_fields
-from relay.store import Store
+from relay.store import Store, keys
 from relay.times import now_micros
 from sandbox.acts import Acts
 from sandbox.config import SandboxConfig
@@ -37,8 +39,7 @@ BLACKOUT = 600 / SCALE  # seconds
 DAY = max(5, COMPANIES // 100)  # seconds
 QUOTA = 250 + COMPANIES * 3 // 2  # requests a day: less than the run needs
 WORKERS, THREADS = 2, 16
-WAIT = 2  # seconds that a 429 asks for
-KNOWN_AFTER = 1.0  # seconds in which an answer has been read, on a busy machine too
+WAIT = 3  # seconds that a 429 asks for
 KEY = "sandbox-key"
 FAULTS: list[dict[str, Any]] = [
     {"kind": "status", "status": 429, "retryAfter": WAIT, "share": 0.02, "count": 2 + DAY // 10},
@@ -52,6 +53,7 @@ FAULTS: list[dict[str, Any]] = [
     {"kind": "slow", "seconds": 0.2, "share": 0.04},
 ]
 Call = dict[str, Any]
+Hold = tuple[float, float]  # when it was seen, and until when nobody calls; seconds
 
 
 @pytest.mark.timeout(PATIENCE * 2)
@@ -69,6 +71,8 @@ def test_every_company_ends_with_info_and_one_rename_within_the_limits(tmp_path)
             relay_worker_threads=THREADS, relay_reconcile_at="never",
         ) as fleet,
         fleet.store() as store,
+        fleet.store() as watched,
+        watching_holds(watched) as holds,
     ):  # fmt: skip
         fleet.wait_until_ready()
         began = time.time()
@@ -85,7 +89,7 @@ def test_every_company_ends_with_info_and_one_rename_within_the_limits(tmp_path)
         tell_figures(calls, took)
         check_companies(store, sandbox, companies)
         check_renames(store, calls, companies)
-        check_waits(calls)
+        check_waits(calls, holds)
         check_limits(calls)
         assert not [call for call in calls if call["method"] == "PUT"]
 
@@ -108,6 +112,27 @@ def link_all(store: Store, sandbox: RunningSandbox) -> list[str]:
         store.inbox.ingest(action.id, company.id, action_fields(action))
         acts.do("authorise", company, {"platformKey": "gbol"})
     return [company.id for company in made]
+
+
+@contextmanager
+def watching_holds(store: Store) -> Iterator[list[Hold]]:
+    """Look all the time whether calls to Codat are held, and note each hold when it is seen."""
+    holds: list[Hold] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.01):
+            held = float(store.client.get(keys.HOLD) or 0) / 1000
+            if held and (not holds or holds[-1][1] != held):
+                holds.append((time.time(), held))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield holds
+    finally:
+        over.set()
+        watcher.join()
 
 
 def until(met: Callable[[], Any], what: str) -> None:
@@ -151,15 +176,20 @@ def check_renames(store: Store, calls: list[Call], companies: list[str]) -> None
     assert Counter(call["companyId"] for call in changed) == Counter(companies)
 
 
-def check_waits(calls: list[Call]) -> None:
-    """After a 429 nobody calls before its time, but who was let through before it was read."""
-    refused = [call for call in calls if call["status"] == 429]
+def check_waits(calls: list[Call], holds: list[Hold]) -> None:
+    """A 429 holds everybody for as long as it asks: nobody calls once the hold is known.
+
+    Each thread of the workers may still send the one call that it was granted before. How long the
+    store takes to learn of a refusal is the machine's affair: a stalled disk stalls it too.
+    """
+    refused = [call for call in calls if call["status"] == 429 and call.get("fault")]
     assert refused
-    begun = sorted(call["began"] for call in calls)
     for call in refused:
-        until = call["time"] + WAIT - 0.01
-        early = begun[bisect_right(begun, call["time"]) : bisect_left(begun, until)]
-        assert not [at for at in early if at > call["time"] + KNOWN_AFTER], (call, early)
+        assert [hold for hold in holds if hold[1] >= call["time"] + WAIT - 0.01], (call, holds)
+    begun = sorted(call["began"] for call in calls)
+    for seen, until in holds:
+        early = begun[bisect_right(begun, seen) : bisect_left(begun, until)]
+        assert len(early) <= WORKERS * THREADS, (seen, until, early)
     asked: dict[tuple[str, str], list[Call]] = defaultdict(list)
     for call in calls:
         asked[call["method"], call["path"]].append(call)
@@ -169,16 +199,17 @@ def check_waits(calls: list[Call]) -> None:
 
 
 def check_limits(calls: list[Call]) -> None:
-    """No more than ten at once per company, and no request that Codat refused for its quota."""
+    """No more than ten at once per company, and no request that Codat refused for its quota.
+
+    Codat counts: at a day's border only it can say to which day a request belongs.
+    """
     assert [call for call in calls if call["status"] == 429 and not call.get("fault")] == []
     moments: dict[str, list[tuple[float, int]]] = defaultdict(list)
     for call in calls:
         moments[call["companyId"]] += [(call["began"], 1), (call["time"], -1)]
     for ups_and_downs in moments.values():
         assert max(accumulate(step for _, step in sorted(ups_and_downs))) <= 10
-    days = by_day(calls)
-    assert len(days) > 1
-    assert max(days.values()) <= QUOTA
+    assert len(by_day(calls)) > 1, "the quota was never short"
 
 
 def by_day(calls: list[Call]) -> Counter[int]:

@@ -178,13 +178,26 @@ def test_trimming_leaves_unread_messages(store, client):
     assert [m.entry for m in store.inbox.read(lease, first.entry, 10)] == [_second.entry]
 
 
+def test_trimming_leaves_nothing_of_a_quiet_lane_and_of_its_dead_letters(store, client):
+    entry = put(store, 1).entry
+    lease = store.inbox.claim(None, LEASE)
+    [message] = store.inbox.read(lease, lease.cursor, 10)
+    dead = Batch(dead=[DeadLetter(message, lease.lane, "Malformed")])
+    commit(store, lease, lease.cursor, entry, dead)
+    assert store.inbox.trim(int(time.time() * 1000) - 10_000) == 0
+    assert (client.xlen(keys.LANE + str(lease.lane)), client.xlen(keys.DEAD)) == (1, 1)
+    assert store.inbox.trim(int(time.time() * 1000) + 10_000) == 1
+    assert (client.xlen(keys.LANE + str(lease.lane)), client.xlen(keys.DEAD)) == (0, 0)
+    assert store.inbox.read(lease, entry, 10) == []
+
+
 def test_a_hold_is_set_kept_if_later_and_lifted_with_the_commit(store):
     now = int(time.time() * 1000)
 
     def held_after(until):
         entry = put(store).entry
         lease = store.inbox.claim(None, LEASE)
-        batch = Batch(events=logged(), hold_until=until)
+        batch = Batch(events=logged(), hold_until=until, limits_at=now)
         done = store.inbox.commit(lease, lease.cursor, entry, batch, now=now, lease_ms=LEASE)
         assert done is not None
         assert store.inbox.release(lease)
@@ -209,7 +222,7 @@ def test_the_day_that_begins_is_learnt_from_a_webhook(store):
     def left_after(quota):
         entry = put(store).entry
         lease = store.inbox.claim(None, LEASE)
-        batch = Batch(events=logged(), hold_until=0, quota=quota)
+        batch = Batch(events=logged(), hold_until=0, quota=quota, limits_at=now)
         store.inbox.commit(lease, lease.cursor, entry, batch, now=now, lease_ms=LEASE)
         store.inbox.release(lease)
         return store.budget.state(now).remaining

@@ -1,5 +1,7 @@
 """Intents on a real server: a need exists once, and only its present holder may end it."""
 
+from dataclasses import replace
+
 import pytest
 
 from parts import company_id
@@ -86,14 +88,27 @@ def test_an_ending_sent_twice_tells_its_company_once(store, client):
     script = client.register_script(source("finish_intent"))
     names = [
         keys.INTENT + intent.name,
-        f"{keys.INTENTS_DUE}0",
         keys.DEAD_INTENTS,
         keys.INFLIGHT + intent.company_id,
         keys.LANE + "1",
         keys.WAITING,
         keys.REPLY + "nonce",
     ]
-    arguments = [intent.name, intent.fence, "later", NOW, NOW + 1, "", 1, "", "kind", "action"]
+    known = [
+        intent.name,
+        intent.fence,
+        "later",
+        NOW,
+        NOW + 1,
+        "",
+        1,
+        "",
+        "",
+        0,
+        "",
+        keys.INTENTS_DUE,
+    ]
+    arguments = [*known, "kind", "action"]
     assert script(names, arguments) == script(names, arguments) == [1, 1]
     assert client.xlen(keys.LANE + "1") == 1
 
@@ -152,6 +167,88 @@ def test_a_dead_intent_is_kept_and_a_new_need_revives_it(store):
     store.intents.put([need()], NOW)
     assert len(claim(store)) == 1
     assert store.intents.counts()["dead"] == 0
+
+
+def test_a_revived_intent_begins_anew_but_that_it_was_tried_stays_known(store):
+    store.intents.put([need()], NOW)
+    [intent] = claim(store)
+    assert (intent.tried, intent.failing_since, intent.refusals) == (None, None, 0)
+    finish(store, intent, "later", due=NOW, failing_since=NOW - 5, refusals=2)
+    [intent] = claim(store)
+    assert (intent.tried, intent.failing_since, intent.refusals) == (NOW, NOW - 5, 2)
+    finish(store, intent, "dead", error="gave up")
+    store.intents.put([need()], NOW)
+    [again] = claim(store)
+    assert (again.attempts, again.tried) == (1, NOW)
+    assert (again.failing_since, again.refusals) == (None, 0)
+
+
+def test_a_normal_wait_ends_the_trouble_and_is_no_try(store):
+    store.intents.put([need()], NOW)
+    [intent] = claim(store)
+    finish(store, intent, "later", due=NOW, expected=True)
+    [intent] = claim(store)
+    assert intent.tried is None
+    finish(store, intent, "later", due=NOW, failing_since=NOW)
+    [intent] = claim(store)
+    finish(store, intent, "later", due=NOW, expected=True)
+    [intent] = claim(store)
+    assert (intent.tried, intent.failing_since) == (NOW, None)
+
+
+def test_what_a_worker_did_that_died_counts_as_tried(store):
+    store.intents.put([need()], NOW)
+    claim(store)
+    [again] = claim(store, now=NOW + LEASE)
+    assert again.tried == NOW + LEASE
+
+
+@pytest.mark.parametrize("verdict", ["done", "later", "dead"])
+def test_what_was_tried_stays_known_where_a_need_came_meanwhile(store, verdict):
+    """The count of attempts begins anew then, but a request may have reached Codat."""
+    store.intents.put([need()], NOW)
+    [intent] = claim(store)
+    finish(store, intent, "later", due=NOW)
+    [intent] = claim(store)
+    store.intents.put([need()], NOW)
+    finish(store, intent, verdict, due=NOW, expected=verdict == "later")
+    [again] = claim(store)
+    assert (again.attempts, again.tried) == (1, NOW)
+
+
+def test_needs_that_arise_while_it_is_worked_on_keep_the_soonest_and_most_urgent(store):
+    store.intents.put([need(priority=Priority.RECONCILE)], NOW)
+    [intent] = claim(store)
+    waiting = need(priority=Priority.LINK, due=NOW + 1)
+    store.intents.put([replace(waiting, cause="link")], NOW)
+    store.intents.put([need(priority=Priority.SCHEDULED, due=NOW + 60_000)], NOW)
+    finish(store, intent)
+    [again] = claim(store, now=NOW + 1)
+    assert (again.priority, again.cause) == (Priority.LINK, "link")
+    finish(store, again)
+    assert claim(store, now=NOW + LEASE) == []
+
+
+def test_one_whose_worker_died_is_claimed_as_urgently_as_it_was_needed_since(store):
+    store.intents.put([need(priority=Priority.RECONCILE)], NOW)
+    claim(store)
+    store.intents.put([need(priority=Priority.LINK)], NOW)
+    assert claim(store, now=NOW + LEASE - 1) == []
+    [again] = claim(store, now=NOW + LEASE, priorities=[Priority.LINK])
+    assert again.priority is Priority.LINK
+
+
+def test_what_waits_long_may_wait_less_urgently_until_it_is_needed_again(store):
+    store.intents.put([need()], NOW)
+    [intent] = claim(store)
+    less = {"due": NOW, "expected": True, "priority": Priority.SCHEDULED}
+    finish(store, intent, "later", **less)
+    [intent] = claim(store)
+    assert intent.priority is Priority.SCHEDULED
+    store.intents.put([need()], NOW)
+    finish(store, intent, "later", **less)
+    [again] = claim(store)
+    assert again.priority is Priority.LINK
 
 
 def test_more_urgent_work_is_claimed_first(store):

@@ -94,7 +94,7 @@ def test_a_policy_is_previewed_and_set_from_a_file(run: Run, portal: Portal, tmp
     assert "companies looked at" in shown.output
     assert run("cadence", "policy", "--set", str(file), "--apply").exit_code == 0
     assert json.loads(run("cadence", "policy", "--json").stdout)["origin"] == "api"
-    assert portal.store.intents.counts()["now"] == 3
+    assert portal.store.intents.counts()["local"] == 3
 
 
 def test_a_pause_is_set_listed_and_ended(run: Run, portal: Portal) -> None:

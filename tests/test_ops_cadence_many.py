@@ -136,7 +136,7 @@ def test_a_preview_of_a_long_file_is_of_all_its_companies(run, portal, tmp_path,
     assert sum(preview["load"]) == 14
     assert len(preview["examples"]) == 2
     assert answer(run, *words)["applied_to"] == 3
-    assert portal.store.intents.counts()["now"] == 3
+    assert portal.store.intents.counts()["local"] == 3
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["a file", "all"])

@@ -63,10 +63,10 @@ def test_a_sync_of_one_company_is_left_without_a_question(run: Run, portal: Port
 
 def test_what_concerns_many_is_previewed_and_asked_about(run: Run, portal: Portal) -> None:
     preview = run("sync", "now", "--platform", "Xero", "--preview")
-    assert (preview.exit_code, preview.output) == (0, "2 companies, 2 calls to Codat.\n")
+    assert (preview.exit_code, preview.output) == (0, "2 companies, at least 4 calls to Codat.\n")
     refused = run("reread", "--all", "--no-wait", input="n\n")
     assert (refused.exit_code, waiting(portal)) == (1, [])
-    assert "3 companies, 3 calls" in refused.output
+    assert "3 companies, at least 3 calls" in refused.output
     assert run("reread", "--status", "Unlinked", "--no-wait", input="y\n").exit_code == 0
     assert waiting(portal) == [f"reread:{company_id(3)}"]
 
@@ -117,7 +117,7 @@ def test_dead_intents_are_listed_and_run_again_by_name_filter_or_all(
     assert run("intents", "retry", INFO[0], "--no-wait").output == "1 left.\n"
     assert waiting(portal) == [INFO[0]]
     preview = run("intents", "retry", "--all", "--preview").output
-    assert preview == "1 companies, 1 calls to Codat.\n"
+    assert preview == "1 companies, at least 1 calls to Codat.\n"
     worker("done")
     result = run("intents", "retry", "--kind", "info", "--yes")
     assert (result.exit_code, result.output) == (0, "1 done.\n")
@@ -140,4 +140,4 @@ def test_a_reconciliation_is_shown_with_what_differed_by_type_and_hour(
 
 def test_a_reconciliation_of_a_filter_costs_a_call_each(run: Run) -> None:
     preview = run("reconcile", "--platform", "Xero", "--status", "Linked", "--preview")
-    assert preview.output == "2 companies, 2 calls to Codat.\n"
+    assert preview.output == "2 companies, at least 2 calls to Codat.\n"

@@ -10,6 +10,7 @@ from relay.message import Message, webhook_fields
 from relay.store.inbox import DeadLetter
 from relay.store.intents import Need, Priority
 from relay.store.server import Server
+from relay.times import now_ms
 
 
 @pytest.fixture
@@ -69,10 +70,12 @@ def test_metrics_tell_what_the_store_holds(portal):
     )
     portal.store.inbox.ingest("m", None, fields)
     portal.store.beat("worker-1")
-    portal.store.budget.ended("c", None, now=1, limit=1000, remaining=70, reset=2**45)
+    now = now_ms()
+    portal.store.budget.ended("c", None, now=now, limit=1000, remaining=70, reset=now + 10**7)
     found = figures(portal)
     budget = ("daily_limit", "remaining", "reserved", "calls_per_minute", "resets_seconds")
-    assert [found[f"relay_codat_{name}"] for name in budget] == [1000, 70, 50, 900, 2**45 / 1000]
+    expected = [1000, 70, 50, 900, (now + 10**7) / 1000]
+    assert [found[f"relay_codat_{name}"] for name in budget] == expected
     assert found["relay_redis_up"] == 1
     assert found["relay_messages_accepted_total"] == 1
     assert found["relay_dead_letters"] == 1

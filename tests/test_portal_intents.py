@@ -5,6 +5,7 @@ import pytest
 from parts import company_id
 from portal_bench import MOMENT, VIEWER, Portal, kind, make_company
 from relay.store.intents import Need, Priority
+from relay.times import now_ms
 
 NOW = MOMENT // 1000
 
@@ -118,12 +119,13 @@ def test_which_dead_ones_must_be_said_and_by_whom_it_may_be(portal):
 
 
 def test_a_preview_of_syncs_counts_linked_companies_against_what_is_left_today(portal):
-    portal.store.budget.ended("call", None, now=NOW, limit=100, remaining=6, reset=2**45)
+    now = now_ms()
+    portal.store.budget.ended("call", None, now=now, limit=100, remaining=6, reset=now + 10**7)
     answer = portal.post("/v1/syncs", json={"all": True, "preview": True})
     assert (answer.status_code, answer.json["left"]) == (200, 0)
     assert answer.json["cost"] == {
         "companies": 2,
-        "calls": 2,
+        "calls": 4,
         "calls_left_today": 1,
         "fits_today": False,
     }

@@ -3,14 +3,16 @@
 The sandbox's day lasts some seconds, so that it ends by itself, as Codat's does.
 """
 
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from parts import SECRET, SentHints, make_codat
-from relay.message import Action, action_fields
+from parts import SECRET, SentHints, make_codat, make_event
+from relay.message import Action, action_fields, webhook_fields
+from relay.store import keys
 from relay.store.intents import Need, Priority
 from relay.times import now_micros, now_ms
 from sandbox.config import SandboxConfig
@@ -66,6 +68,28 @@ def test_links_go_on_and_all_else_waits_for_the_reset_and_not_a_call_longer(cont
     assert len(calls) == len(waiting)
 
 
+def test_what_follows_a_scheduled_sync_waits_too_and_leaves_the_reserve_to_links(context, sandbox):
+    """A look at the history, and the info that was read again: of a company known for long."""
+    customer = linked(context, sandbox)
+    sync = need("sync", customer, Priority.SCHEDULED, ":invoices:p1")
+    context.store.intents.put([sync], now_ms())
+    perform_due(context)
+    drain_lanes(context)
+    reset = spend_down_to_the_reserve(context, sandbox)
+    deliver(context, read_of(context, customer))
+    fall_due(context)
+    before = sandbox.journal.last
+    newcomer = linked(context, sandbox)
+    assert context.store.companies.get(newcomer).info is not None
+    assert time.time() < reset, "the day was over too soon to say anything"
+    work_until(context, lambda: not {f"info:{customer}"} & waiting_names(context))
+    calls = [entry for entry in sandbox.journal.after(before) if entry["kind"] == "api"]
+    mine = [call for call in calls if call["companyId"] == customer]
+    assert {call["path"].rpartition("/")[2] for call in mine} == {"history", "info"}
+    assert all(call["began"] >= reset for call in mine)
+    assert any(call["began"] < reset for call in calls)
+
+
 def test_with_the_reserve_spent_too_links_wait_for_the_reset(context, sandbox):
     customer = linked(context, sandbox)
     reset = spend_down_to_the_reserve(context, sandbox, left=1)
@@ -103,6 +127,35 @@ def spend_down_to_the_reserve(
     context.codat.companies_page(1)  # whose answer tells
     assert context.store.budget.state(now_ms()).remaining == left
     return quota.resets
+
+
+def read_of(context: Context, company: str) -> dict[str, Any]:
+    """Word of a scheduled read of the company's own data."""
+    named = {"id": company, "name": context.store.companies.get(company).name}  # type: ignore[union-attr]
+    read = {"dataType": "company", "status": "Complete", "recordsModified": False}
+    return make_event("read.completed", company=None, referenceCompany=named, dataTypes=[read])
+
+
+def deliver(context: Context, event: dict[str, Any]) -> None:
+    company = event["payload"]["referenceCompany"]["id"]
+    fields = webhook_fields(
+        source="default", message_id="m", event_type=event["eventType"], company_id=company,
+        body=json.dumps(event).encode(),
+    )  # fmt: skip
+    context.store.inbox.ingest(event["id"], company, fields)
+    drain_lanes(context)
+
+
+def fall_due(context: Context) -> None:
+    """Let the time come of all that waits."""
+    for priority in Priority:
+        due = f"{keys.INTENTS_DUE}{int(priority)}"
+        for name in context.store.client.zrange(due, 0, -1):
+            context.store.client.zadd(due, {name: now_ms()})
+
+
+def waiting_names(context: Context) -> set[str]:
+    return {one.name for one in context.store.intent_list.walk("waiting", 10)}
 
 
 def need(kind: str, company: str, priority: Priority, more: str = "") -> Need:

@@ -9,7 +9,7 @@ from codat.webhook import Event
 from parts import company_id, make_event
 from relay.company import Company
 from relay.outcome import Outcome
-from relay.replays import Wanted, redacted
+from relay.replays import Wanted, redacted, redacted_reason
 from relay.times import now_ms
 from workers import fold as folding
 from workers.replay import replay_some
@@ -205,3 +205,12 @@ def test_fields_are_left_out_at_any_depth():
         "a": [{"name": "[redacted]", "b": 1}],
         "name": "[redacted]",
     }
+
+
+def test_why_a_message_could_not_be_handled_shows_nothing_of_what_is_left_out():
+    body = b'{"name": "Zyxwvut", "of": [{"name": 7041, "open": true}], "id": "m-1"}'
+    reason = "ValueError: cannot take 'Zyxwvut' and 7041 of m-1"
+    shown = redacted_reason(reason, body, frozenset({"name"}))
+    assert shown == "ValueError: cannot take '[redacted]' and [redacted] of m-1"
+    assert redacted_reason(reason, body, frozenset()) == reason
+    assert redacted_reason("Malformed: Zyxwvut", b"{Zyxwvut", frozenset({"name"})) == "Malformed"

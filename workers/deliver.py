@@ -1,11 +1,13 @@
 """Deliver the log to subscribers, each in its order, none in another's way.
 
-Each claimed subscription has a thread of its own until it has caught up or fails, so a slow one
-holds that thread and nothing else. Failing ones may hold half of the threads at most.
+Each claimed subscription has a thread of its own until it has caught up, fails, or has had its
+turn, so a slow one holds that thread and nothing else. Those that failed or were slow the last
+time may hold half of the threads at most.
 """
 
 import random
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_network
@@ -25,7 +27,9 @@ from relay.times import now_micros, now_ms
 from workers.context import Context, current
 
 AT_ONCE = 64  # subscriptions delivered to at the same time by one worker
-FAILING_AT_ONCE = AT_ONCE // 2
+HINDERED_AT_ONCE = AT_ONCE // 2  # of them, such as failed or were slow the last time
+SLOW_MS = 2000  # of one delivery
+TURN = 2.0  # seconds after which one that goes on and on lets the others have the thread
 LEASE_MS = 60_000  # longer than a lookup, a delivery and what goes with it may take together
 SCAN = 5000  # log entries looked at for one delivery
 DOZE = 0.5  # seconds that a worker which is being stopped waits for deliveries under way
@@ -44,7 +48,9 @@ class Deliverer:
         self._make_courier = make_courier or (lambda url: Courier(url, networks))
         self._lock = threading.Lock()
         self._running = 0
-        self._failing = 0
+        self._hindered = 0
+        self._under_way: dict[Claim, Held] = {}
+        self._stopping = False
         self._looking = 0  # threads that have delivered and look for more
         self._idle = threading.Condition(self._lock)
 
@@ -53,14 +59,15 @@ class Deliverer:
         store = self._context.store
         store.subscriptions.hint_taken()
         with self._lock:
+            if self._stopping:
+                return 0
             claims = store.subscriptions.claim(
-                now=now_ms(),
                 lease_ms=LEASE_MS,
                 limit=AT_ONCE - self._running,
-                failing=max(0, FAILING_AT_ONCE - self._failing),
+                hindered=max(0, HINDERED_AT_ONCE - self._hindered),
             )
             self._running += len(claims)
-            self._failing += sum(claim.failing for claim in claims)
+            self._hindered += sum(claim.hindered for claim in claims)
         for claim in claims:
             threading.Thread(target=self._run, args=(claim,), daemon=True).start()
         return len(claims)
@@ -69,6 +76,16 @@ class Deliverer:
         """Wait until no delivery is under way; False when the time ran out first."""
         with self._idle:
             return self._idle.wait_for(lambda: self._running + self._looking == 0, seconds)
+
+    def stop(self, seconds: float) -> None:
+        """Begin nothing more, and give back what is not done in time: another goes on with it."""
+        with self._lock:
+            self._stopping = True
+        self.wait(seconds)
+        with self._lock:
+            left = list(self._under_way.items())
+        for claim, held in left:
+            self._context.store.subscriptions.record(claim, "hand on", window=held.window)
 
     def _run(self, claim: Claim) -> None:
         try:
@@ -82,7 +99,8 @@ class Deliverer:
         finally:
             with self._lock:
                 self._running -= 1
-                self._failing -= claim.failing
+                self._hindered -= claim.hindered
+                self._under_way.pop(claim, None)
                 self._looking += 1
         try:
             self.wake()  # what came meanwhile, or waited for a thread
@@ -95,30 +113,34 @@ class Deliverer:
 
     def _deliver(self, claim: Claim, held: Held) -> None:
         courier = self._make_courier(held.subscription.url)
+        began = time.monotonic()
         try:
             going: Held | None = held
             while going is not None:
+                if self._stopping or time.monotonic() - began > TURN:
+                    subscriptions = self._context.store.subscriptions
+                    subscriptions.record(claim, "hand on", window=going.window)
+                    return
                 going = self._deliver_next(claim, going, courier)
         finally:
             courier.close()
 
     def _deliver_next(self, claim: Claim, held: Held, courier: Courier) -> Held | None:
         """Deliver the next events; give how it then stands, None when there is no more to do."""
-        store, now = self._context.store, now_ms()
+        store = self._context.store
         try:
             events, to = self._next(held)
         except CursorTooOld as error:
             reason = f"{error}: it was too far behind; resume it with a cursor to go on from"
-            self._pause(claim, held, now, None, reason)
+            self._pause(claim, held, None, reason)
             return None
         if not events:
             caught_up = to == held.cursor or to >= store.events.last()
             store.subscriptions.record(
                 claim,
                 "idle" if caught_up else "go on",
-                now=now,
                 cursor=to,
-                due=0 if caught_up else now + LEASE_MS,
+                wait=0 if caught_up else LEASE_MS,
             )
             return None if caught_up else replace(held, cursor=to)
         subscription = held.subscription
@@ -126,6 +148,9 @@ class Deliverer:
         if subscription.batch > 1:
             body = b"[%s]" % body
         first, last = events[0].sequence, events[-1].sequence
+        with self._lock:
+            self._under_way[claim] = replace(held, window=to)
+        now = now_ms()
         answer = courier.post(body, headers(subscription, first, last, body, now))
         attempt = Attempt(
             now, str(first), str(last), len(events), answer.status, answer.ms, answer.body,
@@ -134,9 +159,8 @@ class Deliverer:
         if not answer.taken:
             self._failed(claim, replace(held, window=to), answer, attempt)
             return None
-        now = now_ms()
         recorded, _ = store.subscriptions.record(
-            claim, "go on", now=now, due=now + LEASE_MS, cursor=to, attempt=attempt
+            claim, "go on", wait=LEASE_MS, cursor=to, attempt=attempt, slow=answer.ms > SLOW_MS
         )
         if not recorded:
             return None  # changed or taken over meanwhile: delivered again by whoever holds it now
@@ -156,19 +180,19 @@ class Deliverer:
         since = held.failing_since or now
         days = self._context.settings.relay_subscriber_days
         if answer.status == GONE:
-            self._pause(claim, held, now, attempt, "it answered 410 (gone)")
+            self._pause(claim, held, attempt, "it answered 410 (gone)")
         elif now - since > days * DAY_MS:
-            self._pause(claim, held, now, attempt, f"nothing was taken for {days} days")
+            self._pause(claim, held, attempt, f"nothing was taken for {days} days")
         else:
             luck = random.random()  # noqa: S311 (not a secret)
-            due = now + int(wait_after(held.failures + 1, answer.retry_after, luck) * 1000)
+            wait = int(wait_after(held.failures + 1, answer.retry_after, luck) * 1000)
             self._context.store.subscriptions.record(
                 claim,
                 "later",
-                now=now,
-                due=due,
+                wait=wait,
                 window=held.window,
-                attempt=replace(attempt, next_at=due),
+                attempt=replace(attempt, next_at=now + wait),
+                slow=answer.ms > SLOW_MS,
             )
         log.info(
             "delivery.not_taken",
@@ -178,9 +202,7 @@ class Deliverer:
             failures=held.failures + 1,
         )
 
-    def _pause(
-        self, claim: Claim, held: Held, now: int, attempt: Attempt | None, reason: str
-    ) -> None:
+    def _pause(self, claim: Claim, held: Held, attempt: Attempt | None, reason: str) -> None:
         facts = {
             "subscription_id": claim.id,
             "url": held.subscription.url,
@@ -190,7 +212,7 @@ class Deliverer:
         action_id = f"subscription:{claim.id}#{claim.fence}"
         told = Action(action_id, "relay.subscription_paused", "", now_micros(), facts)
         _, wake = self._context.store.subscriptions.record(
-            claim, "pause", now=now, due=0, attempt=attempt, reason=reason, told=told
+            claim, "pause", attempt=attempt, reason=reason, told=told
         )
         if wake:
             self._context.hints.drain(NOT_FOR_A_COMPANY)
@@ -207,6 +229,6 @@ def deliver() -> None:
 
 
 def finish() -> None:
-    """Give deliveries under way a moment when the worker ends; the rest is delivered again."""
+    """Give deliveries under way a moment when the worker ends; the rest goes to another."""
     for deliverer in _current:
-        deliverer.wait(DOZE)
+        deliverer.stop(DOZE)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import orjson
 import structlog
@@ -9,12 +10,12 @@ import structlog
 from relay.catalogue.book import identity
 from relay.company import Company
 from relay.message import Message
-from relay.replays import Tally
+from relay.replays import Tally, redacted_reason
 from relay.store.inbox import Batch, DeadLetter, Lease
 from relay.store.intents import Need
 from relay.times import now_ms
 from workers.context import Context, current
-from workers.fold import fold
+from workers.fold import Folded, fold
 
 BATCH = 500  # messages per commit
 LEASE_MS = 5_000  # how long a killed worker keeps its lane from others
@@ -74,6 +75,7 @@ def fold_all(context: Context, messages: Sequence[Message], lane: int) -> Batch:
     ids = {m.company_id for m in messages if m.company_id}
     companies = context.store.companies.get_many(ids)
     batch = Batch()
+    hidden = frozenset(context.settings.relay_redact_fields)
     changed: dict[str, Company] = {}
     needs: dict[str, Need] = {}
     told = _told_before(context, messages)
@@ -95,33 +97,47 @@ def fold_all(context: Context, messages: Sequence[Message], lane: int) -> Batch:
                 message_id=message.message_id,
                 event_type=message.type,
                 company_id=company_id,
-                reason=reason,
+                reason=redacted_reason(reason, message.body, hidden),
             )
             batch.dead.append(DeadLetter(message, lane, reason))
             _count(batch, message, Tally(handled=1, dead=1))
             continue
-        batch.counts.update((one.run, one.what) for one in folded.counted)
+        for one in folded.counted:
+            batch.counts[one.run, one.what] += 1
         if message.kind == "webhook" and not message.replay:
             batch.counts["", f"webhook:{message.type}"] += 1
             batch.marks["last_webhook"] = message.received
         if any(event.type == "sync.requested" for event in folded.events):
             batch.marks["last_sync_requested"] = message.received
-        added = len(folded.events)
-        _count(batch, message, Tally(handled=1, added=added, already=folded.already))
         if message.replay:
+            added = len(folded.events)
+            _count(batch, message, Tally(handled=1, added=added, already=folded.already))
             before |= {identity(one.type, orjson.loads(one.data)) for one in folded.events}
         if folded.company is not None:
             companies[company_id] = changed[company_id] = folded.company
         batch.events += folded.events
         for need in folded.needs:
             held = needs.get(need.name)
-            if held is None or need.due < held.due:
-                needs[need.name] = need
-        if folded.hold_until is not None:
-            batch.hold_until, batch.quota = folded.hold_until, folded.quota
+            needs[need.name] = need if held is None else _both(held, need)
+        _note_limits(batch, folded)
     batch.needs = list(needs.values())
     batch.states = {company_id: company.to_json() for company_id, company in changed.items()}
     return batch
+
+
+def _both(one: Need, other: Need) -> Need:
+    """Give the more urgent of two needs of one name, due when the sooner is."""
+    first = one if one.priority <= other.priority else other
+    return replace(first, due=min(one.due, other.due))
+
+
+def _note_limits(batch: Batch, folded: Folded) -> None:
+    """Keep what Codat said last of its limits, in whatever order it came."""
+    if folded.limits_dated:
+        batch.limits_said = max(batch.limits_said or 0, folded.limits_at)
+    if folded.hold_until is not None and folded.limits_at >= batch.limits_at:
+        batch.hold_until, batch.quota = folded.hold_until, folded.quota
+        batch.limits_at = folded.limits_at
 
 
 def _told_before(context: Context, messages: Sequence[Message]) -> dict[tuple[str, str], set[str]]:

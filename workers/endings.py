@@ -6,11 +6,13 @@ from enum import StrEnum
 from typing import Any
 
 from codat import errors
-from relay.store.intents import Intent
+from relay.store.intents import Intent, Priority
 
 DAY_MS = 86_400_000
-GIVE_UP_AFTER = 7 * DAY_MS  # for what only time can cure
+GIVE_UP_AFTER = 7 * DAY_MS  # of failing, for what only time can cure
 LONGEST_BACKOFF = 900.0  # seconds
+# Codat's day ends at midnight UTC, so a wait for longer than a day and a bit is a mistake.
+LONGEST_ASKED = 26 * 3600.0  # seconds
 MOST_STEPS = 180  # times the first wait; the same as the line above for the default
 KEY_REFUSED_WAIT = 60.0  # seconds, until an operator has mended the key
 LOOK_AGAIN = 5.0  # seconds after a limit until an intent may be claimed, if calls may leave then
@@ -41,7 +43,9 @@ class Told:
 class Ended:
     """How one attempt ended. `wait` in seconds, for LATER; `expected` attempts do not count.
 
-    `held`: Codat asked for the wait, so no new need shortens it.
+    `held`: Codat asked for the wait, so no new need shortens it. `failing_since` (ms) and
+    `refusals` are what is to be known of the trouble at the next attempt. `priority`: at which it
+    waits from now on, if not as before.
     """
 
     ending: Ending
@@ -51,6 +55,9 @@ class Ended:
     expected: bool = False
     held: bool = False
     at: int | None = None  # microseconds: when what is told was asked for
+    failing_since: int | None = None
+    refusals: int = 0
+    priority: Priority | None = None
 
 
 def after_error(error: errors.CodatError, intent: Intent, *, now: int, base: float) -> Ended:
@@ -61,7 +68,7 @@ def after_error(error: errors.CodatError, intent: Intent, *, now: int, base: flo
         # meanwhile; should the quota be renewed early, nothing need wait for the time once said.
         case errors.RateLimited() | errors.NoCallNow():
             wait = LOOK_AGAIN if error.retry_after is None else min(error.retry_after, LOOK_AGAIN)
-            return Ended(Ending.LATER, wait=wait, error=text, expected=True)
+            return _later(intent, wait, text, expected=True, failing_since=intent.failing_since)
         case errors.SyncInProgress():
             return Ended(Ending.IN_PROGRESS, error=text)
         case errors.NotSupported():
@@ -72,12 +79,23 @@ def after_error(error: errors.CodatError, intent: Intent, *, now: int, base: flo
             wait = max(base, KEY_REFUSED_WAIT if base >= 1 else base)
             return _later_or_never(intent, now, wait, text)
         case errors.Unreachable() | errors.CodatBroken() | errors.BadAnswer():
-            wait = error.retry_after or backoff(intent.attempts, base)
-            return _later_or_never(intent, now, wait, text, held=bool(error.retry_after))
-        case _ if intent.attempts < MOST_REFUSALS:
-            return Ended(Ending.LATER, wait=backoff(intent.attempts, base), error=text)
+            asked = min(error.retry_after or 0.0, LONGEST_ASKED)
+            wait = asked or backoff(intent.attempts, base)
+            return _later_or_never(intent, now, wait, text, held=bool(asked))
+        case _ if intent.refusals + 1 < MOST_REFUSALS:
+            refusals = intent.refusals + 1
+            return _later(intent, backoff(refusals, base), text, refusals=refusals)
         case _:
             return Ended(Ending.GAVE_UP, error=text)
+
+
+def after_store_error(error: Exception, intent: Intent, *, now: int, base: float) -> Ended:
+    """Wait for our own server, as during a fail-over. `now` in ms, `base` in seconds.
+
+    A call may have left before it failed, so this counts as an attempt.
+    """
+    text = f"{type(error).__name__}: {error}"
+    return _later_or_never(intent, now, backoff(intent.attempts, base), text)
 
 
 def backoff(attempts: int, base: float) -> float:
@@ -89,6 +107,13 @@ def backoff(attempts: int, base: float) -> float:
 def _later_or_never(
     intent: Intent, now: int, wait: float, text: str, *, held: bool = False
 ) -> Ended:
-    if now - intent.created > GIVE_UP_AFTER:
+    since = now if intent.failing_since is None else intent.failing_since
+    if now - since > GIVE_UP_AFTER:
         return Ended(Ending.GAVE_UP, error=text)
-    return Ended(Ending.LATER, wait=wait, error=text, held=held)
+    return _later(intent, wait, text, held=held, failing_since=since)
+
+
+def _later(intent: Intent, wait: float, text: str, **more: Any) -> Ended:
+    """Have it tried again; what Codat has refused before is not forgotten over other trouble."""
+    more.setdefault("refusals", intent.refusals)
+    return Ended(Ending.LATER, wait=wait, error=text, **more)

@@ -2,22 +2,23 @@
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import orjson
 
 from codat.statuses import ConnectionStatus
 from codat.webhook import Event, Quota
 from relay.catalogue.book import identity
-from relay.company import Company, Connection, NameSource, version_of
+from relay.company import Company, CompanyStatus, Connection, NameSource, version_of
+from relay.copies import changed
 from relay.message import Action, Message
 from relay.outcome import Counted, Logged, Outcome, Wanted
 from relay.store.inbox import StatusEvent
 from relay.store.intents import Need, Priority
 from workers.routing import handler_for
 
-LATE = 600_000_000  # microseconds after which a lifted limit may have been reached again
-CALLS_NOBODY = frozenset({"cadence"})
+LATE = 600_000  # ms after which a lifted limit may have been reached again
+CALLS_NOBODY = frozenset({"cadence", "fresh"})
 
 
 class NoHandler(Exception):
@@ -33,6 +34,8 @@ class Folded:
     needs: list[Need]
     hold_until: int | None
     quota: Quota | None = None
+    limits_at: int = 0  # ms: when Codat said what these two hold, else when we heard of it
+    limits_dated: bool = False  # whether Codat said when, also where it was too long ago to count
     counted: tuple[Counted, ...] = ()
     already: bool = False  # a replay of which nothing was missing
 
@@ -55,22 +58,25 @@ def fold(
     changes, nothing is left to be done either.
     """
     event = message.read()
-    blank = Company(id=message.company_id or "", source=message.source, first_seen=message.received)
-    before = held or blank
+    before = held or Company(
+        id=message.company_id or "", source=message.source, first_seen=message.received
+    )
     seen = _seen(before, event).recognise_placeholder(placeholders)
     outcome = _handle(seen, event)
     after = outcome.company.recognise_placeholder(placeholders)
     recognised = after is not outcome.company or seen.placeholder != before.placeholder
-    keep = bool(after.id) and (held is not None or after != blank)
+    keep = bool(after.id) and (held is not None or after != before)
     logged = list(_logged(held, before, after, outcome, event, keep=keep))
     if message.replay:
         logged = [one for one in logged if _is_missing(one, told)]
         if not logged and after == before:
             return Folded(None, [], [], None, already=True)
     elif keep and message.kind == "webhook":
-        after = replace(after, last_webhook=max(after.last_webhook, message.received))
+        after = changed(after, last_webhook=max(after.last_webhook, message.received))
     # What Codat said of its limits long ago says nothing of now, when they may be reached again.
-    speaks_of_now = not message.replay and (outcome.hold_until != 0 or not _is_late(message, event))
+    told_at = _told_at(event)
+    said = message.received if told_at is None else told_at
+    speaks_of_now = not message.replay and (outcome.hold_until != 0 or now - said <= LATE)
     return Folded(
         company=after if keep else None,
         events=[_status_event(one, message, event) for one in logged],
@@ -78,7 +84,7 @@ def fold(
             Need(
                 name=f"{wanted.kind}:{after.id}",
                 company_id=after.id,
-                priority=Priority.LOCAL if wanted.kind in CALLS_NOBODY else Priority.LINK,
+                priority=_priority(wanted, message),
                 due=now + wanted.delay,
                 cause=message.message_id,
             )
@@ -87,13 +93,29 @@ def fold(
         ],
         hold_until=outcome.hold_until if speaks_of_now else None,
         quota=outcome.quota if speaks_of_now else None,
+        limits_at=said,
+        limits_dated=told_at is not None and outcome.hold_until is not None and not message.replay,
         counted=outcome.counted,
     )
 
 
-def _is_late(message: Message, event: Event | Action) -> bool:
+def _priority(wanted: Wanted, message: Message) -> Priority:
+    """Give how urgent it is: the reserve is for customers who link, others follow what they are of.
+
+    What a comparison or a replay of long ago comes to is never urgent, a link found by it neither.
+    """
+    if wanted.kind in CALLS_NOBODY:
+        return Priority.LOCAL
+    of = Priority.SCHEDULED if message.priority is None else Priority(message.priority)
+    if message.replay or of >= Priority.RECONCILE:
+        return Priority.RECONCILE
+    return Priority.LINK if wanted.link else of
+
+
+def _told_at(event: Event | Action) -> int | None:
+    """Give when Codat told of it, in ms; rule webhooks of the older service do not say."""
     told = None if isinstance(event, Action) else event.generated
-    return told is not None and message.received * 1000 - told > LATE
+    return None if told is None else told // 1000
 
 
 def _is_missing(logged: Logged, told: Collection[str]) -> bool:
@@ -157,7 +179,9 @@ def _changes(before: Company, after: Company) -> Iterator[Logged]:
                     },
                 )
                 yield from _linked_for_journey(after, connection)
-    if (before.status, before.needs_attention) != (after.status, after.needs_attention):
+    # What a status is derived from; most webhooks leave it alone.
+    moved = after.connections is not before.connections or after.deleted != before.deleted
+    if moved and _standing(before) != _standing(after):
         yield Logged(
             "company.status_changed",
             {
@@ -173,6 +197,10 @@ def _changes(before: Company, after: Company) -> Iterator[Logged]:
             "company.renamed",
             {"previous": before.name, "current": after.name, "source": NameSource.PERSON},
         )
+
+
+def _standing(company: Company) -> tuple[CompanyStatus, bool]:
+    return company.status, company.needs_attention
 
 
 def _linked_for_journey(company: Company, connection: Connection) -> Iterator[Logged]:

@@ -5,17 +5,19 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 import structlog
+from redis import RedisError
 
 from codat.errors import CodatError
 from relay.budget import open_priorities, speaking_for
 from relay.message import Action
+from relay.store.budget import LEASE_MS
+from relay.store.inbox import NotDurable
 from relay.store.intents import Intent
 from relay.times import now_micros, now_ms
 from workers.context import Context, current
 from workers.doing import cadence, fresh, info, name, platforms, reconcile, reread, sync, track
-from workers.endings import Ended, Ending, Told, after_error
+from workers.endings import Ended, Ending, Told, after_error, after_store_error
 
-LEASE_MS = 90_000  # longer than the calls of one attempt may take together
 HAND_ON_AFTER = 20.0  # seconds in one job
 LOOK_EVERY = 0.2  # seconds between looks for more to do while slow calls are under way
 
@@ -88,6 +90,7 @@ def perform_one(context: Context, intent: Intent) -> None:
             company_id=intent.company_id,
             at=ended.at or asked,
             payload=told.payload,
+            priority=intent.priority,
         )
     now = now_ms()
     lane = context.store.inbox.lane_of(intent.company_id)
@@ -100,6 +103,9 @@ def perform_one(context: Context, intent: Intent) -> None:
         error=ended.error[:500],
         expected=ended.expected,
         held=ended.held,
+        failing_since=ended.failing_since,
+        refusals=ended.refusals,
+        priority=ended.priority,
         told=action,
     )
     log.info(
@@ -119,12 +125,14 @@ def _attempt(context: Context, intent: Intent) -> Ended:
     doing = KINDS.get(intent.kind)
     if doing is None:
         return Ended(Ending.GAVE_UP, error=f"nobody here can do {intent.kind!r}")
+    base = context.settings.relay_retry_seconds
     try:
         with speaking_for(intent.priority, intent.name, intent.fence):
             return doing(context, intent)
     except CodatError as error:
-        base = context.settings.relay_retry_seconds
         return after_error(error, intent, now=now_ms(), base=base)
+    except (RedisError, NotDurable) as error:
+        return after_store_error(error, intent, now=now_ms(), base=base)
     except Exception as error:
         log.exception("intent.failed", intent=intent.name)
         return Ended(Ending.GAVE_UP, error=f"{type(error).__name__}: {error}")

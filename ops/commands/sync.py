@@ -42,7 +42,8 @@ def sync() -> None:
 def now(*, api: Api, chosen: Chosen, data_type: str, **how: Any) -> None:
     """Ask Codat to sync companies now: those named, the linked ones of a filter, or all.
 
-    A call to Codat each. The outcome comes as events: `codat-relay events --type 'sync.*'`.
+    A call to Codat each, for all data types at least two. The outcome comes as events:
+    `codat-relay events --type 'sync.*'`.
     """
     for part in chosen.parts():
         body = part.body() | {"data_type": data_type}

@@ -9,6 +9,7 @@ from relay.store import keys
 from relay.store.scripts import Scripts
 
 AT_ONCE_PER_COMPANY = 10  # Codat: using-the-api/rate-limits, concurrent requests
+LEASE_MS = 90_000  # how long an intent stays claimed after its last call began; one call is shorter
 LONGEST_CALL = 120_000  # ms after which a call that never ended no longer counts as under way
 
 
@@ -78,7 +79,8 @@ class Budget:
     ) -> Short | None:
         """Count one call, or tell why it may not leave yet.
 
-        `intent`: in whose name it is made; with its `fence` only while that claim stands.
+        `intent`: in whose name it is made; with its `fence` only while that claim stands, which
+        the call renews.
         """
         answer = self._scripts.take_call(
             [
@@ -100,6 +102,8 @@ class Budget:
                 intent,
                 "1" if company_id else "",
                 "" if fence is None else fence,
+                keys.INTENTS_DUE,
+                LEASE_MS,
             ],
         )
         return None if answer[0] else Short(int(answer[1]), answer[2].decode())
@@ -118,8 +122,14 @@ class Budget:
         """Note that a call ended and what its answer said; times in ms."""
         said = [limit, remaining, reset, not_before]
         self._scripts.end_call(
-            [keys.HOLD, keys.BUDGET, keys.INFLIGHT + (company_id or ""), keys.UNDER_WAY],
-            [now, call, *("" if value is None else value for value in said)],
+            [
+                keys.HOLD,
+                keys.BUDGET,
+                keys.INFLIGHT + (company_id or ""),
+                keys.UNDER_WAY,
+                keys.META,
+            ],
+            [now, call, *("" if value is None else value for value in said), LONGEST_CALL],
         )
 
     def state(self, now: int) -> BudgetState:

@@ -1,27 +1,30 @@
 """Forget a company: drop all that is held of it, but a line that says so."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import asdict, dataclass
+from itertools import chain, islice
 from typing import Any
 from uuid import uuid4
 
 import orjson
 from redis import Redis
-from redis.exceptions import ResponseError
 
 from relay.message import Action, action_fields
 from relay.store import keys
+from relay.store.companies import Companies
+from relay.store.files import want_files, write_files_anew
 from relay.store.inbox import Inbox
 from relay.store.rewriting import alone, rewrite
 from relay.store.scripts import Scripts
 from relay.store.subscriptions import Subscriptions
-from relay.store.traces import Trace, mentions, traces
+from relay.store.traces import Trace, answers, mentions, nameless, traces, words_of
 from relay.times import now_micros
 
 CHUNK = 5000  # things dropped per call
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+SHORTEST_ID = 8  # characters; Codat's older ids were no UUIDs
 
 
 class Erasing(Exception):
@@ -36,57 +39,108 @@ class Forgotten:
     messages: int
 
 
+@dataclass(slots=True)
+class Forgetting:
+    """A company that is being forgotten: kept until it is done, so that a kill ends nothing."""
+
+    by: str
+    action: str  # id of what tells of it
+    words: list[str]  # what malformed messages, which name no company, may show of it
+    events: int = 0
+    messages: int = 0
+
+
 class Erasure:
     """Drops things of one store."""
 
     def __init__(
-        self, client: Redis, scripts: Scripts, inbox: Inbox, subscriptions: Subscriptions
+        self,
+        client: Redis,
+        scripts: Scripts,
+        inbox: Inbox,
+        companies: Companies,
+        subscriptions: Subscriptions,
     ) -> None:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
         self._scripts = scripts
         self._inbox = inbox
+        self._companies = companies
         self._subscriptions = subscriptions
 
-    def forget(self, company_id: str, by: str) -> Forgotten:
+    def forget(self, company_id: str, by: str) -> Forgotten | None:
         """Drop all that is held of a company, and leave a line in the log that says so.
 
         Its events keep their numbers and lose all else. What Codat sends of it later makes it
-        known anew: delete it there first. Raises Erasing while another is being forgotten.
+        known anew: delete it there first. None when nothing was held of it. Raises Erasing while
+        another is being forgotten.
         """
+        company = company_id.lower()
+        if not UUID.fullmatch(company) and not self._is_held(company):
+            return None  # a short text would be found in what is not this company's
         with alone(self._client, by) as mine:
             if not mine:
                 raise Erasing("another company is being forgotten, or the log trimmed")
-            gone = self._forget(company_id.lower(), by)
-        self._write_files_anew()
-        return gone
+            begun, is_new = self._begin(company, by)
+            if not self._forget(company, begun) and is_new:
+                self._client.hdel(keys.FORGETTING, company)
+                return None
+            want_files(self._client)
+            self._tell(company, begun)
+            self._client.hdel(keys.FORGETTING, company)
+        write_files_anew(self._client)
+        return Forgotten(begun.events, begun.messages)
 
-    def _forget(self, company_id: str, by: str) -> Forgotten:
+    def _is_held(self, company_id: str) -> bool:
+        return len(company_id) >= SHORTEST_ID and self._companies.get(company_id) is not None
+
+    def unfinished(self) -> dict[str, str]:
+        """Give the companies whose forgetting broke off, and on whose word each is forgotten."""
+        begun = self._client.hgetall(keys.FORGETTING)
+        return {company.decode(): orjson.loads(raw)["by"] for company, raw in begun.items()}
+
+    def _begin(self, company_id: str, by: str) -> tuple[Forgetting, bool]:
+        """Note that it is being forgotten; or give how far that came before, and False."""
+        held = self._companies.get(company_id)
+        words = sorted(words_of(held)) if held else []
+        begun = Forgetting(by, f"forget:{uuid4().hex}", words)
+        is_new = self._client.hsetnx(keys.FORGETTING, company_id, orjson.dumps(asdict(begun)))
+        if not is_new:
+            begun = Forgetting(**orjson.loads(self._client.hget(keys.FORGETTING, company_id)))
+        return begun, bool(is_new)
+
+    def _forget(self, company_id: str, begun: Forgetting) -> int:
+        """Drop what there is; give how many things that were."""
         lane = self._inbox.lane_of(company_id)
         messages = [keys.LANE + str(lane), keys.LANE + "0", keys.DEAD]
-        attempts = [keys.ATTEMPTS + held.subscription.id for held in self._subscriptions.all()]
+        attempts = self._subscriptions.streams()
         dropped: Counter[str] = Counter()
         numbers: list[int] = []
         places: dict[str, str] = {}
         before = -1
         while dropped.total() > before:  # until a whole pass has found nothing
             before = dropped.total()
-            found = self._found(company_id, messages, attempts, numbers, places)
+            found = chain(
+                self._found(company_id, messages, numbers, places),
+                nameless(self._client, messages[1:], begun.words),
+                answers(self._client, attempts, [company_id, *begun.words], numbers),
+            )
             while some := list(islice(found, CHUNK)):
                 self._drop(lane, some)
-                dropped.update(one.key for one in some)
+                here = Counter(one.key for one in some)
+                dropped.update(here)
+                begun.events += here[keys.LOG]
+                begun.messages += sum(here[one] for one in set(messages[:2]))
+                self._client.hset(keys.FORGETTING, company_id, orjson.dumps(asdict(begun)))
             waiting = [keys.SYNCS_WAITING, keys.META]
             dropped[keys.SYNCS_WAITING] += self._scripts.forget_syncs(waiting, [company_id])
         for stream in (keys.LOG, *messages, *attempts):
             rewrite(self._client, self._scripts, stream)
-        events, received = dropped[keys.LOG], sum(dropped[lane] for lane in set(messages[:2]))
-        self._tell(company_id, by, events, received)
-        return Forgotten(events, received)
+        return dropped.total()
 
     def _found(
         self,
         company_id: str,
         messages: Sequence[str],
-        attempts: Sequence[str],
         numbers: list[int],
         places: dict[str, str],
     ) -> Iterator[Trace]:
@@ -100,20 +154,10 @@ class Erasure:
             yield Trace("XDEL", keys.LOG, number)
             yield Trace("ZREM", keys.TIMELINE + company_id, number)
             yield Trace("ZREM", keys.TIMELINE, number)
-        for stream in attempts:
-            yield from self._answers(stream, numbers)
         for stream in dict.fromkeys(messages):
             for entry in mentions(self._scripts, stream, company_id, places):
                 yield Trace("XDEL", stream, entry)
         yield from traces(self._client, company_id)
-
-    def _answers(self, stream: str, numbers: Sequence[int]) -> Iterator[Trace]:
-        """Find deliveries of these events: the answer that is kept may repeat what was sent."""
-        for entry, fields in self._client.xrange(stream):
-            attempt = orjson.loads(fields[b"attempt"])
-            first, last = int(attempt["first"]), int(attempt["last"])
-            if any(first <= number <= last for number in numbers):
-                yield Trace("XDEL", stream, entry)
 
     def _drop(self, lane: int, found: Sequence[Trace]) -> None:
         numbers = [one.member for one in found if one.key == keys.LOG]
@@ -127,17 +171,8 @@ class Erasure:
             arguments += (one.command, place, one.member)
         self._scripts.forget([*named, *places], arguments)
 
-    def _tell(self, company_id: str, by: str, events: int, messages: int) -> None:
-        facts = {"by": by, "events": events, "messages": messages}
-        action = Action(
-            f"forget:{uuid4().hex}", "relay.company_forgotten", company_id, now_micros(), facts
-        )
+    def _tell(self, company_id: str, begun: Forgetting) -> None:
+        facts = {"by": begun.by, "events": begun.events, "messages": begun.messages}
+        kind = "relay.company_forgotten"
+        action = Action(begun.action, kind, company_id, now_micros(), facts)
         self._inbox.ingest(action.id, company_id, action_fields(action))
-
-    def _write_files_anew(self) -> None:
-        """Have the server drop files that hold what it held before."""
-        with suppress(ResponseError):
-            self._client.bgrewriteaof()
-        with suppress(ResponseError):
-            if self._client.config_get("save").get("save"):
-                self._client.bgsave(schedule=True)

@@ -77,6 +77,8 @@ class Batch:
     dead: list[DeadLetter] = field(default_factory=list)
     hold_until: int | None = None  # ms; 0 lifts a hold, as a new day of Codat's began
     quota: Quota | None = None  # what Codat told of that day
+    limits_at: int = 0  # ms: when Codat said that, or without a date when we heard of it
+    limits_said: int | None = None  # ms: when it last said anything of its limits with a date
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)  # (key, field) -> more
     marks: dict[str, int] = field(default_factory=dict)  # field of the counters -> latest ms
     replays: dict[str, Tally] = field(default_factory=dict)  # replay id -> what came of it
@@ -170,6 +172,8 @@ class Inbox:
             keys.INTENTS_DUE,
             "" if batch.hold_until is None else batch.hold_until,
             *_day(batch.quota),
+            batch.limits_at,
+            "" if batch.limits_said is None else batch.limits_said,
             len(batch.states),
         ]
         for company_id, state in batch.states.items():
@@ -239,15 +243,17 @@ class Inbox:
         return list(self._scripts.sweep_lanes([keys.WAITING, keys.LEASES], [older_than_ms]))
 
     def trim(self, before_ms: int) -> int:
-        """Drop applied messages received before `before_ms`; unread ones always stay."""
+        """Drop applied messages received before `before_ms`; unread ones always stay.
+
+        Dead letters go as their messages do.
+        """
         dropped = 0
-        cursors = self._client.hgetall(keys.CURSORS)
-        for lane, cursor in cursors.items():
-            applied_ms = int(cursor.split(b"-", 1)[0])
-            lane_key = keys.LANE + lane.decode()
-            dropped += int(
-                self._client.xtrim(lane_key, minid=min(before_ms, applied_ms), approximate=True)
-            )
+        for lane, cursor in self._client.hgetall(keys.CURSORS).items():
+            ms, _, n = cursor.decode().partition("-")
+            first = min((before_ms, 0), (int(ms), int(n) + 1))  # that stays
+            lane_key, minid = keys.LANE + lane.decode(), f"{first[0]}-{first[1]}"
+            dropped += int(self._client.xtrim(lane_key, minid=minid, approximate=False))
+        self._client.xtrim(keys.DEAD, minid=f"{before_ms}-0", approximate=False)
         return dropped
 
     def marks(self) -> dict[str, int]:

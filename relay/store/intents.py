@@ -52,7 +52,11 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A claimed intent. `attempts` counts this one; `created` is ms since the epoch."""
+    """A claimed intent. `attempts` counts this one; times are ms since the epoch.
+
+    `tried`: until when earlier attempts may have reached Codat, None when none has.
+    `failing_since`: when its present trouble began. `refusals`: how often Codat has refused it.
+    """
 
     name: str
     fence: int
@@ -62,6 +66,9 @@ class Intent:
     args: dict[str, Any]
     cause: str
     priority: Priority
+    tried: int | None = None
+    failing_since: int | None = None
+    refusals: int = 0
 
     @property
     def kind(self) -> str:
@@ -114,13 +121,16 @@ class Intents:
         error: str = "",
         expected: bool = False,
         held: bool = False,
+        failing_since: int | None = None,
+        refusals: int = 0,
+        priority: Priority | None = None,
         told: Action | None = None,
     ) -> tuple[bool, bool]:
         """Record `done`, `later` (again at `due` ms) or `dead`, and tell the company's lane.
 
         Gives whether we still held the intent, and whether the lane needs a hint. `expected`: the
         attempt found a wait that is normal, so it does not count. `held`: Codat asked for the wait,
-        so no new need shortens it.
+        so no new need shortens it. `priority`: at which it waits from now on, if not as before.
         """
         arguments: list[str | bytes | int] = [
             intent.name,
@@ -131,6 +141,10 @@ class Intents:
             error,
             lane,
             "expected" if expected else "held" if held else "",
+            "" if failing_since is None else failing_since,
+            refusals,
+            "" if priority is None else int(priority),
+            keys.INTENTS_DUE,
         ]
         if told is not None:
             for name, value in action_fields(told).items():
@@ -138,7 +152,6 @@ class Intents:
         recorded, wake = self._scripts.finish_intent(
             [
                 keys.INTENT + intent.name,
-                f"{keys.INTENTS_DUE}{int(intent.priority)}",
                 keys.DEAD_INTENTS,
                 keys.INFLIGHT + intent.company_id,
                 keys.LANE + str(lane),
@@ -187,7 +200,8 @@ class Intents:
 
 
 def _claimed(row: Sequence[Any]) -> Intent:
-    name, fence, company_id, attempts, created, args, cause, priority = row
+    name, fence, company_id, attempts, created, args, cause, priority, *trouble = row
+    tried, failing_since, refusals = (int(value) if value else None for value in trouble)
     return Intent(
         name=_text(name),
         fence=int(fence),
@@ -197,6 +211,9 @@ def _claimed(row: Sequence[Any]) -> Intent:
         args=orjson.loads(args),
         cause=_text(cause),
         priority=Priority(int(priority)),
+        tried=tried,
+        failing_since=failing_since,
+        refusals=refusals or 0,
     )
 
 

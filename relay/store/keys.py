@@ -2,9 +2,9 @@
 
 TAG = "{relay}:"
 
-META = (
-    TAG + "meta"
-)  # hash: lanes, schema, epoch, log_seq and more of the log, syncs_waiting, intent_fence
+# hash: lanes, schema, epoch, log_seq and more of the log, syncs_waiting, intent_fence, held_at (ms)
+# and limits_said (ms): how new what Codat said of its limits is
+META = TAG + "meta"
 COUNTERS = TAG + "counters"  # hash: accepted, duplicates
 WAITING = (
     TAG + "waiting"
@@ -18,20 +18,25 @@ SUBSCRIPTIONS = TAG + "subscriptions"  # sorted set of their ids, all with score
 DELIVERIES = TAG + "deliveries"  # sorted set: active subscription -> ms when it may be delivered to
 DELIVERY_HINTED = TAG + "deliveries:hinted"  # string, short-lived: a `deliver` job is on its way
 SUBSCRIPTION = TAG + "subscription:"  # + id -> hash
-ATTEMPTS = TAG + "attempts:"  # + subscription id -> stream of its latest deliveries
+ATTEMPTS = TAG + "attempts:"  # + subscription id -> stream of its latest deliveries taken
+FAILURES = TAG + "failures:"  # + subscription id -> stream of its latest deliveries not taken
 REPLAYS = TAG + "replays"  # sorted set: replay -> ms when it began
 REPLAYS_RUNNING = TAG + "replays:running"  # set of replays with messages left to queue
 REPLAY_HINTED = TAG + "replays:hinted"  # string, short-lived: a `replay` job is on its way
 REPLAY = TAG + "replay:"  # + id -> hash
 ERASED = TAG + "log:erased"  # sorted set: "<number>:<ms>" -> number, of events that were erased
 ERASING = TAG + "erasing"  # string, expires: a company is being forgotten, or the log trimmed
+FORGETTING = TAG + "forgetting"  # hash: company id -> how far its forgetting has come, as JSON
+FILES = TAG + "files"  # hash: which forgetting the server's files are to be rid of, and are rid of
 THINNED = TAG + "log:thinned"  # hash: what types are dropped early -> up to which number
 COPY = TAG + "copy:"  # + stream's key -> the stream while it is written anew
 TIMELINE = TAG + "timeline:"  # + company id -> sorted set of the numbers of its events
 COMPANIES = TAG + "companies"  # sorted set of company ids, all with score 0: paged in id order
 DEAD = TAG + "dead"  # stream: messages that could not be handled
 DEAD_INTENTS = TAG + "intents:dead"  # sorted set: intent name -> ms when given up
-BUDGET = TAG + "codat:budget"  # hash: limit, remaining, reset (ms) as Codat last said
+BUDGET = (
+    TAG + "codat:budget"
+)  # hash: limit, remaining, reset, and learnt: when (ms) Codat last said so
 CALLS = TAG + "codat:calls"  # sorted set: call -> ms, of the last minute
 UNDER_WAY = TAG + "codat:under-way"  # sorted set: call -> ms until it no longer counts
 HOLD = TAG + "codat:hold"  # string: ms until which nobody may call Codat

@@ -29,4 +29,4 @@ def rewrite(client: Redis, scripts: Scripts, stream: str) -> None:
     copy = keys.COPY + stream
     client.delete(copy)  # of one that broke off
     while not scripts.rewrite_stream([stream, copy], [COPIED]):
-        pass
+        client.pexpire(keys.ERASING, LONGEST_MS)

@@ -75,7 +75,7 @@ class Store:
         self.companies = Companies(client)
         self.subscriptions = Subscriptions(client, scripts)
         self.messages = Messages(client, self.inbox)
-        self.erasure = Erasure(client, scripts, self.inbox, self.subscriptions)
+        self.erasure = Erasure(client, scripts, self.inbox, self.companies, self.subscriptions)
         self.trimming = Trimming(client, scripts, self.subscriptions)
         self.replays = Replays(client, scripts)
         self.events = Events(client, scripts)

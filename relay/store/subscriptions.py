@@ -45,7 +45,7 @@ class Claim:
 
     id: str
     fence: int
-    failing: bool = False
+    hindered: bool = False  # it failed or was slow the last time
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +112,11 @@ class Subscriptions:
             subscription.id, [subscription.id, subscription.to_json(), b"", "", "", ""]
         )[0]
 
-    def claim(self, *, now: int, lease_ms: int, limit: int, failing: int) -> list[Claim]:
-        """Claim up to `limit` that have events to deliver, `failing` of them failing ones."""
+    def claim(self, *, lease_ms: int, limit: int, hindered: int) -> list[Claim]:
+        """Claim up to `limit` that have events to deliver, `hindered` of them failing or slow."""
         answer = self._scripts.claim_subscriptions(
             [keys.DELIVERIES, keys.META, keys.REPLY + uuid4().hex],
-            [keys.SUBSCRIPTION, now, lease_ms, limit, failing],
+            [keys.SUBSCRIPTION, lease_ms, limit, hindered],
         )
         return [Claim(row[0].decode(), int(row[1]), bool(row[2])) for row in answer]
 
@@ -125,23 +125,26 @@ class Subscriptions:
         claim: Claim,
         verdict: str,
         *,
-        now: int,
-        due: int,
+        wait: int = 0,
         cursor: int | None = None,
         window: int | None = None,
         attempt: Attempt | None = None,
+        slow: bool = False,
         reason: str = "",
         told: Action | None = None,
     ) -> tuple[bool, bool]:
-        """Record `go on`, `idle`, `later` (again at `due` ms) or `pause`; False first if lost."""
+        """Record `go on`, `hand on`, `idle`, `later` or `pause`; False first if lost.
+
+        `wait` is when it is due again, in ms from now; with `go on` the lease.
+        """
         arguments: list[str | bytes | int] = [
             claim.id,
             claim.fence,
             verdict,
             "" if cursor is None else cursor,
             "" if window is None else window,
-            due,
-            now,
+            wait,
+            "1" if slow else "",
             reason,
             orjson.dumps(asdict(attempt)) if attempt else b"",
             ATTEMPTS_KEPT,
@@ -151,7 +154,7 @@ class Subscriptions:
             [
                 keys.SUBSCRIPTION + claim.id,
                 keys.DELIVERIES,
-                keys.ATTEMPTS + claim.id,
+                _stream(claim.id, taken=attempt is None or attempt.taken),
                 keys.LANE + str(NOT_FOR_A_COMPANY),
                 keys.WAITING,
             ],
@@ -159,10 +162,30 @@ class Subscriptions:
         )
         return bool(recorded), bool(wake)
 
-    def attempts(self, subscription_id: str, limit: int) -> list[Attempt]:
-        """Give the latest attempts, the newest first."""
-        entries = self._client.xrevrange(keys.ATTEMPTS + subscription_id, count=limit)
-        return [Attempt(**orjson.loads(fields[b"attempt"])) for _, fields in entries]
+    def attempts(
+        self, subscription_id: str, limit: int, *, taken: bool | None = None
+    ) -> list[Attempt]:
+        """Give the latest attempts, the newest first: all, or only those taken, or not taken."""
+        found: list[Attempt] = []
+        for one in (True, False) if taken is None else (taken,):
+            stream = _stream(subscription_id, taken=one)
+            entries = self._client.xrevrange(stream, count=limit)
+            found += [Attempt(**orjson.loads(fields[b"attempt"])) for _, fields in entries]
+        return sorted(found, key=lambda attempt: attempt.at, reverse=True)[:limit]
+
+    def streams(self) -> list[str]:
+        """Name the streams of all attempts."""
+        ids = [held.subscription.id for held in self.all()]
+        return [_stream(one, taken=taken) for one in ids for taken in (True, False)]
+
+    def trim(self, oldest: int) -> int:
+        """Drop attempts at events before number `oldest`, which the log has dropped; how many."""
+        dropped = 0
+        for stream in self.streams():
+            entries = self._client.xrange(stream)
+            gone = [e for e, f in entries if int(orjson.loads(f[b"attempt"])["last"]) < oldest]
+            dropped += self._client.xdel(stream, *gone) if gone else 0
+        return dropped
 
     def may_hint(self) -> bool:
         """Whether a `deliver` hint is wanted: there are subscriptions, and none is on its way."""
@@ -194,9 +217,10 @@ class Subscriptions:
                 keys.SUBSCRIPTION + subscription_id,
                 keys.DELIVERIES,
                 keys.SUBSCRIPTIONS,
-                keys.ATTEMPTS + subscription_id,
+                _stream(subscription_id, taken=True),
                 keys.LANE + str(NOT_FOR_A_COMPANY),
                 keys.WAITING,
+                _stream(subscription_id, taken=False),
             ],
             [*arguments, NOT_FOR_A_COMPANY, *_told(told)],
         )
@@ -211,6 +235,11 @@ class Subscriptions:
             answers = pipe.execute()
         pairs = zip(answers[::2], answers[1::2], strict=True)
         return [_held(record, due) for record, due in pairs if record]
+
+
+def _stream(subscription_id: str, *, taken: bool) -> str:
+    """Name the stream of attempts: failures have one of their own, or successes would hide them."""
+    return (keys.ATTEMPTS if taken else keys.FAILURES) + subscription_id
 
 
 def _held(record: dict[bytes, bytes], due: float | None) -> Held:

@@ -1,11 +1,13 @@
 """Where a company stands in the store, other than in the log: what `Erasure` drops to forget it."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 from redis import Redis
 
+from relay.company import Company, NameSource
 from relay.pause import Pause, Scope
 from relay.store import keys
 from relay.store.intents import Priority
@@ -14,6 +16,11 @@ from relay.store.scripts import Scripts
 SCANNED = 2000  # keys or members per round trip
 LOOKED_AT = 500  # entries of a stream per call; about five milliseconds of the server
 TOLD = ("relay.company_forgotten", "company.forgotten")  # the lines that stay
+
+
+# Fields of Codat's company info that point to one business, by themselves.
+TELLING = frozenset(("companyName", "companyLegalName", "registrationNumber", "taxNumber", "line1"))
+SHORTEST = 5  # letters of a word that is looked for
 
 
 class Trace(NamedTuple):
@@ -38,6 +45,55 @@ def mentions(
         yield from found
         if last:
             places[stream] = f"({last.decode()}"
+
+
+def words_of(company: Company) -> set[str]:
+    """Give what is known to point to a company besides its id: names, numbers, addresses."""
+    found = {company.name} if company.name_source is not NameSource.PLACEHOLDER else set()
+
+    def look(value: Any, name: str = "") -> None:
+        if isinstance(value, dict):
+            for inner_name, inner in value.items():
+                look(inner, inner_name)
+        elif isinstance(value, list):
+            for inner in value:
+                look(inner, name)
+        elif isinstance(value, str) and name in TELLING:
+            found.add(value)
+
+    look(company.info)
+    look(company.expected)
+    return {word.strip().lower() for word in found if len(word.strip()) >= SHORTEST}
+
+
+def nameless(client: Any, streams: Sequence[str], words: Sequence[str]) -> Iterator[Trace]:
+    """Find messages that name no company's id, as they could not be read, but show a word of it."""
+    for stream in streams if words else ():
+        start = "-"
+        while entries := client.xrange(stream, start, "+", LOOKED_AT):
+            for entry, fields in entries:
+                if not fields.get(b"company") and shows(fields.get(b"body", b""), words):
+                    yield Trace("XDEL", stream, entry)
+            start = f"({entries[-1][0].decode()}"
+
+
+def answers(
+    client: Any, streams: Sequence[str], words: Sequence[str], numbers: Sequence[int]
+) -> Iterator[Trace]:
+    """Find deliveries of these events, or whose kept answer shows such a word."""
+    told = set(numbers)
+    for stream in streams:
+        for entry, fields in client.xrange(stream):
+            attempt = orjson.loads(fields[b"attempt"])
+            first, last = int(attempt["first"]), int(attempt["last"])
+            if not told.isdisjoint(range(first, last + 1)) or shows(fields[b"attempt"], words):
+                yield Trace("XDEL", stream, entry)
+
+
+def shows(raw: bytes, words: Sequence[str]) -> bool:
+    """Whether one of these words (in small letters) stands in a text, plainly or as JSON has it."""
+    text = raw.decode(errors="replace").lower()
+    return any(word in text or json.dumps(word)[1:-1].lower() in text for word in words)
 
 
 def traces(client: Redis, company_id: str) -> Iterator[Trace]:

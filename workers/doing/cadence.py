@@ -42,4 +42,4 @@ def do(context: Context, intent: Intent) -> Ended:
 
 def freshness_of(company_id: str, cause: str) -> Need:
     """Give the need to watch a company's deadlines; it stays as long as there are any."""
-    return Need(f"fresh:{company_id}", company_id, Priority.RECONCILE, now_ms(), cause)
+    return Need(f"fresh:{company_id}", company_id, Priority.LOCAL, now_ms(), cause)

@@ -1,13 +1,14 @@
 """Fetch a company's info; before the first read there is none, and Codat says so."""
 
 from codat import errors
-from relay.store.intents import Intent
+from relay.store.intents import Intent, Priority
 from relay.times import now_micros, now_ms
 from workers.context import Context
 from workers.endings import Ended, Ending, Told
 
 LEFT_OUT = frozenset({"supplementalData", "sourceUrls"})
 SHORTEST_WAIT, LONGEST_WAIT = 30.0, 3600.0  # seconds; the read's own event asks sooner
+URGENT_FOR = 3600.0  # seconds, while a customer who linked may be looking
 
 
 def do(context: Context, intent: Intent) -> Ended:
@@ -20,7 +21,10 @@ def do(context: Context, intent: Intent) -> Ended:
     except errors.Conflict as error:
         age = (now_ms() - intent.created) / 1000
         wait = min(max(SHORTEST_WAIT, age / 2), LONGEST_WAIT)
-        return Ended(Ending.LATER, wait=wait, error=str(error), expected=True)
+        waits_at = None
+        if intent.priority is Priority.LINK and age > URGENT_FOR:
+            waits_at = Priority.SCHEDULED
+        return Ended(Ending.LATER, wait=wait, error=str(error), expected=True, priority=waits_at)
     kept = {name: value for name, value in info.raw.items() if name not in LEFT_OUT}
     return Ended(
         Ending.DONE, told=Told("relay.info_fetched", {"info": kept, "after": after}), at=at

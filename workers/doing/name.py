@@ -41,7 +41,7 @@ def do(context: Context, intent: Intent) -> Ended:
 
 
 def _already_other(intent: Intent, present: str, target: str, placeholder: str, at: int) -> Ended:
-    if intent.attempts > 1 and target and sanitise_name(present) == target:
+    if intent.tried and target and sanitise_name(present) == target:
         # An earlier attempt of ours got through although its answer was lost.
         told = Told("relay.renamed", {"previous": placeholder, "name": present})
     else:

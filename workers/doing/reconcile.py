@@ -50,7 +50,8 @@ def do(context: Context, intent: Intent) -> Ended:
 
 def _got_on(context: Context, intent: Intent, error: errors.CodatError) -> Ended:
     """End an attempt that failed after it had got on: waits grow only while nothing gets done."""
-    first, base = replace(intent, attempts=1), context.settings.relay_retry_seconds
+    first = replace(intent, attempts=1, failing_since=None, refusals=0)
+    base = context.settings.relay_retry_seconds
     return replace(after_error(error, first, now=now_ms(), base=base), expected=True)
 
 
@@ -145,7 +146,7 @@ def _reread_dummies(context: Context, run: Run, held: Iterable[Company | None]) 
 def _action(run: Run, company_id: str, kind: str, at: int, **payload: object) -> Action:
     """Make the message; its id is its marker, so a step done again tells no company twice."""
     name = f"reconcile:{run.id}:{company_id}"
-    return Action(name, kind, company_id, at, {"run": run.id, **payload})
+    return Action(name, kind, company_id, at, {"run": run.id, **payload}, Priority.RECONCILE)
 
 
 def _tell_progress(context: Context, run: Run) -> None:

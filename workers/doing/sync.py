@@ -1,5 +1,7 @@
 """Request one sync at Codat, for one period, once."""
 
+from itertools import islice
+
 from codat.records import parse_time
 from relay.cadence import ALL
 from relay.company import Company, CompanyStatus
@@ -12,8 +14,10 @@ from workers.endings import Ended, Ending, Told
 
 FIRST_LASTS = 86_400_000_000  # microseconds after which it is not waited for any more
 SKEW_MICROS = 5_000_000  # by which Codat's clock may be behind ours
+AHEAD_MICROS = 3_600_000_000  # by which it may be ahead, and a request may have been on its way
 PAUSED_WAIT = 300.0  # seconds until a paused sync is looked at again
-HISTORY = 50  # pull operations looked at, newest first
+PAGE = 100
+HISTORY = 500  # pull operations looked at, newest first; a week after there may be many
 
 
 def do(context: Context, intent: Intent) -> Ended:
@@ -30,7 +34,7 @@ def do(context: Context, intent: Intent) -> Ended:
     if company and _is_first_sync_running(company, intent):
         facts |= {"operation_id": None, "note": FIRST_STANDS, "running": True}
         return Ended(Ending.DONE, told=Told("relay.sync_requested", facts), at=at)
-    if intent.attempts > 1 and (operation := _requested_since(context, intent)):
+    if intent.tried is not None and (operation := _requested_before(context, intent)):
         facts |= {"operation_id": operation, "note": "found in Codat's pull history"}
         return Ended(Ending.DONE, told=Told("relay.sync_requested", facts), at=at)
     if intent.args["data_type"] == ALL:
@@ -59,16 +63,19 @@ def _held_back(context: Context, intent: Intent, company: Company | None) -> Pau
     return covering(pauses, intent.company_id, intent.args["data_type"], company)
 
 
-def _requested_since(context: Context, intent: Intent) -> str | None:
-    """Find a pull that was requested since this need arose: the lost answer of an earlier POST."""
-    data_type = intent.args["data_type"]
+def _requested_before(context: Context, intent: Intent) -> str | None:
+    """Find a pull from the time of our earlier attempts: one of them, whose answer was lost.
+
+    One requested later is another period's: this one may have been given up in between.
+    """
+    data_type, tried = intent.args["data_type"], intent.tried or 0
     operations = context.codat.list_pull_operations(
-        intent.company_id, order_by="-requested", page_size=HISTORY
+        intent.company_id, order_by="-requested", page_size=PAGE
     )
-    for number, operation in enumerate(operations):
+    for operation in islice(operations, HISTORY):
         requested = parse_time(operation.requested)
-        if number >= HISTORY or requested is None:
-            break
+        if requested is None or requested > tried * 1000 + AHEAD_MICROS:
+            continue
         if requested < intent.created * 1000 - SKEW_MICROS:
             break
         if data_type in (ALL, operation.data_type):

@@ -12,6 +12,7 @@ router = Router()
 # Company info exists only after a first read; the read's own event asks for it sooner than this.
 INFO_AFTER_LINK = 20_000  # ms
 LOOK_AFTER = 60_000  # ms, at how far Codat's own first sync has come
+LINKS = ("connection.connected", "connection.reconnected")
 
 
 @router.on("connection.created", "connection.disconnected")
@@ -20,7 +21,7 @@ def changed(company: Company, event: Event) -> Outcome:
     return _take_over(company, event).then("cadence")
 
 
-@router.on("connection.connected", "connection.reconnected")
+@router.on(*LINKS)
 def linked(company: Company, event: Event) -> Outcome:
     """Take over the link; ask for the company's info and give it its cadences."""
     outcome = _take_over(company, event)
@@ -29,7 +30,7 @@ def linked(company: Company, event: Event) -> Outcome:
         if overtaken := superseded(company, first, ALL):
             outcome = outcome.log("sync.skipped", **overtaken)
         outcome = outcome.now(begin(outcome.company, first, ALL)).then("track", delay=LOOK_AFTER)
-    return outcome.then("info", delay=INFO_AFTER_LINK).then("cadence")
+    return outcome.then("info", delay=INFO_AFTER_LINK, link=True).then("cadence")
 
 
 @router.on("connection.failed")
@@ -58,6 +59,6 @@ def _take_over(company: Company, event: Event, status: str | None = None) -> Out
     connection, version = event.connection, version_of(event)
     if connection is None or version is None:
         # Nothing to go by but the fact that something changed: ask Codat how it stands.
-        return Outcome(company).then("reread")
+        return Outcome(company).then("reread", link=event.type in LINKS)
     stale = company.is_stale(connection.id, version)
     return Outcome(company.with_connection(connection, version, status), stale=stale)

@@ -16,8 +16,12 @@ PUSH_EVENTS = {"Success": "push.completed", "Pending": "push.progressed"}
 
 @router.on("DataConnectionStatusChanged", "NewCompanySynchronized")
 def something_changed(company: Company, event: Event) -> Outcome:
-    """Read the company and its connections from Codat; the hint itself changes nothing."""
-    return Outcome(company).then("reread")
+    """Read the company and its connections from Codat; the hint itself changes nothing.
+
+    One that speaks of a link is as urgent as a link, for it may be the only word of it.
+    """
+    link = event.type == "NewCompanySynchronized" or event.payload.get("newStatus") == "Linked"
+    return Outcome(company).then("reread", link=link)
 
 
 @router.on("DataSyncCompleted")

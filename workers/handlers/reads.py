@@ -28,8 +28,9 @@ def read_completed(company: Company, event: Event) -> Outcome:
     """Record every data type's outcome, tell of changed data, and fetch info that is now there."""
     outcome = Outcome(company)
     version = version_of(event)
+    reads = event.reads
     kinds = set()
-    for read in event.reads:
+    for read in reads:
         kind = pull_outcome(read.status)
         kinds.add((kind, read.data_type in INFO_TYPES))
         period = _period(company, read.data_type, version)
@@ -55,14 +56,15 @@ def read_completed(company: Company, event: Event) -> Outcome:
                 success=kind is PullOutcome.COMPLETE,
             )
             company = settle(company, read.data_type)
-    if ALL in open_syncs(company) and event.reads:
+    if ALL in open_syncs(company) and reads:
         # Codat does not say which reads belong to it, or how many are to come: its history does.
         outcome = outcome.then("track", delay=LOOK_AFTER)
     if company.stale and any(kind is PullOutcome.COMPLETE for kind, _ in kinds):
         outcome = outcome.then("fresh")
     if (PullOutcome.COMPLETE, True) in kinds:
         company = replace(company, info_reads=company.info_reads + 1)
-        outcome = outcome.then("info")
+        # The initial read is that of a link, first or again; of others nobody waits for the info.
+        outcome = outcome.then("info", link=event.type.endswith(".initial"))
     if any(kind is PullOutcome.NEEDS_CUSTOMER for kind, _ in kinds):
         # The source no longer lets Codat in: see whether the connection says so too.
         outcome = outcome.then("reread")

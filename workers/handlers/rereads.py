@@ -50,7 +50,7 @@ def as_shown(company: Company, shown: CodatCompany, version: Version) -> Outcome
     outcome = Outcome(after)
     if after.status != company.status:
         outcome = outcome.then("cadence")
-    return outcome.then("info") if newly_linked else outcome
+    return outcome.then("info", link=True) if newly_linked else outcome
 
 
 def _without_gone(company: Company, present: set[str], version: Version) -> Company:

@@ -3,8 +3,10 @@
 -- ARGV  1 intent key prefix  2 due-set key prefix  3 in-flight key prefix  4 now, ms  5 lease, ms
 --       6 how many at most  7 at once per company  8 the priority of scheduled syncs
 --       9... the priorities that may be claimed, in order
--- Gives a list of {name, fence, company, attempts, created, args, cause, priority}
+-- Gives a list of {name, fence, company, attempts, created, args, cause, priority, tried,
+--       failing since, refusals} (each of the last three '' for never)
 -- A claimed intent's due time becomes the end of its lease: one whose worker died falls due again.
+-- What such a worker did nobody knows, so it counts as tried until now.
 -- One whose company is busy moves a second on, so that it hides nobody else's. A fence is never
 -- given twice, so one who held an intent of this name once cannot end a later one.
 -- Resend: the answer to this nonce is remembered, so the first claim is not left to run out.
@@ -22,7 +24,8 @@ for p = 9, #ARGV do
   for _, name in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, most + 200)) do
     if #claimed >= most then break end
     local key = ARGV[1] .. name
-    local held = redis.call('HMGET', key, 'company', 'attempts', 'created', 'args', 'cause')
+    local held = redis.call('HMGET', key, 'company', 'attempts', 'created', 'args', 'cause',
+      'state', 'tried', 'failing_since', 'refusals')
     if not held[1] then
       held = whole_sync(key, name, ARGV[p], redis.call('ZSCORE', due, name))
     end
@@ -37,12 +40,14 @@ for p = 9, #ARGV do
         local till = string.format('%d', now + tonumber(ARGV[5]))
         local fence = redis.call('HINCRBY', KEYS[3], 'intent_fence', 1)
         local attempts = tonumber(held[2]) + 1
+        local tried = held[6] == 'running' and ARGV[4] or held[7] or ''
         redis.call('HSET', key, 'state', 'running', 'fence', fence, 'attempts', attempts)
+        if tried ~= '' then redis.call('HSET', key, 'tried', tried) end
         redis.call('ZADD', due, till, name)
         redis.call('ZADD', inflight, till, name)
         redis.call('PEXPIRE', inflight, ARGV[5])
         claimed[#claimed + 1] = {name, fence, held[1], attempts, tonumber(held[3]), held[4],
-          held[5], tonumber(ARGV[p])}
+          held[5], tonumber(ARGV[p]), tried, held[8] or '', held[9] or ''}
       end
     end
   end

@@ -5,7 +5,9 @@
 -- ARGV  1 lane  2 fence  3 cursor as read  4 cursor to move to  5 owner  6 lease, ms  7 now, ms
 --       8 intent key prefix  9 due-set key prefix  10 hold until, ms, or ''; 0 when a day began
 --       11 calls a day  12 calls left  13 when the day ends, ms (each '' when Codat did not say)
---       14 number of states, then id, JSON each
+--       14 when Codat said that, or without a date when we heard of it, ms  15 when it last said
+--       anything of its limits with a date in this batch, ms, or ''
+--       16 number of states, then id, JSON each
 --       then number of events, then type, source, subject, time, cause, data each
 --       then number of intents, then name, company, priority, due ms, args, cause each
 --       then number of dead letters, then lane, entry, type, company, reason, kind, source, id,
@@ -27,12 +29,19 @@ end
 if at ~= ARGV[3] then
   return {0}
 end
--- Codat's day ends at midnight UTC, so a hold for longer than a day and a bit is a mistake.
+-- Codat's day ends at midnight UTC, so a hold for longer than a day and a bit is a mistake. What
+-- Codat said of its limits before what was applied last says nothing any more, and a day that
+-- began ends no hold, and renews no figures, that are from after it was told of.
+local said_at = tonumber(ARGV[14]) or 0
+local newest = math.max(tonumber(ARGV[15]) or 0,
+  tonumber(redis.call('HGET', KEYS[5], 'limits_said') or '0'))
+local outdated = said_at < newest
+local held_at = tonumber(redis.call('HGET', KEYS[5], 'held_at') or '0')
 local hold = math.min(tonumber(ARGV[10]) or 0, tonumber(ARGV[7]) + 93600000)
 local now = now_ms()
 local timeline = ARGV[#ARGV]
 local oldest = tonumber(redis.call('HGET', KEYS[5], 'log_oldest') or '0')
-local i = 14
+local i = 16
 local function count()
   local n = tonumber(ARGV[i])
   i = i + 1
@@ -49,15 +58,25 @@ if events > 0 then
     redis.call('HSET', KEYS[5], 'marked', string.format('%d', now))
   end
 end
+local numbers = {} -- by subject: each number twice, as score and as member
 for _ = 1, events do
   seq = seq + 1
-  redis.call('ZADD', timeline .. ARGV[i + 2], seq, string.format('%d', seq))
-  if oldest > 0 then
-    redis.call('ZREMRANGEBYSCORE', timeline .. ARGV[i + 2], '-inf', oldest)
-  end
-  redis.call('XADD', KEYS[4], string.format('%d-0', seq), 'type', ARGV[i], 'source', ARGV[i + 1],
+  local number = string.format('%d', seq)
+  local told = numbers[ARGV[i + 2]] or {}
+  numbers[ARGV[i + 2]] = told
+  told[#told + 1] = number
+  told[#told + 1] = number
+  redis.call('XADD', KEYS[4], number .. '-0', 'type', ARGV[i], 'source', ARGV[i + 1],
     'subject', ARGV[i + 2], 'time', ARGV[i + 3], 'cause', ARGV[i + 4], 'data', ARGV[i + 5])
   i = i + 6
+end
+for subject, told in pairs(numbers) do
+  for first = 1, #told, 1000 do -- as many as Lua passes on at once
+    redis.call('ZADD', timeline .. subject, unpack(told, first, math.min(first + 999, #told)))
+  end
+  if oldest > 0 then
+    redis.call('ZREMRANGEBYSCORE', timeline .. subject, '-inf', oldest)
+  end
 end
 redis.call('HSET', KEYS[5], 'log_seq', string.format('%d', seq))
 local woken = 0
@@ -93,21 +112,28 @@ for n = 1, states do
   redis.call('SET', KEYS[11 + n], ARGV[states_at + 2 * n])
   redis.call('ZADD', KEYS[6], 0, id)
 end
-if ARGV[10] == '0' then
-  redis.call('DEL', KEYS[9])
-  local ends = math.min(tonumber(ARGV[13]) or 0, tonumber(ARGV[7]) + 93600000)
-  if ARGV[11] ~= '' and ARGV[12] ~= '' and ends > tonumber(ARGV[7]) then
-    redis.call('HSET', KEYS[9], 'limit', ARGV[11], 'remaining', ARGV[12], 'reset',
-      string.format('%d', ends))
+if ARGV[10] == '0' and not outdated then
+  if tonumber(redis.call('HGET', KEYS[9], 'learnt') or '0') <= said_at then
+    redis.call('DEL', KEYS[9])
+    local ends = math.min(tonumber(ARGV[13]) or 0, tonumber(ARGV[7]) + 93600000)
+    if ARGV[11] ~= '' and ARGV[12] ~= '' and ends > tonumber(ARGV[7]) then
+      redis.call('HSET', KEYS[9], 'limit', ARGV[11], 'remaining', ARGV[12], 'reset',
+        string.format('%d', ends), 'learnt', ARGV[14])
+    end
   end
   -- A wait of up to a minute may be for the minute's limit, which a new day does not renew.
-  if tonumber(redis.call('GET', KEYS[8]) or '0') > tonumber(ARGV[7]) + 60000 then
+  local held = tonumber(redis.call('GET', KEYS[8]) or '0')
+  if held > tonumber(ARGV[7]) + 60000 and held_at <= said_at then
     redis.call('DEL', KEYS[8])
   end
-elseif hold > math.max(tonumber(ARGV[7]), tonumber(redis.call('GET', KEYS[8]) or '0')) then
-  local till = string.format('%d', hold)
-  redis.call('SET', KEYS[8], till, 'PXAT', till)
+elseif hold > tonumber(ARGV[7]) and not outdated then
+  if hold > tonumber(redis.call('GET', KEYS[8]) or '0') then
+    local till = string.format('%d', hold)
+    redis.call('SET', KEYS[8], till, 'PXAT', till)
+  end
+  if said_at > held_at then redis.call('HSET', KEYS[5], 'held_at', ARGV[14]) end
 end
+if ARGV[15] ~= '' then redis.call('HSET', KEYS[5], 'limits_said', string.format('%d', newest)) end
 redis.call('HSET', KEYS[3], ARGV[1], ARGV[4])
 redis.call('HSET', KEYS[1], ARGV[1],
   ARGV[5] .. ' ' .. string.format('%d', now + ARGV[6]))

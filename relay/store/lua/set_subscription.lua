@@ -1,6 +1,6 @@
 -- Make, change, pause, resume or remove a subscription, unless someone changed it meanwhile.
--- KEYS  1 the subscription  2 deliveries  3 all subscriptions  4 its attempts
---       5 the lane of what is told  6 waiting lanes
+-- KEYS  1 the subscription  2 deliveries  3 all subscriptions  4 its attempts taken
+--       5 the lane of what is told  6 waiting lanes  7 its attempts not taken
 -- ARGV  1 id  2 JSON as read, or ''  3 JSON to write, or '' to remove  4 cursor, or '' to keep it
 --       5 active | paused, or '' to keep it  6 why it is paused  7 the lane's number
 --       8... field, value ... of the message in which it is told; none: nothing to tell
@@ -13,7 +13,7 @@ if config ~= ARGV[2] and config ~= ARGV[3] then
   return {0, 0}
 end
 if ARGV[3] == '' then
-  redis.call('DEL', KEYS[1], KEYS[4])
+  redis.call('DEL', KEYS[1], KEYS[4], KEYS[7])
   redis.call('ZREM', KEYS[2], ARGV[1])
   redis.call('ZREM', KEYS[3], ARGV[1])
   return {1, 0}

@@ -5,13 +5,15 @@
 --       4 calls a minute  5 at once per company  6 share of the day kept for priority 0, per mille
 --       7 how long a call may take, ms  8 the intent that calls, or '' (it counts in KEYS 4 itself)
 --       9 '1' when the call names a company  10 the fence of that intent, or ''
+--       11 due-set key prefix  12 for how long the call renews the claim on its intent, ms
 -- Gives {1} or {0, ask again at ms, what is short}
 -- A worker that was frozen past its lease may find its intent in other hands when it wakes: what it
--- would ask then, the present holder asks or has asked.
+-- would ask then, the present holder asks or has asked. While it does call, nobody else may.
 -- Resend: the call is found among those of the last minute, and is granted without counting again.
 local now = tonumber(ARGV[1])
 if redis.call('ZSCORE', KEYS[3], ARGV[2]) then return {1} end
-if ARGV[10] ~= '' and redis.call('HGET', KEYS[6], 'fence') ~= ARGV[10] then
+local claim = redis.call('HMGET', KEYS[6], 'fence', 'priority')
+if ARGV[10] ~= '' and claim[1] ~= ARGV[10] then
   return {0, now, 'intent'}
 end
 local hold = tonumber(redis.call('GET', KEYS[1]) or '0')
@@ -41,4 +43,10 @@ redis.call('ZADD', KEYS[3], ARGV[1], ARGV[2])
 redis.call('PEXPIRE', KEYS[3], 60001)
 redis.call('ZADD', KEYS[5], till, ARGV[2])
 if remaining then redis.call('HINCRBY', KEYS[2], 'remaining', -1) end
+if ARGV[10] ~= '' then
+  local claimed = string.format('%d', now + tonumber(ARGV[12]))
+  redis.call('ZADD', ARGV[11] .. claim[2], 'XX', 'GT', claimed, ARGV[8])
+  redis.call('ZADD', KEYS[4], 'XX', 'GT', claimed, ARGV[8])
+  redis.call('PEXPIRE', KEYS[4], ARGV[7])
+end
 return {1}

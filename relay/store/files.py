@@ -1,0 +1,77 @@
+"""Have the server's own files written anew, so that they hold nothing of what was deleted.
+
+Forgettings are counted. A file is rid of all those that were counted when a rewrite of it began
+which has ended well since: a rewrite that was under way already may hold what is gone by now.
+"""
+
+from typing import Any
+
+import structlog
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from relay.store import keys
+
+log = structlog.get_logger(__name__)
+
+
+def want_files(client: Redis) -> None:
+    """Count a forgetting."""
+    client.hincrby(keys.FILES, "wanted", 1)
+
+
+def write_files_anew(client: Any) -> bool:
+    """Begin what rewrites are wanted and not under way; True when the files hold nothing more."""
+    marks = {name.decode(): text.decode() for name, text in client.hgetall(keys.FILES).items()}
+    wanted = int(marks.get("wanted", 0))
+    if all(int(marks.get(f"{kind}_done", 0)) >= wanted for kind in ("aof", "rdb")):
+        return True
+    info = {**client.info("server"), **client.info("persistence")}
+    log_is_done = _step(client, "aof", marks, wanted, info)
+    return _step(client, "rdb", marks, wanted, info) and log_is_done
+
+
+def _step(client: Any, kind: str, marks: dict[str, str], wanted: int, info: dict[str, Any]) -> bool:
+    """Go one step on with the append-only file (`aof`) or the snapshot (`rdb`)."""
+    if int(marks.get(f"{kind}_done", 0)) >= wanted:
+        return True
+    if not _is_used(client, kind, info):
+        client.hset(keys.FILES, f"{kind}_done", wanted)
+        return True
+    if any(info.get(name) for name in BUSY[kind]):
+        return False
+    begun, _, server = marks.get(f"{kind}_begun", "0 ").partition(" ")
+    if int(begun) >= wanted and server == info["run_id"] and info[ENDED[kind]] == "ok":
+        client.hset(keys.FILES, f"{kind}_done", begun)
+        log.info("files.written_anew", file=kind)
+        return True
+    try:
+        if kind == "aof":
+            client.bgrewriteaof()
+        else:
+            client.bgsave(schedule=True)
+    except ResponseError as error:
+        if "in progress" in str(error):
+            return False
+        log.warning("files.not_written_anew", file=kind, error=str(error)[:200])
+        client.hset(keys.FILES, f"{kind}_done", wanted)  # not ours to do on this server
+        return True
+    client.hset(keys.FILES, f"{kind}_begun", f"{wanted} {info['run_id']}")
+    return False
+
+
+BUSY = {
+    "aof": ("aof_rewrite_in_progress", "aof_rewrite_scheduled"),
+    "rdb": ("rdb_bgsave_in_progress",),
+}
+ENDED = {"aof": "aof_last_bgrewrite_status", "rdb": "rdb_last_bgsave_status"}
+
+
+def _is_used(client: Any, kind: str, info: dict[str, Any]) -> bool:
+    """Whether the server has such a file."""
+    if kind == "aof":
+        return bool(info.get("aof_enabled"))
+    try:
+        return bool(client.config_get("save").get("save"))
+    except ResponseError:
+        return True  # a managed server that does not say

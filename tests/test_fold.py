@@ -1,0 +1,108 @@
+"""How urgent each follow-up is: the reserve is for those who link, the rest follows its cause."""
+
+from dataclasses import replace
+
+import pytest
+
+from folding import action, apply, company_after, payload, webhook
+from parts import company_id, connection_id, make_connection, make_event
+from relay.store.intents import Priority
+from workers.drain import fold_all
+
+LINKED = webhook(make_event("connection.connected", connection=(1, "Linked")))
+COMPANY = {
+    "id": company_id(1), "name": "Company 1", "dataConnections": [make_connection(1, "Linked")]
+}  # fmt: skip
+
+
+def read_of(event_type):
+    read = {"connectionId": connection_id(1), "dataType": "company", "status": "Complete"}
+    return webhook(make_event(event_type, dataTypes=[read], at=60))
+
+
+def urgency(folded):
+    """What is wanted, by kind, as urgently as it is."""
+    return {need.name.partition(":")[0]: need.priority.name for need in folded.needs}
+
+
+def told_at(priority, message):
+    """The message as it is told by work of this priority."""
+    return replace(message, priority=int(priority))
+
+
+def test_the_info_after_a_link_is_urgent_a_look_at_its_sync_is_not():
+    assert urgency(apply(None, LINKED)) == {
+        "info": "LINK", "track": "SCHEDULED", "cadence": "LOCAL"
+    }  # fmt: skip
+
+
+def test_info_that_is_read_again_is_urgent_only_after_a_link():
+    held = company_after(LINKED)
+    assert urgency(apply(held, read_of("read.completed.initial")))["info"] == "LINK"
+    assert urgency(apply(held, read_of("read.completed")))["info"] == "SCHEDULED"
+
+
+@pytest.mark.parametrize("priority", [Priority.NOW, Priority.SCHEDULED])
+def test_the_look_at_a_sync_is_as_urgent_as_the_sync(priority):
+    requested = action("relay.sync_requested", data_type="invoices", period="p", operation_id="x")
+    folded = apply(company_after(LINKED), told_at(priority, requested))
+    assert urgency(folded) == {"track": priority.name}
+
+
+def test_a_name_is_as_urgent_as_the_info_it_follows():
+    held = company_after(action("relay.company_created", name="Session 1", placeholder=True))
+    fetched = action("relay.info_fetched", info={"companyName": "Bakery Ltd"})
+    for priority in (Priority.LINK, Priority.SCHEDULED, Priority.RECONCILE):
+        assert urgency(apply(held, told_at(priority, fetched))) == {"name": priority.name}
+
+
+def test_a_link_that_a_reread_finds_is_one_and_a_link_that_a_comparison_finds_is_not_urgent():
+    reread = told_at(Priority.SCHEDULED, action("relay.company_read", company=COMPANY))
+    assert urgency(apply(None, reread))["info"] == "LINK"
+    compared = action("relay.reconciled", run="r", company=COMPANY)
+    folded = apply(None, told_at(Priority.RECONCILE, compared))
+    assert urgency(folded) == {"info": "RECONCILE", "cadence": "LOCAL"}
+
+
+def test_what_calls_nobody_is_nobodys_burden():
+    held = replace(company_after(LINKED), stale=("invoices",))
+    assert urgency(apply(held, read_of("read.completed")))["fresh"] == "LOCAL"
+
+
+def test_work_that_calls_nobody_lends_its_place_to_none_that_does():
+    held = company_after(action("relay.company_created", name="Session 1", placeholder=True))
+    fetched = action("relay.info_fetched", info={"companyName": "Bakery Ltd"})
+    assert urgency(apply(held, told_at(Priority.LOCAL, fetched))) == {"name": "RECONCILE"}
+
+
+HINTS = {
+    "legacy-NewCompanySynchronized": "LINK",
+    "legacy-DataConnectionStatusChanged": "LINK",
+    "legacy-DataSyncStatusChangedToError": "SCHEDULED",
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), HINTS.items())
+def test_a_hint_of_the_older_service_is_urgent_if_it_speaks_of_a_link(name, expected):
+    assert urgency(apply(None, webhook(payload(name)))) == {"reread": expected}
+
+
+def test_a_hint_of_another_change_than_a_link_is_not_urgent():
+    event = payload("legacy-DataConnectionStatusChanged", Data={"newStatus": "Unlinked"})
+    assert urgency(apply(None, webhook(event))) == {"reread": "SCHEDULED"}
+
+
+def test_a_replay_of_long_ago_uses_no_reserve():
+    again = apply(None, replace(LINKED, replay="r-1"))
+    assert set(urgency(again).values()) == {"RECONCILE", "LOCAL"}
+
+
+def test_of_two_needs_in_one_batch_the_more_urgent_and_the_sooner_count(bench):
+    def info_of(*messages):
+        batch = fold_all(bench.context, messages, 0)
+        [info] = [need for need in batch.needs if need.name.startswith("info:")]
+        return info
+
+    both = info_of(LINKED, read_of("read.completed"))
+    assert both.priority is Priority.LINK
+    assert both.due < info_of(LINKED).due  # which leaves Codat time to read
