@@ -32,7 +32,8 @@ bench: dev  ## measure against the naive way, in one run; writes bench/results/
 chaos: dev  ## kills and restarts under load, longer than the test suite does
 	@RELAY_CHAOS_ROUNDS=$${RELAY_CHAOS_ROUNDS:-10} $(BIN)/python -m pytest tests/test_chaos.py $(ARGS)
 
-proofs: dev  ## faults and missed webhooks for 10,000 companies, half an hour or so
+proofs: dev  ## faults and missed webhooks for 10,000 companies, a replay of 10,000 messages; half an hour or so
+	@RELAY_PROOF_MESSAGES=$${RELAY_PROOF_MESSAGES:-10000} $(BIN)/python -m pytest -rP --show-capture=stdout tests/test_replay.py -k mended $(ARGS)
 	@RELAY_PROOF_COMPANIES=$${RELAY_PROOF_COMPANIES:-10000} $(BIN)/python -m pytest -s tests/test_faults_at_scale.py tests/test_reconcile_at_scale.py $(ARGS)
 
 week: dev  ## a week in five minutes, with schedulers frozen and killed, among two and among five

@@ -21,7 +21,6 @@ import requests
 
 STOPS = 0.03  # of the pages or pieces after which a reader stops
 PAUSE = 0.2  # seconds for which it does, at most
-EARLY = 0.05  # seconds; an empty answer within them was no long poll
 
 
 @dataclass
@@ -30,10 +29,12 @@ class Seen:
 
     last: int
     target: int
+    place: str = ""  # the last id of a stream
     check: int = 0
     stops: int = 0
     again: int = 0
     refused: int = 0
+    early: int = 0  # polls that were answered at once, as too many waited already
     wrong: str = ""
     delays: list[float] = field(default_factory=list)
     timed: bool = False
@@ -69,7 +70,6 @@ def cursor(url: str, token: str, seen: Seen) -> None:
     headers = {"Authorization": f"Bearer {token}", "Accept-Encoding": "identity"}
     session = requests.Session()
     while not seen.done:
-        begun = time.monotonic()
         answer = session.get(
             f"{url}/v1/events?after={seen.last}&limit=1000&wait=20", headers=headers, timeout=60
         )
@@ -80,8 +80,9 @@ def cursor(url: str, token: str, seen: Seen) -> None:
         events = orjson.loads(answer.content)["events"]
         for event in events:
             seen.take(int(event["id"]), event["type"], event["time"])
-        if not events and time.monotonic() - begun < EARLY:
-            time.sleep(PAUSE)
+        if "Retry-After" in answer.headers:
+            seen.early += 1
+            time.sleep(int(answer.headers["Retry-After"]))
         if events and random.random() < STOPS:
             session.close()
             session = requests.Session()
@@ -90,7 +91,7 @@ def cursor(url: str, token: str, seen: Seen) -> None:
 
 def stream(url: str, token: str, seen: Seen) -> None:
     while not seen.done:
-        headers = {"Authorization": f"Bearer {token}", "Last-Event-ID": str(seen.last)}
+        headers = {"Authorization": f"Bearer {token}", "Last-Event-ID": seen.place}
         with requests.get(
             f"{url}/v1/events/stream", headers=headers, stream=True, timeout=60
         ) as answer:
@@ -105,9 +106,11 @@ def stream(url: str, token: str, seen: Seen) -> None:
                     lines = dict(
                         line.split(b": ", 1) for line in block.split(b"\n") if b": " in line
                     )
+                    if b"id" in lines:
+                        seen.place = lines[b"id"].decode()
                     if b"data" in lines:
                         at = orjson.loads(lines[b"data"])["time"] if seen.timed else ""
-                        seen.take(int(lines[b"id"]), lines[b"event"].decode(), at)
+                        seen.take(int(seen.place.partition(":")[2]), lines[b"event"].decode(), at)
                 if seen.done:
                     return
                 if random.random() < STOPS / 3:
@@ -155,7 +158,9 @@ def sink(port: int, seen: dict[str, Seen]) -> ThreadingHTTPServer:
 
 def main() -> None:
     role, where, token, count, after, target, timed = sys.argv[1:]
-    seen = {f"r{n}": Seen(int(after), int(target), timed=timed == "1") for n in range(int(count))}
+    seen = {
+        f"r{n}": Seen(int(after), int(target), after, timed=timed == "1") for n in range(int(count))
+    }
     begun = time.monotonic()
     if role == "sink":
         server = sink(int(where), seen)
@@ -180,6 +185,7 @@ def main() -> None:
                 "wrong": [one.wrong for one in seen.values() if one.wrong],
                 "stops": sum(one.stops for one in seen.values()),
                 "refused": sum(one.refused for one in seen.values()),
+                "early": sum(one.early for one in seen.values()),
                 "again": sum(one.again for one in seen.values()),
                 "p50_ms": _part(delays, 0.5),
                 "p99_ms": _part(delays, 0.99),

@@ -1,14 +1,18 @@
 """The log read in three ways at once: `python -m bench.readers`; ends with 1 if any reader erred.
 
 First everything from the beginning (events a second), then what comes from webhooks at a steady
-rate (delay from the webhook's own time to each reader). Readers stop and resume at random.
+rate (delay from the webhook's own time to each reader). Readers stop and resume at random:
+subscribers answer 503, hang up, and are paused and resumed, and the process that delivers to them
+is killed once in each phase. Settings are those of production, but for --roomy.
 """
 
 import json
 import subprocess
 import sys
+import threading
 import time
 import zlib
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -18,10 +22,11 @@ import orjson
 import requests
 
 from bench import events
-from bench.processes import ROOT, environment, free_port, running, scratch, wait_for_port
+from bench.processes import ROOT, Process, environment, free_port, running, scratch, wait_for_port
 from codat import signature
 from codat.signature import new_secret
 from ops import embedded
+from ops.sessions import kill_session
 from relay.message import Action, action_fields
 from relay.settings import Settings
 from relay.store import Store
@@ -32,7 +37,8 @@ from relay.times import iso_from_micros, now_micros, now_ms
 TOKEN = "bench-bench-bench-bench"
 COMMIT = 500
 WITHIN = 600.0  # seconds for one phase
-THREADS = 128
+DISTURB_AFTER = 2.0  # seconds into a phase
+ROOM_FOR_POLLS = 2  # WEB_THREADS for each cursor reader: half of the threads may wait
 TYPES = ("sync.completed", "data.changed", "connection.status_changed")
 DATA = orjson.dumps({"connection_id": "c", "data_type": "invoices", "status": "Complete"})
 WAYS = ("cursor", "stream", "subscription")
@@ -41,12 +47,13 @@ WAYS = ("cursor", "stream", "subscription")
 @click.command()
 @click.option("--events", "count", default=20_000, show_default=True, type=click.IntRange(1000))
 @click.option("--readers", default=50, show_default=True, type=click.IntRange(1, 60))
-@click.option("--webhooks", default=60, show_default=True, type=click.IntRange(1))
-@click.option("--rate", default=5.0, show_default=True, help="Webhooks a second.")
+@click.option("--webhooks", default=400, show_default=True, type=click.IntRange(1))
+@click.option("--rate", default=20.0, show_default=True, help="Webhooks a second.")
+@click.option("--roomy", is_flag=True, help="Threads for all cursor readers to wait at once.")
 @click.option("--name", default="readers", show_default=True, help="Name of the files written.")
-def main(count: int, readers: int, webhooks: int, rate: float, name: str) -> None:
+def main(*, count: int, readers: int, webhooks: int, rate: float, roomy: bool, name: str) -> None:
     """Measure, and write bench/results/<name>.json and .md."""
-    found = measure(count, readers, webhooks, rate)
+    found = measure(count, readers, webhooks, rate, roomy)
     results = Path(__file__).parent / "results"
     (results / f"{name}.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     text = as_text(found)
@@ -61,7 +68,7 @@ def main(count: int, readers: int, webhooks: int, rate: float, name: str) -> Non
     sys.exit(0 if good else 1)
 
 
-def measure(count: int, readers: int, webhooks: int, rate: float) -> dict[str, Any]:
+def measure(count: int, readers: int, webhooks: int, rate: float, roomy: bool) -> dict[str, Any]:
     with ExitStack() as stack:
         folder = stack.enter_context(scratch())
         server = stack.enter_context(embedded.start(folder / "data"))
@@ -70,33 +77,45 @@ def measure(count: int, readers: int, webhooks: int, rate: float) -> dict[str, A
             server.url,
             HOST="127.0.0.1",
             PORT=str(port),
-            WEB_THREADS=str(THREADS),
-            RELAY_STREAMS="64",
+            RELAY_STREAMS_PER_TOKEN="64",  # one token has all the streams here
             RELAY_TOKENS=f"bench:operate:{TOKEN}",
             RELAY_PRIVATE_NETWORKS="127.0.0.0/8",
             RELAY_LOG_LEVEL="error",
         )
+        if roomy:
+            env["WEB_THREADS"] = str(ROOM_FOR_POLLS * readers + 16)
         store = Store.open(Settings.from_env(env, env_file=None))
         fill(store, count)
-        processes = {}
-        for name, command in (
-            ("web", ["web"]),
-            ("drain", ["worker", "drain"]),
-            ("deliver", ["worker", "deliver"]),
-            ("scheduler", ["scheduler"]),
-        ):
-            (folder / name).mkdir()
+        processes: dict[str, Process] = {}
+
+        def begin(name: str, *command: str) -> None:
+            (folder / name).mkdir(exist_ok=True)
             processes[name] = stack.enter_context(
                 running(["-m", "ops", *command], env, folder / name)
             )
+
+        def disturb(made: list[Subscription]) -> None:
+            """Pause and resume half of the subscribers, and kill who delivers to them."""
+            for one in made[::2]:
+                store.subscriptions.put(one, over=one, state="paused")
+            kill_session(processes["deliver"].pid)
+            processes["deliver"].wait()
+            begin("deliver", "worker", "deliver")
+            for one in made[::2]:
+                store.subscriptions.put(one, over=one, state="active")
+
+        begin("web", "web")
+        begin("drain", "worker", "drain")
+        begin("deliver", "worker", "deliver")
+        begin("scheduler", "scheduler")
         wait_for_port(port, processes["web"])
         url = f"http://127.0.0.1:{port}"
         while not requests.get(f"{url}/readyz", timeout=30).ok:
             time.sleep(0.1)
-        first = read(store, url, sink, readers, after=0, target=count, timed=False)
+        first = read(store, url, sink, readers, after=0, target=count, timed=False, disturb=disturb)
         target = count + 2 * webhooks  # each tells of a new company and of its first read
         second = read(
-            store, url, sink, readers, after=count, target=target, timed=True,
+            store, url, sink, readers, after=count, target=target, timed=True, disturb=disturb,
             meanwhile=lambda: post(url, webhooks, rate),
         )  # fmt: skip
         memory = {name: _rss(process.pid) for name, process in processes.items()}
@@ -106,6 +125,7 @@ def measure(count: int, readers: int, webhooks: int, rate: float) -> dict[str, A
         "catching up": first,
         "as it comes": second,
         "webhooks a second": rate,
+        "web threads": int(env.get("WEB_THREADS", Settings.model_fields["web_threads"].default)),
         "megabytes": memory,
     }
 
@@ -139,7 +159,7 @@ def fill(store: Store, count: int) -> None:
 
 def read(
     store: Store, url: str, sink: int, readers: int, *, after: int, target: int, timed: bool,
-    meanwhile: Any = None,
+    disturb: Callable[[list[Subscription]], None], meanwhile: Callable[[], None] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Let all read from `after` to `target`, and hold what they saw against the log."""
     where = {"cursor": url, "stream": url, "sink": str(sink)}
@@ -154,8 +174,11 @@ def read(
     try:
         time.sleep(1.0)  # the sink listens
         made = subscribe(store, sink, readers, after, int(timed))
+        disturbing = threading.Timer(DISTURB_AFTER, disturb, [made])
+        disturbing.start()
         if meanwhile:
             meanwhile()
+        disturbing.join()
         found = {}
         for way, (role, process) in zip(WAYS, roles.items(), strict=True):
             said, _ = process.communicate(timeout=WITHIN)
@@ -215,18 +238,25 @@ def as_text(found: dict[str, Any]) -> str:
         f"# {found['events']:,} events, {found['readers']} readers of each way at once",
         "",
         "| way | catching up: events/s | seconds | stops | told 503 | again |"
-        " as it comes: p50 ms | p99 ms | all saw the log |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        " answered early | as it comes: p50 ms | p99 ms | all saw the log |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for way in WAYS:
         first, live = found["catching up"][way], found["as it comes"][way]
         same = all(x["same as the log"] and x["sequences"] == 1 for x in (first, live))
         lines.append(
             f"| {way} | {first['events a second']:,} | {first['seconds']} | {first['stops']} |"
-            f" {first['refused'] + live['refused']} | {first['again']} | {live['p50_ms']} |"
+            f" {first['refused'] + live['refused']} | {first['again'] + live['again']} |"
+            f" {first['early'] + live['early']} | {live['p50_ms']} |"
             f" {live['p99_ms']} | {'yes' if same else 'NO'} |"
         )
-    lines += ["", f"Webhooks a second while measuring delay: {found['webhooks a second']}."]
+    lines += [
+        "",
+        f"Webhooks a second while measuring delay: {found['webhooks a second']}. Web threads:"
+        f" {found['web threads']}, of which half may wait: a cursor reader that finds none is"
+        " answered early, and comes back after two seconds. In each phase half of the subscribers"
+        " were paused and resumed, and the process that delivers was killed once.",
+    ]
     lines.append(f"Resident memory afterwards, MB: {found['megabytes']}.")
     return "\n".join(lines) + "\n"
 

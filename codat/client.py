@@ -15,6 +15,7 @@ from codat.records import (
     DataStatus,
     Integration,
     PullOperation,
+    SyncSetting,
 )
 from codat.routes import Generation, route
 from codat.transport import Transport, download
@@ -91,6 +92,15 @@ class Codat:
         answer = self._call("get-integration", platform_key=platform_key)
         return _read(answer, Integration.from_json)
 
+    def get_profile_sync_settings(self) -> list[SyncSetting]:
+        """Give when Codat reads each data type of companies that have no settings of their own."""
+        answer = self._call("get-profile-syncSettings")
+        settings = answer.json_object().get("settings")
+        listed = settings if isinstance(settings, list) else []
+        return [
+            _reading(answer, one, SyncSetting.from_json) for one in listed if isinstance(one, dict)
+        ]
+
     def download_logo(self, integration: Integration) -> tuple[str, bytes]:
         """Give media type and content of a platform's logo, from its public address."""
         if not integration.logo_url:
@@ -148,11 +158,15 @@ class Codat:
         description: str | None = None,
         tags: Mapping[str, str] | None = None,
         platform_key: str | None = None,
+        key: str | None = None,
     ) -> Company:
         """Create a company, with a platform also its connection.
 
         The classic API takes both in one call. Today's needs two; if the second fails,
         ConnectionNotCreated holds the company that there is now.
+
+        To a `key` that was used before, Codat gives its first answer again, also a refusal, for
+        90 minutes; Conflict while the first is under way (Codat: write-data/idempotency).
         """
         body: dict[str, Any] = {"name": name}
         if description is not None:
@@ -161,7 +175,7 @@ class Codat:
             body["tags"] = dict(tags)
         if platform_key is not None and self.generation is Generation.CLASSIC:
             body["platformType"] = platform_key
-        company = _read(self._call("create-company", body), Company.from_json)
+        company = _read(self._call("create-company", body, key=key), Company.from_json)
         if platform_key is None or self.generation is Generation.CLASSIC:
             return company
         return self._with_connection(company, platform_key)
@@ -283,9 +297,16 @@ class Codat:
         answer = self._transport.send(method, path, parameters=parameters)
         return _read(answer, PullOperation.from_json)
 
-    def _call(self, operation: str, body: Mapping[str, Any] | None = None, **names: str) -> Answer:
+    def _call(
+        self,
+        operation: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        key: str | None = None,
+        **names: str,
+    ) -> Answer:
         method, path = route(self.generation, operation, **names)
-        return self._transport.send(method, path, body=body)
+        return self._transport.send(method, path, body=body, key=key)
 
     def _list(
         self,

@@ -13,10 +13,18 @@ Page = tuple[Answer, list[dict[str, Any]]]
 def one_page(
     transport: Transport, path: str, parameters: dict[str, str]
 ) -> tuple[Answer, list[dict[str, Any]], bool]:
-    """Ask for one page: its answer, its records, and whether another follows."""
+    """Ask for one page: its answer, its records, and whether another follows.
+
+    One that ends the list before its `totalResults` raises BadAnswer: a part is not the whole.
+    """
     answer = transport.send("GET", path, parameters=list(parameters.items()))
     results = _results(answer)
-    return answer, results, bool(results) and _next_href(answer.json_object()) is not None
+    more = bool(results) and _next_href(answer.json_object()) is not None
+    number = int(parameters["page"]) if results else int(parameters["page"]) - 1
+    total = answer.json_object().get("totalResults")
+    if not more and isinstance(total, int) and total > number * int(parameters["pageSize"]):
+        raise answer.bad("the list ends before its totalResults")
+    return answer, results, more
 
 
 def pages(transport: Transport, path: str, parameters: dict[str, str]) -> Iterator[Page]:

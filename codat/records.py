@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from codat.names import sanitise_name
+from codat.names import loses_letters, sanitise_name
 from codat.times import parse_time
 
 __all__ = [
@@ -16,6 +16,8 @@ __all__ = [
     "DataStatus",
     "Integration",
     "PullOperation",
+    "SyncSetting",
+    "loses_letters",
     "parse_time",
     "read_id",
     "sanitise_name",
@@ -218,6 +220,28 @@ class Integration:
             source_id=_text(data.get("sourceId")),
             integration_id=_text(data.get("integrationId")),
             raw=dict(data),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SyncSetting:
+    """When Codat reads one data type by itself: on link, and every so many hours (0: never)."""
+
+    data_type: str
+    on_first_link: bool
+    hours: int
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read a setting; ValueError if it does not name the data type."""
+        data_type = _text(data.get("dataType"))
+        if not data_type:
+            raise ValueError("the sync setting has no data type")
+        hours = data.get("syncSchedule")
+        return cls(
+            data_type=data_type,
+            on_first_link=data.get("fetchOnFirstLink") is not False,
+            hours=hours if type(hours) is int else 0,
         )
 
 

@@ -29,6 +29,7 @@ _CONNECTION = _COMPANY + "/connections/{connection_id}"
 # back, its id in the body) differ, and both do so in the client's method of that name.
 _OPERATIONS: dict[str, tuple[Route, Route | None]] = {
     "list-integrations": (Route("GET", "/integrations"), None),
+    "get-profile-syncSettings": (Route("GET", "/profile/syncSettings"), None),
     "get-integration": (Route("GET", "/integrations/{platform_key}"), None),
     "list-companies": (Route("GET", "/companies"), None),
     "create-company": (Route("POST", "/companies"), None),

@@ -67,13 +67,18 @@ class Transport:
         *,
         parameters: Parameters = (),
         body: Mapping[str, Any] | None = None,
+        key: str | None = None,
     ) -> Answer:
-        """Send one request and read its answer whole; raises a CodatError unless it is a 2xx."""
+        """Send one request and read its answer whole; raises a CodatError unless it is a 2xx.
+
+        `key` is Codat's `Idempotency-Key`.
+        """
         company_id = _company_in(path)
         call = self._gate.enter(company_id)
         answer: Answer | None = None
         try:
-            answer = self._exchange(method, path, _url(self.base_url + path, parameters), body)
+            url = _url(self.base_url + path, parameters)
+            answer = self._exchange(method, path, url, body, key)
             answer.raise_for_status()
         # urllib3's own errors come through `requests` in a few corners.
         except (requests.RequestException, HTTPError) as error:
@@ -87,13 +92,18 @@ class Transport:
         """Close the pooled connections."""
         self._session.close()
 
-    def _exchange(self, method: str, path: str, url: str, body: Mapping[str, Any] | None) -> Answer:
+    def _exchange(
+        self, method: str, path: str, url: str, body: Mapping[str, Any] | None, key: str | None
+    ) -> Answer:
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        if key is not None:
+            headers["Idempotency-Key"] = key
         deadline = time.monotonic() + sum(self._timeout) * _SILENCES
         with self._session.request(
             method,
             url,
             data=None if body is None else orjson.dumps(body),
-            headers=None if body is None else {"Content-Type": "application/json"},
+            headers=headers,
             timeout=self._timeout,
             allow_redirects=False,
             stream=True,

@@ -1,7 +1,8 @@
 """Read the log inside your network, as a Redis consumer group: `group.py REDIS_URL NAME`.
 
 Killed anywhere and started again under the same name, it first gets what it had not finished.
-Several names share the work. A missing number is an event whose company was forgotten.
+Several names share the work. A missing number is an event whose company was forgotten. After
+`log.reset` numbers may come again for other events.
 """
 
 import sys

@@ -14,4 +14,6 @@ for (;;) {
   }
   path = /<(.*)>; rel="next"/.exec(answer.headers.get("Link"))[1];
   writeFileSync(file, path); // only once the work is done: killed before, it comes again
+  const pause = Number(answer.headers.get("Retry-After") ?? 0); // too many wait there already
+  await new Promise((wake) => setTimeout(wake, pause * 1000));
 }

@@ -1,6 +1,7 @@
 """Read the log over HTTP from where we stopped: `read.py URL TOKEN CURSOR_FILE`."""
 
 import sys
+import time
 from pathlib import Path
 
 import requests
@@ -18,3 +19,4 @@ while True:
         print(event["id"], event["type"], flush=True)
     path = answer.links["next"]["url"]
     file.write_text(path)  # only once the work is done: killed before, it comes again
+    time.sleep(int(answer.headers.get("Retry-After", 0)))  # too many wait there already

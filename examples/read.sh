@@ -9,4 +9,6 @@ while :; do
     curl -sSf --compressed -D "$head" -H "Authorization: Bearer $2" "$1$path"
     echo
     sed -n 's/^link: <\(.*\)>; rel="next".*/\1/Ip' "$head" >"$3"
+    # Comes when too many wait there already.
+    sleep "$(sed -n 's/^retry-after: \([0-9]*\).*/\1/Ip' "$head" | grep . || echo 0)"
 done

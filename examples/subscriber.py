@@ -20,7 +20,7 @@ class Handler(BaseHTTPRequestHandler):
         except WebhookVerificationError:
             self.send_error(401)
             return
-        event = json.loads(body)  # the work: it may come twice, so tell by the id
+        event = json.loads(body)  # the work: it may come twice, so tell by epoch and id
         print(event["id"], event["type"], flush=True)
         self.send_response(204)
         self.end_headers()

@@ -34,9 +34,10 @@ class Api:
         """Give the JSON at `path`; raises Unreachable, NotAccepted or Failed."""
         return self._send("GET", path, params=parameters)
 
-    def post(self, path: str, body: object | None = None) -> Any:
-        """Post JSON; raises as `get` does."""
-        return self._send("POST", path, json={} if body is None else body)
+    def post(self, path: str, body: object | None = None, key: str | None = None) -> Any:
+        """Post JSON, under a key by which it may be sent again; raises as `get` does."""
+        headers = {"Idempotency-Key": key} if key else {}
+        return self._send("POST", path, json={} if body is None else body, headers=headers)
 
     def put(self, path: str, body: object, **parameters: Any) -> Any:
         """Put JSON; raises as `get` does."""

@@ -24,6 +24,7 @@ from portal import (
     journeys,
     journeys_acts,
     journeys_files,
+    journeys_leaving,
     journeys_pages,
     journeys_stream,
     journeys_words,
@@ -43,7 +44,6 @@ from portal import (
     subscriptions,
     timeline,
 )
-from portal.events import SLICE
 from portal.journeys_platforms import PlatformList
 from portal.parts import NAME, Parts
 from portal.stream import Streams
@@ -55,6 +55,7 @@ from relay.store import Store
 
 LARGEST_BODY = 64 * 1024  # bytes
 TAIL_WAIT = 25.0  # seconds; less than the client of `waiting` waits
+SLICE = 1.0  # seconds, on a store whose client does not wait long for an answer
 TITLE = "codat-relay"
 ABOUT = (
     "Companies linked through Codat, the log of what happened to them, and when their data is"
@@ -94,8 +95,8 @@ def create_app(
 ) -> Flask:
     """Give the portal; nothing is sent anywhere until a request asks for it.
 
-    `codat` is made from the settings when not given. `waiting` is the store that long polls block
-    on; its client must wait longer than their longest wait (25 seconds) for an answer. Raises
+    `codat` is made from the settings when not given. `waiting` is the store by which new
+    events are watched for; its client must wait longer than 25 seconds for an answer. Raises
     BadBrand when the firm's brand file cannot be used.
     """
     app = OpenAPI(
@@ -119,12 +120,11 @@ def create_app(
         store=store,
         hints=hints,
         codat=codat or make_client(settings, store),
-        waiting=waiting,
         tokens=tokens,
         slots=BoundedSemaphore(max(1, settings.web_threads // 2)),
         calls=BoundedSemaphore(max(1, settings.web_threads // 4)),
         tail=Tail((waiting or store).events, TAIL_WAIT if waiting else SLICE),
-        streams=Streams(settings.relay_streams, settings.relay_streams_per_token),
+        streams=Streams(settings.relay_streams, settings.streams_per_token),
         visits=Streams(settings.relay_link_streams, journeys_stream.MOST_OF_ONE),
         platforms=PlatformList(),
         brand=brand,
@@ -142,6 +142,7 @@ def create_app(
     app.register_blueprint(ops_pages.ops)
     app.register_blueprint(journeys_acts.link)
     app.register_blueprint(journeys_files.link)
+    app.register_blueprint(journeys_leaving.link)
     app.register_blueprint(journeys_stream.link)
     app.register_blueprint(journeys_pages.link)
     return app

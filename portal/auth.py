@@ -58,6 +58,11 @@ def caller() -> Token:
     return cast(Token, g.caller)
 
 
+def presented() -> str:
+    """Give the token itself, as the present request sent it; only for views under /v1."""
+    return request.headers.get("Authorization", "").partition(" ")[2].strip()
+
+
 def _caller(tokens: Tokens) -> Token:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     token = token.strip()

@@ -7,13 +7,14 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from codat.records import read_id
-from portal import company_shapes, creation, schedule_shapes
+from portal import company_shapes, creation, repeats, schedule_shapes
 from portal.auth import caller
 from portal.company_shapes import CompanyDetail, CompanyShape
 from portal.creation import CompanyBody, CompanyCreated
 from portal.groups import Given, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
+from portal.repeats import Key
 from relay.company import DELETED, Company, CompanyStatus
 from relay.message import Action
 from relay.store.companies import Companies
@@ -25,8 +26,8 @@ api = group("companies", __name__, "Companies")
 PAGE = 500
 MOST_SCANNED = 5000  # companies looked at in one request when a filter leaves most of them out
 CREATING = (
-    "It is known here a moment after the answer. Not safe to send again after a 502 or 503: look at"
-    " Codat whether the company is there."
+    "It is known here a moment after the answer. Without an `Idempotency-Key` it is not safe to"
+    f" send again after a 502 or 503. {repeats.MAY_BE_SENT_AGAIN}"
 )
 UNKNOWN = "Look at /v1/companies for the companies there are."
 
@@ -91,14 +92,27 @@ def get_company(path: CompanyPath) -> Reply:
     responses={
         201: CompanyCreated,
         **described(
-            "forbidden", "codat-limit", "codat-refused", "codat-unavailable", "busy", "store-away"
+            "forbidden",
+            "codat-limit",
+            "codat-refused",
+            "codat-unavailable",
+            "busy",
+            "store-away",
+            *repeats.PROBLEMS,
         ),
     },
 )
-def create_company(body: CompanyBody) -> Reply:
+def create_company(header: Key, body: CompanyBody) -> Reply:
     """Create a company at Codat."""
-    created = creation.create(body)
-    return created.model_dump(), HTTPStatus.CREATED, {"Location": f"/v1/companies/{created.id}"}
+    with repeats.once(header.idempotency_key, body) as attempt:
+        if attempt.answer is not None:
+            given, headers = CompanyCreated(**attempt.answer), repeats.REPEATED
+            given.link_url = creation.link_again(given.id, body.platform_key)
+        else:
+            given, headers = creation.create(body, attempt, caller().name), {}
+            attempt.end(given.model_dump(exclude={"link_url"}) | {"link_url": None})
+    location = {"Location": f"/v1/companies/{given.id}"}
+    return given.model_dump(), HTTPStatus.CREATED, location | headers
 
 
 @api.post(
@@ -107,17 +121,21 @@ def create_company(body: CompanyBody) -> Reply:
 )
 def accept_identity(path: CompanyPath) -> Reply:
     """Say that a relinked company is the right one although its books name another."""
-    company = known(path.company_id)
+    accept(known(path.company_id), caller().name)
+    return "", HTTPStatus.NO_CONTENT
+
+
+def accept(company: Company, by: str) -> None:
+    """Let a company be whom its books name now, by somebody's word; raises RedisError."""
     now = now_micros()
     action = Action(
         id=f"identity:{company.id}:{now}",
         type="relay.identity_accepted",
         company_id=company.id,
         at=now,
-        payload={"by": caller().name},
+        payload={"by": by},
     )
     tell(parts().store, parts().hints, action)
-    return "", HTTPStatus.NO_CONTENT
 
 
 def known(company_id: str) -> Company:

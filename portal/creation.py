@@ -2,21 +2,21 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Annotated
-from uuid import uuid4
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from redis.exceptions import RedisError
 
-from codat.errors import ConnectionNotCreated
+from codat.errors import CodatError, ConnectionNotCreated
 from codat.records import Company as CodatCompany
-from codat.records import sanitise_name
-from portal.auth import caller
+from codat.records import loses_letters, sanitise_name
 from portal.codat_problems import asking_codat
 from portal.groups import Given
 from portal.parts import parts
 from portal.problems import Refusal
+from portal.repeats import Attempt
 from relay.company import NameSource
 from relay.message import Action
 from relay.store.inbox import NotDurable
@@ -28,6 +28,9 @@ log = structlog.get_logger(__name__)
 CREATED = "relay.company_created"
 LONGEST_TAG = 100  # characters, and
 MOST_TAGS = 10  # of them (Codat: using-the-api/managing-companies)
+MARK = "relayRequest"  # tag by which a company is found whose creation was not answered
+LOOKED_AT = 100  # companies, the newest, should Codat not mind the tag that it is asked for
+NOT_KEPT = frozenset({409, 429})  # answers that Codat does not repeat for the same key
 
 
 class CompanyBody(Given):
@@ -56,8 +59,8 @@ class CompanyBody(Given):
     @field_validator("name")
     @classmethod
     def _something_left(cls, value: str | None) -> str | None:
-        if value is not None and not sanitise_name(value):
-            raise ValueError("Codat keeps none of these characters in a name")
+        if value is not None and (loses_letters(value) or not sanitise_name(value)):
+            raise ValueError("Codat keeps none or not all of these letters in a name")
         return value
 
 
@@ -73,12 +76,16 @@ class CompanyCreated(BaseModel):
     ] = None
 
 
-def create(body: CompanyBody) -> CompanyCreated:
+def create(body: CompanyBody, attempt: Attempt, by: str) -> CompanyCreated:
     """Create the company at Codat and tell its lane; raises Refusal, redis.RedisError."""
+    if attempt.is_kept and len(body.tags) >= MOST_TAGS:
+        fault = {"field": "tags", "message": f"at most {MOST_TAGS - 1} with an Idempotency-Key"}
+        raise Refusal("invalid", "Correct tags and send again.", extra={"errors": [fault]})
     asked_at = now_micros()
-    name = sanitise_name(body.name) if body.name else placeholder(body.reference)
-    company, connection_error = _create(name, body)
-    _tell(company, body, asked_at)
+    name = sanitise_name(body.name) if body.name else placeholder(body.reference, attempt)
+    company, connection_error = _create(name, body, attempt)
+    attempt.note(company=company.id)
+    _tell(company, body, asked_at, by)
     return CompanyCreated(
         id=company.id,
         name=company.name,
@@ -88,11 +95,18 @@ def create(body: CompanyBody) -> CompanyCreated:
     )
 
 
-def placeholder(reference: str | None) -> str:
+def link_again(company_id: str, platform_key: str | None) -> str | None:
+    """Give a company's link anew: one may work only once, so none is kept. Raises Refusal."""
+    with asking_codat():
+        return link_url(parts().codat.get_company(company_id), platform_key)
+
+
+def placeholder(reference: str | None, attempt: Attempt) -> str:
     """Make a name that says it is not the real one, from characters that Codat keeps."""
-    if reference and (clean := sanitise_name(reference)):
+    if reference and not loses_letters(reference) and (clean := sanitise_name(reference)):
         return f"Pending {clean}"
-    return f"Pending {datetime.now(UTC):%Y-%m-%d} {uuid4().hex[:6]}"
+    began = datetime.fromtimestamp(attempt.began / 1000, UTC)
+    return f"Pending {began:%Y-%m-%d} {attempt.mark[:6]}"
 
 
 def link_url(company: CodatCompany, platform_key: str | None) -> str | None:
@@ -104,16 +118,15 @@ def link_url(company: CodatCompany, platform_key: str | None) -> str | None:
     return company.redirect
 
 
-def _create(name: str, body: CompanyBody) -> tuple[CodatCompany, str | None]:
+def _create(name: str, body: CompanyBody, attempt: Attempt) -> tuple[CodatCompany, str | None]:
     connection_error: str | None = None
     with asking_codat():
+        company = _made_before(attempt)
         try:
-            company = parts().codat.create_company(
-                name,
-                description=body.description,
-                tags=body.tags or None,
-                platform_key=body.platform_key,
-            )
+            if company is None:
+                company = _ask(name, body, attempt)
+            elif body.platform_key and not _has(company, body.platform_key):
+                company = _connect(company, body.platform_key)
         except ConnectionNotCreated as error:
             # The company is there: an error would only make the caller create another.
             company, connection_error = error.company, str(error)[:300]
@@ -121,7 +134,56 @@ def _create(name: str, body: CompanyBody) -> tuple[CodatCompany, str | None]:
     return replace(company, name=company.name or name), connection_error
 
 
-def _tell(company: CodatCompany, body: CompanyBody, asked_at: int) -> None:
+def _made_before(attempt: Attempt) -> CodatCompany | None:
+    """Find the company that an earlier sending of this request made, answered or not."""
+    codat = parts().codat
+    if attempt.company_id:
+        return codat.get_company(attempt.company_id)
+    if not attempt.tries:
+        return None
+    newest = codat.list_companies(tags=f"{MARK} = {attempt.mark}", order_by="-created")
+    looked_at = islice(newest, LOOKED_AT)
+    return next((one for one in looked_at if one.tags.get(MARK) == attempt.mark), None)
+
+
+def _ask(name: str, body: CompanyBody, attempt: Attempt) -> CodatCompany:
+    """Ask Codat for the company: under the key of an earlier try whose outcome is not known.
+
+    Codat repeats a refusal to the same key for 90 minutes, so what was answered is tried under
+    another (Codat: using-the-api/write-data/idempotency).
+    """
+    if not attempt.tries:
+        attempt.tries = 1
+        attempt.note(tries=1)
+    tags = body.tags | ({MARK: attempt.mark} if attempt.is_kept else {})
+    try:
+        return parts().codat.create_company(
+            name,
+            description=body.description,
+            tags=tags or None,
+            platform_key=body.platform_key,
+            key=attempt.codat_key,
+        )
+    except CodatError as error:
+        if error.status is not None and error.status >= 400 and error.status not in NOT_KEPT:
+            attempt.note(tries=attempt.tries + 1)
+        raise
+
+
+def _connect(company: CodatCompany, platform_key: str) -> CodatCompany:
+    try:
+        connection = parts().codat.create_connection(company.id, platform_key)
+    except (CodatError, ValueError) as error:
+        raise ConnectionNotCreated(str(error), company=company) from error
+    return replace(company, connections=(*company.connections, connection))
+
+
+def _has(company: CodatCompany, platform_key: str) -> bool:
+    wanted = platform_key.casefold()
+    return any((one.platform_key or "").casefold() == wanted for one in company.connections)
+
+
+def _tell(company: CodatCompany, body: CompanyBody, asked_at: int, by: str) -> None:
     """Let the company's lane know, which alone writes what we hold of it."""
     action = Action(
         id=f"created:{company.id}",
@@ -132,7 +194,7 @@ def _tell(company: CodatCompany, body: CompanyBody, asked_at: int) -> None:
             "name": company.name,
             "placeholder": not body.name,
             "reference": body.reference,
-            "by": caller().name,
+            "by": by,
         },
     )
     try:

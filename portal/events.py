@@ -12,18 +12,19 @@ from portal.groups import Given, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
 from relay.selection import Typed, selection
-from relay.store.events import CursorTooOld, Events, WrittenPage
+from relay.store.events import CursorTooOld, Events, LogReset, WrittenPage
 from relay.store.written import Head
 
 api = group("events", __name__, "Events")
 
 LONGEST_WAIT = 25  # seconds; proxies commonly cut at 30
-SLICE = 1.0  # seconds at a time, on a store whose client does not wait long for an answer
+COME_BACK = 2  # seconds, for a poll that there was no thread to wait in
 MOST_SCANNED = 20_000  # events looked at in one request under a filter
 LARGEST = 2**53
 READING = (
     "Keep `cursor` once the events are dealt with, and ask with it next. A page may be empty and"
-    " still move the cursor: then a filter left everything out."
+    " still move the cursor: then a filter left everything out. `Retry-After` comes with one that"
+    " was not waited for, as too many wait already."
 )
 
 EventType = Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9_.-]+\*?$|^\*$")]
@@ -80,22 +81,30 @@ def list_events(query: EventQuery) -> Reply:
         after = events.since(int(query.since.timestamp() * 1000))
     refuse_reset(head, after, query.epoch)
     page = _read(events, query, after, head)
+    headers = {}
     if not page.events and query.wait:
-        page = _wait(query, page)
+        waited = _wait(query, page, head)
+        if waited is None:
+            headers["Retry-After"] = str(COME_BACK)
+        page = waited or page
     whole = b'{"events":[%s],"cursor":"%d","epoch":"%s"}' % (
         b",".join([event.json for event in page.events]),
         page.cursor,
         head.epoch.encode(),
     )
-    link = f'<{_next(query, page.cursor, head.epoch)}>; rel="next"'
-    return Response(whole, mimetype="application/json", headers={"Link": link})
+    headers["Link"] = f'<{_next(query, page.cursor, head.epoch)}>; rel="next"'
+    return Response(whole, mimetype="application/json", headers=headers)
 
 
 def refuse_reset(head: Head, after: int, epoch: str | None) -> None:
     """Refuse a cursor of another log: it would miss events, or wait for ever."""
-    if after <= head.last and epoch in (None, head.epoch):
-        return
-    raise Refusal(
+    if after > head.last or epoch not in (None, head.epoch):
+        raise reset(head)
+
+
+def reset(head: Head) -> Refusal:
+    """Say that the log is another one, and where it stands."""
+    return Refusal(
         "log-reset",
         "This cursor is of a log that is gone. Read the companies anew, then the log from `newest`"
         " on with `epoch`; what stands in it before `newest` may repeat what you know.",
@@ -112,10 +121,12 @@ def wanted(company: str | None, types: list[str]) -> Callable[[Typed], bool] | N
     return selection([] if company is None else [company], types)
 
 
-def _read(events: Events, query: EventQuery, after: int, head: Head | None = None) -> WrittenPage:
+def _read(events: Events, query: EventQuery, after: int, head: Head) -> WrittenPage:
     fits = wanted(query.company, query.type)
     try:
         return events.written(after, query.limit, fits, up_to=after + MOST_SCANNED, head=head)
+    except LogReset:
+        raise reset(events.head()) from None
     except CursorTooOld as error:
         raise Refusal(
             "cursor-gone",
@@ -125,18 +136,18 @@ def _read(events: Events, query: EventQuery, after: int, head: Head | None = Non
         ) from error
 
 
-def _wait(query: EventQuery, page: WrittenPage) -> WrittenPage:
-    """Wait for wanted events while one of the few slots for it is free, else answer at once."""
+def _wait(query: EventQuery, page: WrittenPage, head: Head) -> WrittenPage | None:
+    """Wait for wanted events; None, and at once, when all threads that may wait do so already."""
     p = parts()
     if not p.slots.acquire(blocking=False):
-        return page
+        return None
     try:
-        events = (p.waiting or p.store).events
-        longest = LONGEST_WAIT if p.waiting else SLICE
         until = time.monotonic() + query.wait
         while not page.events and (left := until - time.monotonic()) > 0:
-            if events.wait(page.cursor, min(left, longest)):
-                page = _read(p.store.events, query, page.cursor)
+            if p.tail.wait(page.cursor, left).last > page.cursor:
+                now = p.store.events.head()
+                refuse_reset(now, page.cursor, head.epoch)
+                page = _read(p.store.events, query, page.cursor, now)
         return page
     finally:
         p.slots.release()

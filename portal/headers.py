@@ -17,6 +17,7 @@ LINK += "; style-src {}; img-src 'self'; script-src 'self'; connect-src 'self'"
 
 # The pages for whoever runs the service send forms here; their pictures are part of the page.
 OPS = PAGE.replace("form-action 'none'", "form-action 'self'")
+OPS_WITH_SCRIPT = OPS + "; script-src 'self'"
 
 
 def register(app: Flask) -> None:

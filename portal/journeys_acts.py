@@ -4,7 +4,7 @@ from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from portal import journeys_codat, journeys_pages, journeys_visit
-from portal.journeys_visit import Visit, page, visit
+from portal.journeys_visit import Visit, WornOut, page, visit
 from portal.parts import parts
 from relay import journeys
 from relay.journeys import Platform
@@ -108,6 +108,8 @@ def _leave(seen: Visit) -> AnyResponse:
     A page, not a redirect: browsers hold a form's whole chain of redirects to `form-action`, and
     Codat's leads on to the platform's own login.
     """
+    if seen.journey.is_worn():
+        raise WornOut  # before Codat is asked for anything
     reads = seen.company.info_reads if seen.company else 0
     way = journeys_codat.way(seen.journey)
     after = seen.act(

@@ -2,35 +2,38 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 from pydantic import BaseModel
 
 from portal.journeys_shapes import stage
+from relay.attempts import NOT_LISTED, STEPS, Reason, Try, tries
 from relay.company import Company
 from relay.journeys import Journey
-from relay.stages import Stage, connection_of, is_linked
 
-NO_PLATFORM = ""
-STEPS = ("opened", "platform_chosen", "consented", "authorising", "linked", "confirmed")
-LEFT = frozenset({"expired", "revoked"})
 MOST_WORDS = 100  # different answers shown
 
 
 class FunnelShape(BaseModel):
-    """How many journeys on one platform got how far; `platform_key` is empty before a choice."""
+    """How far tries on one platform came; `platform_key` is empty before a choice.
+
+    `journeys` tried it, some more than once (`attempts`); each attempt that ended without a
+    confirmed company is once in `left_at`, by its last step, and once in `reasons`.
+    """
 
     platform_key: str
     platform_name: str
-    journeys: int
-    opened: int
-    platform_chosen: int
-    consented: int
-    authorising: int
-    linked: int
-    confirmed: int
-    stages: dict[str, int]
-    left_at: dict[str, int]
-    reasons: dict[str, int]
+    journeys: int = 0
+    attempts: int = 0
+    opened: int = 0
+    platform_chosen: int = 0
+    consented: int = 0
+    authorising: int = 0
+    linked: int = 0
+    confirmed: int = 0
+    stages: dict[str, int] = {}
+    left_at: dict[str, int] = {}
+    reasons: dict[Reason, int] = {}
 
 
 class FunnelReport(BaseModel):
@@ -42,59 +45,44 @@ class FunnelReport(BaseModel):
     complete: bool
 
 
-def report(pairs: Iterable[tuple[Journey, Company | None]], now: int) -> FunnelReport:
-    """Count journeys with their companies; `now` in ms since the epoch."""
+def report(pairs: Iterable[tuple[Journey, Company | None]], now: int, idle_ms: int) -> FunnelReport:
+    """Count the tries of journeys; `now` in ms since the epoch.
+
+    A journey that did not move for `idle_ms` counts as left.
+    """
     found: dict[str, FunnelShape] = {}
     sought: Counter[str] = Counter()
     total = 0
     for journey, company in pairs:
         total += 1
-        key = journey.platform.key if journey.platform else NO_PLATFORM
-        name = journey.platform.name if journey.platform else NO_PLATFORM
-        _count(found.setdefault(key, _empty(key, name)), journey, company, now)
-        sought.update(
-            one.detail.casefold()
-            for one in journey.passed
-            if one.type == "journey.platform_not_listed"
-        )
-    shapes = sorted(found.values(), key=lambda one: -one.journeys)
+        tried = tries(journey, company, now, idle_ms)
+        for one in tried:
+            shape = found.setdefault(
+                one.platform_key,
+                FunnelShape(platform_key=one.platform_key, platform_name=one.platform_name),
+            )
+            _count(shape, one)
+        for key in {one.platform_key for one in tried}:
+            found[key].journeys += 1
+        _add(found[tried[-1].platform_key].stages, stage(journey, company, now))
+        sought.update(one.detail.casefold() for one in journey.passed if one.type == NOT_LISTED)
     return FunnelReport(
-        platforms=shapes,
+        platforms=sorted(found.values(), key=lambda one: -one.journeys),
         not_listed=dict(sought.most_common(MOST_WORDS)),
         journeys=total,
         complete=True,
     )
 
 
-def _count(shape: FunnelShape, journey: Journey, company: Company | None, now: int) -> None:
-    passed = {one.type.removeprefix("journey.") for one in journey.passed}
-    if journey.platform is not None:
-        passed.add("platform_chosen")  # a single one was never asked for
-    connection = connection_of(journey, company)
-    linked = connection is not None and is_linked(journey, connection)
-    if linked or "confirmed" in passed:
-        passed.add("linked")
-    shape.journeys += 1
+def _count(shape: FunnelShape, one: Try) -> None:
+    shape.attempts += 1
     for step in STEPS:
-        if step in passed:
+        if step in one.steps:
             setattr(shape, step, getattr(shape, step) + 1)
-    at = str(stage(journey, company, now))
-    shape.stages[at] = shape.stages.get(at, 0) + 1
-    if at in LEFT or at == Stage.REFUSED:
-        last = max((step for step in STEPS if step in passed), key=STEPS.index, default="started")
-        shape.left_at[last] = shape.left_at.get(last, 0) + 1
-        for reason in connection.errors if connection and not linked else ():
-            shape.reasons[reason] = shape.reasons.get(reason, 0) + 1
+    if one.reason is not None:
+        _add(shape.left_at, one.last_step)
+        _add(shape.reasons, one.reason)
 
 
-def _empty(key: str, name: str) -> FunnelShape:
-    counts = dict.fromkeys(STEPS, 0)
-    return FunnelShape(
-        platform_key=key,
-        platform_name=name,
-        journeys=0,
-        **counts,
-        stages={},
-        left_at={},
-        reasons={},
-    )
+def _add(counts: dict[Any, int], key: str) -> None:
+    counts[key] = counts.get(key, 0) + 1

@@ -8,12 +8,21 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from codat.records import read_id
 from portal import journeys_platforms, journeys_search, journeys_visit
-from portal.journeys_sharing import Sharing, cadence_of, in_words, sharing
+from portal.journeys_leaving import firms_address
+from portal.journeys_sharing import (
+    Sharing,
+    cadence_of,
+    in_words,
+    planned,
+    read_types,
+    shared,
+    sharing,
+)
 from portal.journeys_visit import COOKIE, NoJourney, Visit, gone, page, visit
 from portal.parts import parts
 from portal.problems import Refusal
 from relay import journeys
-from relay.company import Company
+from relay.company import BROKEN, Company
 from relay.identity import Identity
 from relay.stages import Stage, connection_of, expected, identity, progress
 
@@ -71,20 +80,53 @@ def elsewhere(rest: str) -> Response:
 
 def _pick(seen: Visit) -> Response:
     asked = request.args.get("find", "")[:LONGEST_SEARCH].strip()
-    offered = journeys_platforms.offered(seen.journey, parts().platforms.all())
-    kind = request.args.get("sourceType") or request.args.get("integrationType") or ""
+    wanted = (
+        request.args.get("sourceType") or request.args.get("integrationType") or ""
+    ).casefold()
+    tests = parts().settings.uses_sandbox
+    offered = journeys_platforms.offered(seen.journey, parts().platforms.all(), tests=tests)
+    kinds = [name for name, _ in journeys_platforms.by_type(offered)]
+    kind = next((name for name in kinds if name.casefold() == wanted), "")
     if kind:
-        offered = [one for one in offered if (one.source_type or "").casefold() == kind.casefold()]
+        offered = dict(journeys_platforms.by_type(offered))[kind]
     found = journeys_search.find(offered, asked)
     linked = {c.platform_key for c in _connections(seen.company) if c.status == "Linked"}
-    groups = [("found", found)] if asked and found else journeys_platforms.by_type(offered)
-    return page("pick", seen, groups=groups, asked=asked, nothing=not found, linked=linked)
+    return page(
+        "pick",
+        seen,
+        groups=[("found", found)] if asked and found else journeys_platforms.by_type(offered),
+        asked=asked,
+        nothing=not found,
+        count=len(found),
+        kind=kind,
+        kinds=kinds,
+        linked=linked,
+    )
 
 
 def _consent(seen: Visit, *, missed: bool = False, changed: bool = False) -> Response:
     return page(
-        "consent", seen, sharing=sharing_of(seen), missed=missed, changed=changed, **_offline(seen)
+        "consent",
+        seen,
+        sharing=sharing_of(seen),
+        again=_again(seen),
+        missed=missed,
+        changed=changed,
+        **_offline(seen),
     )
+
+
+def _again(seen: Visit) -> dict[str, str] | None:
+    """Say why a connection is to be made again, and which company's it is; None for a new one."""
+    connections = seen.company.connections if seen.company else {}
+    if seen.journey.reconnects is None:
+        return None
+    held = connections.get(seen.journey.reconnects)
+    before = expected(seen.journey, seen.company)
+    return {
+        "reason": held.status if held and held.status in BROKEN else "other",
+        "company": before.shown if before else "",
+    }
 
 
 def _authorise(seen: Visit) -> Response:
@@ -133,7 +175,7 @@ def _done(seen: Visit) -> Response:
         "done",
         seen,
         found=identity(seen.journey, seen.company),
-        back=_back(seen),
+        back=firms_address(seen, "confirmed"),
         watches=known["waits"],
         **known,
     )
@@ -167,8 +209,15 @@ def sharing_of(seen: Visit) -> Sharing:
     company = seen.company or Company(seen.journey.company_id)
     policy = parts().store.policies.in_force(parts().settings).policy
     held = parts().store.schedules.of(company.id)
-    cadence = cadence_of(company, integration, held, policy)
-    return sharing(seen.journey.language, integration, cadence, parts().brand, parts().words)
+    wanted = planned(company, integration, held, policy)
+    read = read_types(company, wanted, parts().store.platforms.read_by_codat())
+    return sharing(
+        integration,
+        shared(integration, read),
+        cadence_of(wanted, policy),
+        seen.journey.language,
+        (parts().brand, parts().words),
+    )
 
 
 def _offline(seen: Visit) -> dict[str, Any]:
@@ -183,15 +232,6 @@ def _progress(seen: Visit) -> dict[str, Any]:
     count = sum(state in ("read", "not_offered") for state in states.values())
     waits = "waiting" in states.values()
     return {"states": named, "count": count, "total": len(named), "waits": waits}
-
-
-def _back(seen: Visit) -> str | None:
-    url = seen.journey.return_url
-    if url is None:
-        return None
-    head, hash_sign, fragment = url.partition("#")
-    head += ("&" if "?" in head else "?") + f"journey={seen.journey.id}&status=confirmed"
-    return head + hash_sign + fragment
 
 
 def _token_here() -> str | None:

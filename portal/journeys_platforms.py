@@ -21,6 +21,8 @@ LOOK_MS = 60_000  # between looks whether a newer list was read
 PATIENCE = 0.5  # seconds that a logo waits for its turn to be fetched
 LOGO_TYPES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif", "image/svg+xml"})
 TYPES = ("Accounting", "Banking", "BankFeed", "Commerce", "Expense", "Other")
+# Codat Sandbox and QuickBooks Online Sandbox (Codat: integrations/accounting/overview).
+FOR_TESTS = frozenset({"mqjo", "ndsk"})
 COLOURS = ("#1d4ed8", "#0f766e", "#7c3aed", "#b45309", "#be123c", "#334155")
 
 log = structlog.get_logger(__name__)
@@ -63,9 +65,18 @@ class PlatformList:
             self._held = found
 
 
-def offered(journey: Journey, integrations: list[Integration]) -> list[Integration]:
-    """Give those that the firm lets this journey link."""
-    return [one for one in integrations if journey.may_use(one.key, one.source_type or "")]
+def offered(journey: Journey, integrations: list[Integration], *, tests: bool) -> list[Integration]:
+    """Give those that the firm lets this journey link.
+
+    What only tests use is shown to `tests`, and where the firm names it.
+    """
+    named = {key.casefold() for key in journey.allowed_platforms}
+    return [
+        one
+        for one in integrations
+        if journey.may_use(one.key, one.source_type or "")
+        and (tests or one.key not in FOR_TESTS or one.key in named)
+    ]
 
 
 def by_type(integrations: list[Integration]) -> list[tuple[str, list[Integration]]]:

@@ -26,14 +26,20 @@ _BETWEEN = re.compile(r"[^a-z0-9]+")
 
 
 def find(integrations: Sequence[Integration], asked: str) -> list[Integration]:
-    """Give those that fit what was typed, the best first; all of them for nothing typed."""
+    """Give those that fit what was typed, the best first; all of them for nothing typed.
+
+    Of those that fit as well, what runs in the cloud comes before what runs on a computer.
+    """
     wanted = _plain(asked)
     if not wanted:
         return list(integrations)
     wanted = ALSO.get(wanted.replace(" ", ""), wanted)
     scored = [(_score(_plain(one.name), one.name, wanted), one) for one in integrations]
     fitting = [(score, one) for score, one in scored if score > 0]
-    return [one for _, one in sorted(fitting, key=lambda pair: (-pair[0], pair[1].name))]
+    return [
+        one
+        for _, one in sorted(fitting, key=lambda pair: (-pair[0], pair[1].is_offline, pair[1].name))
+    ]
 
 
 def _score(name: str, shown: str, wanted: str) -> float:
@@ -52,8 +58,10 @@ def _word_score(word: str, name: str) -> float:
         if part.startswith(word):
             return 1.0
         if min(len(word), len(part)) >= SHORTEST_GUESSED:
-            alike = SequenceMatcher(None, word, part).ratio()
-            best = max(best, alike if alike >= CLOSE else 0.0)
+            # Whole words, and beginnings of them: the list follows what is typed.
+            for meant in (part, part[: len(word) + 1]):
+                alike = SequenceMatcher(None, word, meant).ratio()
+                best = max(best, alike if alike >= CLOSE else 0.0)
     return best
 
 

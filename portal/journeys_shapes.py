@@ -1,14 +1,33 @@
 """How a journey looks to the firm that asks the API."""
 
+from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel
 
 from relay import stages
+from relay.attempts import with_outcome
 from relay.company import Company
 from relay.journeys import Consent, Journey, Step
 from relay.stages import Stage, connection_of, identity, is_linked, progress, stage_of
 from relay.times import iso_from_ms
+
+
+class Standing(StrEnum):
+    """Where a journey stands: what its customer has in front of them, or how it ended."""
+
+    PICK = "pick"
+    CONSENT = "consent"
+    AUTHORISE = "authorise"
+    WAITING = "waiting"
+    REFUSED = "refused"
+    READING = "reading"
+    CONFIRM = "confirm"
+    MISMATCH = "mismatch"
+    DONE = "done"
+    CONFIRMED = "confirmed"  # done, and its link does not work any more
+    EXPIRED = "expired"
+    REVOKED = "revoked"
 
 
 class ConsentShape(BaseModel):
@@ -29,6 +48,7 @@ class StepShape(BaseModel):
     type: str
     at: str
     detail: str
+    platform_key: str
 
 
 class IdentityShape(BaseModel):
@@ -48,7 +68,7 @@ class JourneyShape(BaseModel):
     company_name: str
     reference: str | None
     step: str
-    stage: str
+    stage: Standing
     platform_key: str | None
     platform_name: str | None
     connection_id: str | None
@@ -108,18 +128,24 @@ def whole(journey: Journey, company: Company | None, now: int) -> JourneyDetail:
         progress=progress(journey, company) if linked else {},
         consents=[_consent(one) for one in journey.consents],
         steps=[
-            StepShape(type=one.type, at=iso_from_ms(one.at), detail=one.detail)
-            for one in journey.passed
+            StepShape(
+                type=one.type,
+                at=iso_from_ms(one.at),
+                detail=one.detail,
+                platform_key=one.platform_key,
+            )
+            for one in with_outcome(journey, company).passed
         ],
     )
 
 
-def stage(journey: Journey, company: Company | None, now: int) -> str:
+def stage(journey: Journey, company: Company | None, now: int) -> Standing:
     """Give the stage's name; a journey that ended says how."""
     found = stage_of(journey, company, now)
     if found is not Stage.GONE:
-        return str(found)
-    return str(journey.step if journey.step in (Step.CONFIRMED, Step.REVOKED) else Step.EXPIRED)
+        return Standing(found)
+    ended = {Step.CONFIRMED: Standing.CONFIRMED, Step.REVOKED: Standing.REVOKED}
+    return ended.get(journey.step, Standing.EXPIRED)
 
 
 def _short(journey: Journey, company: Company | None, now: int) -> dict[str, Any]:

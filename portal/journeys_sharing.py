@@ -2,12 +2,13 @@
 
 import hashlib
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from codat.records import Integration
 from codat.statuses import DATA_TYPES, ConnectionStatus
 from portal.journeys_words import Brand, Words
-from relay.cadence import Cadence, Schedule
+from relay.cadence import ALL, Cadence, Schedule
 from relay.company import NEVER, Company, Connection
 from relay.journeys import Consent, Journey, Platform
 from relay.policy import KEEP_ALIVE, Policy
@@ -15,6 +16,7 @@ from relay.policy import KEEP_ALIVE, Policy
 # As the words name them, the most frequent first: what is said is never less than what is done.
 OFTEN = (Cadence.HOURLY, Cadence.DAILY, Cadence.WEEKLY, Cadence.MONTHLY)
 NOT = "none"
+Say = tuple[Brand, Words]
 NOT_READ = frozenset({"notsupported", "notimplemented"})
 # Which words stand for which data types; the first that holds one names it.
 GROUPS: dict[str, frozenset[str]] = {
@@ -61,6 +63,14 @@ GROUPS: dict[str, frozenset[str]] = {
 }
 
 
+# What there is to read from a platform that does not say, by its type; all there is for others.
+BY_TYPE = {
+    "Accounting": frozenset(name for name in DATA_TYPES if "-" not in name),
+    "Banking": frozenset(name for name in DATA_TYPES if name.startswith("banking-")),
+    "Commerce": GROUPS["commerce"],
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Sharing:
     """What would be read and how often, and the words that say so."""
@@ -98,39 +108,53 @@ def readable(integration: Integration) -> tuple[str, ...]:
     return tuple(sorted(set(found) & DATA_TYPES))
 
 
+def shared(integration: Integration, read: Collection[str] | None) -> tuple[str, ...]:
+    """Give the data types that linking shares: those that are `read`, all when that is not known.
+
+    A platform that does not say what it has is taken to have all that its type can have: what is
+    said is never less than what is done.
+    """
+    can = readable(integration)
+    can = can or tuple(sorted(BY_TYPE.get(integration.source_type or "", DATA_TYPES)))
+    if read is None:
+        return can
+    return tuple(name for name in can if name in read) or can
+
+
 def sharing(
-    language: str, integration: Integration, cadence: str, brand: Brand, words: Words
+    integration: Integration, types: Sequence[str], cadence: str, language: str, say: Say
 ) -> Sharing:
-    """Work out what linking this platform would share: everything, then again by `cadence`."""
-    types = readable(integration)
+    """Put what linking this platform would share, and how often, into the firm's words."""
+    brand, words = say
+    types = tuple(types)
     groups = tuple(group for group, names in GROUPS.items() if names & set(types))
     if set(types) - frozenset[str]().union(*GROUPS.values()):
         groups += ("other",)
-    say = {"firm": brand.name, "platform": integration.name}
-    purpose = brand.purpose or words.plain(language, "consent.purpose", **say)
-    often = words.plain(language, f"consent.often_{cadence}", **say)
-    keeps = brand.keeps or words.plain(language, "consent.keeps", **say)
+    named = {"firm": brand.name, "platform": integration.name}
+    purpose = brand.purpose or words.plain(language, "consent.purpose", **named)
+    often = words.plain(language, f"consent.often_{cadence}", **named)
+    keeps = brand.keeps or words.plain(language, "consent.keeps", **named)
     names = tuple(in_words(words, language, one) for one in types)
     text = (
-        words.plain(language, "consent.title", **say),
-        words.plain(language, "consent.reads", **say),
+        words.plain(language, "consent.title", **named),
+        words.plain(language, "consent.reads", **named),
         *(words.plain(language, f"group.{group}") for group in groups),
         ", ".join(names),
         purpose,
         often,
         keeps,
-        words.plain(language, "consent.stopping", **say),
-        words.plain(language, "consent.who", **say),
-        words.plain(language, "consent.agree", **say),
+        words.plain(language, "consent.stopping", **named),
+        words.plain(language, "consent.who", **named),
+        words.plain(language, "consent.agree", **named),
     )
     version = hashlib.sha256("\n".join(text).encode()).hexdigest()[:16]
     return Sharing(types, cadence, groups, names, purpose, often, keeps, text, version)
 
 
-def cadence_of(
+def planned(
     company: Company, integration: Integration, schedules: dict[str, Schedule], policy: Policy
-) -> str:
-    """Give how often data would be read: the most frequent of the company's schedules.
+) -> list[Schedule]:
+    """Give the schedules by which data would be read: the company's own.
 
     A company without any gets what the policy gives on such a link.
     """
@@ -144,7 +168,23 @@ def cadence_of(
     )
     linked = replace(company, connections={**company.connections, "": connection})
     held = [one for one in schedules.values() if one.origin != KEEP_ALIVE]
-    wanted = held or list(policy.schedules_for(linked).values())
+    return held or list(policy.schedules_for(linked).values())
+
+
+def read_types(
+    company: Company, wanted: Sequence[Schedule], by_codat: frozenset[str] | None
+) -> frozenset[str] | None:
+    """Give the data types that would be read, by Codat itself and by schedules; None: not known.
+
+    One that was linked before may have settings of its own at Codat.
+    """
+    if by_codat is None or any(one.ever_linked for one in company.connections.values()):
+        return None
+    return by_codat | {one.data_type for one in wanted if one.data_type != ALL}
+
+
+def cadence_of(wanted: Sequence[Schedule], policy: Policy) -> str:
+    """Give how often data would be read: the most frequent of the schedules."""
     found = {str(one.cadence) for one in wanted}
     known = next((cadence for cadence in OFTEN if cadence in found), None)
     return known or (OFTEN[0] if found else str(Cadence.MONTHLY) if policy.keep_alive else NOT)

@@ -13,11 +13,12 @@ from redis.exceptions import RedisError
 from portal import journeys_visit
 from portal.journeys_visit import Visit, visit
 from portal.parts import parts
+from portal.stalled import end_stalled
 from portal.stream import MEDIA_TYPE, Body
 from portal.tail import Tail
 from relay.stages import stage_of
 from relay.store import Store
-from relay.store.events import CursorTooOld, Events
+from relay.store.events import CursorTooOld, Events, LogReset
 from relay.times import now_ms
 
 link = Blueprint("link_stream", __name__, url_prefix="/link")
@@ -37,6 +38,7 @@ def stream(token: str) -> Response:
     journey_id = seen.journey.id
     cursor = p.store.events.last()
     p.visits.enter(journey_id)
+    end_stalled(int(request.environ["SERVER_PORT"]))
     shown = request.args.get("stamp", "")
     body = Body(changes(p.tail, p.store, seen, shown, cursor), lambda: p.visits.leave(journey_id))
     headers = {"X-Accel-Buffering": "no"}
@@ -65,7 +67,7 @@ def _pause(tail: Tail, events: Events, company_id: str, cursor: int) -> int:
         head = tail.wait(cursor, left)
         try:
             some = events.written(cursor, 1, lambda event: event.subject == company_id, head=head)
-        except CursorTooOld:
+        except (CursorTooOld, LogReset):
             return head.last  # what is not kept any more shows in the journey all the same
         cursor = min(some.cursor, head.last)  # lower than before when the log was reset
         if some.events:

@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 from portal.journeys_words import ENGLISH
 from portal.parts import parts
 from portal.problems import Refusal
-from relay import journeys
+from relay import attempts, journeys
 from relay.company import Company
 from relay.journeys import Change, Journey
 from relay.stages import Stage, progress, stage_of
@@ -49,6 +49,10 @@ class NoJourney(Exception):
     """The link is not one that works, whatever the reason."""
 
 
+class WornOut(Exception):
+    """More was done by the link than one customer does; the firm can renew it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
     """One request of a customer's."""
@@ -73,10 +77,17 @@ class Visit:
         return f"{self.stage}-{self.journey.attempt}-{finished}-{known}"
 
     def act(self, rule: Callable[[Journey], Change | None]) -> "Visit":
-        """Move the journey by a rule; raises NoJourney when it ended meanwhile."""
+        """Move the journey by a rule; raises NoJourney when it ended meanwhile, or WornOut."""
 
         def while_open(journey: Journey) -> Change | None:
-            return rule(journey) if journey.is_open(self.now) else None
+            change = rule(journey) if journey.is_open(self.now) else None
+            if (
+                change
+                and journey.is_worn()
+                and any(kind in journeys.ACTS for kind, _ in change.told)
+            ):
+                raise WornOut
+            return change
 
         moved = parts().store.journeys.change(self.journey.id, while_open)
         if moved is None:
@@ -89,14 +100,15 @@ class Visit:
 def visit(token: str) -> Visit:
     """Give the visit behind a link; raises NoJourney, the same for each that does not work.
 
-    The first opening is noted; so is that the time is over.
+    The first opening is noted, though not by a HEAD: mail scanners send those. So is that the time
+    is over, and what Codat told since.
     """
     now = now_ms()
     journey = parts().store.journeys.by_token(token) if len(token) <= LONGEST_TOKEN else None
     if journey is None:
         raise NoJourney
     rule = journeys.opened if journey.is_open(now) else journeys.expired
-    if rule(journey, now) is not None:
+    if request.method != "HEAD" and rule(journey, now) is not None:
         moved = parts().store.journeys.change(journey.id, lambda held: rule(held, now))
         if moved is None:
             raise NoJourney
@@ -105,7 +117,10 @@ def visit(token: str) -> Visit:
         journey = moved.journey
     if not journey.is_open(now):
         raise NoJourney
-    return _seen(token, journey, now)
+    seen = _seen(token, journey, now)
+    if request.method == "HEAD" or attempts.note(journey, seen.company) is None:
+        return seen
+    return seen.act(lambda held: attempts.note(held, seen.company))
 
 
 def _seen(token: str, journey: Journey, now: int) -> Visit:
@@ -169,6 +184,7 @@ def register(blueprint: Any) -> None:
     """Keep the customer's pages out of caches, and answer every fault with a page of theirs."""
     blueprint.after_request(_private)
     blueprint.register_error_handler(NoJourney, lambda error: gone())
+    blueprint.register_error_handler(WornOut, lambda error: page("worn", status=429))
     blueprint.register_error_handler(Refusal, _refused)
     for away in (RedisError, NotDurable, Contended):
         blueprint.register_error_handler(away, partial(_sorry, 503))

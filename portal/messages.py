@@ -84,18 +84,9 @@ def list_messages(query: MessageQuery) -> Reply:
     """Search what Codat sent."""
     if query.before is not None and read_id(query.before) is None:
         raise Refusal("invalid", "`before` must be the `next` of an answer.")
-    wanted = query.wanted()
-    found: list[Kept] = []
-    looked = parts().store.messages.newest(wanted, query.before, MOST_SCANNED)
-    for kept in looked:
-        if kept is not None:
-            found.append(kept)
-            if len(found) == query.limit:
-                break
-    more = len(found) == query.limit
+    found = parts().store.messages.newest(query.wanted(), query.before, query.limit, MOST_SCANNED)
     return MessageList(
-        messages=[_shape(kept) for kept in found],
-        next=found[-1].id if more else None,
+        messages=[_shape(kept) for kept in found.messages], next=found.next
     ).model_dump()
 
 

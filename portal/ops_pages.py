@@ -1,19 +1,24 @@
-"""Pages for whoever runs the service: sign in, and see the load of the coming day and week."""
+"""Pages for whoever runs the service: sign in, see the load, and mend what is linked no more."""
 
-from typing import Any
+from typing import Any, cast
 
 from flask import Blueprint, Response, make_response, render_template, request
 from redis.exceptions import RedisError
 
-from portal import ops_load, ops_session
+from portal import ops_linking, ops_load, ops_session
 from portal.groups import Reply
+from portal.headers import OPS_WITH_SCRIPT
 from portal.parts import parts
+from portal.problems import KINDS, Refusal
+from relay.store.store import Token
 
 ops = Blueprint("ops", __name__, url_prefix="/ops")
 
 OPEN = ("ops.home", "ops.sign_in", "ops.sign_out")
 NOT_OURS = "This form was not sent from our own page, or waited too long. Send it again."
 NOT_KNOWN = "This token is not known here. Ask an operator for one, or look at RELAY_TOKENS."
+MAY_LOOK = "Your token may only look. Sign in with one that has the role `operate`."
+ACCEPTED = "Accepted. The list shows it in a moment."
 AWAY = "Redis does not answer; nothing can be shown for now. Try again in a few seconds."
 
 
@@ -56,6 +61,41 @@ def load() -> Reply:
     return _page("load", load=ops_load.coming())
 
 
+@ops.get("/linking")
+def linking() -> Reply:
+    """Show the companies whose link needs somebody."""
+    return _linking()
+
+
+@ops.post("/linking/<company_id>/invite")
+def invite(company_id: str) -> Reply:
+    """Make a link for a broken connection, and show it this once."""
+    if refused := _not_allowed():
+        return refused
+    wanted = request.form.get("connection", "")[:64]
+    made = ops_linking.invite(company_id, wanted, _person().name)
+    answer = _page("invited", made=made)
+    answer.headers["Content-Security-Policy"] = OPS_WITH_SCRIPT  # it offers to copy
+    return answer
+
+
+@ops.post("/linking/<company_id>/accept")
+def accept(company_id: str) -> Reply:
+    """Take another company's name for the right one."""
+    if refused := _not_allowed():
+        return refused
+    ops_linking.accept(company_id, _person().name)
+    return _linking(ACCEPTED)
+
+
+@ops.errorhandler(Refusal)
+def refused(refusal: Refusal) -> Reply:
+    """Say why something was not done."""
+    answer = make_response(_linking(refusal.detail))
+    answer.status_code = KINDS[refusal.kind].status
+    return answer
+
+
 @ops.after_request
 def private(answer: Response) -> Response:
     """Keep these pages out of caches, and the session in its cookie."""
@@ -67,6 +107,25 @@ def private(answer: Response) -> Response:
 def away(error: RedisError) -> Reply:
     """Say so when the store does not answer."""
     return make_response(render_template("ops/away.html", said=AWAY), 503)
+
+
+def _linking(said: str = "", status: int = 200) -> Response:
+    after = request.args.get("after", "")[:64]
+    may = _person().role == "operate"
+    return _page("linking", status, said=said, may=may, listed=ops_linking.listed(after))
+
+
+def _not_allowed() -> Response | None:
+    """Refuse what is not ours to send, or not this person's to do."""
+    if not ops_session.form_is_ours(ops_session.SESSION):
+        return _linking(NOT_OURS, 400)
+    if _person().role != "operate":
+        return _linking(MAY_LOOK, 403)
+    return None
+
+
+def _person() -> Token:
+    return cast(Token, ops_session.signed_in())  # let_in has seen to it
 
 
 def _sign_in(said: str = "", status: int = 200) -> Response:

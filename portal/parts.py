@@ -26,16 +26,15 @@ NAME = "codat-relay"
 class Parts:
     """The parts of one app.
 
-    `waiting` is the store that long polls block on; `slots` and `calls` bound how many threads may
-    wait for events and for Codat at once, so that there are always some left for webhooks. `tail`
-    is the end of the log that live `streams` share with `visits`, those of customers' pages.
+    `slots` and `calls` bound how many threads may wait for events and for Codat at once, so that
+    there are always some left for webhooks. `tail` is the end of the log that long polls and live
+    `streams` share with `visits`, those of customers' pages.
     """
 
     settings: Settings
     store: Store
     hints: Hints
     codat: Codat
-    waiting: Store | None
     tokens: Tokens
     slots: BoundedSemaphore
     calls: BoundedSemaphore

@@ -44,6 +44,9 @@ KINDS: dict[str, Kind] = {
         405, "Method not allowed", "The address exists, but not for this method."
     ),
     "conflict": Kind(409, "Conflict", "What is held does not allow this now."),
+    "under-way": Kind(
+        409, "Under way", "The first request under this Idempotency-Key is not answered yet."
+    ),
     "log-reset": Kind(
         409,
         "The log was reset",
@@ -58,6 +61,9 @@ KINDS: dict[str, Kind] = {
     "too-large": Kind(413, "Too large", "The body is larger than any that makes sense here."),
     "not-json": Kind(415, "Not JSON", "A body must be sent as application/json."),
     "invalid": Kind(422, "Invalid values", "`errors` names each field and what is wrong with it."),
+    "key-reused": Kind(
+        422, "Key used before", "This Idempotency-Key came with another request before."
+    ),
     "codat-limit": Kind(429, "Codat's limit is reached", "Codat takes no more requests for now."),
     "internal": Kind(500, "Our fault", "Something is broken here; the log knows the instance."),
     "codat-refused": Kind(502, "Codat refused", "Codat answered that it will not do this."),

@@ -34,6 +34,8 @@ class Reconciliation(BaseModel):
     late: Annotated[int, Field(description="Companies whose webhooks came in meanwhile.")]
     wrong: Annotated[int, Field(description="Differences that no webhook tells of.")]
     unknown: Annotated[int, Field(description="Companies that only one of us knew.")]
+    gone: Annotated[int, Field(description="Companies we hold that Codat did not know.")]
+    accept_deletions: Annotated[bool, Field(description="However many are gone.")]
     webhooks: Annotated[int, Field(description="Connection webhooks applied since the run before.")]
     miss_rate: Annotated[
         float | None,
@@ -41,7 +43,10 @@ class Reconciliation(BaseModel):
     ]
     by_event_type_and_hour: Annotated[
         dict[str, dict[str, int]],
-        Field(description="Differences by kind and event type, then by the hour they were found."),
+        Field(
+            description="Differences by kind and event type, then by the hour of the change at"
+            " Codat where that is known, else the hour they were found."
+        ),
     ]
 
 
@@ -57,6 +62,18 @@ class Begun(BaseModel):
     id: str | None
     begun: Annotated[bool, Field(description="False: it goes on already, or it is a preview.")]
     cost: Cost
+
+
+class Comparison(Selection):
+    """Which companies to compare."""
+
+    accept_deletions: Annotated[
+        bool,
+        Field(
+            description="Mark companies deleted that Codat does not know, however many. Else it"
+            " stops at more than 20 that are over 5 %, as with another client's key."
+        ),
+    ] = False
 
 
 class RunPath(BaseModel):
@@ -75,7 +92,7 @@ class ListQuery(Given):
     "/reconciliations",
     responses={200: Begun, 202: Begun, **described("forbidden", "unknown-company")},
 )
-def begin_reconciliation(body: Selection) -> Reply:
+def begin_reconciliation(body: Comparison) -> Reply:
     """Compare all companies with Codat's record (a call per page), or some (a call each)."""
     store, now = parts().store, now_ms()
     ids = [] if body.all else [company.id for company in chosen(body)]
@@ -85,7 +102,9 @@ def begin_reconciliation(body: Selection) -> Reply:
     if body.preview or not (body.all or ids):
         return Begun(id=None, begun=False, cost=cost).model_dump(), HTTPStatus.OK
     run = f"{caller().name}-{now}"
-    going, begun = store.reconciles.begin(run, cause=ASKED_FOR, now=now, chosen=ids)
+    going, begun = store.reconciles.begin(
+        run, cause=ASKED_FOR, now=now, chosen=ids, accept_deletions=body.accept_deletions
+    )
     if begun and store.intents.may_hint():
         parts().hints.perform()
     return Begun(id=going, begun=begun, cost=cost).model_dump(), HTTPStatus.ACCEPTED
@@ -138,6 +157,8 @@ def _shape(run: Run) -> Reconciliation:
         calls=run.figures.get("calls", 0),
         healed=run.figures.get("healed", 0),
         **run.drift,
+        gone=run.figures.get("gone", 0),
+        accept_deletions=run.accepts_deletions,
         webhooks=run.figures.get("webhooks", 0),
         miss_rate=run.miss_rate,
         by_event_type_and_hour=run.by_event_type_and_hour,

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from http import HTTPStatus
+from itertools import islice
 from typing import Annotated
 
 from pydantic import BaseModel, Field
@@ -18,6 +19,8 @@ from relay.times import iso_from_ms
 api = group("replays", __name__, "Messages")
 
 MOST_COMPANIES = 20  # shown in a preview
+MOST_COUNTED = 20_000  # messages counted before a replay begins, which takes about a second
+AT_LEAST = "There are more than `messages`: counting them all would take too long."
 REPLAYING = (
     "Messages go through the same handlers once more. What a message has caused stands in the log"
     " and is not added again: only what is missing is, and a message of which nothing is missing"
@@ -39,6 +42,7 @@ class Preview(BaseModel):
     """What a replay would take."""
 
     messages: int
+    at_least: Annotated[bool, Field(description=AT_LEAST)]
     companies: int
     by_type: dict[str, int]
     by_company: Annotated[dict[str, int], Field(description="Those with the most messages.")]
@@ -52,6 +56,7 @@ class ReplayShape(BaseModel):
     by: str
     created: str
     messages: Annotated[int, Field(description="How many it is to take.")]
+    at_least: Annotated[bool, Field(description=AT_LEAST)]
     queued: int
     handled: int
     already_applied: Annotated[int, Field(description="Messages of which nothing was missing.")]
@@ -84,19 +89,22 @@ def begin_replay(body: ReplayBody) -> Reply:
     wanted = body.wanted(tuple(body.messages))
     types: Counter[str] = Counter()
     companies: Counter[str] = Counter()
-    for kept in store.messages.oldest(wanted, None):
+    fitting = store.messages.oldest(wanted, None)
+    for kept in islice(fitting, MOST_COUNTED):
         types[kept.message.type] += 1
         companies[kept.message.company_id or ""] += 1
+    more = types.total() == MOST_COUNTED and next(fitting, None) is not None
     if body.preview:
         return Preview(
             messages=types.total(),
+            at_least=more,
             companies=len(companies.keys() - {""}),
             by_type=dict(types.most_common()),
             by_company=dict(companies.most_common(MOST_COMPANIES)),
         ).model_dump()
     if not types:
         raise Refusal("not-found", "No kept message fits.")
-    begun = store.replays.begin(wanted, total=types.total(), by=caller().name)
+    begun = store.replays.begin(wanted, total=types.total(), counted=not more, by=caller().name)
     parts().hints.replay(begun.id)
     location = {"Location": f"/v1/replays/{begun.id}"}
     return _shape(begun).model_dump(), HTTPStatus.ACCEPTED, location
@@ -161,7 +169,8 @@ def _shape(replay: Replay) -> ReplayShape:
         state=replay.shown_state,
         by=replay.by,
         created=iso_from_ms(replay.created),
-        messages=replay.total,
+        messages=replay.total if replay.counted else max(replay.total, replay.queued),
+        at_least=not replay.counted and replay.state != "queued",
         queued=replay.queued,
         handled=replay.tally.handled,
         already_applied=replay.tally.already,

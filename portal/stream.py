@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Annotated
 
-from flask import Response
+import structlog
+from flask import Response, request
 from pydantic import BaseModel, Field
 
 from portal.auth import caller
@@ -19,9 +20,10 @@ from portal.events import LARGEST, EventType, refuse_reset
 from portal.groups import Given, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
+from portal.stalled import end_stalled
 from portal.tail import Tail
 from relay.selection import selection
-from relay.store.events import CursorTooOld, Events
+from relay.store.events import CursorTooOld, Events, LogReset
 from relay.store.written import Head, Written
 
 api = group("stream", __name__, "Events")
@@ -32,13 +34,19 @@ LOOK = 1.0  # seconds at most until the server is given a chance to notice that 
 RETRY_MS = 3000  # what a client waits before it connects again
 BUSY_SECONDS = 10
 AT_ONCE = 500  # events written in one piece
+RESET = "the log was reset"
+UNTAKEN = 10.0  # seconds before a stream's end in which its last piece was not taken: it stalled
 LAG = 50_000  # events that a stream may fall behind once it was up to date
 FOLLOWING = (
-    "One event of the log each, `id` its number; a client that connects again sends the last as"
-    " `Last-Event-ID`, as browsers' EventSource does by itself. Silence is broken every 15 seconds"
+    "One event of the log each, `id` its epoch and number; a client that connects again sends the"
+    " last as `Last-Event-ID`, as browsers' EventSource does by itself; after a fail-over that is"
+    " refused if the number may stand for another event by now. Silence is broken every 15 seconds"
     " by an `id` alone, which passes what the filter left out. A stream that falls 50,000 events"
     " behind ends with `relay.dropped`: read on by `/v1/events`, then connect again."
 )
+
+
+log = structlog.get_logger(__name__)
 
 
 class StreamQuery(Given):
@@ -54,7 +62,13 @@ class LastEvent(BaseModel):
     """Where the stream broke off."""
 
     last_event_id: Annotated[
-        int | None, Field(ge=0, le=LARGEST, alias="Last-Event-ID", serialization_alias="after")
+        str | None,
+        Field(
+            alias="Last-Event-ID",
+            serialization_alias="after",
+            pattern=r"^([A-Za-z0-9_-]{1,64}:)?[0-9]{1,16}$",
+            description="The last `id` that came, `<epoch>:<number>`; the number alone will do.",
+        ),
     ] = None
 
 
@@ -99,14 +113,15 @@ def stream_events(query: StreamQuery, header: LastEvent) -> Reply:
     """Follow the log live."""
     p = parts()
     head = p.store.events.head()
-    given = header.last_event_id
-    if given is None:
-        given = query.after
-    cursor = head.last if given is None else given
-    refuse_reset(head, cursor, query.epoch)
+    epoch, cursor = query.epoch, head.last if query.after is None else query.after
+    if header.last_event_id is not None:
+        sent, _, number = header.last_event_id.rpartition(":")
+        epoch, cursor = sent or epoch, int(number)
+    refuse_reset(head, cursor, epoch)
     _refuse_trimmed(head, cursor)
     name = caller().name
     p.streams.enter(name)
+    end_stalled(int(request.environ["SERVER_PORT"]))
     fits = selection([query.company] if query.company else [], query.type)
     follow = Follow(p.tail, p.store.events, cursor, head.epoch, fits)
     body = Body(follow.pieces(), lambda: p.streams.leave(name))
@@ -121,16 +136,22 @@ class Body:
         self._pieces = pieces
         self._leave = leave
         self._open = True
+        self._given = time.monotonic()
 
     def __iter__(self) -> Iterator[bytes]:
         """Give the pieces as they come."""
-        return self._pieces
+        for piece in self._pieces:
+            self._given = time.monotonic()
+            yield piece
 
     def close(self) -> None:
         """End the stream; the server calls this however it ended."""
         if self._open:
             self._open = False
             self._leave()
+            waited = time.monotonic() - self._given
+            if waited > UNTAKEN:
+                log.info("stream.dropped", reason="it took nothing", seconds=round(waited))
 
 
 class Follow:
@@ -156,7 +177,8 @@ class Follow:
 
     def pieces(self) -> Iterator[bytes]:
         """Give what is to be sent, for ever, or until the reader is too slow."""
-        yield b"retry: %d\n\n" % RETRY_MS
+        # The cursor too: a reader that began now and hears nothing must know from where on.
+        yield b"retry: %d\n%s" % (RETRY_MS, self._place())
         sent = time.monotonic()
         while True:
             head = self._tail.wait(self._cursor, min(LOOK, self._heartbeat))
@@ -169,6 +191,9 @@ class Follow:
             except CursorTooOld as error:
                 yield _dropped(str(error), self._cursor)
                 return
+            except LogReset:
+                yield _dropped(RESET, self._cursor)
+                return
             self._cursor = some.cursor
             self._was_live = self._was_live or self._cursor == head.last
             fitting = some.events if self._fits is None else list(filter(self._fits, some.events))
@@ -176,15 +201,19 @@ class Follow:
                 yield b"".join([_piece(one) for one in fitting])
                 sent = time.monotonic()
             elif time.monotonic() - sent >= self._heartbeat:
-                yield b"id: %d\n\n" % self._cursor
+                yield self._place()
                 sent = time.monotonic()
             else:
                 yield b""  # sends nothing, and ends the stream of a reader that has gone
 
+    def _place(self) -> bytes:
+        """Give an id alone: browsers' EventSource keeps it and shows nothing."""
+        return b"id: %s:%d\n\n" % (self._epoch.encode(), self._cursor)
+
     def _too_late(self, head: Head) -> str:
         """Say why the stream must end: the reader is too slow, or the log another one; else ''."""
         if head.epoch != self._epoch:
-            return "the log was reset"
+            return RESET
         behind = head.last - self._cursor
         return f"it fell {behind} events behind" if self._was_live and behind > LAG else ""
 
@@ -199,8 +228,13 @@ def _refuse_trimmed(head: Head, cursor: int) -> None:
 
 
 def _piece(event: Written) -> bytes:
-    """Write an event as server-sent events have it; its number is the id."""
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.sequence, event.type.encode(), event.json)
+    """Write an event as server-sent events have it; the id is its epoch and number."""
+    return b"id: %s:%d\nevent: %s\ndata: %s\n\n" % (
+        event.epoch.encode(),
+        event.sequence,
+        event.type.encode(),
+        event.json,
+    )
 
 
 def _dropped(reason: str, cursor: int) -> bytes:

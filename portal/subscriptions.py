@@ -33,7 +33,7 @@ from relay.courier import Courier
 from relay.message import Action
 from relay.store.inbox import NOT_FOR_A_COMPANY
 from relay.store.subscriptions import Held
-from relay.subscriptions import WAITS, Secret, Subscription, headers
+from relay.subscriptions import WAITS, Secret, Subscription, headers, message_id
 from relay.times import iso_from_ms, now_micros, now_ms
 
 api = group("subscriptions", __name__, "Subscriptions")
@@ -182,10 +182,13 @@ def test_subscription(path: SubscriptionPath) -> Reply:
     if not parts().calls.acquire(blocking=False):
         raise Refusal("busy", "Try again in a moment.", retry_after=BUSY_SECONDS)
     try:
-        shown = example(entries()["company.status_changed"]) | {"id": "0", "sequence": "0"}
+        epoch = parts().store.events.head().epoch
+        shown = example(entries()["company.status_changed"])
+        shown |= {"id": "0", "sequence": "0", "epoch": epoch}
         body = orjson.dumps(shown if subscription.batch == 1 else [shown])
+        tested = message_id(subscription, epoch, 0, 0)
         courier = Courier(subscription.url, _networks(), seconds=TEST_SECONDS)
-        answer = courier.post(body, headers(subscription, 0, 0, body, now_ms()))
+        answer = courier.post(body, headers(subscription, tested, body, now_ms()))
         courier.close()
     finally:
         parts().calls.release()

@@ -1,4 +1,4 @@
-"""The end of the log, watched once per process for all its live streams."""
+"""The end of the log, watched once per process for all its live streams and long polls."""
 
 import threading
 import time
@@ -11,11 +11,11 @@ from relay.store.events import Events
 from relay.store.written import Head
 
 PATIENCE = 1.0  # seconds between two looks at a store that does not answer
-IDLE_AFTER = 20.0  # seconds without any stream, after which watching ends
+IDLE_AFTER = 20.0  # seconds without any reader, after which watching ends
 
 
 class Tail:
-    """Watches for new events in one thread while there are streams, and wakes them."""
+    """Watches for new events in one thread while there are readers, and wakes them."""
 
     def __init__(
         self, events: Events, wait: float, now: Callable[[], float] = time.monotonic
@@ -25,6 +25,7 @@ class Tail:
         self._now = now
         self._changed = threading.Condition()
         self._running = False
+        self._waiting = 0
         self._wanted_at = 0.0
         self._head = Head(0, "")
 
@@ -32,13 +33,17 @@ class Tail:
         """Give how the log stands once it is past `cursor`, at the latest after so many seconds."""
         until = self._now() + seconds
         with self._changed:
-            self._wanted_at = self._now()
             self._start()
-            self._changed.wait_for(lambda: self._head.last > cursor, until - self._now())
+            self._waiting += 1
+            try:
+                self._changed.wait_for(lambda: self._head.last > cursor, until - self._now())
+            finally:
+                self._waiting -= 1
+                self._wanted_at = self._now()
             return self._head
 
     def close(self) -> None:
-        """Stop watching, until a stream asks again."""
+        """Stop watching once nobody waits, until a reader asks again."""
         with self._changed:
             self._wanted_at = self._now() - IDLE_AFTER - 1
 
@@ -47,20 +52,21 @@ class Tail:
             return
         self._head = self._events.head()
         self._running = True
+        self._wanted_at = self._now()
         threading.Thread(target=self._watch, name="tail", daemon=True).start()
 
     def _watch(self) -> None:
         while True:
             with self._changed:
-                if self._now() - self._wanted_at > IDLE_AFTER:
+                if not self._waiting and self._now() - self._wanted_at > IDLE_AFTER:
                     self._running = False
                     return
             try:
-                self._events.wait(self._head.last, self._wait)
-                head = self._events.head()
+                head = self._events.head()  # first: after a fail-over the log may be shorter
                 with self._changed:
                     self._head = head
                     self._changed.notify_all()
+                self._events.wait(head.last, self._wait)
             except RedisError as error:
                 structlog.get_logger(__name__).warning("tail.away", error=str(error)[:200])
                 time.sleep(PATIENCE)

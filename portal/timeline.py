@@ -45,11 +45,10 @@ def get_timeline(path: CompanyPath, query: TimelineQuery) -> Reply:
     """Give what happened to one company."""
     if query.before is not None and query.after is not None:
         raise Refusal("invalid", "Send `before` or `after`, not both.")
-    company = path.company_id.lower()
-    found = parts().store.events.timeline(
-        company, query.limit + 1, before=query.before, after=query.after
-    )
-    if not found and not parts().store.events.timeline(company, 1):
+    company, store = path.company_id.lower(), parts().store
+    found = store.events.timeline(company, query.limit + 1, before=query.before, after=query.after)
+    known = found or store.events.timeline(company, 1) or store.companies.get(company)
+    if not known:
         raise Refusal("unknown-company", "No event is about a company of this id.")
     return _page(found, query).model_dump()
 

@@ -97,11 +97,24 @@ def refusal(short: Short, now: int) -> NoCallNow:
 
 
 def open_priorities(state: BudgetState, now: int) -> list[Priority]:
-    """Give what may be worked on now, most urgent first; the rest waits without being asked."""
+    """Give what the budget lets work on now, most urgent first."""
     return [
         priority
         for priority in Priority
         if priority is Priority.LOCAL or not state.short(now, urgent=priority is Priority.LINK)
+    ]
+
+
+def may_be_claimed(store: Store, now: int) -> list[Priority]:
+    """Give what may be worked on now (ms), most urgent first; the rest waits without being asked.
+
+    While everything is paused, no scheduled sync needs a look.
+    """
+    paused = store.pauses.standing(now // 1000).on.everything is not None
+    return [
+        priority
+        for priority in open_priorities(store.budget.state(now), now)
+        if not (paused and priority is Priority.SCHEDULED)
     ]
 
 

@@ -61,7 +61,7 @@ class Slot:
     period: str
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16_384)
 def slots(plan: Schedule, now: int) -> tuple[Slot, ...]:
     """Give the periods of `plan` in which a run that is due by `now` is on time.
 

@@ -9,13 +9,14 @@ from typing import Any, Self
 import orjson
 
 from codat.records import Connection as CodatConnection
-from codat.records import sanitise_name
+from codat.records import loses_letters, sanitise_name
 from codat.statuses import ConnectionStatus
 from codat.webhook import Event
 from relay.copies import changed
 
 Version = tuple[int, str]  # microseconds since the epoch, then the event's id to break a tie
 NEVER: Version = (0, "")
+VERSIONS = ("name_version", "info_version", "deleted_version", "tags_version", "listed")
 
 DELETED = "deleted"  # a connection that Codat no longer has
 
@@ -52,6 +53,9 @@ TRANSITIONS: tuple[tuple[frozenset[str], CompanyStatus], ...] = (
     (frozenset({ConnectionStatus.PENDING_AUTH}), CompanyStatus.PENDING_AUTH),
 )
 BROKEN = frozenset({ConnectionStatus.DEAUTHORIZED, ConnectionStatus.UNLINKED})
+REFUSED = (
+    "403"  # code of an error: the customer said no (Codat: auth-flow/customize/set-up-redirects)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,13 @@ class Connection:
     source_type: str = ""
     errors: tuple[str, ...] = ()
     ever_linked: bool = False
+    missed: str = ""  # by whom, as what and when it was healed, until its webhook comes after all
+    code: str = ""  # of the last error, as Codat tells it
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the last error is that the customer said no."""
+        return bool(self.errors) and self.code == REFUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +132,7 @@ class Company:
     info: dict[str, Any] | None = None
     info_version: Version = NEVER
     connections: dict[str, Connection] = field(default_factory=dict)
+    listed: Version = NEVER  # as of when Codat listed its connections: others there were none
     data_types: dict[str, DataTypeState] = field(default_factory=dict)  # "<connection>|<type>"
     identity_mismatch: dict[str, Any] | None = None  # what a relink changed, until accepted
     expected: dict[str, Any] | None = None  # whom the info is to speak of, while it does not
@@ -149,7 +161,7 @@ class Company:
     def from_json(cls, raw: bytes | str) -> Self:
         """Read what `to_json` wrote."""
         values = orjson.loads(raw)
-        for name in ("name_version", "info_version", "deleted_version", "tags_version"):
+        for name in VERSIONS:
             values[name] = tuple(values.get(name, NEVER))
         values["connections"] = {
             key: _connection(connection)
@@ -226,19 +238,27 @@ class Company:
         """Give the company with this connection as of `version`; `status` overrides what it says.
 
         What is older than we hold adds only what we lack: its platform, and that it was once
-        linked. So the order in which webhooks arrive makes no difference.
+        linked. So the order in which webhooks arrive makes no difference. One that Codat listed
+        no more by then stays away.
         """
         seen = _connection_seen(given, version, status)
         held = self.connections.get(given.id)
+        if held is None and version <= self.listed:
+            return self
         connection = seen if held is None else _joined(held, seen)
         if connection == held:
             return self
         return changed(self, connections={**self.connections, given.id: connection})
 
+    def with_missed(self, connection_id: str, missed: str) -> Self:
+        """Give the company with a note of who counts this connection's last change as missed."""
+        noted = replace(self.connections[connection_id], missed=missed)
+        return changed(self, connections={**self.connections, connection_id: noted})
+
     def is_stale(self, connection_id: str, version: Version) -> bool:
-        """Whether we already hold this connection as of this version or a newer one."""
+        """Whether we know how this connection, or its absence, was at this version or later."""
         held = self.connections.get(connection_id)
-        return held is not None and version <= held.version
+        return version <= (self.listed if held is None else held.version)
 
     def with_read(self, key: str, status: str, version: Version, *, success: bool) -> Self:
         """Give the company with the outcome of one data type's read.
@@ -273,12 +293,14 @@ def real_name(info: Mapping[str, Any] | None, order: tuple[str, ...]) -> str:
     """Give the first usable name of Codat's company info, with the characters Codat keeps.
 
     `order` names the fields to try (Codat: companyName may be null and companyLegalName filled,
-    or the reverse). Empty when there is none.
+    or the reverse). Empty when there is none: a name of which Codat would keep a part is no name.
     """
     for name in order:
         value = (info or {}).get(name)
-        if isinstance(value, str) and (clean := sanitise_name(value)):
-            return clean
+        if isinstance(value, str) and not loses_letters(value):
+            clean = sanitise_name(value)
+            if any(letter.isalnum() for letter in clean):
+                return clean
     return ""
 
 
@@ -295,6 +317,7 @@ def _connection_seen(given: CodatConnection, version: Version, status: str | Non
             text for issue in given.errors if (text := issue.message or issue.status_text)
         ),
         ever_linked=status == ConnectionStatus.LINKED,
+        code=next((issue.status_code for issue in given.errors[-1:] if issue.status_code), ""),
     )
 
 
@@ -306,6 +329,7 @@ def _joined(held: Connection, seen: Connection) -> Connection:
         platform_name=newer.platform_name or older.platform_name,
         source_type=newer.source_type or older.source_type,
         ever_linked=newer.ever_linked or older.ever_linked,
+        missed=newer.missed or older.missed,
     )
 
 

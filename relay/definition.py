@@ -1,8 +1,8 @@
 """A schedule as people write it, in the API and in the policy file: checked, with its defaults."""
 
 from functools import cache
+from importlib import resources
 from typing import Annotated, Literal, Self
-from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -15,6 +15,9 @@ LONGEST_SPREAD = {
     Cadence.WEEKLY: 7 * 86_400,
     Cadence.MONTHLY: 28 * 86_400,
 }
+
+# Names in lists of zones that stand for none, or for whatever a host is set to.
+NO_PLACE = frozenset({"Factory", "localtime", "posixrules"})
 
 
 class Definition(BaseModel):
@@ -84,11 +87,13 @@ class Definition(BaseModel):
 
 def known_zone(name: str) -> str:
     """Give the name back when it is a time zone's; raises ValueError."""
-    if name not in _zones():
+    if name not in zones():
         raise ValueError("must be a time zone's name, such as Europe/London or UTC")
     return name
 
 
 @cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+def zones() -> frozenset[str]:
+    """Give the names that mean the same on every host: those that are installed with us."""
+    text = (resources.files("tzdata") / "zones").read_text(encoding="utf-8")
+    return frozenset(text.split()) - NO_PLACE

@@ -1,9 +1,11 @@
 """Where what we hold of a company differs from what Codat shows: pure comparison, no judgement."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
 
 from codat.records import Company as CodatCompany
+from codat.records import Connection, parse_time
 from codat.statuses import ConnectionStatus
 from relay.company import DELETED, Company
 
@@ -18,13 +20,21 @@ class DriftKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One difference: the event that would have told of it, whose it is, ours and Codat's."""
+    """One difference: the event that would have told of it, whose it is, ours and Codat's.
+
+    `at` is when it came about at Codat (microseconds since the epoch), where that is known.
+    """
 
     kind: DriftKind
     event_type: str
     about: str
     ours: str | None
     codats: str | None
+    at: int | None = None
+
+    def shown(self) -> dict[str, Any]:
+        """Give it as it is told."""
+        return {name: value for name, value in asdict(self).items() if name != "at"}
 
 
 # The webhook that tells of a connection's change to a status (Codat: webhooks/event-types).
@@ -39,7 +49,10 @@ TOLD_BY = {
 def differences(held: Company | None, shown: CodatCompany) -> list[Difference]:
     """Compare one company; an empty list means that we hold what Codat shows."""
     if held is None or not held.known:
-        return [Difference(DriftKind.UNKNOWN, "company.created", shown.id, None, shown.name)]
+        created = parse_time(shown.created)
+        return [
+            Difference(DriftKind.UNKNOWN, "company.created", shown.id, None, shown.name, created)
+        ]
     found = []
     if held.deleted:
         found.append(Difference(DriftKind.WRONG, "company.deleted", held.id, "Deleted", shown.name))
@@ -54,7 +67,10 @@ def differences(held: Company | None, shown: CodatCompany) -> list[Difference]:
         codats = status or connection.status
         if ours is None or ours.status != codats:
             before = ours.status if ours else None
-            found.append(Difference(DriftKind.MISSED, told_by, connection.id, before, str(codats)))
+            at = _changed_at(connection, status)
+            found.append(
+                Difference(DriftKind.MISSED, told_by, connection.id, before, str(codats), at)
+            )
     says_connections = isinstance(shown.raw.get("dataConnections"), list)
     for connection_id, ours in held.connections.items() if says_connections else ():
         if connection_id not in present and ours.status != DELETED:
@@ -62,3 +78,13 @@ def differences(held: Company | None, shown: CodatCompany) -> list[Difference]:
                 Difference(DriftKind.MISSED, "connection.deleted", connection_id, ours.status, None)
             )
     return found
+
+
+def _changed_at(connection: Connection, status: ConnectionStatus | None) -> int | None:
+    """Tell when a connection came to its status, as far as its record says so."""
+    if status is ConnectionStatus.PENDING_AUTH:
+        return parse_time(connection.created)
+    if status is ConnectionStatus.DEAUTHORIZED:
+        errors = (parse_time(issue.errored_on) for issue in connection.errors)
+        return max((at for at in errors if at is not None), default=None)
+    return None

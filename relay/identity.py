@@ -1,17 +1,19 @@
 """Who a linked company says it is, and whether that is who it was before: the one rule for it."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from codat.records import CompanyInfo, sanitise_name
+from codat.records import CompanyInfo, loses_letters, sanitise_name
 
 # "Ltd" and "Limited" are one company; so are the others of each pair.
 SAME_WORDS = {"limited": "ltd", "company": "co", "incorporated": "inc", "and": "&"}
 # What of Codat's company info tells one company from another.
-FIELDS = ("registrationNumber", "companyName", "companyLegalName", "accountingPlatformRef")
+BOOKS = "accountingPlatformRef"  # Codat: the company's id in its accounting software
+FIELDS = ("registrationNumber", "companyName", "companyLegalName", BOOKS)
 _NOT_IN_NUMBERS = re.compile(r"[^A-Z0-9]")
 
 
@@ -23,6 +25,7 @@ class Identity:
     legal_name: str = ""
     registration_number: str = ""
     platform_name: str = ""
+    books: str = ""  # which books these are, in the words of the software that keeps them
 
     @property
     def shown(self) -> str:
@@ -46,30 +49,35 @@ def identity_of(info: Mapping[str, Any] | None, platform_name: str) -> Identity:
         legal_name=known.company_legal_name or "",
         registration_number=known.registration_number or "",
         platform_name=platform_name,
+        books=known.platform_ref or "",
     )
 
 
 def compare(expected: Identity, found: Identity) -> Match:
-    """Tell whether both are one company: by registration number, else by names, else by platform.
+    """Tell whether both are one company: by registration number, else by names, else by books.
 
-    A number decides alone, as companies change their names and platforms; a name in common is
-    enough, as either of the two may be missing (Codat: company info). One platform serves many
-    companies, so the same one proves nothing.
+    A number decides alone, as companies change their names and their software; so does a legal
+    name that both say, as many trade under one name. Where either lacks it (Codat: company info),
+    a name in common is enough in the same books, but not in others: anyone may keep books under
+    that name.
     """
     numbers = [_number(one.registration_number) for one in (expected, found)]
     if all(numbers):
         return Match.SAME if numbers[0] == numbers[1] else Match.OTHER
+    legal = [_plain(one.legal_name) for one in (expected, found)]
+    if all(legal):
+        return Match.SAME if legal[0] == legal[1] else Match.OTHER
     before, after = _names(expected), _names(found)
-    if before and after:
-        return Match.SAME if before & after else Match.OTHER
-    platforms = {expected.platform_name, found.platform_name}
-    return Match.OTHER if len(platforms) == 2 and "" not in platforms else Match.UNKNOWN
+    if before and after and not before & after:
+        return Match.OTHER
+    if all(one.books for one in (expected, found)) and expected.books != found.books:
+        return Match.OTHER
+    return Match.SAME if before and after else Match.UNKNOWN
 
 
 def compare_infos(before: Mapping[str, Any], after: Mapping[str, Any]) -> Match:
     """Tell whether two of Codat's company infos speak of one company."""
-    expected, found = (identity_of(one, _platform(one)) for one in (before, after))
-    return compare(expected, found)
+    return compare(identity_of(before, ""), identity_of(after, ""))
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -83,17 +91,21 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, di
     return said_by_both or different
 
 
+def is_moved(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Tell whether two infos come from different books, as far as both say which they are."""
+    books = [identity_of(one, "").books for one in (before, after)]
+    return all(books) and books[0] != books[1]
+
+
 def known_by(info: Mapping[str, Any]) -> dict[str, Any]:
     """Give of an info what tells the company from others."""
     return {name: info[name] for name in FIELDS if info.get(name)}
 
 
-def _platform(info: Mapping[str, Any]) -> str:
-    return CompanyInfo.from_json(info).platform_ref or ""
-
-
 def _number(text: str) -> str:
-    return _NOT_IN_NUMBERS.sub("", text.upper()).lstrip("0")
+    """Give what counts of a registration number; what has no digit, such as "N/A", is none."""
+    plain = _NOT_IN_NUMBERS.sub("", text.upper()).lstrip("0")
+    return plain if any(letter.isdigit() for letter in plain) else ""
 
 
 def _names(identity: Identity) -> set[str]:
@@ -102,6 +114,12 @@ def _names(identity: Identity) -> set[str]:
 
 
 def _plain(name: str) -> str:
-    clean = sanitise_name(name) or name
-    words = re.sub(r"[.,'!?-]", " ", clean.casefold()).split()
+    """Give a name as names are compared: whole, whatever its script; without marks and case."""
+    clean = name if loses_letters(name) else sanitise_name(name)
+    folded = unicodedata.normalize("NFKC", clean).casefold()
+    words = "".join(map(_letter_or_space, folded)).split()
     return " ".join(SAME_WORDS.get(word, word) for word in words)
+
+
+def _letter_or_space(letter: str) -> str:
+    return " " if letter != "&" and unicodedata.category(letter)[0] in "PSZC" else letter

@@ -27,6 +27,20 @@ class Step(StrEnum):
 
 # Steps that settle whether the company is the right one, for the link then made.
 JUDGED = ("journey.authorising", "journey.mismatch", "journey.mismatch_accepted")
+LEFT = "journey.left"
+RENEWED = "journey.link_renewed"
+MOST_ACTS = 50  # of a customer's by one link, so that nobody makes the log grow without end
+ACTS = frozenset(
+    {
+        LEFT,
+        "journey.platform_chosen",
+        "journey.platform_left",
+        "journey.platform_not_listed",
+        "journey.consented",
+        "journey.authorising",
+        "journey.wrong_company",
+    }
+)
 ENDED = frozenset({Step.EXPIRED, Step.REVOKED})
 
 
@@ -55,11 +69,16 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """One step that was taken. `at` in ms since the epoch."""
+    """One step that was taken. `at` in ms since the epoch; the key is of the platform then.
+
+    `code` is Codat's for why linking failed.
+    """
 
     type: str
     at: int
     detail: str = ""
+    platform_key: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +140,12 @@ class Journey:
     def is_open(self, now: int) -> bool:
         """Whether the link still works."""
         return self.step not in ENDED and now < self.expires
+
+    def is_worn(self) -> bool:
+        """Whether its link was used for as much as one may be; the firm can renew it."""
+        kinds = [one.type for one in self.passed]
+        since = len(kinds) - kinds[::-1].index(RENEWED) if RENEWED in kinds else 0
+        return sum(kind in ACTS for kind in kinds[since:]) >= MOST_ACTS
 
     def may_use(self, key: str, source_type: str) -> bool:
         """Whether the firm lets this journey link such a platform."""
@@ -223,6 +248,14 @@ def sent(
     return Change(more.journey, change.told + more.told)
 
 
+def left(journey: Journey, stage: str, reason: str, now: int) -> Change | None:
+    """Note that the customer said "not now", and why; their link goes on working."""
+    last = journey.passed[-1] if journey.passed else None
+    if last and (last.type, last.detail) == (LEFT, reason):
+        return None  # sent twice
+    return _moved(journey, now, LEFT, detail=reason, stage=stage, reason=reason or None)
+
+
 def confirmed(journey: Journey, found: Identity, now: int) -> Change | None:
     """Take the customer's word that this is the right company."""
     if journey.step not in (Step.AUTHORISING, Step.MISMATCH):
@@ -310,11 +343,20 @@ def revoked(journey: Journey, by: str, now: int) -> Change | None:
     return _moved(after, now, "journey.revoked", detail=by, by=by, left_at=journey.step)
 
 
-def renewed(journey: Journey, token_hash: str, expires: int, now: int) -> Change:
-    """Give the journey another link; the one before stops working."""
+def renewed(journey: Journey, token_hash: str, expires: int, now: int) -> Change | None:
+    """Give the journey another link; the one before stops working. A revoked one stays ended."""
+    if journey.step is Step.REVOKED:
+        return None
     step = journey.step if journey.step not in ENDED else _resumed(journey)
     after = replace(journey, token_hash=token_hash, expires=expires, step=step)
-    return _moved(after, now, "journey.link_renewed", expires=expires)
+    return _moved(after, now, RENEWED, expires=expires)
+
+
+def noted(journey: Journey, kind: str, at: int, detail: str = "", code: str = "") -> Journey:
+    """Write into the journey's history what the company's events tell already."""
+    key = journey.platform.key if journey.platform else ""
+    passed = (*journey.passed, Passed(kind, at, detail, key, code))[-MOST_PASSED:]
+    return replace(journey, passed=passed)
 
 
 def _resumed(journey: Journey) -> Step:
@@ -325,14 +367,14 @@ def _resumed(journey: Journey) -> Step:
 
 def _moved(journey: Journey, now: int, kind: str, *, detail: str = "", **data: Any) -> Change:
     """Write a step into the journey's history and tell it with who and where."""
-    passed = (*journey.passed, Passed(kind, now, detail))[-MOST_PASSED:]
+    journey = noted(journey, kind, now, detail)
     facts: dict[str, Any] = {"journey": journey.id, "attempt": journey.attempt}
     if journey.platform is not None:
         facts |= {
             "platform_key": journey.platform.key,
             "platform_name": journey.platform.name,
         }
-    return Change(replace(journey, passed=passed), ((kind, facts | data),))
+    return Change(journey, ((kind, facts | data),))
 
 
 def _consent(values: dict[str, Any]) -> Consent:

@@ -27,10 +27,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """One more of something, in the figures of a reconciliation."""
+    """More of something, or less, in the figures of a reconciliation."""
 
     run: str
     what: str
+    more: int = 1
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,6 @@ class Outcome:
         """Replace the company, keep the rest."""
         return changed(self, company=company)
 
-    def count(self, run: str, what: str) -> Self:
-        """Count one more of `what` in the figures of a reconciliation, once with this message."""
-        return changed(self, counted=(*self.counted, Counted(run, what)))
+    def count(self, run: str, what: str, more: int = 1) -> Self:
+        """Count more of `what` in the figures of a reconciliation, once with this message."""
+        return changed(self, counted=(*self.counted, Counted(run, what, more)))

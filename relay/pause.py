@@ -1,5 +1,6 @@
 """Pauses: what must not be synced for a while, or within a window of each day."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, time, timedelta
@@ -12,6 +13,7 @@ import orjson
 from relay.company import DELETED, Company
 
 EVERY_DAY = (1, 2, 3, 4, 5, 6, 7)
+MINUTE = 60  # seconds: windows begin and end with one, in every zone
 DAYS_LOOKED_AT = 8  # windows that touch last on; ones that do so for a week never end
 
 
@@ -144,6 +146,73 @@ class Pause:
             "reason": self.reason,
             "ends": self.ends,
         }
+
+
+class PausesOn:
+    """Pauses that are on, arranged to be asked about many schedules."""
+
+    def __init__(self, pauses: Iterable[Pause] = ()) -> None:
+        self.pauses = tuple(pauses)
+        self._of_companies: dict[str, Pause] = {}
+        others = []
+        for pause in self.pauses:
+            if pause.scope is Scope.COMPANY:
+                self._of_companies.setdefault(pause.value, pause)
+            else:
+                others.append(pause)
+        self._others = tuple(others)
+        self.everything = next((p for p in others if p.scope is Scope.EVERYTHING), None)
+        self.needs_company = any(pause.needs_company for pause in others)
+        # The companies and data types they speak of; all that they do unless `needs_company`.
+        self.names = frozenset(pause.value for pause in self.pauses)
+
+    def covering(self, company_id: str, data_type: str, company: Company | None) -> Pause | None:
+        """Give one that covers this data type of this company, or None."""
+        own = self._of_companies.get(company_id)
+        return own or covering(self._others, company_id, data_type, company)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How pauses stand from `since` to before `until` (epoch seconds).
+
+    `turning` are those of which the log was last told otherwise; `unclear` those whose window
+    cannot be told here: they stay as was last told. `resumed` is when one of everything last let go
+    (ms since the epoch).
+    """
+
+    on: PausesOn
+    turning: tuple[Pause, ...]
+    over: tuple[Pause, ...]
+    unclear: tuple[Pause, ...]
+    since: int
+    until: float
+    resumed: int
+
+
+def stand(pauses: Iterable[Pause], now: int, resumed: int = 0) -> Standing:
+    """Tell how pauses stand at `now` (epoch seconds), and how long nothing about that changes."""
+    on, turning, over, unclear = [], [], [], []
+    until = math.inf
+    for pause in pauses:
+        try:
+            is_on = pause.is_on(now)
+        except (LookupError, ValueError, OSError):  # a zone that this host does not know
+            is_on = pause.on
+            unclear.append(pause)
+        if is_on:
+            on.append(pause)
+        if pause.is_over(now):
+            over.append(pause)
+        if is_on != pause.on:
+            turning.append(pause)
+            if pause.on and pause.scope is Scope.EVERYTHING:
+                resumed = max(resumed, now * 1000)
+        later = [at for at in (pause.begins, pause.ends) if at is not None and at > now]
+        if pause.window:
+            later.append((now // MINUTE + 1) * MINUTE)
+        until = min([until, *later])
+    return Standing(PausesOn(on), tuple(turning), tuple(over), tuple(unclear), now, until, resumed)
 
 
 def covering(

@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     relay_codat_timeout: Annotated[float, Field(gt=0)] = 15.0
     relay_streams: Annotated[int, Field(ge=0, le=1000)] = 64
     relay_link_streams: Annotated[int, Field(ge=0, le=1000)] = 32
-    relay_streams_per_token: Annotated[int, Field(ge=1)] = 64
+    relay_streams_per_token: Annotated[int | None, Field(ge=1)] = None  # a quarter of all
     relay_log_days: Annotated[int, Field(ge=1, le=4000)] = 30
     relay_log_hard_days: Annotated[int, Field(ge=1, le=4000)] = 90
     relay_log_type_days: Commas = ()
@@ -257,6 +257,11 @@ class Settings(BaseSettings):
     def sandbox_at(self) -> int:
         """The sandbox's port: the one set, else the one after ours."""
         return self.port + 1 if self.sandbox_port is None else self.sandbox_port
+
+    @property
+    def streams_per_token(self) -> int:
+        """How many live streams one token may have open: so that none can shut out all others."""
+        return self.relay_streams_per_token or max(1, self.relay_streams // 4)
 
     @property
     def retention(self) -> Retention:

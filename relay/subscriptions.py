@@ -72,15 +72,20 @@ class Subscription:
         return (Secret(secret), *(one for one in kept if one.until is not None and one.until > now))
 
 
-def headers(
-    subscription: Subscription, first: int, last: int, body: bytes, now: int
-) -> dict[str, str]:
-    """Give a delivery's headers: id, time and a signature for each live secret.
+def message_id(subscription: Subscription, epoch: str, first: int, last: int) -> str:
+    """Give the id of a delivery of these events: the same on every attempt.
 
-    The id is the same on every attempt at these events (Standard Webhooks, "Webhook headers").
+    Another for events that got the same numbers after the log was reset.
     """
     numbers = str(first) if subscription.batch == 1 else f"{first}-{last}"
-    message_id = f"{subscription.id}.{numbers}"
+    return f"{subscription.id}.{epoch}.{numbers}"
+
+
+def headers(subscription: Subscription, message_id: str, body: bytes, now: int) -> dict[str, str]:
+    """Give a delivery's headers: id, time and a signature for each live secret.
+
+    As Standard Webhooks has them, under "Webhook headers".
+    """
     seconds = now // 1000
     signed = [
         signature.sign(secret, message_id, seconds, body) for secret in subscription.secrets_at(now)

@@ -21,6 +21,7 @@ from scheduler.watch import Watch
 TICK = 1.0  # seconds
 LOOK_EVERY = 10_000  # ms between looks whether to compare with Codat's record
 TRIM_EVERY = 3600.0  # seconds
+ADOPT_EVERY = 3600.0  # seconds
 EXPIRE_EVERY = 60.0  # seconds
 FORGET_EVERY = 60.0  # seconds
 PLATFORMS_EVERY = 600.0  # seconds between looks whether this night's are there
@@ -40,26 +41,45 @@ class Clock:
         self._watch = Watch(settings, store, hints)
         self._looked = 0
         self.last_tick = time.monotonic()
-        self._read = Reading.now()
+        self._read: Reading | None = None
 
     def tick(self) -> None:
-        """Sweep, dispatch, and give a sign of life."""
+        """Do what must not wait, and dispatch."""
+        self._look_after_the_rest()
+        self._safely("dispatch", self._dispatch)
+
+    def _dispatch(self) -> None:
+        """Dispatch by the server's clock: a host whose clock is wrong would move all schedules."""
+        ticks.dispatch(self._store, self._hints, int(self._store.time()), self._between_rounds)
+
+    def _between_rounds(self) -> int:
+        self._look_after_the_rest()
+        return int(self._store.time())
+
+    def _look_after_the_rest(self) -> None:
+        """Look at the clocks, sweep, and give a sign of life."""
         self.last_tick = time.monotonic()
-        self._safely("clock", lambda: self.compare(Reading.now()))
+        self._safely("clock", lambda: self.compare(Reading.take(self._store)))
         self._safely("sweep", lambda: ticks.sweep(self._store, self._hints))
-        self._safely("dispatch", lambda: ticks.dispatch(self._store, self._hints, int(time.time())))
         # First, so that the watch knows of our own silence too.
         self._safely("beat", lambda: self._store.beat("scheduler"))
         if now_ms() - self._looked > LOOK_EVERY:
             self._looked = now_ms()
             self._safely("watch", lambda: self._watch.look(now_ms()))
 
-    def compare(self, read: Reading) -> None:
-        """Raise an alarm when the wall clock was moved since the tick before."""
-        jump = read.jump_since(self._read)
+    def compare(self, read: Reading | None) -> None:
+        """Raise an alarm when the server's clock was moved, or this host's differs from it."""
+        if read is None:
+            return
+        if self._read and (jump := read.jump_since(self._read)):
+            jumps.tell_jump(self._store, self._hints, read, jump)
+        if read.difference and not (self._read and self._read.difference):
+            jumps.tell_difference(self._store, self._hints, read)
         self._read = read
-        if jump:
-            jumps.tell(self._store, self._hints, jump, read.wall)
+
+    def adopt(self) -> None:
+        """Have what is parked under pauses that nobody knows any more let go."""
+        self._safely("adopt", self._store.pauses.find_parked)
 
     def trim(self) -> None:
         """Drop old messages and events."""
@@ -96,6 +116,8 @@ def run(settings: Settings) -> None:
     # Late ticks run once, and none is dropped: APScheduler's own default drops those 1 s late.
     options = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     scheduler.add_job(clock.tick, "interval", seconds=TICK, **options)
+    scheduler.add_job(clock.adopt, **options)
+    scheduler.add_job(clock.adopt, "interval", seconds=ADOPT_EVERY, **options)
     scheduler.add_job(clock.trim, "interval", seconds=TRIM_EVERY, **options)
     scheduler.add_job(clock.expire, "interval", seconds=EXPIRE_EVERY, **options)
     scheduler.add_job(clock.forget, "interval", seconds=FORGET_EVERY, **options)

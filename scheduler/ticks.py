@@ -1,12 +1,18 @@
 """What the clock does each time: hint what lies waiting, dispatch what is due, drop what is old."""
 
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
 import structlog
 
-from relay.budget import open_priorities
-from relay.catchup import NOTHING_RAN, take_turn
+from relay.budget import may_be_claimed
+from relay.cadence import HOUR
+from relay.catchup import NOTHING_RAN, Turn, take_turn
 from relay.journeys import Step, expired
 from relay.message import Action, action_body
-from relay.pause import Pause, Scope
+from relay.missed import Missed
+from relay.pause import PausesOn
 from relay.queues import Hints
 from relay.retention import Retention
 from relay.settings import Settings
@@ -16,13 +22,17 @@ from relay.store.files import write_files_anew
 from relay.store.intents import Need, Priority
 from relay.store.schedules import Dispatch, Due
 from relay.telling import tell
-from relay.times import now_micros, now_ms
+from relay.times import iso_from_ms, now_micros, now_ms
 from scheduler import pausing
 
 HINT_IS_OLD = 2000  # ms; a lane still waiting then gets another hint
-BATCH = 300  # schedules dispatched per call: a few ms of the server's time
+BATCH = 300  # schedules looked at one by one per call: a few ms of the server's time
+TAKEN = 500  # schedules moved on or parked per call without a look: no more than that
+ROUND = 2.0  # seconds of dispatching, then whatever else the clock does has its turn
+UNUSABLE = "when this schedule runs cannot be told"
 DAY_MS = 86_400_000
 NIGHTLY_MS = 2 * 3_600_000  # after midnight UTC, when Codat's daily quota is fresh
+PRUNED = 200  # times a thousand keys of the store looked at, each time old events are dropped
 WARN_PART = 10  # of the log's hard limit: so long before it, those who are behind are told of
 
 log = structlog.get_logger(__name__)
@@ -34,8 +44,7 @@ def sweep(store: Store, hints: Hints) -> int:
     for lane in lanes:
         hints.drain(lane)
     now = now_ms()
-    may_go = open_priorities(store.budget.state(now), now)
-    due = store.intents.any_due(now, may_go) and store.intents.may_hint()
+    due = store.intents.any_due(now, may_be_claimed(store, now)) and store.intents.may_hint()
     if due:
         hints.perform()
     subscriptions = store.subscriptions
@@ -49,46 +58,92 @@ def sweep(store: Store, hints: Hints) -> int:
     return len(lanes) + due + late
 
 
-def dispatch(store: Store, hints: Hints, now: int) -> int:
-    """Turn every schedule due by `now` (epoch seconds) into a sync intent; give how many."""
+def dispatch(store: Store, hints: Hints, now: int, between: Callable[[], int] | None = None) -> int:
+    """Turn every schedule due by `now` (epoch seconds) into a sync intent; give how many.
+
+    A round ends after some seconds: then pauses are looked at anew, and `between` may do whatever
+    else must not wait, and tell how late it is by then.
+    """
     left = 0
-    pauses = pausing.follow(store, hints, now)
     while True:
-        taken, stay = _take_due(store, now, pauses)
-        looked_at = _look_at_each(store, hints, now, pauses) if stay else (0, 0)
-        left += taken + looked_at[1]
-        if not taken and not looked_at[0]:
+        syncs, more = _round(store, hints, now)
+        left += syncs
+        if not more:
+            return left
+        if between is not None:
+            now = between()
+
+
+def _round(store: Store, hints: Hints, now: int) -> tuple[int, bool]:
+    """Dispatch for some seconds; give how many syncs were left, and whether more may be due."""
+    until = time.monotonic() + ROUND
+    on = pausing.follow(store, hints, now)
+    left, more, same = 0, True, True
+    while more and same:
+        syncs, more, same = _batch(store, hints, now, on)
+        left += syncs
+        if time.monotonic() >= until:
             break
     if left:
         log.info("schedules.dispatched", syncs=left)
         if store.intents.may_hint():
             hints.perform()
-    return left
+    return left, more
 
 
-def _take_due(store: Store, now: int, pauses: list[Pause]) -> tuple[int, int]:
-    """Dispatch what needs no look at each; give how many syncs were left, and how many stay due."""
-    if all(pause.scope in (Scope.COMPANY, Scope.DATA_TYPE) for pause in pauses):
-        return store.schedules.take_due(now, BATCH, [pause.value for pause in pauses])
-    return 0, BATCH
+def _batch(store: Store, hints: Hints, now: int, on: PausesOn) -> tuple[int, bool, bool]:
+    """Dispatch or park what is due for longest.
+
+    Gives how many syncs were left, whether more may be due, and whether the pauses are still as
+    they were.
+    """
+    if on.everything:
+        parked = store.pauses.park_all(on.everything, now, TAKEN)
+        return 0, parked != 0, parked is not None
+    taken, stay = 0, BATCH
+    if not on.needs_company:
+        taken, stay = store.schedules.take_due(now, TAKEN, on.names)
+    if not stay:
+        return taken, taken > 0, True
+    # What stays is due for longest by now, so no more need be looked at one by one.
+    due = store.schedules.due(now, min(stay, BATCH))
+    left, same = _look_at_each(store, hints, due, now, on)
+    return taken + left, bool(taken or due), same
 
 
-def _look_at_each(store: Store, hints: Hints, now: int, pauses: list[Pause]) -> tuple[int, int]:
-    """Dispatch some due schedules one by one; give how many were looked at, and syncs left."""
-    found = store.schedules.due(now, BATCH)
-    batch = [dispatch_of(store, one, now) for one in pausing.hold_back(store, found, pauses)]
-    left, lanes = store.schedules.dispatch(batch, now * 1000)
+def _look_at_each(
+    store: Store, hints: Hints, due: list[Due], now: int, on: PausesOn
+) -> tuple[int, bool]:
+    """Dispatch due schedules one by one.
+
+    Gives how many syncs were left, and whether the pauses are still as they were.
+    """
+    free, same = pausing.hold_back(store, due, on)
+    left, lanes = store.schedules.dispatch(
+        [dispatch_of(store, one, now) for one in free], now * 1000
+    )
     for lane in lanes:
         hints.drain(lane)
-    return len(found), left
+    return left, same
 
 
 def dispatch_of(store: Store, due: Due, now: int) -> Dispatch:
-    """Decide what one due schedule comes to; one that does not run any more leaves the list."""
-    if due.plan is None or not due.plan.running:
-        return Dispatch(due, None)
-    turn = take_turn(due.plan, due.due, now, due.key, due.why or NOTHING_RAN)
-    if not turn.missed:
+    """Decide what one due schedule comes to; one that does not run any more leaves the list.
+
+    One for which that cannot be told, as when this host does not know its time zone, must not keep
+    the others waiting: it is looked at again in an hour, and told until somebody mends it.
+    """
+    turn = None
+    if due.plan is not None and due.plan.running:
+        try:
+            turn = take_turn(due.plan, due.due, now, due.key, due.why or NOTHING_RAN)
+        except Exception as error:
+            due = replace(due, fault=f"{type(error).__name__}: {error}")
+    if due.fault:
+        log.error("schedule.unusable", company_id=due.company_id, fault=due.fault[:200])
+        period = f"{iso_from_ms(due.due * 1000)[:13]}Z"
+        turn = Turn(now + HOUR, (), Missed((period,), f"{UNUSABLE}: {due.fault}"[:500]))
+    if turn is None or not turn.missed:
         return Dispatch(due, turn)
     told = {"data_type": due.data_type, **turn.missed.payload()}
     body = action_body(now * 1_000_000, told)
@@ -118,7 +173,7 @@ def refresh_platforms(store: Store, hints: Hints, now: int) -> bool:
     held = store.platforms.read()
     if held and held[0] >= night:
         return False
-    store.intents.put([Need("platforms:all", "", Priority.SCHEDULED, now, "nightly")], now)
+    store.intents.put([Need("platforms:all", "", Priority.RECONCILE, now, "nightly")], now)
     if store.intents.may_hint():
         hints.perform()
     return True
@@ -150,6 +205,7 @@ def trim(store: Store, settings: Settings) -> int:
 def trim_log(store: Store, settings: Settings, hints: Hints) -> int:
     """Drop old events that every reader has, or the hard limit passes; give up to which."""
     now, retention = now_ms(), settings.retention
+    store.events.prune_timelines(PRUNED)
     warn_of_the_limit(store, retention, hints, now)
     trimmed = store.trimming.trim(now, retention)
     if trimmed is None:

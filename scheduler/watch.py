@@ -17,6 +17,7 @@ SERVING = ("web", "scheduler")  # without workers nothing is lost: what came in 
 REMEMBERED_MS = 86_400_000  # how long after an outage it still brings a comparison
 MINUTE_MS = 60_000
 NEVER = "never"
+FIRST = "first start: nothing was compared before"
 CHANGED_SERVER = "another server, or the same after a restart"
 
 log = structlog.get_logger(__name__)
@@ -32,8 +33,9 @@ class Watch:
 
     def look(self, now: int) -> str | None:
         """Begin a reconciliation if there is reason to; give its cause. `now` in ms."""
-        for found in (self._daily(now), self._outage(now), self._silence(now), self._server()):
-            if found and (cause := self._begin(*found, now=now)):
+        found = (self._daily(now), self._outage(now), self._silence(now), self._server())
+        for reason in found:
+            if reason and (cause := self._begin(*reason, now=now)):
                 return cause
         return None
 
@@ -47,13 +49,15 @@ class Watch:
         return cause
 
     def _daily(self, now: int) -> tuple[str, str] | None:
+        """Once a day; the first day's as soon as we start, to know the companies there are."""
         at = self.settings.relay_reconcile_at
-        if at == NEVER or not self.store.companies.count():
+        if at == NEVER:
             return None
         moment = datetime.fromtimestamp(now / 1000, UTC)
-        if f"{moment:%H:%M}" < at:
+        is_first = not self.store.reconciles.any()
+        if f"{moment:%H:%M}" < at and not is_first:
             return None
-        return f"daily-{moment:%Y-%m-%d}", "daily"
+        return f"daily-{moment:%Y-%m-%d}", FIRST if is_first else "daily"
 
     def _outage(self, now: int) -> tuple[str, str] | None:
         """Look who was silent for long; whoever came back last says when the outage was over."""
@@ -67,9 +71,12 @@ class Watch:
         return f"outage-{until}", f"after an outage of ours: no {ended[until]} process was alive"
 
     def _silence(self, now: int) -> tuple[str, str] | None:
-        """Codat has told nothing since a sync was requested, for longer than is likely."""
+        """Codat has told nothing since a sync was requested, for longer than is likely.
+
+        That is the first one since its last webhook: others may have followed every few minutes.
+        """
         marks = self.store.inbox.marks()
-        asked = marks.get("last_sync_requested", 0)
+        asked = marks.get("unheard_since", 0)
         heard = marks.get("last_webhook", 0)
         patience = self.settings.relay_silence_minutes * MINUTE_MS
         if not asked or heard >= asked or now - asked < patience:
@@ -84,8 +91,15 @@ class Watch:
         return f"silence-{asked}", "Codat was silent while syncs ran"
 
     def _server(self) -> tuple[str, str] | None:
-        run_id = self.store.server_changed()
-        return (f"server-{run_id}", CHANGED_SERVER) if run_id else None
+        """Another server than the one last met, which is remembered once its run has begun."""
+        change = self.store.server_changed()
+        if change is None:
+            return None
+        run = f"server-{change}"
+        if self.store.reconciles.get(run):
+            self.store.meet_server(change)
+            return None
+        return run, CHANGED_SERVER
 
     def _tell(self, kind: str, now: int, **facts: object) -> None:
         action = Action(f"{kind}:{now}", kind, "", now * 1000, facts)

@@ -13,7 +13,7 @@ from relay.company import Company
 from relay.message import Message, action_body
 from workers.fold import Folded, fold
 
-NOW = 1_767_690_000_000  # ms
+NOW = 1_775_200_000_000  # ms: 2026-04-03, later than any sample
 RECEIVED = NOW - 1000
 PAYLOADS = Path(__file__).parent / "payloads"
 

@@ -447,6 +447,30 @@ def test_a_list_that_leads_in_a_circle_ends_in_an_error(codat, server, href):
     assert len(server.asked) == 1
 
 
+@pytest.mark.parametrize(
+    ("number", "size", "count", "total", "ends_early"),
+    [
+        (1, 10, 0, 150, True),
+        (2, 10, 10, 30, True),
+        (3, 10, 10, 30, False),
+        (3, 10, 4, 24, False),
+        (3, 10, 0, 20, False),  # one was deleted meanwhile
+        (2, 10, 0, 24, True),
+        (1, 10, 0, 0, False),
+        (1, 10, 0, None, False),
+    ],
+)
+def test_a_page_that_ends_the_list_before_its_total_is_a_bad_answer(
+    codat, server, number, size, count, total, ends_early
+):
+    server.will(200, page([company(n) for n in range(count)]) | {"totalResults": total})
+    if ends_early:
+        with pytest.raises(errors.BadAnswer, match="totalResults"):
+            codat.companies_page(number, size)
+    else:
+        assert not codat.companies_page(number, size).more
+
+
 def test_a_list_ends_at_an_empty_page(codat, server):
     server.will(200, page([], "/companies?page=2&pageSize=100"))
     assert list(codat.list_companies()) == []

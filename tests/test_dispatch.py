@@ -20,7 +20,7 @@ import structlog
 
 from parts import SentHints, company_id
 from relay.cadence import Anchor, Cadence, CatchUp, Schedule, next_run, runs
-from scheduler import ticks
+from scheduler import jumps, ticks
 from scheduler.clock import Clock
 from scheduler.jumps import Reading
 from test_at_codat import linked, relay  # noqa: F401
@@ -173,15 +173,56 @@ def test_a_clock_set_back_doubles_no_period_and_one_set_forward_loses_none(bench
     assert missed == ["2026-03-04", "2026-03-05"]
 
 
+def test_a_host_with_a_wrong_clock_dispatches_by_the_servers(bench, monkeypatch):
+    """Months ahead of the server it dispatches nothing too early, and raises an alarm."""
+    wanted = Schedule(company_id(1), "invoices", Cadence.DAILY)
+    due = next_run(wanted, int(time.time()) - 90 * DAY).due
+    bench.store.schedules.put(wanted, due, over=None)
+    clock = Clock(bench.settings, bench.store, SentHints())
+    servers = iter([due - 2, due - 2, due, due])
+    monkeypatch.setattr(bench.store, "time", lambda: next(servers))
+    clock.tick()
+    assert bench.store.schedules.next_due([wanted]) == [due]
+    clock.tick()
+    assert bench.store.schedules.next_due([wanted]) == [due + DAY]
+    bench.drain()
+    assert [kind for kind, _ in bench.log()] == ["clock.differed"]
+
+
+def test_the_time_that_all_schedulers_go_by_is_the_servers(store):
+    seconds, _ = store.client.time()
+    assert seconds <= store.time() <= store.client.time()[0] + 1
+
+
 def test_a_moved_clock_raises_an_alarm_and_a_slow_tick_does_not(bench):
     clock = Clock(bench.settings, bench.store, SentHints())
-    first = clock._read
-    clock.compare(Reading(first.wall + 400, first.steady + 400))  # frozen for a while: both ran on
-    clock.compare(Reading(first.wall + 401 + 3600, first.steady + 401))
-    clock.compare(Reading(first.wall + 402, first.steady + 402))
-    clock.compare(Reading(first.wall + 403.5, first.steady + 403))
+    second = Clock(bench.settings, bench.store, SentHints())
+    for one in (clock, second):  # what both notice is told once
+        one.compare(Reading(1000, 1000, 0))
+        one.compare(Reading(1400, 1400, 400))  # frozen for a while: all ran on
+        one.compare(Reading(5001, 5001, 401))
+        one.compare(None)
+        one.compare(Reading(1402, 1402, 402))
+        one.compare(Reading(1403.5, 1403.5, 403))
     bench.drain()
     assert [(kind, data["seconds"]) for kind, data in bench.log()] == [
         ("clock.jumped", 3600.0),
         ("clock.jumped", -3600.0),
     ]
+
+
+def test_a_host_whose_clock_is_apart_from_the_servers_is_told_once_each_time(bench):
+    clock = Clock(bench.settings, bench.store, SentHints())
+    for second, ahead in enumerate([0, 20, 3600, 3600, -10, -86400]):
+        clock.compare(Reading(1000 + second, 1000 + second + ahead, second))
+    bench.drain()
+    assert [(kind, data["seconds"]) for kind, data in bench.log()] == [
+        ("clock.differed", 3600.0),
+        ("clock.differed", -86400.0),
+    ]
+
+
+def test_a_reading_that_took_long_says_nothing(store, monkeypatch):
+    assert Reading.take(store) is not None
+    monkeypatch.setattr(jumps, "AT_ONCE", 0.0)
+    assert Reading.take(store) is None

@@ -10,7 +10,7 @@ from parts import company_id, make_event
 from relay.message import action_fields
 from relay.store.intents import Intent, Priority
 from workers.doing import name
-from workers.doing.name import NO_NAME
+from workers.doing.name import NO_NAME, NOT_KEPT
 from workers.endings import Ending
 
 COMPANY = company_id(1)
@@ -131,7 +131,36 @@ def test_info_without_a_name_is_told(bench, info):
     bench.codat.companies[COMPANY] = {"id": COMPANY, "name": DUMMY}
     tell(bench, "relay.company_created", name=DUMMY, placeholder=True)
     tell(bench, "relay.info_fetched", info=info)
-    assert do(bench) == ("relay.name_unavailable", {"reason": NO_NAME})
+    reason = NO_NAME.format("companyName and no companyLegalName")
+    assert do(bench) == ("relay.name_unavailable", {"reason": reason})
+    assert bench.codat.renamed == []
+
+
+@pytest.mark.parametrize(
+    ("legal", "told"),
+    [
+        ("Romashka LLC", ("relay.renamed", {"previous": DUMMY, "name": "Romashka LLC"})),
+        (
+            None,
+            ("relay.name_unavailable", {"reason": NOT_KEPT.format("companyName")}),
+        ),
+    ],
+)
+def test_a_name_of_which_codat_would_keep_a_part_is_never_written(bench, legal, told):
+    bench.codat.companies[COMPANY] = {"id": COMPANY, "name": DUMMY}
+    tell(bench, "relay.company_created", name=DUMMY, placeholder=True)
+    info = {"companyName": "ООО «Ромашка» - 2", "companyLegalName": legal}
+    tell(bench, "relay.info_fetched", info=info)
+    assert do(bench) == told
+
+
+@pytest.mark.parametrize("tried", [None, 1])
+def test_a_persons_name_in_another_script_is_not_taken_for_ours(bench, tried):
+    dummy, present = "Сессия 5", "Компания 5"
+    bench.codat.companies[COMPANY] = {"id": COMPANY, "name": present}
+    tell(bench, "relay.company_created", name=dummy, placeholder=True)
+    tell(bench, "relay.info_fetched", info={"companyName": "5"})
+    assert do(bench, tried=tried) == ("relay.name_kept", {"name": present})
     assert bench.codat.renamed == []
 
 

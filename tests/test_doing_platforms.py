@@ -3,7 +3,7 @@
 import pytest
 
 from codat import errors
-from codat.records import Integration
+from codat.records import Integration, SyncSetting
 from relay.store.intents import Need, Priority
 from scheduler import ticks
 
@@ -22,6 +22,12 @@ def codat(bench):
     codat = bench.codat
     codat.breaks = False
     codat.list_integrations = listed
+    codat.get_profile_sync_settings = lambda: codat.settings
+    codat.settings = [
+        SyncSetting("invoices", on_first_link=True, hours=0),
+        SyncSetting("bills", on_first_link=False, hours=24),
+        SyncSetting("journals", on_first_link=False, hours=0),
+    ]
     return codat
 
 
@@ -53,4 +59,23 @@ def test_a_list_that_breaks_off_replaces_nothing_and_is_tried_again(bench, codat
     bench.store.intents.put([Need("platforms:all", "", Priority.NOW, TWO, "again")], TWO)
     bench.perform()
     assert len(bench.store.platforms.read()[1]) == 1
+    assert bench.store.intents.get("platforms:all") is None
+
+
+def test_what_codat_reads_by_itself_is_kept_besides(bench, codat):
+    assert bench.store.platforms.read_by_codat() is None
+    nightly(bench, TWO)
+    bench.perform()
+    assert bench.store.platforms.read_by_codat() == {"invoices", "bills"}
+
+
+def test_settings_that_cannot_be_read_keep_no_list_back(bench, codat):
+    def forbidden():
+        raise errors.Forbidden("not for this key", status=403)
+
+    codat.get_profile_sync_settings = forbidden
+    nightly(bench, TWO)
+    bench.perform()
+    assert bench.store.platforms.read()[1] == [XERO]
+    assert bench.store.platforms.read_by_codat() is None
     assert bench.store.intents.get("platforms:all") is None

@@ -5,12 +5,15 @@ import json
 import re
 import threading
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import requests
 
 from codat import errors
+from codat.client import CompaniesPage
+from codat.records import Company as CodatCompany
 from parts import (
     SECRET,
     SentHints,
@@ -21,7 +24,7 @@ from parts import (
 from relay.message import webhook_fields
 from relay.store import keys
 from relay.store.intents import Priority
-from relay.store.reconciles import Phase
+from relay.store.reconciles import Phase, Run
 from relay.times import iso_from_ms, now_ms
 from sandbox.config import SandboxConfig
 from sandbox.server import start
@@ -173,7 +176,8 @@ def test_how_it_goes_is_told_from_its_begin_to_its_end_each_once(context, sandbo
     context.store.intents.finish = lambda intent, *args, **more: (False, False)  # killed before it
     perform_due(context)
     assert context.store.reconciles.get("r1").phase is Phase.APPLYING
-    drain_lanes(context)
+    while drain_lanes(context):
+        pass
     end_leases(context)
     perform_due(context)  # killed once more, between the run's end and its intent's
     assert context.store.reconciles.get("r1").phase is Phase.DONE
@@ -234,6 +238,139 @@ def test_chosen_companies_cost_a_call_each(context, sandbox):
     assert (run.phase, run.compared, run.total) == (Phase.DONE, 2, 2)
     assert len(api_calls(sandbox, "/data/info")) + 2 >= len(api_calls(sandbox)) - calls
     assert context.store.companies.count() == 2
+
+
+def hold(bench: Any, count: int, *, there: bool) -> None:
+    """Hold companies that the pages do not show, and that Codat knows or not when asked."""
+    for n in range(1, count + 1):
+        bench.deliver(make_event("company.created", company=n, at=n))
+        if there:
+            company = {"id": company_id(n), "name": f"Company {n}", "dataConnections": []}
+            bench.codat.companies[company_id(n)] = company
+    drain_all(bench)
+    time.sleep(0.002)  # known before a run begins
+    bench.codat.companies_page = lambda number, size: CompaniesPage((), 0, False)
+
+
+def go_on(bench: Any, times: int = 30) -> Run:
+    """Let a run go on, without a wait, until it is over."""
+    for _ in range(times):
+        end_leases(bench.context)
+        bench.drain()
+        bench.perform()
+        run = bench.store.reconciles.get("r1")
+        if not run.goes_on:
+            break
+    drain_all(bench)
+    return run
+
+
+def drain_all(bench: Any) -> None:
+    while bench.drain():
+        pass
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+def test_each_company_is_asked_for_once_however_often_codat_fails(bench, chosen):
+    hold(bench, 15, there=True)
+    failed: set[str] = set()
+
+    def each_fails_once(operation, company):
+        if company in failed:
+            return None
+        failed.add(company)
+        return errors.CodatBroken("503", status=503)
+
+    bench.codat.failing = each_fails_once
+    ids = [company_id(n) for n in range(1, 16)] if chosen else []
+    begin(bench, chosen=ids)
+    run = go_on(bench)
+    assert (run.phase, run.compared) == (Phase.DONE, 15)
+    assert run.figures["calls"] == 15 + (not chosen)
+    assert len(bench.codat.asked) == 30
+    assert (run.figures["ours"], run.figures.get("gone", 0)) == (15, 0)
+
+
+def test_an_attempt_ends_in_the_midst_of_a_step_when_its_time_is_over(bench, monkeypatch):
+    hold(bench, 5, there=True)
+    give, clock = bench.codat.get_company, [0.0]
+
+    def slowly(company):
+        clock[0] += reconcile.AT_A_STRETCH
+        return give(company)
+
+    bench.codat.get_company = slowly
+    monkeypatch.setattr(reconcile, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    begin(bench)
+    for asked in (1, 2, 3):
+        [claimed] = bench.store.intents.claim(
+            now=now_ms(), lease_ms=60_000, limit=1, priorities=[Priority.NOW]
+        )
+        assert reconcile.do(bench.context, claimed).expected
+        assert len(bench.codat.asked) == asked
+        end_leases(bench.context)
+        clock[0] += 1
+
+
+def test_many_companies_gone_at_once_stop_it_until_someone_accepts_that(bench):
+    hold(bench, 30, there=False)
+    begin(bench)
+    run = go_on(bench)
+    assert (run.phase, run.figures["gone"]) == (Phase.STOPPED, 21)
+    assert bench.types().count("company.deleted") == 0
+    [told] = [data for kind, data in bench.log() if kind == "reconcile.stopped"]
+    assert told["gone"] == 21
+    bench.store.reconciles.begin("r2", cause="asked for", now=now_ms(), accept_deletions=True)
+    for _ in range(5):
+        end_leases(bench.context)
+        bench.perform()
+        bench.drain()
+    run = bench.store.reconciles.get("r2")
+    assert (run.phase, run.drift["unknown"]) == (Phase.DONE, 30)
+    assert bench.types().count("company.deleted") == 30
+
+
+@pytest.mark.parametrize(("gone", "phase"), [(21, Phase.STOPPED), (20, Phase.DONE)])
+def test_it_is_the_share_of_those_still_held_that_counts(bench, gone, phase):
+    """Companies deleted long ago make no mistake look small."""
+    hold(bench, 430, there=False)
+    for n in range(gone + 1, 431):
+        bench.deliver(make_event("company.deleted", company=n, at=1000))
+    drain_all(bench)
+    begin(bench)
+    run = go_on(bench)
+    assert (run.phase, run.figures["gone"], run.figures["ours"]) == (phase, gone, gone)
+    assert bench.types().count("company.deleted") == 430 - (gone if phase is Phase.STOPPED else 0)
+
+
+def test_it_ends_when_codat_shows_a_company_on_two_pages(bench):
+    company = CodatCompany.from_json({"id": company_id(1), "name": "C", "dataConnections": []})
+    bench.codat.companies_page = lambda number, size: CompaniesPage((company,), 2, number < 2)
+    begin(bench)
+    run = go_on(bench)
+    assert (run.phase, run.drift["unknown"]) == (Phase.DONE, 1)
+    assert begin(bench, "r2") == "r2"
+
+
+def test_it_ends_when_a_company_is_forgotten_while_its_message_waits(bench):
+    company = CodatCompany.from_json({"id": company_id(1), "name": "C", "dataConnections": []})
+    bench.codat.companies_page = lambda number, size: CompaniesPage((company,), 1, False)
+    begin(bench)
+    bench.perform()
+    run = bench.store.reconciles.get("r1")
+    assert (run.phase, bool(run.tails)) == (Phase.APPLYING, True)
+    bench.store.erasure.forget(company_id(1), "test")
+    assert go_on(bench).phase is Phase.DONE
+    assert begin(bench, "r2") == "r2"
+
+
+def test_it_ends_when_a_message_of_its_is_set_aside(bench, monkeypatch):
+    company = CodatCompany.from_json({"id": company_id(1), "name": "C", "dataConnections": []})
+    bench.codat.companies_page = lambda number, size: CompaniesPage((company,), 1, False)
+    monkeypatch.setattr(reconcile, "shown_fields", lambda company: {})
+    begin(bench)
+    assert go_on(bench).phase is Phase.DONE
+    assert bench.store.inbox.depths()["dead_letters"] == 1
 
 
 def test_one_run_over_all_at_a_time(context):

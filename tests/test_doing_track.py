@@ -83,8 +83,8 @@ def test_nothing_open_and_nobody_known_cost_no_call(bench):
 
 
 def test_a_company_that_cannot_sync_is_not_asked_about(linked):
-    event = make_event("connection.disconnected", at=10**9, connection=(1, "Deauthorized"))
-    linked.deliver(event)
+    event = make_event("connection.disconnected", connection=(1, "Deauthorized"))
+    linked.deliver(event | {"generatedDate": iso_from_micros(now_micros())})
     linked.drain()
     ended = do(linked)
     assert ended.ending is Ending.DONE

@@ -8,6 +8,7 @@ from codat.records import Company as CodatCompany
 from parts import company_id, connection_id, make_connection
 from relay.company import DELETED, Company, Connection
 from relay.drift import DriftKind, differences
+from relay.times import iso_from_micros
 
 
 def shown(*connections: dict[str, Any], name: str = "Company 1") -> CodatCompany:
@@ -53,6 +54,19 @@ def test_a_new_name_is_told_by_no_webhook():
     assert kinds(held(), shown(make_connection(1, "Linked"), name="New")) == [
         (DriftKind.WRONG, "name")
     ]
+
+
+def test_the_time_of_a_change_is_known_where_codats_record_says_it():
+    created = make_connection(2, "PendingAuth")
+    linked = make_connection(1, "Linked")
+    [new] = differences(held(), shown(linked, created))
+    assert iso_from_micros(new.at) == "2026-01-05T09:00:00.000000Z"
+    [unlinked] = differences(held(), shown(make_connection(1, "Unlinked")))
+    assert unlinked.at is None
+    errors = [{"erroredOnUtc": "2026-01-05T10:00:00Z"}, {"erroredOnUtc": None}]
+    broken = make_connection(1, "Deauthorized") | {"dataConnectionErrors": errors}
+    [revoked] = differences(held(), shown(broken))
+    assert iso_from_micros(revoked.at) == "2026-01-05T10:00:00.000000Z"
 
 
 def test_a_company_we_do_not_hold_is_unknown():

@@ -19,7 +19,7 @@ from codat.signature import new_secret
 from ops.embedded import EmbeddedServer
 from portal_bench import VIEWER, Portal
 from relay.courier import Courier
-from relay.subscriptions import Secret, Subscription, headers
+from relay.subscriptions import Secret, Subscription, headers, message_id
 from relay.times import now_ms
 from subscribers import LOOPBACK
 
@@ -135,7 +135,7 @@ def test_the_subscriber_of_the_examples_takes_what_is_genuine_and_nothing_else()
     secret = made.secrets[0].value
     url = f"http://127.0.0.1:{port}/"
     with running(sys.executable, str(EXAMPLES / "subscriber.py"), str(port), secret) as process:
-        sent = headers(made, 7, 7, body, now_ms())
+        sent = headers(made, message_id(made, "e1", 7, 7), body, now_ms())
         while (answer := Courier(url, LOOPBACK).post(body, sent)).status is None:
             threading.Event().wait(0.05)
         assert answer.status == 204
@@ -154,7 +154,7 @@ def test_deliveries_are_verified_by_the_public_library_of_javascript_too():
     former = made.secrets[0].value
     rotated = Subscription("sub_1", made.url, made.rotated(new, now_ms(), 60_000), 0)
     body = '{"id":"7","data":{"name":"Å 日本"}}'
-    sent = headers(rotated, 7, 7, body.encode(), now_ms())
+    sent = headers(rotated, message_id(rotated, "e1", 7, 7), body.encode(), now_ms())
     cases = [(former, body), (new, body), (new_secret(), body), (new, body + " ")]
     for secret, text in cases[:2]:
         standardwebhooks.Webhook(secret).verify(text, sent)

@@ -15,6 +15,12 @@ def test_a_created_company_is_held_under_its_name():
     assert wanted(folded) == {}
 
 
+def test_a_created_company_without_a_date_is_asked_for():
+    event = make_event("company.created") | {"generatedDate": "2999-01-01T00:00:00Z"}
+    folded = apply(None, webhook(event))
+    assert (folded.company, wanted(folded)) == (None, {"reread": 0})
+
+
 def test_a_company_is_known_once():
     held = company_after(webhook(make_event("company.created")))
     assert types(apply(held, webhook(make_event("company.created", at=1)))) == []

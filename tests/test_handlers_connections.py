@@ -4,8 +4,9 @@ from itertools import permutations
 
 import pytest
 
-from folding import action, apply, company_after, logged, payload, types, wanted, webhook
+from folding import RECEIVED, action, apply, company_after, logged, payload, types, wanted, webhook
 from parts import connection_id, make_event
+from relay.times import iso_from_ms
 from workers.handlers.connections import INFO_AFTER_LINK, LOOK_AFTER
 
 CREATED = ("connection.created", "PendingAuth", 1)
@@ -126,12 +127,24 @@ def test_a_late_word_of_a_failed_link_is_stale():
 
 
 @pytest.mark.parametrize("event_type", [CREATED[0], LINKED[0], UNLINKED[0], "connection.failed"])
-@pytest.mark.parametrize("date", ["2024-09-01T23:59:99Z", None, 7])
+@pytest.mark.parametrize("date", ["2024-09-01T23:59:99Z", None, 7, "2999-01-01T00:00:00Z"])
 def test_an_event_with_a_bad_date_leads_to_a_reading_at_codat(event_type, date):
     event = make_event(event_type, connection=(1, "Linked")) | {"generatedDate": date}
     folded = apply(None, webhook(event))
     assert "reread" in wanted(folded)
     assert folded.company is None
+
+
+def test_an_event_of_the_future_freezes_nothing():
+    ahead = make_event("connection.connected", connection=(1, "Linked"), name="Ahead")
+    held = company_after(
+        told(*CREATED), webhook(ahead | {"generatedDate": "2999-01-01T00:00:00Z"}), told(*REVOKED)
+    )
+    assert (status(held), held.name) == ("Deauthorized", "Company 1")
+    a_bit = iso_from_ms(RECEIVED + 300_000)  # our clock may be behind
+    assert status(company_after(told(*REVOKED), webhook(ahead | {"generatedDate": a_bit}))) == (
+        "Linked"
+    )
 
 
 def test_an_event_without_its_connection_leads_to_a_reading_at_codat():

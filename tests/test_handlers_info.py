@@ -85,6 +85,28 @@ def test_books_of_another_company_are_told_and_flagged_until_someone_accepts_the
     assert types(apply(accepted.company, action("relay.identity_accepted", at=4, by="x"))) == []
 
 
+def test_other_books_of_the_same_company_are_told_and_taken():
+    company = company_after(action("relay.info_fetched", at=1, info=FIRST))
+    folded = apply(
+        company, action("relay.info_fetched", at=2, info=FIRST | {"accountingPlatformRef": "b"})
+    )
+    assert types(folded) == ["company.books_changed", "company.info_fetched"]
+    assert logged(folded)[0][1] == {"previous": "a", "current": "b", "platforms": []}
+    assert folded.company.identity_mismatch is None
+    again = apply(folded.company, action("relay.info_fetched", at=3, info=folded.company.info))
+    assert types(again) == []
+
+
+def test_other_books_under_the_same_trading_name_alone_are_flagged():
+    info = {"companyName": "Toft", "accountingPlatformRef": "a"}
+    company = company_after(action("relay.info_fetched", at=1, info=info))
+    folded = apply(
+        company, action("relay.info_fetched", at=2, info=info | {"accountingPlatformRef": "b"})
+    )
+    assert types(folded) == ["company.identity_mismatch", "company.info_fetched"]
+    assert sorted(folded.company.identity_mismatch) == ["accountingPlatformRef"]
+
+
 def test_books_are_compared_with_the_company_as_it_was_until_the_other_is_accepted():
     other, blank = {"companyLegalName": "Other Ltd", "registrationNumber": "9"}, {"taxNumber": "1"}
     flagged = company_after(

@@ -11,10 +11,11 @@ def told(event_type, status, at):
     return webhook(make_event(event_type, connection=(1, status), at=at))
 
 
-def found(*connections, at=10.0, name="Company 1", differed=()):
-    shown = [make_connection(number, status) for number, status in connections]
+def found(*connections, at=10.0, name="Company 1", differed=(), **more):
+    shown = [make_connection(number, status) | more for number, status in connections]
     company = {"id": company_id(1), "name": name, "dataConnections": shown}
-    return action("relay.reconciled", run="r1", company=company, found=list(differed), at=at)
+    differed = [{"event_type": event_type, "about": about} for event_type, about in differed]
+    return action("relay.reconciled", run="r1", company=company, differed=differed, at=at)
 
 
 LINKED = told("connection.connected", "Linked", 1)
@@ -42,21 +43,72 @@ def test_a_missed_webhook_is_healed_told_and_counted_by_type_and_hour():
         }
     ]
     by_hour = f"missed:connection.disconnected:{HOUR}"
-    assert counts(folded) == sorted(["folded", "healed", "missed", by_hour])
+    assert counts(folded) == sorted(["healed", "missed", by_hour])
 
 
 def test_a_webhook_that_came_in_first_was_late_and_nothing_is_told():
     unlinked = told("connection.disconnected", "Unlinked", 5)
     folded = apply(company_after(LINKED, unlinked), found((1, "Unlinked")))
     assert types(folded) == []
-    assert counts(folded) == ["folded", "late"]
+    assert counts(folded) == ["late"]
 
 
-def test_what_was_late_is_counted_by_the_type_and_hour_it_was_found_missing_in():
+def test_what_was_late_is_counted_by_its_type_and_the_hour_in_which_it_came_about():
     unlinked = told("connection.disconnected", "Unlinked", 5)
-    seen = found((1, "Unlinked"), differed=["connection.disconnected"])
+    differed = [("connection.disconnected", connection_id(1))]
+    seen = found((1, "Unlinked"), differed=differed, at=7300)
     by_hour = f"late:connection.disconnected:{HOUR}"
-    assert counts(apply(company_after(LINKED, unlinked), seen)) == ["folded", "late", by_hour]
+    assert counts(apply(company_after(LINKED, unlinked), seen)) == ["late", by_hour]
+
+
+def test_a_change_is_counted_in_the_hour_in_which_codat_says_it_came_about():
+    errors = [{"errorMessage": "revoked", "erroredOnUtc": "2026-01-05T08:59:00Z"}]
+    seen = found((1, "Deauthorized"), at=7300, dataConnectionErrors=errors)
+    folded = apply(company_after(LINKED), seen)
+    assert "missed:connection.disconnected:2026-01-05T08" in counts(folded)
+    unknown = apply(company_after(LINKED), found((1, "Unlinked"), at=7300))
+    assert "missed:connection.disconnected:2026-01-05T11" in counts(unknown)
+
+
+def test_a_webhook_that_comes_after_the_heal_was_late_and_not_missed():
+    healed = company_after(LINKED, found((1, "Unlinked"), at=10))
+    relinked = apply(healed, told("connection.reconnected", "Linked", 20)).company
+    for company in (healed, relinked):
+        other = apply(company, told("connection.created", "PendingAuth", 0))
+        assert counts(other) == []
+        newer = apply(company, told("connection.disconnected", "Unlinked", 11))
+        assert counts(newer) == []
+        late = apply(company, told("connection.disconnected", "Unlinked", 5))
+        assert types(late) == ["webhook.stale"]
+        assert late.company.status == company.status
+        assert {(one.what, one.more) for one in late.counted} == {
+            ("missed", -1),
+            ("late", 1),
+            (f"missed:connection.disconnected:{HOUR}", -1),
+            (f"late:connection.disconnected:{HOUR}", 1),
+        }
+        assert counts(apply(late.company, told("connection.disconnected", "Unlinked", 6))) == []
+
+
+def test_of_two_differences_only_the_one_that_it_healed_is_told_as_drift():
+    second = webhook(make_event("connection.connected", connection=(2, "Linked"), at=1))
+    newer = webhook(make_event("connection.disconnected", connection=(2, "Unlinked"), at=20))
+    differed = [("connection.disconnected", connection_id(1))]
+    differed.append(("connection.connected", connection_id(2)))
+    folded = apply(
+        company_after(LINKED, second, newer),
+        found((1, "Unlinked"), (2, "Linked"), differed=differed),
+    )
+    assert [one["about"] for one in logged(folded)[-1][1]["differences"]] == [connection_id(1)]
+    assert counts(folded) == sorted(
+        [
+            "healed",
+            "missed",
+            f"missed:connection.disconnected:{HOUR}",
+            "late",
+            f"late:connection.connected:{HOUR}",
+        ]
+    )
 
 
 def test_news_newer_than_the_comparison_is_kept():
@@ -64,7 +116,7 @@ def test_news_newer_than_the_comparison_is_kept():
     folded = apply(company_after(LINKED, relinked), found((1, "Unlinked"), at=10))
     assert folded.company.status == "Linked"
     assert types(folded) == []
-    assert counts(folded) == ["folded", "late"]
+    assert counts(folded) == ["late"]
 
 
 def test_a_company_codat_no_longer_knows_is_deleted_and_counted_once():
@@ -72,12 +124,10 @@ def test_a_company_codat_no_longer_knows_is_deleted_and_counted_once():
     folded = apply(company_after(LINKED), gone)
     assert folded.company.status == "Deleted"
     assert "company.deleted" in types(folded)
-    assert counts(folded) == sorted(
-        ["folded", "healed", "unknown", f"unknown:company.deleted:{HOUR}"]
-    )
+    assert counts(folded) == sorted(["healed", "unknown", f"unknown:company.deleted:{HOUR}"])
     again = apply(folded.company, gone)
     assert types(again) == []
-    assert counts(again) == ["folded", "late"]
+    assert counts(again) == ["late"]
 
 
 def test_a_company_taken_for_deleted_is_there_again_when_codat_shows_it():
@@ -95,6 +145,7 @@ def test_a_company_taken_for_deleted_is_there_again_when_codat_shows_it():
         ("relay.reconcile_begun", "reconcile.started"),
         ("relay.reconcile_progressed", "reconcile.progressed"),
         ("relay.reconcile_aborted", "reconcile.aborted"),
+        ("relay.reconcile_stopped", "reconcile.stopped"),
         ("relay.reconcile_ended", "reconcile.completed"),
         ("relay.codat_silent", "codat.silent"),
     ],

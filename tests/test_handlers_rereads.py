@@ -71,12 +71,28 @@ def test_a_connection_that_codat_no_longer_shows_is_gone():
     assert types(late) == ["webhook.stale"]
 
 
+def test_an_older_event_does_not_bring_in_a_connection_that_codat_listed_no_more():
+    held = company_after(LINKED, shown((1, "Linked"), at=10))
+    late = apply(held, told("connection.connected", "Linked", 5, number=2))
+    assert types(late) == ["webhook.stale"]
+    assert statuses(late.company) == {1: "Linked"}
+    assert wanted(late) == {"reread": 0}  # no work of a link, but a look whether it is there
+    older = apply(held, shown((1, "Linked"), (2, "Linked"), at=9))
+    assert (types(older), statuses(older.company), wanted(older)) == ([], {1: "Linked"}, {})
+    newer = apply(held, told("connection.connected", "Linked", 11, number=2))
+    assert statuses(newer.company) == {1: "Linked", 2: "Linked"}
+    seen = apply(late.company, shown((1, "Linked"), (2, "Linked"), at=12))
+    assert statuses(seen.company) == {1: "Linked", 2: "Linked"}
+
+
 @pytest.mark.parametrize("connections", [None, {}, "none"])
 def test_an_answer_that_lists_no_connections_says_nothing_of_them(connections):
     held = company_after(LINKED)
     folded = apply(held, shown(dataConnections=connections))
     assert statuses(folded.company) == {1: "Linked"}
     assert wanted(folded) == {}
+    late = apply(folded.company, told("connection.connected", "Linked", 5, number=2))
+    assert statuses(late.company) == {1: "Linked", 2: "Linked"}
 
 
 def test_what_a_webhook_told_later_than_the_question_stands():
@@ -96,6 +112,20 @@ def test_a_rename_that_no_webhook_told_is_told():
     ]
 
 
+def test_whoever_replaced_a_dummy_name_unheard_is_found_out():
+    held = company_after(action("relay.company_created", name="Pending 1", placeholder=True))
+    seen = {"id": company_id(1), "name": "Our Bakery", "dataConnections": []}
+    compared = action("relay.reconciled", run="r", company=seen, at=9)
+    for found in (shown(name="Our Bakery"), compared):
+        folded = apply(held, found)
+        assert "name" in wanted(folded)
+        kept = apply(folded.company, action("relay.name_kept", name="Our Bakery", at=11))
+        assert logged(kept)[0][0] == "company.renamed"
+        assert logged(kept)[0][1]["source"] == "person"
+        assert wanted(kept) == {}
+    assert wanted(apply(held, shown(name="Pending 1"))) == {}
+
+
 def test_a_company_that_codat_does_not_know_is_deleted():
     gone = action("relay.company_gone", at=10)
     folded = apply(company_after(LINKED), gone)
@@ -104,6 +134,13 @@ def test_a_company_that_codat_does_not_know_is_deleted():
     assert wanted(folded) == {"cadence": 0}
     again = apply(folded.company, gone)
     assert (types(again), wanted(again)) == ([], {})
+
+
+def test_a_company_of_which_codat_told_something_later_is_not_gone():
+    held = company_after(told("connection.connected", "Linked", 11))
+    for kind in ("relay.company_gone", "relay.reconciled_gone"):
+        folded = apply(held, action(kind, at=10, run="r1"))
+        assert (types(folded), folded.company.status) == ([], "Linked")
 
 
 def test_a_company_that_nobody_knows_is_not_taken_in():

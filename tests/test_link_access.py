@@ -40,6 +40,12 @@ def pages(running, page):
     page.get_by_label("Which software").fill("Lexware")
     press(page, "Send")
     yield "not-listed-sent"
+    page.goto(f"{at}?sourceType=Banking")
+    yield "pick-banking"
+    page.goto(at)
+    page.get_by_role("link", name="Not now").click()
+    heading(page, "Stop here for now")
+    yield "leave"
     page.goto(at)
     choose(page, "Sage 50")
     heading(page, "will see in")
@@ -84,10 +90,16 @@ def pages(running, page):
     running.until(lambda: running.status(company) == "Deauthorised", "the end of access")
     running.control(company, "info", companyName="Another Company Ltd", registrationNumber="999")
     page.goto(running.invite(company_id=company)["link"])
+    heading(page, "Connect Xero again")
+    yield "consent-again"
     agree(page)
     authorise(page)
     heading(page, "This is another company")
     yield "mismatch"
+    page.goto(running.invite(reference="L-2")["link"] + "/leave")
+    press(page, "Stop for now")
+    heading(page, "You can come back")
+    yield "left"
     page.goto(f"{running.url}/link/none")
     yield "gone"
     page.context.clear_cookies()
@@ -119,7 +131,7 @@ def test_every_page_is_open_to_all(running, browser, size):
             found.append((name, "wider than the screen", []))
     context.close()
     assert found == []
-    assert len(seen) == 18
+    assert len(seen) == 22
     assert page.faults == []
 
 

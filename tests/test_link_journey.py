@@ -4,7 +4,7 @@ import re
 
 import pytest
 import requests
-from playwright.sync_api import TimeoutError
+from playwright.sync_api import TimeoutError, expect
 
 from link_bench import firm
 
@@ -276,7 +276,7 @@ def test_a_reconnect_goes_through_for_the_same_company_and_stops_for_another(
     name = "Acme Ltd (new)" if same else "Other Ltd"
     running.control(company, "info", companyName=name, registrationNumber=number)
     browser_page.goto(made["link"])
-    heading(browser_page, "will see in Xero")
+    heading(browser_page, "Connect Xero again")
     agree(browser_page)
     authorise(browser_page)
     if same:
@@ -293,7 +293,7 @@ def test_a_reconnect_goes_through_for_the_same_company_and_stops_for_another(
     assert (told["expected"]["name"], told["found"]["name"]) == ("Acme Limited", "Other Ltd")
     running.control(company, "info", companyName="Acme Limited", registrationNumber="0123")
     press(browser_page, "Disconnect it")
-    heading(browser_page, "will see in Xero")
+    heading(browser_page, "Connect Xero again")
     running.until(lambda: running.status(company) == "Unlinked", "the unlinking")
     agree(browser_page)
     authorise(browser_page)
@@ -364,13 +364,13 @@ def test_search_forgives_and_what_is_missing_is_recorded(running, visitor):
     visitor.goto(made["link"])
     visitor.get_by_label("Search by name").fill("quikbooks")
     press(visitor, "Search")
-    found = visitor.locator(".platforms button").all_inner_texts()
-    assert len(found) == 3
-    assert all("QuickBooks" in name for name in found)
+    found = visitor.locator(".platforms button")
+    expect(found).to_have_count(3)
+    expect(found).to_contain_text(["QuickBooks"] * 3)
     visitor.get_by_label("Search by name").fill("Lexware <b>")
     press(visitor, "Search")
-    said = visitor.get_by_role("status").inner_text()
-    assert said.startswith("Nothing is called “Lexware <b>”.")
+    said = "Nothing is called “Lexware <b>”."
+    expect(visitor.get_by_role("status")).to_contain_text(said)
     visitor.get_by_role("link", name="Mine is not listed").click()
     press(visitor, "Send")
     assert "you use Lexware <b>." in visitor.get_by_role("status").inner_text()

@@ -8,8 +8,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from werkzeug.serving import make_server
 
+from codat.records import Integration
 from parts import company_id
-from portal_bench import VIEWER, Portal, make_company
+from portal_bench import OPERATOR, VIEWER, Portal, make_company
 
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
@@ -21,6 +22,17 @@ SERIOUS = ("serious", "critical")
 @pytest.fixture(scope="module")
 def url():
     portal = Portal(relay_calls_per_minute=1)
+    portal.app.extensions["codat-relay"].platforms._held = [
+        Integration("gbol", "Xero", "Accounting", enabled=True)
+    ]
+    info = {"companyName": "Green Lane Motors", "registrationNumber": "87654321"}
+    before = {"companyName": "Harbour Bakery", "registrationNumber": "12345678"}
+    flag = {"registrationNumber": {"previous": "12345678", "current": "87654321"}}
+    portal.hold(
+        make_company(101, "Deauthorized", name="Harbour Bakery"),
+        make_company(102, info=info, expected=before, identity_mismatch=flag),
+        make_company(103, "Unlinked", name="W" * 90),
+    )
     for number in range(1, COMPANIES):
         portal.hold(make_company(number))
         path = f"/v1/schedules/{company_id(number)}"
@@ -77,6 +89,24 @@ def test_a_person_signs_in_sees_the_load_and_signs_out(page, url, size):
     page.get_by_role("button", name="Sign out").click()
     page.goto(f"{url}/ops/load")
     assert page.get_by_label("Token").is_visible()
+
+
+@pytest.mark.parametrize("size", ["desktop", "phone", "narrow"])
+def test_an_operator_sends_a_customer_a_link_to_connect_again(page, url, size):
+    page.set_viewport_size({"desktop": DESKTOP, "phone": PHONE, "narrow": NARROW}[size])
+    page.goto(f"{url}/ops/")
+    page.get_by_label("Token").fill(OPERATOR)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("link", name="Linking").first.click()
+    assert page.get_by_role("button", name="Accept").count() == 1
+    looks_right(page, f"{size}-linking")
+    page.get_by_role("button", name="Invite again Harbour Bakery").click()
+    assert "/link/" in page.locator("#link").inner_text()
+    looks_right(page, f"{size}-invited")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy").click()
+    page.get_by_role("button", name="Copied").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == page.locator("#link").inner_text()
 
 
 def looks_right(page, name: str) -> None:

@@ -5,13 +5,16 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from commands import Run, portal, run  # noqa: F401
 from parts import company_id
 from portal_bench import Portal
+from relay.store import reconciles
 from relay.store.intents import Need, Priority
+from relay.store.reconciles import Phase
 from relay.times import now_ms
 
 INFO = [f"info:{company_id(number)}" for number in (1, 2)]
@@ -136,6 +139,34 @@ def test_a_reconciliation_is_shown_with_what_differed_by_type_and_hour(
     assert "missed:connection.disconnected\t2026-01-05T09\t7" in shown
     assert run("reconcile", "show", "unknown").exit_code == 1
     assert run("reconcile", "abort", begun["id"]).output == f"{begun['id']} is aborted.\n"
+
+
+def test_a_reconciliation_that_met_too_many_gone_says_what_to_do(
+    run: Run, portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = portal.store.reconciles
+    begin = runs.begin
+
+    def begin_and_stop(run: str, **more: Any) -> tuple[str, bool]:
+        begun = begin(run, **more)
+        runs.note(run, gone=21)
+        return begun if runs.end(found(run), Phase.STOPPED, now_ms()) else ("", False)
+
+    def found(run: str) -> reconciles.Run:
+        held = runs.get(run)
+        assert held is not None
+        return held
+
+    monkeypatch.setattr(runs, "begin", begin_and_stop)
+    result = run("reconcile")
+    assert result.exit_code == 1
+    assert "does not know 21 companies" in result.output
+    assert "--accept-deletions" in result.output
+    monkeypatch.setattr(runs, "begin", begin)
+    accepted = json.loads(run("reconcile", "--accept-deletions", "--no-wait", "--json").output)
+    assert found(accepted["id"]).accepts_deletions
+    shown = json.loads(run("reconcile", "show", accepted["id"], "--json").output)
+    assert (shown["accept_deletions"], shown["gone"]) == (True, 0)
 
 
 def test_a_reconciliation_of_a_filter_costs_a_call_each(run: Run) -> None:

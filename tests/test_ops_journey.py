@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from codat import errors
 from commands import commands
 from parts import company_id, connection_id
 from portal_bench import Portal, make_company
@@ -89,3 +90,21 @@ def test_a_company_that_another_was_linked_for_is_shown_with_both_and_accepted(r
     assert "journey accept" in shown
     assert "Other is the right company" in run("accept", made["id"])
     assert [m[b"type"] for m in portal.messages(2)][-1] == b"journey.mismatch_accepted"
+
+
+def test_a_command_that_was_not_answered_names_the_key_to_run_it_again_with(run, portal):
+    made = [json.loads(run("new", "--reference", "L", "--key", "k-1", "--json")) for _ in range(2)]
+    assert made[0] == made[1]
+    assert made[0] != json.loads(run("new", "--reference", "L", "--json"))
+
+
+def test_what_is_not_answered_says_how_to_run_it_again(portal, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    portal.codat.failing = errors.Unreachable("no answer in time")
+    with commands(portal) as command:
+        failed = command("journey", "new", "--reference", "L")
+        assert failed.exit_code == 3
+        key = failed.output.split("--key ")[1].split("`")[0]
+        portal.codat.failing = None
+        portal.codat.list_companies = lambda **given: iter(())
+        assert command("journey", "new", "--reference", "L", "--key", key).exit_code == 0

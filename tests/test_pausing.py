@@ -1,15 +1,21 @@
 """Pauses on a real server: what they hold back, what becomes of it, and what the log says."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 
 import pytest
 
 from parts import SentHints, company_id, make_event
 from relay.cadence import ALL, Cadence, CatchUp, Schedule, next_run
 from relay.pause import Pause, Scope, Window
-from relay.store.intents import Intent, Priority
+from relay.store import keys
+from relay.store.intents import Intent, Need, Priority
+from relay.store.schedules import member, stored
+from relay.store.store import Store
 from relay.times import now_ms
-from scheduler import ticks
+from scheduler import pausing, ticks
+from scheduler.clock import Clock
 from workers.doing import sync
 from workers.endings import Ending
 
@@ -177,3 +183,210 @@ def test_one_that_was_set_anew_while_held_back_does_not_run_when_it_was_due_befo
     assert tick(store, DUE + DAY + 60) == 0
     assert store.schedules.next_due([weekly]) == [first]
     assert store.schedules.count() == 1
+
+
+@pytest.mark.parametrize("scope", [Scope.EVERYTHING, Scope.COMPANY])
+def test_nothing_is_parked_by_one_who_has_not_seen_that_the_pause_is_over(store, scope):
+    """As nobody would let it go again: it stays due, and the next look finds no pause."""
+    put(store)
+    value = "" if scope is Scope.EVERYTHING else company_id(1)
+    held = pause(store, scope=scope, value=value, ends=DUE + 10)
+    seen, due = pausing.follow(store, SentHints(), DUE), store.schedules.due(DUE, 10)
+    pausing.follow(store, SentHints(), DUE + 10)
+    assert store.pauses.all() == []
+    assert pausing.hold_back(store, due, seen) == ([], False)
+    assert store.pauses.park_all(held, DUE, 10) is None
+    assert store.pauses.parked([held]) == [0]
+    assert tick(store, DUE + 10) == 1
+
+
+@pytest.mark.parametrize("scope", [Scope.EVERYTHING, Scope.DATA_TYPE])
+def test_a_pause_that_ends_while_another_scheduler_parks_under_it_loses_no_schedule(store, scope):
+    count, schedulers = 900, 3
+    with store.client.pipeline() as pipe:
+        for number in range(count):
+            wanted = Schedule(company_id(number), ALL, Cadence.DAILY)
+            raw = stored(wanted)
+            pipe.hset(keys.SCHEDULES + wanted.company_id, ALL, raw)
+            pipe.zadd(keys.SCHEDULES_DUE, {member(wanted.company_id, ALL, raw): DUE})
+        pipe.execute()
+    pause(store, scope=scope, value="" if scope is Scope.EVERYTHING else ALL, ends=DUE + 1)
+    together = Barrier(schedulers)
+
+    def look(number):
+        mine = Store(store.client, store.server)
+        together.wait()
+        for late in range(3):
+            ticks.dispatch(mine, SentHints(), DUE + min(late, number))
+
+    with ThreadPoolExecutor(schedulers) as pool:
+        list(pool.map(look, range(schedulers)))
+    tick(store, DUE + 1)
+    assert store.pauses.all() == []
+    assert store.schedules.count() == count
+    assert store.intents.counts()["scheduled"] == count
+    assert store.client.keys(keys.PARKED + "*") == []
+
+
+def test_what_is_parked_under_a_pause_that_nobody_knows_is_let_go_within_the_hour(bench):
+    """As an earlier version could leave it."""
+    store = bench.store
+    put(store)
+    [(name, due)] = store.client.zrange(keys.SCHEDULES_DUE, 0, -1, withscores=True)
+    store.client.zadd(keys.PARKED + "gone", {name: due})
+    store.client.delete(keys.SCHEDULES_DUE)
+    assert tick(store, DUE) == 0
+    Clock(bench.settings, store, SentHints()).adopt()
+    assert tick(store, DUE) == 1
+    assert store.schedules.count() == 1
+
+
+def test_one_who_has_not_seen_a_pause_begin_lets_nothing_go_that_it_holds_back(store):
+    put(store)
+    held = pause(store)
+    assert tick(store, DUE) == 0
+    assert store.pauses.unpark(held.id, 10, forget=False) == 0
+    assert store.pauses.parked([held]) == [1]
+
+
+def test_pauses_are_read_anew_only_when_one_has_changed(store, monkeypatch):
+    other = Store(store.client, store.server)
+    held = pause(other, ends=NOW + DAY)
+    assert store.pauses.standing(NOW).on.pauses == (held,)
+    read, readings = store.pauses.all, []
+    monkeypatch.setattr(store.pauses, "all", lambda: readings.append(1) or read())
+    assert store.pauses.standing(NOW + DAY - 1).on.pauses == (held,)
+    assert store.pauses.standing(NOW + DAY).on.pauses == ()
+    assert readings == []
+    second = pause(other, id="p2", scope=Scope.COMPANY, value=company_id(2))
+    assert store.pauses.standing(NOW).on.pauses == (held, second)
+    other.erasure.forget(company_id(2), "olga")
+    assert store.pauses.standing(NOW).on.pauses == (held,)
+    tick(other, NOW + DAY)
+    assert store.pauses.standing(NOW).on.pauses == ()
+
+
+def test_a_tick_with_nothing_due_asks_no_more_of_the_server_for_many_pauses(store):
+    def commands():
+        return int(store.client.info("stats")["total_commands_processed"])
+
+    def asked():
+        tick(store, NOW)
+        before = commands()
+        tick(store, NOW)
+        return commands() - before
+
+    without = asked()
+    for number in range(40):
+        night = Window("Europe/London", "22:00", "06:00")
+        pause(store, id=f"n{number}", scope=Scope.COMPANY, value=company_id(number), window=night,
+              on=False)  # fmt: skip
+        pause(store, id=f"c{number}", scope=Scope.COMPANY, value=company_id(number))
+    assert asked() == without
+
+
+def test_a_pause_whose_zone_is_not_known_here_stays_as_it_was_and_stops_nobody(store):
+    put(store, 1)
+    put(store, 2)
+    lost = Window("Gone/Zone", "22:00", "06:00")
+    held = pause(store, scope=Scope.COMPANY, value=company_id(1), window=lost)
+    assert tick(store, DUE) == 1
+    assert store.pauses.parked([held]) == [1]
+
+
+def waiting(bench, catch_up, minutes):
+    """A sync of company 1 that was left some minutes ago, of an hourly schedule."""
+    bench.deliver(make_event("connection.connected", connection=(1, "Linked")))
+    bench.drain()
+    left = now_ms() - minutes * 60_000
+    wanted = Schedule(company_id(1), "invoices", Cadence.HOURLY, catch_up=catch_up)
+    assert bench.store.schedules.put(wanted, left // 1000 + 3600, over=None)
+    args = {"data_type": "invoices", "period": "p"}
+    return Intent("sync:x", 1, company_id(1), 1, left, args, "schedule", Priority.SCHEDULED)
+
+
+HELD_LONG = [
+    (CatchUp.SKIP, 5, None),
+    (CatchUp.SKIP, 20, "held back by pause p1 of olga (a migration); missed periods are skipped"),
+    (CatchUp.ONCE, 0, None),
+    (
+        CatchUp.ONCE,
+        61,
+        "held back by pause p1 of olga (a migration); one sync stands for all missed periods",
+    ),
+    (CatchUp.ALL, 61, None),
+]
+
+
+@pytest.mark.parametrize(("catch_up", "minutes", "reason"), HELD_LONG)
+def test_a_sync_that_waits_in_a_pause_runs_no_more_once_its_rule_says_so(
+    bench, catch_up, minutes, reason
+):
+    intent = waiting(bench, catch_up, minutes)
+    pause(bench.store, scope=Scope.COMPANY, value=company_id(1), begins=NOW)
+    ended = sync.do(bench.context, intent)
+    if reason is None:
+        assert (ended.ending, ended.expected) == (Ending.LATER, True)
+    else:
+        assert ended.told.type == "relay.sync_missed"
+        assert ended.told.payload == intent.args | {"reason": reason}
+    assert bench.codat.refreshed == []
+
+
+@pytest.mark.parametrize(("catch_up", "minutes", "reason"), HELD_LONG)
+def test_a_sync_that_waited_through_a_pause_of_everything_is_judged_by_its_rule(
+    bench, catch_up, minutes, reason
+):
+    intent = waiting(bench, catch_up, minutes)
+    now = now_ms() // 1000
+    pause(bench.store, begins=NOW, ends=now - 1)
+    tick(bench.store, now)
+    assert bench.store.pauses.all() == []
+    told = sync.do(bench.context, intent).told
+    assert told.type == ("relay.sync_missed" if reason else "relay.sync_requested")
+    assert bool(bench.codat.refreshed) is (reason is None)
+    any_pause = reason and reason.replace("pause p1 of olga (a migration)", "a pause of everything")
+    assert told.payload.get("reason") == any_pause
+
+
+def test_a_sync_that_an_earlier_attempt_may_have_requested_is_not_told_as_missed(bench):
+    intent = replace(waiting(bench, CatchUp.SKIP, 20), tried=NOW * 1000)
+    pause(bench.store, scope=Scope.COMPANY, value=company_id(1), begins=NOW)
+    assert sync.do(bench.context, intent).ending is Ending.LATER
+
+
+@pytest.mark.parametrize(
+    ("ends_in", "minutes", "shortest", "longest"),
+    [(10, 0, 60, 60), (1800, 0, 1700, 1800), (DAY, 0, 3600, 3600), (None, 0, 60, 60),
+     (None, 8, 480, 600), (None, 90, 900, 900)],
+)  # fmt: skip
+def test_a_paused_sync_waits_for_the_end_it_knows_of(bench, ends_in, minutes, shortest, longest):
+    intent = waiting(bench, CatchUp.ALL, minutes)
+    ends = ends_in and now_ms() // 1000 + ends_in
+    pause(bench.store, scope=Scope.COMPANY, value=company_id(1), begins=NOW, ends=ends)
+    assert shortest <= sync.do(bench.context, intent).wait <= longest
+
+
+def test_while_everything_is_paused_scheduled_syncs_are_not_claimed_and_all_else_is(bench):
+    store, now = bench.store, now_ms()
+    waiting(bench, CatchUp.ONCE, 0)
+    bench.settle()
+    args = {"data_type": "invoices", "period": "p1"}
+    name = f"sync:{company_id(1)}:invoices:p1"
+    needs = [
+        Need(name, company_id(1), Priority.SCHEDULED, now, "schedule", args),
+        Need(f"fresh:{company_id(1)}", company_id(1), Priority.RECONCILE, now, "test"),
+    ]
+    store.intents.put(needs, now)
+    held = pause(store, begins=now // 1000 - 5)
+    assert bench.perform() == 1
+    hints = SentHints()
+    ticks.sweep(store, hints)
+    assert hints.performed == 0
+    assert store.intents.get(name)["attempts"] == "0"
+    over = held.end(now // 1000)
+    assert store.pauses.write(over, over=held, at=now // 1000)[0]
+    ticks.sweep(store, hints)
+    assert hints.performed == 1
+    assert bench.perform() >= 1
+    assert bench.codat.refreshed == [(company_id(1), "invoices")]

@@ -131,6 +131,12 @@ def test_every_unknown_company_gets_the_same_answer(portal, unknown, rest):
     }
 
 
+def test_a_name_of_which_codat_would_keep_a_part_is_refused(portal):
+    answer = portal.post("/v1/companies", json={"name": "ООО «Ромашка» - 2"})
+    assert answer.status_code == 422
+    assert portal.messages(77) == []
+
+
 def test_a_company_created_without_a_name_is_told_to_its_lane_as_a_placeholder(portal):
     answer = portal.post("/v1/companies", json={"reference": "LOAN_1042 / é", "tags": {"a": "b"}})
     assert answer.status_code == 201

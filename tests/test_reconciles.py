@@ -61,9 +61,32 @@ def test_a_step_is_counted_once(runs):
     begin(runs, "a")
     read = runs.get("a")
     for _ in range(2):
-        runs.move_on(read, Phase.PAGES, "2", seen=["one", "two"], more={"calls": 1, "sent": 2})
+        runs.move_on(read, Phase.PAGES, "2", seen=["one", "two"], more={"calls": 1})
     assert (runs.get("a").position, runs.get("a").compared) == ("2", 2)
     assert runs.get("a").figures["calls"] == 1
+
+
+def test_those_found_gone_are_given_with_when_until_they_are_told(runs):
+    begin(runs, "a")
+    runs.move_on(runs.get("a"), Phase.UNSEEN, "one", seen=["one"])
+    for company in ("two", "three"):
+        runs.move_on(
+            runs.get("a"), Phase.UNSEEN, company, seen=[company], gone_at=1_800_000_000_000_001
+        )
+    assert runs.gone("a", 10) == dict.fromkeys(["three", "two"], 1_800_000_000_000_001)
+    assert runs.unseen("a", ["one", "two", "four"]) == ["four"]
+    runs.move_on(runs.get("a"), Phase.GONE, "two", seen=["three", "two"])
+    assert runs.gone("a", 10) == {}
+    assert runs.get("a").compared == 3
+
+
+@pytest.mark.parametrize("end", [Phase.DONE, Phase.ABORTED, Phase.STOPPED])
+def test_every_end_is_an_end(runs, end):
+    begin(runs, "a")
+    assert runs.end(runs.get("a"), end, NOW)
+    assert not runs.get("a").goes_on
+    assert not runs.end(runs.get("a"), Phase.DONE if end is not Phase.DONE else Phase.ABORTED, NOW)
+    assert begin(runs, "b") == "b"
 
 
 def test_the_miss_rate_is_of_the_webhooks_since_the_last_one_over_all(store):

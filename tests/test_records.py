@@ -17,6 +17,7 @@ from codat.records import (
     DataStatus,
     Integration,
     PullOperation,
+    loses_letters,
     parse_time,
     sanitise_name,
 )
@@ -135,11 +136,29 @@ def test_microseconds_are_kept_exactly(moment):
         ("ﬁrst №1", "first No1"),
         ("Who's there?! me@home", "Who's there?! me@home"),
         ("株式会社", ""),
+        ("Søren Ærø ApS", "Soren Aero ApS"),
+        ("Łódź Straße GmbH", "Lodz Strasse GmbH"),
+        ("Þór Đorđe Ǿ Işık Œuvre", "Thor Dorde O Isik Oeuvre"),
+        ("Acme™ Ltd®", "Acme Ltd"),
         ("\x00\x1b[31mRed\u202e", "31mRed"),
     ],
 )
 def test_a_name_comes_out_as_codat_keeps_it(name, kept):
     assert sanitise_name(name) == kept
+
+
+@pytest.mark.parametrize(
+    ("name", "loses"),
+    [
+        ("ООО «Ромашка» - 2", True),
+        ("株式会社ABC", True),
+        ("Kwaƨi", True),
+        ("Ⅻ ½ Müller & Søn (UK) [1] «x» ™", False),
+        ("", False),
+    ],
+)
+def test_a_name_of_which_codat_would_keep_a_part_is_known(name, loses):
+    assert loses_letters(name) is loses
 
 
 @given(st.text())

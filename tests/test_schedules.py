@@ -5,14 +5,17 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import orjson
+import pytest
 
 from parts import SentHints, company_id
 from relay.cadence import ALL, Anchor, Cadence, CatchUp, Schedule, next_run
 from relay.catchup import LATE_SPREAD
+from relay.pause import Pause, Scope
 from relay.store import keys
 from relay.store.intents import Priority
-from relay.store.schedules import Due
+from relay.store.schedules import Due, member, stored
 from scheduler import ticks
+from scheduler.clock import Clock
 
 NOW = int(datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp())
 DAY = 86_400
@@ -258,3 +261,93 @@ def test_missed_message_is_an_action_the_handlers_read(store):
     late = Due(schedule().key, due.due, schedule())
     one = ticks.dispatch_of(store, late, due.due + 2 * DAY)
     assert orjson.loads(one.missed)["payload"]["periods"] == [due.period, "2026-03-04"]
+
+
+GONE = schedule(1, zone="Gone/Zone")
+FAULTY = {
+    "a zone that this host does not know": stored(GONE),
+    "a cadence of a later version": stored(GONE)[:8] + b'{"c":"yearly"}',
+    "no JSON": stored(GONE)[:8] + b"{",
+}
+
+
+@pytest.mark.parametrize("raw", FAULTY.values(), ids=FAULTY.keys())
+def test_a_schedule_that_cannot_be_computed_is_told_and_keeps_no_other_waiting(bench, client, raw):
+    store = bench.store
+    client.hset(keys.SCHEDULES + company_id(1), ALL, raw)
+    client.zadd(keys.SCHEDULES_DUE, {member(company_id(1), ALL, raw): NOW})
+    run = put(store, schedule(2))
+    assert ticks.dispatch(store, SentHints(), run.due) == 1
+    assert client.zscore(keys.SCHEDULES_DUE, member(company_id(1), ALL, raw)) == run.due + 3600
+    bench.drain()
+    [(kind, told)] = bench.log()
+    assert (kind, told["period"]) == ("sync.missed", "2026-03-02T12Z")
+    assert told["reason"].startswith("when this schedule runs cannot be told: ")
+    assert ticks.dispatch(store, SentHints(), run.due + 3600) == 0
+    assert ticks.dispatch(store, SentHints(), run.due + DAY) == 1
+
+
+def test_what_else_the_clock_does_has_its_turn_between_rounds(bench, monkeypatch):
+    store, hints = bench.store, SentHints()
+    monkeypatch.setattr(ticks, "ROUND", 0.0)
+    last = alike(store, 700)
+    clock = Clock(bench.settings, store, hints)
+    monkeypatch.setattr(store, "time", lambda: last)
+    begun, ticked = [], clock._look_after_the_rest
+
+    def noted():
+        clock.last_tick = 0.0
+        ticked()
+        begun.append((clock.last_tick > 0, store.intents.counts()["scheduled"]))
+        assert "scheduler" in store.heartbeats()
+        store.client.delete(keys.HEARTBEATS)
+        store.intents.hint_taken()
+
+    monkeypatch.setattr(clock, "_look_after_the_rest", noted)
+    clock.tick()
+    left = [scheduled for alive, scheduled in begun if alive]
+    assert left[0] == 0
+    assert left[-1] == 700
+    assert len(left) == len(begun) > 2
+    assert hints.performed > 1
+
+
+def test_a_pause_that_begins_during_a_long_dispatch_holds_back_what_is_left(store, monkeypatch):
+    monkeypatch.setattr(ticks, "ROUND", 0.0)
+    last = alike(store, 700)
+
+    def begun():
+        everything = Pause("p1", Scope.EVERYTHING, "", "olga", "a migration", NOW, on=True)
+        store.pauses.write(everything, over=None, at=NOW)
+        return last
+
+    left = ticks.dispatch(store, SentHints(), last, begun)
+    assert 0 < left < 700
+    assert store.pauses.parked(store.pauses.all()) == [700 - left]
+
+
+def test_more_plans_than_a_batch_has_room_for_all_go_at_once_when_they_were_seen(store):
+    """Only the calendars of what is due are sent along, so there may be thousands."""
+    count = 2 * ticks.TAKEN
+    with store.client.pipeline() as pipe:
+        for number in range(count):
+            wanted = schedule(number, cap=1 + number % 168, fresh=number // 168)
+            raw = stored(wanted)
+            pipe.hset(keys.SCHEDULES + wanted.company_id, ALL, raw)
+            pipe.zadd(keys.SCHEDULES_DUE, {member(wanted.company_id, ALL, raw): NOW + DAY // 2})
+        pipe.execute()
+    assert ticks.dispatch(store, SentHints(), NOW + DAY // 2) == count
+    taken = [store.schedules.take_due(NOW + DAY // 2 + DAY, ticks.TAKEN) for _ in range(3)]
+    assert taken == [(ticks.TAKEN, 0), (ticks.TAKEN, 0), (0, 0)]
+
+
+def test_a_taking_that_is_sent_twice_leaves_each_sync_once(store, monkeypatch):
+    last = alike(store, 30)
+    ticks.dispatch(store, SentHints(), last)
+    take = store._scripts.take_due
+    twice = lambda *given: [take(*given), take(*given)]  # noqa: E731
+    sent = []
+    monkeypatch.setattr(store._scripts, "take_due", lambda *given: sent.append(twice(*given)) or 30)
+    assert store.schedules.take_due(last + 3600, 50) == (30, 0)
+    assert sent == [[30, 0]]
+    assert store.intents.counts()["scheduled"] == 60

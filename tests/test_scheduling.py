@@ -13,6 +13,7 @@ from relay.message import Action
 from relay.pause import Pause, Scope
 from relay.store import keys
 from relay.store.schedules import member_of
+from relay.times import now_ms
 from scheduler import ticks
 
 NOW = int(datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp())
@@ -105,7 +106,10 @@ def test_what_a_pause_held_back_is_told_with_that_pause(bench, client):
 def test_what_a_pause_made_late_keeps_its_reason_through_a_change(bench, client):
     store = bench.store
     parked(store)
-    assert store.pauses.unpark(EVERYTHING, 10, now=DUE + DAY, forget=True) == 0
+    assert store.pauses.write(
+        EVERYTHING.end(NOW), over=replace(EVERYTHING, ends=DUE + DAY), at=NOW
+    )[0]
+    assert store.pauses.unpark(EVERYTHING.id, 10, forget=True) == 0
     after = replace(DAILY, cap=3)
     assert change(store, DAILY, after, now=DUE + DAY)
     assert list(client.hgetall(keys.HELD_BACK)) == [member_of(after).encode()]
@@ -114,10 +118,14 @@ def test_what_a_pause_made_late_keeps_its_reason_through_a_change(bench, client)
 
 
 def test_what_a_pause_held_back_for_a_moment_is_on_time_and_needs_no_reason(store, client):
-    assert change(store, None, DAILY)
-    assert store.pauses.write(replace(EVERYTHING, ends=DUE + 60), over=None, at=NOW)[0]
-    assert ticks.dispatch(store, SentHints(), DUE) == 0
-    assert store.pauses.unpark(EVERYTHING, 10, now=DUE + 60, forget=True) == 0
+    now = now_ms() // 1000
+    assert store.schedules.put(DAILY, now - 60, over=None)
+    held = replace(EVERYTHING, begins=now - 90)
+    assert store.pauses.write(held, over=None, at=now)[0]
+    assert store.pauses.park([(store.schedules.due(now, 1)[0], held)]) == 1
+    assert store.pauses.write(held.end(now), over=held, at=now)[0]
+    assert store.pauses.unpark(held.id, 10, forget=True) == 0
+    assert store.schedules.next_due([DAILY]) == [now - 60]
     assert client.exists(keys.HELD_BACK) == 0
 
 

@@ -3,7 +3,7 @@
 import standardwebhooks
 
 from codat.signature import new_secret
-from relay.subscriptions import WAITS, Secret, Subscription, headers, wait_after
+from relay.subscriptions import WAITS, Secret, Subscription, headers, message_id, wait_after
 
 NOW = 1_767_600_000_000
 HOUR = 3_600_000
@@ -28,7 +28,7 @@ def test_while_secrets_overlap_either_verifies_and_afterwards_the_new_one_alone(
     former = one.secrets[0].value
     rotated = Subscription("sub_1", one.url, one.rotated(new, NOW, HOUR), NOW)
     assert rotated.secrets_at(NOW) == [new, former]
-    sent = headers(rotated, 7, 7, b"{}", NOW)
+    sent = headers(rotated, message_id(rotated, "e1", 7, 7), b"{}", NOW)
     monkeypatch.setattr("standardwebhooks.webhooks.datetime", _At)
     for secret in (new, former):
         standardwebhooks.Webhook(secret).verify(b"{}", sent)
@@ -40,10 +40,12 @@ def test_while_secrets_overlap_either_verifies_and_afterwards_the_new_one_alone(
 
 def test_the_same_events_have_the_same_message_id_on_every_attempt():
     one = make()
-    first, second = (headers(one, 7, 7, b"{}", NOW + at) for at in (0, 60_000))
-    assert first["webhook-id"] == second["webhook-id"] == "sub_1.7"
+    first, second = (
+        headers(one, message_id(one, "e1", 7, 7), b"{}", NOW + at) for at in (0, 60_000)
+    )
+    assert first["webhook-id"] == second["webhook-id"] == "sub_1.e1.7"
     assert first["webhook-timestamp"] != second["webhook-timestamp"]
-    assert headers(make(batch=9), 7, 12, b"[]", NOW)["webhook-id"] == "sub_1.7-12"
+    assert message_id(make(batch=9), "e1", 7, 12) == "sub_1.e1.7-12"
 
 
 def test_waits_follow_the_published_schedule_and_what_the_subscriber_asks_for():

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from relay.store.events import LoggedEvent
-from relay.store.written import BLOCK, KEPT, Blocks, Head, Written, write
+from relay.store.written import BLOCK, KEPT, Blocks, Head, Part, Written, write
 
 FIELDS = {
     b"type": b"company.renamed",
@@ -25,16 +25,20 @@ class Log:
         self.asked: list[tuple[int, int]] = []
         self.kind = "a.b"
         self.fails = False
+        self.oldest = 0
 
-    def fetch(self, after: int, up_to: int, head: Head) -> list[Written]:
+    def fetch(self, after: int, up_to: int, head: Head) -> Part:
         self.asked.append((after, up_to))
         if self.fails:
             raise ConnectionError
-        return [Written(n, self.kind, "", b"{}") for n in range(after + 1, up_to + 1)]
+        first = max(after, self.oldest) + 1
+        return Part(
+            [Written(n, self.kind, "", b"{}") for n in range(first, up_to + 1)], self.oldest
+        )
 
 
-def numbers(events: list[Written]) -> list[int]:
-    return [event.sequence for event in events]
+def numbers(found: tuple[list[Written], int]) -> list[int]:
+    return [event.sequence for event in found[0]]
 
 
 def test_the_text_is_the_cloud_event_of_the_entry():
@@ -47,8 +51,9 @@ def test_the_text_is_the_cloud_event_of_the_entry():
         int(texts["time"]),
         texts["cause"],
         orjson.loads(texts["data"]),
+        "e1",
     )
-    written = write(7, FIELDS)
+    written = write(7, FIELDS, "e1")
     assert orjson.loads(written.json) == shown.cloud_event()
     assert (written.sequence, written.type, written.subject) == (7, shown.type, shown.subject)
 
@@ -77,7 +82,16 @@ def test_after_a_loss_or_a_reset_nothing_is_given_from_memory(later):
     blocks = Blocks(log.fetch)
     blocks.after(0, 3, Head(3, "e"))
     log.kind = "event.erased"
-    assert {event.type for event in blocks.after(0, 3, later)} == {"event.erased"}
+    assert {event.type for event in blocks.after(0, 3, later)[0]} == {"event.erased"}
+
+
+def test_a_block_that_was_read_in_parts_tells_from_where_on_none_is_missing():
+    log = Log()
+    blocks = Blocks(log.fetch)
+    assert blocks.after(0, 3, Head(9, "e"))[1] == 0
+    log.oldest = 5
+    found, oldest = blocks.after(2, 9, Head(9, "e"))
+    assert ([event.sequence for event in found], oldest) == ([3, 6, 7, 8, 9], 5)
 
 
 def test_only_the_latest_blocks_are_kept():
@@ -96,7 +110,7 @@ def test_readers_that_want_the_same_at_once_cause_one_reading():
     log, readers = Log(), 8
     going, may_go = threading.Event(), threading.Event()
 
-    def fetch(after: int, up_to: int, head: Head) -> list[Written]:
+    def fetch(after: int, up_to: int, head: Head) -> Part:
         going.set()
         assert may_go.wait(20)
         return log.fetch(after, up_to, head)

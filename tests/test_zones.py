@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice, pairwise
 from zlib import crc32
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo
 
 import pytest
 import structlog
@@ -21,11 +21,12 @@ from hypothesis import strategies as st
 
 from parts import company_id
 from relay.cadence import ALL, EVERY, Anchor, Cadence, Schedule, runs
+from relay.definition import known_zone
+from relay.definition import zones as all_zones
 from wallclock import DAY, HOUR, wall_clock
 
 ALL_ZONES = bool(os.environ.get("RELAY_ALL_ZONES"))
 FIRST, LAST = 2020, 2030
-LEFT_OUT = {"localtime", "Factory", "posixrules"}
 HOURLY, DAILY, WEEKLY, MONTHLY = Cadence
 PLAIN = Schedule(company_id(1), ALL, DAILY)
 WANTED = {  # midnight, where some zones change; half past two, where most do
@@ -43,7 +44,7 @@ clocks: set[tuple[tuple[int, int], ...]] = set()
 
 
 def zones():
-    every = sorted(available_timezones() - LEFT_OUT)
+    every = sorted(all_zones())
     return every if ALL_ZONES else [name for name in every if crc32(name.encode()) % 20 == 0]
 
 
@@ -141,3 +142,14 @@ def test_any_schedule_agrees_with_an_independent_calculation_from_1970_to_2100(w
     expected = independent(wanted, clock, day, day + timedelta(days=LENGTH[wanted.cadence]))
     found = islice(runs(wanted, expected[0][0] - 1), len(expected))
     assert [tuple(run) for run in found] == expected
+
+
+@pytest.mark.parametrize("name", ["localtime", "Factory", "posixrules", "posix/Europe/London", ""])
+def test_what_is_not_the_same_place_on_every_host_is_no_zone(name):
+    with pytest.raises(ValueError, match="must be a time zone's name"):
+        known_zone(name)
+
+
+def test_every_zone_that_is_taken_can_be_reckoned_with():
+    for name in all_zones():
+        assert ZoneInfo(name).utcoffset(datetime(2026, 1, 1)) is not None

@@ -22,7 +22,7 @@ from relay.store.events import CursorTooOld
 from relay.store.inbox import NOT_FOR_A_COMPANY
 from relay.store.subscriptions import Attempt, Claim, Held
 from relay.store.written import Written
-from relay.subscriptions import DAY_MS, GONE, headers, wait_after
+from relay.subscriptions import DAY_MS, GONE, headers, message_id, wait_after
 from relay.times import now_micros, now_ms
 from workers.context import Context, current
 
@@ -151,7 +151,8 @@ class Deliverer:
         with self._lock:
             self._under_way[claim] = replace(held, window=to)
         now = now_ms()
-        answer = courier.post(body, headers(subscription, first, last, body, now))
+        delivery = message_id(subscription, events[0].epoch, first, last)
+        answer = courier.post(body, headers(subscription, delivery, body, now))
         attempt = Attempt(
             now, str(first), str(last), len(events), answer.status, answer.ms, answer.body,
             answer.error, answer.taken,

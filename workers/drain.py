@@ -103,12 +103,13 @@ def fold_all(context: Context, messages: Sequence[Message], lane: int) -> Batch:
             _count(batch, message, Tally(handled=1, dead=1))
             continue
         for one in folded.counted:
-            batch.counts[one.run, one.what] += 1
+            batch.counts[one.run, one.what] += one.more
         if message.kind == "webhook" and not message.replay:
             batch.counts["", f"webhook:{message.type}"] += 1
             batch.marks["last_webhook"] = message.received
+            batch.marks.pop("unheard_since", None)
         if any(event.type == "sync.requested" for event in folded.events):
-            batch.marks["last_sync_requested"] = message.received
+            batch.marks.setdefault("unheard_since", message.received)
         if message.replay:
             added = len(folded.events)
             _count(batch, message, Tally(handled=1, added=added, already=folded.already))

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
@@ -18,6 +18,7 @@ from relay.store.intents import Need, Priority
 from workers.routing import handler_for
 
 LATE = 600_000  # ms after which a lifted limit may have been reached again
+AHEAD = 600_000_000  # microseconds after its receipt at which nothing can have happened
 CALLS_NOBODY = frozenset({"cadence", "fresh"})
 
 
@@ -57,7 +58,7 @@ def fold(
     `catalogue.book.identity`) stand in the log already, and where nothing is missing and nothing
     changes, nothing is left to be done either.
     """
-    event = message.read()
+    event = _dated(message)
     before = held or Company(
         id=message.company_id or "", source=message.source, first_seen=message.received
     )
@@ -97,6 +98,18 @@ def fold(
         limits_dated=told_at is not None and outcome.hold_until is not None and not message.replay,
         counted=outcome.counted,
     )
+
+
+def _dated(message: Message) -> Event | Action:
+    """Read the message; an event of the future counts as undated.
+
+    Taken at its word, it would make all that truly comes after it stale.
+    """
+    event = message.read()
+    if isinstance(event, Action) or event.generated is None:
+        return event
+    ahead = event.generated - message.received * 1000
+    return replace(event, generated=None) if ahead > AHEAD else event
 
 
 def _priority(wanted: Wanted, message: Message) -> Priority:

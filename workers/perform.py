@@ -8,7 +8,7 @@ import structlog
 from redis import RedisError
 
 from codat.errors import CodatError
-from relay.budget import open_priorities, speaking_for
+from relay.budget import may_be_claimed, speaking_for
 from relay.message import Action
 from relay.store.budget import LEASE_MS
 from relay.store.inbox import NotDurable
@@ -43,7 +43,7 @@ def perform() -> None:
     context = current()
     perform_due(context)
     now = now_ms()
-    if context.store.intents.any_due(now, open_priorities(context.store.budget.state(now), now)):
+    if context.store.intents.any_due(now, may_be_claimed(context.store, now)):
         context.hints.perform()
 
 
@@ -73,7 +73,7 @@ def _claim(context: Context, limit: int) -> list[Intent]:
         now=now,
         lease_ms=LEASE_MS,
         limit=limit,
-        priorities=open_priorities(context.store.budget.state(now), now),
+        priorities=may_be_claimed(context.store, now),
     )
 
 

@@ -71,13 +71,13 @@ def _pages(api: Api, after: int, wanted: dict[str, Any]) -> Iterator[list[dict[s
 
 
 def _follow(api: Api, after: int, wanted: dict[str, Any], as_json: bool) -> None:
-    cursor = str(after)
+    cursor, epoch = str(after), None
     try:
         while True:
-            page = api.get("/v1/events", after=cursor, limit=PAGE, wait=WAIT, **wanted)
+            page = api.get("/v1/events", after=cursor, epoch=epoch, limit=PAGE, wait=WAIT, **wanted)
             for event in page["events"]:
                 click.echo(orjson.dumps(event).decode() if as_json else _line(event))
-            cursor = page["cursor"]
+            cursor, epoch = page["cursor"], page["epoch"]
     except KeyboardInterrupt:
         return
 

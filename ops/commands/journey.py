@@ -2,11 +2,13 @@
 
 from itertools import islice
 from typing import Any
+from uuid import uuid4
 
 import click
 
 from ops.api import Api, uses_api
 from ops.commands.companies import path_part
+from ops.faults import Unreachable
 from ops.groups import ListsByDefault
 from ops.output import Columns, as_json, print_json, show_facts, show_rows
 
@@ -46,6 +48,7 @@ IDENTITY: Columns = {
 FUNNEL: Columns = {
     "platform": lambda row: row["platform_name"] or "(none chosen)",
     "journeys": lambda row: row["journeys"],
+    "tries": lambda row: row["attempts"],
     "opened": lambda row: row["opened"],
     "chose": lambda row: row["platform_chosen"],
     "agreed": lambda row: row["consented"],
@@ -69,14 +72,14 @@ def journey() -> None:
 @journey.command("list")
 @click.option("--company", help="Only those of this company, by its id.")
 @click.option("--stage", help="Only those that stand here, such as waiting or mismatch.")
+@click.option("--reference", help="Only those with this reference of yours.")
+@click.option("--platform", help="Only those on this platform, by key or name.")
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1))
 @as_json
 @uses_api
-def list_journeys(
-    *, api: Api, company: str | None, stage: str | None, limit: int, as_json: bool
-) -> None:
+def list_journeys(*, api: Api, limit: int, as_json: bool, **filters: str | None) -> None:
     """List journeys, the newest first."""
-    wanted = {"company": company, "stage": stage, "limit": min(limit, PAGE)}
+    wanted = {**filters, "limit": min(limit, PAGE)}
     pages = api.pages("/v1/journeys", "journeys", "before", **wanted)
     found = list(islice(pages, limit))
     if as_json:
@@ -85,7 +88,16 @@ def list_journeys(
         show_rows(found, COLUMNS, empty="No journey fits.")
 
 
+sent_again = click.option(
+    "--key",
+    default=lambda: str(uuid4()),
+    show_default="a new one",
+    help="Run again with the same one, the command does the same once (for 24 hours).",
+)
+
+
 @journey.command()
+@sent_again
 @click.option("--name", help="The company's name, if it is to be kept.")
 @click.option("--reference", help="Yours, such as a loan's number; a dummy name is made of it.")
 @click.option("--platform", "platforms", multiple=True, help="Offer this one, by key. Repeatable.")
@@ -107,6 +119,7 @@ def new(
     return_url: str | None,
     language: str,
     hours: int,
+    key: str,
     as_json: bool,
 ) -> None:
     """Create a company and give a link by which its customer connects."""
@@ -114,10 +127,11 @@ def new(
     body: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     body |= {"language": language, "expires_in_hours": hours}
     body |= {"platforms": list(platforms), "source_types": list(types)}
-    _show_link(api.post("/v1/journeys", body), as_json)
+    _show_link(_invite(api, body, key), as_json)
 
 
 @journey.command()
+@sent_again
 @click.argument("company_id", metavar="COMPANY")
 @click.option("--connection", help="Which connection is to be linked again, if several broke.")
 @click.option(
@@ -126,7 +140,7 @@ def new(
 @as_json
 @uses_api
 def reconnect(
-    *, api: Api, company_id: str, connection: str | None, hours: int, as_json: bool
+    *, api: Api, company_id: str, connection: str | None, hours: int, key: str, as_json: bool
 ) -> None:
     """Give a link by which COMPANY, whose connection broke, connects again.
 
@@ -135,7 +149,7 @@ def reconnect(
     body: dict[str, Any] = {"company_id": path_part(company_id), "expires_in_hours": hours}
     if connection:
         body["connection_id"] = connection
-    _show_link(api.post("/v1/journeys", body), as_json)
+    _show_link(_invite(api, body, key), as_json)
 
 
 @journey.command()
@@ -195,11 +209,13 @@ def revoke(api: Api, journey_id: str) -> None:
 
 @journey.command()
 @click.option("--days", default=30, show_default=True, type=click.IntRange(1, 400))
+@click.option("--idle-hours", default=24, show_default=True, type=click.IntRange(1, 9600),
+              help="Not moved for so long counts as left.")  # fmt: skip
 @as_json
 @uses_api
-def funnel(api: Api, days: int, as_json: bool) -> None:
+def funnel(api: Api, days: int, idle_hours: int, as_json: bool) -> None:
     """Show how far journeys come on each platform, where people leave, and why."""
-    found = api.get("/v1/journeys/funnel", days=days)
+    found = api.get("/v1/journeys/funnel", days=days, idle_hours=idle_hours)
     if as_json:
         print_json(found)
         return
@@ -208,6 +224,14 @@ def funnel(api: Api, days: int, as_json: bool) -> None:
         click.echo(f"\nLooked for and not found: {_counts(found['not_listed'])}")
     if not found["complete"]:
         click.echo("\nOnly the newest journeys were counted.")
+
+
+def _invite(api: Api, body: dict[str, Any], key: str) -> dict[str, Any]:
+    try:
+        return dict(api.post("/v1/journeys", body, key))
+    except Unreachable as error:
+        again = f"{error}\nIt may have been done: run the same again with `--key {key}`."
+        raise Unreachable(again) from None
 
 
 def _show_link(made: dict[str, Any], as_json: bool) -> None:

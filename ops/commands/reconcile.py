@@ -35,6 +35,11 @@ def reconcile() -> None:
 @click.option("--platform", help="Only companies on this platform: its key or name.")
 @click.option("--preview", is_flag=True, help="Only tell what it would cost.")
 @click.option("--no-wait", is_flag=True, help="Begin it and return.")
+@click.option(
+    "--accept-deletions",
+    is_flag=True,
+    help="Mark companies deleted that Codat does not know, however many they are.",
+)
 @as_json
 @uses_api
 def run(
@@ -45,17 +50,20 @@ def run(
     platform: str | None,
     preview: bool,
     no_wait: bool,
+    accept_deletions: bool,
     as_json: bool,
 ) -> None:
     """Compare all companies, or some, with Codat's own record, and heal what differs.
 
-    A comparison of all takes one call to Codat per page of 100 companies; of some, one each.
+    A comparison of all takes one call to Codat per page of 100 companies; of some, one each. One
+    that finds more than 20 companies gone, and over 5 %, stops: see that the key is the right one.
     """
     if companies and (status or platform):
         raise click.UsageError("Name companies or give a filter, not both.")
     everyone = not (companies or status or platform)
     wanted = Chosen(companies, status, platform, everyone).body()
-    begun = api.post(PATH, wanted | {"preview": preview})
+    more = {"preview": preview, "accept_deletions": accept_deletions}
+    begun = api.post(PATH, wanted | more)
     if preview or no_wait or begun["id"] is None:
         _show_begun(begun, as_json=as_json)
         return
@@ -66,6 +74,11 @@ def run(
         print_json(ended)
     else:
         show_facts({name: ended[name] for name in FOUND})
+    if ended["phase"] == "stopped":
+        raise Failed(
+            f"Codat does not know {ended['gone']} companies that are held here. Is the key that of"
+            " the right client? If they are deleted indeed, run it with --accept-deletions."
+        )
     if ended["phase"] != "done":
         raise Failed(f"The reconciliation ended as {ended['phase']}.")
 
@@ -154,6 +167,6 @@ def _watch(api: Api, run: str) -> dict[str, Any]:
                 total=now["companies"],
                 rate=f"{speed:,.0f}/s" if speed else "",
             )
-            if now["phase"] in ("done", "aborted"):
+            if now["phase"] in ("done", "aborted", "stopped"):
                 return now
             time.sleep(LOOK_EVERY)

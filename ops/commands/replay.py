@@ -67,7 +67,8 @@ def run(api: Api, body: dict[str, Any], *, preview: bool, yes: bool, as_json: bo
         print_json(shown) if as_json else show_facts(shown)
         return
     if not (yes or as_json):
-        question = f"Replay {shown['messages']} messages of {shown['companies']} companies?"
+        some = "at least " if shown["at_least"] else ""
+        question = f"Replay {some}{shown['messages']} messages of {shown['companies']} companies?"
         click.confirm(question, abort=True)
     _follow(api, api.post("/v1/replays", body), as_json)
 
@@ -80,5 +81,5 @@ def _follow(api: Api, begun: dict[str, Any], as_json: bool) -> None:
         while found["state"] == "running":
             time.sleep(POLL)
             found = api.get(f"/v1/replays/{begun['id']}")
-            progress.update(task, completed=found["handled"])
+            progress.update(task, completed=found["handled"], total=found["messages"])
     print_json(found) if as_json else show_facts(found)

@@ -1,5 +1,6 @@
-// The customer's pages work without this. It offers to copy keys, and waits to be told that there
-// is something new to show; where it is not told, it asks, ever less often.
+// The customer's pages work without this. It offers to copy keys, finds platforms while one types,
+// and waits to be told that there is something new to show; where it is not told, it asks, ever
+// less often.
 "use strict";
 
 for (const button of document.querySelectorAll("[data-copy]")) {
@@ -12,6 +13,30 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     } catch {
       getSelection().selectAllChildren(source); // the person copies it by hand
     }
+  });
+}
+
+// The list follows what is typed; the button does the same without this.
+const finder = document.querySelector("[data-find]");
+let typed = 0;
+
+async function find() {
+  const mine = ++typed;
+  const address = `${finder.action}?${new URLSearchParams(new FormData(finder))}`;
+  const answer = await fetch(address, { cache: "no-store" });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const newer = page.querySelectorAll("[data-found]");
+  const held = document.querySelectorAll("[data-found]");
+  if (mine !== typed || newer.length !== held.length) return; // newer words, or another page by now
+  held.forEach((old, at) => old.replaceChildren(...newer[at].childNodes));
+  history.replaceState(null, "", address);
+}
+
+if (finder) {
+  let pause;
+  finder.addEventListener("input", () => {
+    clearTimeout(pause);
+    pause = setTimeout(() => find().catch(() => {}), 200);
   });
 }
 

@@ -55,6 +55,16 @@ class IdentityAccepted(Told):
     by: str
 
 
+class BooksChanged(Told):
+    """It is the same company, but its info comes from other books than before."""
+
+    previous: str
+    """Codat's `accountingPlatformRef`: the company's id in its accounting software."""
+    current: str
+    platforms: list[str]
+    """The platforms it is connected to."""
+
+
 class NameUnavailable(Told):
     """The dummy name stays for now."""
 
@@ -92,6 +102,12 @@ ENTRIES = (
         {"changes": MISMATCH, "by": "operator"},
     ),
     Entry(
+        "company.books_changed",
+        "Company info comes from other books of the same company, as after a change of software.",
+        BooksChanged,
+        {"previous": "123146221125654", "current": "4444e827", "platforms": ["Xero"]},
+    ),
+    Entry(
         "company.created",
         "The first time anything is heard of a company.",
         Created,
@@ -117,9 +133,9 @@ ENTRIES = (
     ),
     Entry(
         "company.name_unavailable",
-        "Codat's company info holds no name to put in the dummy name's place.",
+        "Codat's company info holds no name that could take the dummy name's place.",
         NameUnavailable,
-        {"reason": "Codat's company info holds neither companyName nor companyLegalName"},
+        {"reason": "Codat's company info holds no companyName and no companyLegalName"},
     ),
     Entry(
         "company.products_changed",

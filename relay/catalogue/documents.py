@@ -10,9 +10,11 @@ JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 ASYNCAPI = "3.0.0"
 EXAMPLE_COMPANY = "0498e921-9b53-4396-a412-4f2f5983b0a2"
 EXAMPLE_SEQUENCE = "1042"
+EXAMPLE_EPOCH = "5f2c61d0"
 ABOUT = (
     "One log, numbered without a gap, in CloudEvents 1.0. Types and fields are added, never renamed"
-    " or removed: ignore those you do not know. `id` and `sequence` are the number in the log."
+    " or removed: ignore those you do not know. `id` and `sequence` are the number in the log. A"
+    " fail-over can give numbers again, under another `epoch`: tell events apart by both."
 )
 
 
@@ -36,6 +38,7 @@ def event_schema(entry: Entry) -> dict[str, Any]:
         "time": {"type": "string", "format": "date-time"},
         "datacontenttype": {"const": "application/json"},
         "sequence": number | {"description": "The same number."},
+        "epoch": text | {"description": "Of which log: another one once numbers are given again."},
         "cause": text | {"description": "The message, intent or person that caused it."},
         "data": data_schema(entry),
     }
@@ -60,6 +63,7 @@ def example(entry: Entry) -> dict[str, Any]:
         "time": "2026-01-05T08:00:00.000000Z",
         "datacontenttype": "application/json",
         "sequence": EXAMPLE_SEQUENCE,
+        "epoch": EXAMPLE_EPOCH,
         "cause": "msg_2Lh9KRb0pzN4LePd3XiA4v12Axj",
         "data": dict(entry.example),
     }

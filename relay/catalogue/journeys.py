@@ -56,6 +56,15 @@ class Refused(OverConnection):
     reasons: list[str]
 
 
+class SaidNotNow(JourneyTold):
+    """Where the customer left, and why if they said."""
+
+    stage: str
+    """What they had in front of them: `pick`, `consent`, `authorise`, `waiting`, `refused`."""
+    reason: str | None = None
+    """`later`, `ask`, `no_access` or `unwilling`."""
+
+
 class Judged(JourneyTold):
     """What the customer said of the company that was linked."""
 
@@ -172,6 +181,12 @@ ENTRIES = (
         "A new link was made; the one before stopped working.",
         Renewed,
         ON | {"expires": 1768894800000},
+    ),
+    Entry(
+        "journey.left",
+        "The customer said that they will not go on now; their link goes on working.",
+        SaidNotNow,
+        ON | {"stage": "consent", "reason": "ask"},
     ),
     Entry("journey.expired", "The journey's time is over.", Left, ON | {"left_at": "consented"}),
     Entry(

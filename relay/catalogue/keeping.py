@@ -1,4 +1,4 @@
-"""What is told of keeping and dropping: a company was forgotten, events were dropped unread."""
+"""What is told of keeping and losing: a company was forgotten, events were dropped or lost."""
 
 from typing import Literal
 
@@ -41,6 +41,17 @@ class LimitNeared(Told):
     """Within how many days what follows its cursor is dropped."""
 
 
+class Reset(Told):
+    """The log lost its newest events, or may have, and their numbers are given again."""
+
+    previous: str
+    """The former epoch: numbers that are known of it may stand for other events now."""
+    current: str
+    """The epoch that begins: with the number it names an event."""
+    reason: Literal["fail-over", "loss"]
+    """A replica took over, which may have lacked the latest; or what had been read was gone."""
+
+
 ENTRIES = (
     Entry(
         "company.forgotten",
@@ -59,6 +70,12 @@ ENTRIES = (
         "The log reached its hard limit and lost events that not every reader had read.",
         Trimmed,
         {"up_to": "100000", "passed": ["sub_1"]},
+    ),
+    Entry(
+        "log.reset",
+        "First in a new epoch of the log: the server lost its newest events, or may have.",
+        Reset,
+        {"previous": "5f2c61d0", "current": "91ab03fe", "reason": "fail-over"},
     ),
     Entry(
         "log.limit_neared",

@@ -37,6 +37,13 @@ class Completed(Told):
     """Of the changes since the comparison before, the share that no webhook told."""
 
 
+class Stopped(Completed):
+    """A comparison was stopped: so many companies are gone that it may be a mistake."""
+
+    gone: int
+    """Companies that Codat did not know; none of them was marked deleted."""
+
+
 class DriftFound(Told):
     """A company was not as Codat has it; it is now."""
 
@@ -93,6 +100,13 @@ ENTRIES = (
     Entry("reconcile.completed", "A comparison is over, all it found applied.", Completed, ENDED),
     Entry(
         "reconcile.aborted", "A comparison was stopped; what it had healed stays.", Completed, ENDED
+    ),
+    Entry(
+        "reconcile.stopped",
+        "A comparison met more companies gone than are likely, as with another client's key. None"
+        " is marked deleted unless one is begun that accepts deletions.",
+        Stopped,
+        ENDED | {"gone": 21},
     ),
     Entry(
         "company.drift_found",

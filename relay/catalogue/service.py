@@ -45,10 +45,17 @@ class Stale(Told):
 
 
 class ClockJumped(Told):
-    """A scheduler's clock was moved; schedules follow it."""
+    """The server's clock was moved; schedules follow it."""
 
     seconds: float
     """By how much; forward is positive."""
+
+
+class ClockDiffered(Told):
+    """The clocks of a scheduler's machine and of the server are apart; one of them is wrong."""
+
+    seconds: float
+    """By how much the scheduler's is ahead."""
 
 
 class UnknownType(Told):
@@ -89,8 +96,15 @@ ENTRIES = (
     ),
     Entry(
         "clock.jumped",
-        "The clock of a machine on which a scheduler runs was moved by more than 30 seconds.",
+        "The server's clock, which schedules follow, was moved by more than 30 seconds.",
         ClockJumped,
+        {"seconds": -3600.0},
+    ),
+    Entry(
+        "clock.differed",
+        "The clock of a machine on which a scheduler runs is over 30 seconds apart from the"
+        " server's; schedules follow the server's.",
+        ClockDiffered,
         {"seconds": -3600.0},
     ),
     Entry(

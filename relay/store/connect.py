@@ -13,6 +13,27 @@ SENTINEL_PORT = 26379
 DEFAULT_SENTINEL_SERVICE = "mymaster"
 
 
+class Connections:
+    """Notices each connection that a client makes: behind a new one may be another server.
+
+    `latest` is another object with each of them, None until the first.
+    """
+
+    def __init__(self) -> None:
+        self.latest: object = None
+
+    def __call__(self, connection: Any) -> None:
+        """Make a connection ready, before it carries anything; redis-py calls this."""
+        connection.on_connect()
+        self.latest = object()
+
+
+def connections_of(client: redis.Redis) -> Connections:
+    """Give what notices a client's connections: nothing, unless `connect` made the client."""
+    held = client.get_connection_kwargs().get("redis_connect_func")
+    return held if isinstance(held, Connections) else Connections()
+
+
 def connect(
     url: str, *, timeout: float = 5.0, retries: int = 3, max_connections: int | None = None
 ) -> redis.Redis:
@@ -28,6 +49,7 @@ def connect(
         "retry": Retry(BACKOFF, retries),
         "max_connections": max_connections,
         "health_check_interval": 0,
+        "redis_connect_func": Connections(),
     }
     parts = urlsplit(url)
     if "+sentinel" in parts.scheme:

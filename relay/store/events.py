@@ -1,22 +1,24 @@
 """Read the event log: one stream, numbered without a gap."""
 
-import secrets
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-import structlog
 from redis import Redis
 
 from relay.catalogue.book import identity
 from relay.store import keys
+from relay.store.epochs import Epochs
 from relay.store.scripts import Scripts
-from relay.store.written import BLOCK, Blocks, Fields, Head, Written, write
+from relay.store.written import BLOCK, Blocks, Fields, Head, Part, Written, write
 from relay.times import iso_from_micros
 
-log = structlog.get_logger(__name__)
-
+ERASED = "event.erased"
+MARK_MS = (
+    60_000  # as `commit.lua` has it: what is logged within it after a mark has none of its own
+)
+SCANNED = 1000  # keys looked at per round trip for timelines
 SCAN = 1000  # log entries looked at per round trip when a filter leaves most of them out
 
 
@@ -26,6 +28,10 @@ class CursorTooOld(Exception):
     def __init__(self, oldest: int) -> None:
         self.oldest = oldest
         super().__init__(f"events up to {oldest} are no longer kept")
+
+
+class LogReset(Exception):
+    """Another epoch of the log began while it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ class LoggedEvent:
     time: int  # microseconds since the epoch
     cause: str
     data: dict[str, Any]
+    epoch: str = ""
 
     def cloud_event(self) -> dict[str, Any]:
         """Give the event as CloudEvents 1.0 in structured JSON."""
@@ -51,6 +58,7 @@ class LoggedEvent:
             "time": iso_from_micros(self.time),
             "datacontenttype": "application/json",
             "sequence": str(self.sequence),
+            "epoch": self.epoch,
             "cause": self.cause,
             "data": self.data,
         }
@@ -77,34 +85,16 @@ class Events:
 
     def __init__(self, client: Redis, scripts: Scripts) -> None:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
-        self._scripts = scripts
-        self._seen = Head(0, "")  # by this process
         self._blocks = Blocks(self._write)
+        self._epochs = Epochs(client, scripts, self._lost)
 
     def last(self) -> int:
         """Give the number of the newest event, 0 when there is none."""
         return self.head().last
 
     def head(self) -> Head:
-        """Give the newest number and the epoch, which is a new one when the log has shrunk.
-
-        A fail-over to a replica that lacked the last writes gives numbers a second time: readers
-        must hear of it, or they would miss what now stands under them.
-        """
-        seen = self._seen  # before asking: another thread may hear of newer events meanwhile
-        asked = ["log_seq", "epoch", "log_oldest", "log_losses"]
-        raw_last, raw_epoch, oldest, losses = self._client.hmget(keys.META, asked)
-        last, epoch = int(raw_last or 0), (raw_epoch or b"").decode()
-        shrunk = last < seen.last and epoch == seen.epoch
-        if shrunk or not epoch:
-            answer = self._scripts.renew_epoch([keys.META], [epoch, secrets.token_hex(4)])
-            epoch = answer.decode()
-        if shrunk:
-            log.error("log.reset", last=last, seen=seen.last, epoch=epoch)
-        head = Head(last, epoch, int(oldest or 0), int(losses or 0))
-        if epoch != self._seen.epoch or last > self._seen.last:
-            self._seen = head
-        return head
+        """Give how the log stands: a reset is noticed here, and by whoever else asks."""
+        return self._epochs.head()
 
     def read(
         self,
@@ -114,14 +104,15 @@ class Events:
     ) -> Page:
         """Give up to `limit` wanted events numbered above `after`; raises CursorTooOld."""
         head = self.head()
-        if after < head.oldest:
-            raise CursorTooOld(head.oldest)
+        _refuse_gone(after, head.oldest)
         found: list[LoggedEvent] = []
         cursor = after
         while cursor < head.last and len(found) < limit:
             up_to = min(head.last, cursor + (SCAN if wanted else limit - len(found)))
-            for number, fields in self._between(cursor, up_to):
-                event = _event(number, fields)
+            entries, oldest = self._between(cursor, up_to)
+            _refuse_gone(cursor, oldest)  # they may have gone since we asked for the head
+            for number, fields in entries:
+                event = _event(number, fields, head.epoch)
                 if wanted is None or wanted(event):
                     found.append(event)
                     if len(found) == limit:
@@ -140,16 +131,23 @@ class Events:
     ) -> WrittenPage:
         """Read like `read`, up to a number if one is given, what all readers of a process share.
 
-        `head` spares a question to the store where it was just asked.
+        `head` is how the log stood when the reader last heard of it, and raises LogReset when that
+        is no longer so. Without it the log is read as it is: a cursor that is ahead of it after a
+        reset goes back.
         """
-        head = head or self.head()
-        if after < head.oldest:
-            raise CursorTooOld(head.oldest)
+        if head is None:
+            head = self.head()
+            try:
+                return self.written(min(after, head.last), limit, wanted, up_to=up_to, head=head)
+            except LogReset:
+                return self.written(after, limit, wanted, up_to=up_to)
+        _refuse_gone(after, head.oldest)
         stop = head.last if up_to is None else min(up_to, head.last)
         found: list[Written] = []
         cursor = after
         while cursor < stop and len(found) < limit:
-            some = self._blocks.after(cursor, stop, head)
+            some, oldest = self._blocks.after(cursor, stop, head)
+            _refuse_gone(cursor, oldest)  # they may have gone since the head was asked for
             fitting = some if wanted is None else [one for one in some if wanted(one)]
             if len(found) + len(fitting) >= limit:
                 found += fitting[: limit - len(found)]
@@ -171,11 +169,42 @@ class Events:
         return self.head().oldest
 
     def since(self, ms: int) -> int:
-        """Give a cursor before all that was logged at or after `ms`, a minute early at most."""
-        marks = self._client.zrange(
-            keys.MARKS, ms, "-inf", desc=True, byscore=True, offset=0, num=1
-        )
-        return max(self.oldest(), int(marks[0]) - 1 if marks else 0)
+        """Give a cursor before all that was logged at or after `ms`, a minute early at most.
+
+        Of a moment to come that is the newest event.
+        """
+        head = self.head()
+        options = {"byscore": True, "offset": 0, "num": 1, "withscores": True}
+        before = self._client.zrange(keys.MARKS, ms, "-inf", desc=True, **options)
+        if not before:  # the first mark may have been trimmed while events of its minute were not
+            first = head.oldest + 1
+        elif ms < before[0][1] + MARK_MS:
+            first = int(before[0][0])
+        else:  # nothing was logged from then until the next mark
+            later = self._client.zrange(keys.MARKS, f"({ms}", "+inf", **options)
+            first = int(later[0][0]) if later else head.last + 1
+        return max(head.oldest, first - 1)
+
+    def prune_timelines(self, rounds: int) -> None:
+        """Go on through the timelines and drop what the log no longer has.
+
+        Those of companies of which nothing is told any more: others do so with their next event.
+        """
+        oldest = self.oldest()
+        if not oldest:
+            return
+        position = int(self._client.hget(keys.META, "timelines_at") or 0)
+        for _ in range(rounds):
+            position, found = self._client.scan(
+                position, keys.TIMELINE + "*", SCANNED, _type="zset"
+            )
+            with self._client.pipeline(transaction=False) as pipe:
+                for key in found:
+                    pipe.zremrangebyscore(key, "-inf", oldest)
+                pipe.hset(keys.META, "timelines_at", position)
+                pipe.execute()
+            if not position:
+                return
 
     def timeline(
         self,
@@ -190,17 +219,15 @@ class Events:
         Those numbered below `before`, the nearest to it; with `after` those above it, the nearest
         to it. An empty subject means events that are about no company.
         """
-        key = keys.TIMELINE + subject
+        key, head = keys.TIMELINE + subject, self.head()
+        some = {"byscore": True, "offset": 0, "num": limit}
         if after is not None:
-            numbers = self._client.zrange(
-                key, f"({after}", "+inf", byscore=True, offset=0, num=limit
-            )[::-1]
+            lowest = f"({max(after, head.oldest)}"
+            numbers = self._client.zrange(key, lowest, "+inf", **some)[::-1]
         else:
             top = "+inf" if before is None else f"({before}"
-            numbers = self._client.zrange(
-                key, top, "-inf", desc=True, byscore=True, offset=0, num=limit
-            )
-        return self._get(numbers)
+            numbers = self._client.zrange(key, top, f"({head.oldest}", desc=True, **some)
+        return self._get(numbers, head.epoch)
 
     def caused(self, subject: str, causes: Collection[str]) -> dict[str, set[str]]:
         """Give what each of these messages caused about a company, by `catalogue.book.identity`."""
@@ -213,34 +240,57 @@ class Events:
             before = page[-1].sequence
         return found
 
-    def _write(self, after: int, up_to: int, head: Head) -> list[Written]:
-        return [write(number, fields) for number, fields in self._between(after, up_to)]
+    def _write(self, after: int, up_to: int, head: Head) -> Part:
+        entries, oldest = self._between(after, up_to)
+        if not self._epochs.holds(head.epoch):
+            raise LogReset
+        return Part([write(number, fields, head.epoch) for number, fields in entries], oldest)
 
-    def _between(self, after: int, up_to: int) -> list[tuple[int, Fields]]:
-        """Give the entries above a number, up to another; what is gone has left its number."""
+    def _lost(self, head: Head) -> bool:
+        """Whether what was read last is no longer in the log, or something else stands there."""
+        newest = self._blocks.newest(head.epoch)
+        if newest is None:
+            return False
+        entries, oldest = self._between(newest.sequence - 1, newest.sequence)
+        if newest.sequence <= oldest:
+            return False
+        held = [write(number, fields, head.epoch) for number, fields in entries]
+        return not held or (held[0].json != newest.json and held[0].type != ERASED)
+
+    def _between(self, after: int, up_to: int) -> tuple[list[tuple[int, Fields]], int]:
+        """Give the entries above a number, up to another; what is gone has left its number.
+
+        And the lowest cursor that worked once they were read: below it some may be missing.
+        """
         asked = ["log_oldest", "log_thinned", "log_thinned_at"]
         with self._client.pipeline(transaction=False) as pipe:
             pipe.xrange(keys.LOG, f"({after}-0", f"{up_to}-0")
             pipe.zrange(keys.ERASED, f"({after}", up_to, byscore=True)
             pipe.hmget(keys.META, asked)
             kept, erased, [oldest, thinned, at] = pipe.execute()
+        oldest = int(oldest or 0)
         entries: dict[int, Fields] = {_sequence(entry): fields for entry, fields in kept}
         for member in erased:
             number, _, ms = member.partition(b":")
             entries[int(number)] = _gone(b"forgotten", ms)
         if thinned and int(thinned) > after:
-            for number in range(max(after, int(oldest or 0)) + 1, min(up_to, int(thinned)) + 1):
+            for number in range(max(after, oldest) + 1, min(up_to, int(thinned)) + 1):
                 entries.setdefault(number, _gone(b"retention", at))
-        return sorted(entries.items())
+        return sorted(entries.items()), oldest
 
-    def _get(self, numbers: Sequence[bytes]) -> list[LoggedEvent]:
+    def _get(self, numbers: Sequence[bytes], epoch: str) -> list[LoggedEvent]:
         """Read single events by number; those no longer kept are left out."""
         with self._client.pipeline(transaction=False) as pipe:
             for number in numbers:
                 entry = f"{int(number)}-0"
                 pipe.xrange(keys.LOG, entry, entry)
             found = [entries[0] for entries in pipe.execute() if entries]
-        return [_event(_sequence(entry), fields) for entry, fields in found]
+        return [_event(_sequence(entry), fields, epoch) for entry, fields in found]
+
+
+def _refuse_gone(cursor: int, oldest: int) -> None:
+    if cursor < oldest:
+        raise CursorTooOld(oldest)
 
 
 def _sequence(entry: bytes) -> int:
@@ -250,7 +300,7 @@ def _sequence(entry: bytes) -> int:
 def _gone(reason: bytes, ms: bytes) -> Fields:
     """Give what stands in the place of an event that was dropped from the log's midst."""
     return {
-        b"type": b"event.erased",
+        b"type": ERASED.encode(),
         b"source": b"/codat/default",
         b"subject": b"",
         b"time": ms + b"000",
@@ -259,7 +309,7 @@ def _gone(reason: bytes, ms: bytes) -> Fields:
     }
 
 
-def _event(number: int, fields: Fields) -> LoggedEvent:
+def _event(number: int, fields: Fields, epoch: str) -> LoggedEvent:
     return LoggedEvent(
         sequence=number,
         type=fields[b"type"].decode(),
@@ -268,4 +318,5 @@ def _event(number: int, fields: Fields) -> LoggedEvent:
         time=int(fields[b"time"]),
         cause=fields[b"cause"].decode(),
         data=orjson.loads(fields[b"data"]),
+        epoch=epoch,
     )

@@ -80,7 +80,7 @@ class Batch:
     limits_at: int = 0  # ms: when Codat said that, or without a date when we heard of it
     limits_said: int | None = None  # ms: when it last said anything of its limits with a date
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)  # (key, field) -> more
-    marks: dict[str, int] = field(default_factory=dict)  # field of the counters -> latest ms
+    marks: dict[str, int] = field(default_factory=dict)  # field of the counters -> ms
     replays: dict[str, Tally] = field(default_factory=dict)  # replay id -> what came of it
 
 
@@ -255,6 +255,24 @@ class Inbox:
             dropped += int(self._client.xtrim(lane_key, minid=minid, approximate=False))
         self._client.xtrim(keys.DEAD, minid=f"{before_ms}-0", approximate=False)
         return dropped
+
+    def tails(self) -> dict[int, str]:
+        """Give the last message of each lane that has any."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for lane in range(self.lanes):
+                pipe.xrevrange(keys.LANE + str(lane), count=1)
+            found = pipe.execute()
+        return {lane: last[0][0].decode() for lane, last in enumerate(found) if last}
+
+    def unread(self, tails: Mapping[int, str]) -> dict[int, str]:
+        """Give those of the lanes in which something up to the given message is not applied yet."""
+        cursors = self._client.hgetall(keys.CURSORS)
+        with self._client.pipeline(transaction=False) as pipe:
+            for lane, tail in tails.items():
+                cursor = cursors.get(str(lane).encode(), b"0-0").decode()
+                pipe.xrange(keys.LANE + str(lane), f"({cursor}", tail, count=1)
+            left = pipe.execute()
+        return {lane: tail for (lane, tail), some in zip(tails.items(), left, strict=True) if some}
 
     def marks(self) -> dict[str, int]:
         """Give the counters: webhooks by type (`webhook:<type>`), and when each was last seen."""

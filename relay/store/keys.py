@@ -2,8 +2,9 @@
 
 TAG = "{relay}:"
 
-# hash: lanes, schema, epoch, log_seq and more of the log, syncs_waiting, intent_fence, held_at (ms)
-# and limits_said (ms): how new what Codat said of its limits is
+# hash: lanes, schema, epoch, log_seq and more of the log, syncs_waiting, intent_fence,
+# pauses_version, resumed (ms when a pause of everything last let go), held_at (ms) and limits_said
+# (ms): how new what Codat said of its limits is
 META = TAG + "meta"
 COUNTERS = TAG + "counters"  # hash: accepted, duplicates
 WAITING = (
@@ -47,6 +48,7 @@ HELD_BACK = TAG + "schedules-held"  # hash: late member of SCHEDULES_DUE -> the 
 SYNCS_WAITING = TAG + "syncs:waiting"  # list of "<ms> <company>|<data type>|<period> ..."
 POLICY = TAG + "policy"  # string: the policy set through the API, as JSON
 PAUSES = TAG + "pauses"  # hash: id -> JSON
+PARKING = TAG + "parking"  # set of the ids of pauses that hold schedules back
 TOKENS = TAG + "tokens"  # hash: SHA-256 of a token -> "<name>:<role>"
 SESSION = TAG + "session:"  # + SHA-256 of its id -> SHA-256 of the token it is of, expires
 HINTED = TAG + "intents:hinted"  # string, short-lived: a `perform` job is already on its way
@@ -56,6 +58,7 @@ SILENCES = TAG + "silences"  # hash: kind of process -> "<ms> <ms>", the last ti
 JOURNEYS = TAG + "journeys"  # sorted set of journey ids, all with score 0: ids rise with time
 JOURNEYS_OPEN = TAG + "journeys:open"  # sorted set: journey id -> ms when its time is over
 JOURNEY_TOKENS = TAG + "journeys:tokens"  # hash: SHA-256 of a link's token -> journey id
+READ_BY_CODAT = TAG + "read-by-codat"  # string: data types that Codat reads by itself, JSON
 INTEGRATIONS = TAG + "integrations"  # string: what Codat last said of them, JSON
 
 SEEN = TAG + "seen:"  # + event key -> "<entry id> <nonce>", expires
@@ -72,6 +75,8 @@ REPLY = (
 RECONCILING = TAG + "reconciling"  # string: the run over all companies that goes on
 RECONCILES = TAG + "reconciles"  # sorted set: run -> ms begun
 RECONCILE = TAG + "reconcile:"  # + run -> hash: progress and figures
-RECONCILE_SEEN = TAG + "reconcile-seen:"  # + run -> sorted set of company ids, all with score 0
+RECONCILE_SEEN = TAG + "reconcile-seen:"  # + run -> sorted set: company -> 0, or if found gone
+# and not told so yet, when it was asked for, microseconds
 JOURNEY = TAG + "journey:"  # + journey id -> hash: state (JSON), version, nonce
+REQUEST = TAG + "request:"  # + hash of caller and key -> hash: how far it has come, expires
 LOGO = TAG + "logo:"  # + platform key -> address, media type and content, expires

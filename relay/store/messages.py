@@ -1,7 +1,7 @@
 """What Codat sent, as it is kept in the lanes: found by company, type, time and result."""
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,9 @@ from relay.message import Message
 from relay.replays import APPLIED, DEAD, WAITING, Wanted
 from relay.store import keys
 from relay.store.inbox import Inbox
+from relay.store.letters import Letters, Place
 
 PAGE = 200
-Place = tuple[int, str]  # lane and entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,11 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """A dead letter's own record."""
+class Found:
+    """Messages, the newest first, and the name to go on before; None when all were looked at."""
 
-    id: str
-    reason: str
-    message: Message
+    messages: list[Kept]
+    next: str | None
 
 
 class Messages:
@@ -52,28 +51,35 @@ class Messages:
     def __init__(self, client: Redis, inbox: Inbox) -> None:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
         self._inbox = inbox
+        self._letters = Letters(client)
 
     def get(self, message_id: str) -> Kept | None:
         """Give one by its name, or None when it is not kept."""
         place = read_id(message_id)
-        return None if place is None else next(self._at([place], self._letters()), None)
+        return (
+            None
+            if place is None
+            else next(self._at([place], self._cursors(), self._letters.read()), None)
+        )
 
-    def newest(self, wanted: Wanted, before: str | None, scan: int) -> Iterator[Kept | None]:
-        """Give those wanted, the newest first, from before the one named; None for one passed over.
+    def newest(self, wanted: Wanted, before: str | None, limit: int, scan: int) -> Found:
+        """Give those wanted, the newest first, from before the one named.
 
-        Ends after `scan` messages were looked at.
+        Looks at `scan` messages at most.
         """
-        letters, cursors = self._letters(), self._cursors()
+        # In this order: what is applied meanwhile then counts as waiting, never wrongly as applied.
+        cursors, letters = self._cursors(), self._letters.read()
         bound = read_id(before) if before else None
         lanes = [self._backwards(lane, bound, wanted) for lane in self._lanes(wanted)]
         merged = heapq.merge(*lanes, key=lambda one: _order(one[0], one[1].entry), reverse=True)
-        for number, (lane, message) in enumerate(merged):
-            if number >= scan:
-                return
-            if wanted.since is not None and message.received < wanted.since:
-                return
-            kept = _judged(lane, message, letters, cursors)
-            yield kept if wanted.fits(message, kept.result) else None
+        found: list[Kept] = []
+        for number, (lane, message) in enumerate(merged, 1):
+            kept = self._judged(lane, message, letters, cursors)
+            if wanted.fits(message, kept.result):
+                found.append(kept)
+            if number == scan or len(found) == limit:
+                return Found(found, kept.id)
+        return Found(found, None)
 
     def oldest(
         self, wanted: Wanted, after: Place | None, stored_by: int | None = None
@@ -85,15 +91,15 @@ class Messages:
         Messages that are themselves replays are left out, and so are actions that were applied:
         they are ours, not Codat's.
         """
-        letters, cursors = self._letters(), self._cursors()
+        cursors, letters = self._cursors(), self._letters.read()
         if wanted.ids or wanted.result == DEAD:
             named = [place for one in wanted.ids if (place := read_id(one))]
             places = sorted(named or letters, key=lambda place: (place[0], _order(0, place[1])))
             rest = [p for p in places if after is None or _later(p, after)]
-            found: Iterable[Kept] = self._at(rest, letters)
+            found: Iterable[Kept] = self._at(rest, cursors, letters)
         else:
             found = (
-                _judged(lane, message, letters, cursors)
+                self._judged(lane, message, letters, cursors)
                 for lane in self._lanes(wanted)
                 if after is None or lane >= after[0]
                 for message in self._forwards(lane, after, wanted)
@@ -127,35 +133,37 @@ class Messages:
     def _backwards(
         self, lane: int, bound: Place | None, wanted: Wanted
     ) -> Iterator[tuple[int, Message]]:
+        # What is put in again has its first time as `received`, and a later place.
+        end = "-" if wanted.since is None else str(wanted.since)
         top = "+" if wanted.until is None else f"({wanted.until}-0"
         if bound is not None:
             top = bound[1] if lane < bound[0] else f"({bound[1]}"
         while True:
-            page = self._client.xrevrange(keys.LANE + str(lane), top, "-", count=PAGE)
+            page = self._client.xrevrange(keys.LANE + str(lane), top, end, count=PAGE)
             for entry, fields in page:
                 yield lane, Message.from_entry(entry, fields)
             if len(page) < PAGE:
                 return
             top = f"({page[-1][0].decode()}"
 
-    def _at(self, places: Sequence[Place], letters: dict[Place, Letter]) -> Iterator[Kept]:
-        cursors = self._cursors()
+    def _at(
+        self, places: Sequence[Place], cursors: dict[int, str], letters: Mapping[Place, str]
+    ) -> Iterator[Kept]:
         for lane, entry in places:
             found = self._client.xrange(keys.LANE + str(lane), entry, entry)
-            letter = letters.get((lane, entry))
             if found:
-                yield _judged(lane, Message.from_entry(*found[0]), letters, cursors)
-            elif letter is not None:  # its lane no longer keeps it, the letter does
+                yield self._judged(lane, Message.from_entry(*found[0]), letters, cursors)
+            elif letter := self._letters.get((lane, entry), letters):
                 yield Kept(lane, letter.message, DEAD, letter.id, letter.reason)
+            # Else its lane no longer keeps it, and nor does a letter.
 
-    def _letters(self) -> dict[Place, Letter]:
-        found = {}
-        for entry, fields in self._client.xrange(keys.DEAD):
-            place = (int(fields[b"lane"]), fields[b"entry"].decode())
-            message = Message.from_entry(fields[b"entry"], {b"kind": b"webhook", **fields})
-            reason = fields[b"reason"].decode(errors="replace")
-            found[place] = Letter(entry.decode(), reason, message)
-        return found
+    def _judged(
+        self, lane: int, message: Message, letters: Mapping[Place, str], cursors: dict[int, str]
+    ) -> Kept:
+        if letter := self._letters.get((lane, message.entry), letters):
+            return Kept(lane, message, DEAD, letter.id, letter.reason)
+        unread = _order(0, message.entry) > _order(0, cursors.get(lane, "0-0"))
+        return Kept(lane, message, WAITING if unread else APPLIED)
 
     def _cursors(self) -> dict[int, str]:
         raw: dict[bytes, bytes] = self._client.hgetall(keys.CURSORS)
@@ -178,13 +186,3 @@ def _order(lane: int, entry: str) -> tuple[int, int, int]:
 
 def _later(place: Place, than: Place) -> bool:
     return (place[0], _order(0, place[1])) > (than[0], _order(0, than[1]))
-
-
-def _judged(
-    lane: int, message: Message, letters: dict[Place, Letter], cursors: dict[int, str]
-) -> Kept:
-    letter = letters.get((lane, message.entry))
-    if letter is not None:
-        return Kept(lane, message, DEAD, letter.id, letter.reason)
-    unread = _order(0, message.entry) > _order(0, cursors.get(lane, "0-0"))
-    return Kept(lane, message, WAITING if unread else APPLIED)

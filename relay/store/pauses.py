@@ -8,13 +8,15 @@ from redis import Redis
 from relay.cadence import Schedule
 from relay.catchup import GRACE
 from relay.message import Action, action_fields
-from relay.pause import Pause
+from relay.pause import Pause, Scope, Standing, stand
 from relay.store import keys
 from relay.store.schedules import Due, member_of
 from relay.store.scripts import Scripts
 
 STARTED, ENDED = "relay.pause_started", "relay.pause_ended"
 SET = "relay.pause_set"  # one that waits for its window
+META_FIELDS = ("resumed", "pauses_version", "epoch")  # the latter two make a version
+SCANNED = 2000  # keys per round trip
 
 
 class Pauses:
@@ -23,6 +25,7 @@ class Pauses:
     def __init__(self, client: Redis, scripts: Scripts) -> None:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
         self._scripts = scripts
+        self._held: tuple[object, list[Pause], Standing] | None = None  # as last read, by version
 
     def all(self) -> list[Pause]:
         """Give all pauses that are not over and done with, in the order they began."""
@@ -30,9 +33,28 @@ class Pauses:
         found = [Pause.from_json(raw) for raw in stored.values()]
         return sorted(found, key=lambda pause: (pause.begins, pause.id))
 
-    def on(self, now: int) -> list[Pause]:
-        """Give the pauses that hold something back at `now` (epoch seconds)."""
-        return [pause for pause in self.all() if pause.is_on(now)]
+    def standing(self, now: int) -> Standing:
+        """Tell how they stand at `now` (epoch seconds); they are read anew when they changed."""
+        return self._standing(now, self._client.hmget(keys.META, META_FIELDS))
+
+    def look(self, now: int) -> tuple[Standing, set[str]]:
+        """Tell how they stand, and the ids under which schedules are parked: of pauses gone too."""
+        with self._client.pipeline(transaction=False) as pipe:
+            # Before the version, so that no pause is here that the reading does not have.
+            pipe.smembers(keys.PARKING)
+            pipe.hmget(keys.META, META_FIELDS)
+            parking, meta = pipe.execute()
+        return self._standing(now, meta), {pause_id.decode() for pause_id in parking}
+
+    def _standing(self, now: int, meta: list[bytes | None]) -> Standing:
+        (resumed, *version), held = meta, self._held
+        if held and held[0] == version and held[2].since <= now < held[2].until:
+            return held[2]
+        # One that changes between the two readings is read again for its version.
+        pauses = held[1] if held and held[0] == version else self.all()
+        standing = stand(pauses, now, int(resumed or 0))
+        self._held = (version, pauses, standing)
+        return standing
 
     def write(self, pause: Pause, *, over: Pause | None, at: int) -> tuple[bool, bool]:
         """Set a pause that stands as `over` and tell it in the log; `at` in epoch seconds.
@@ -46,37 +68,73 @@ class Pauses:
             at=at * 1_000_000,
             payload=pause.facts(),
         )
-        arguments: list[str | bytes] = [pause.id, over.to_json() if over else b"", pause.to_json()]
+        lets_go = over is not None and over.on and not pause.on
+        arguments: list[str | bytes] = [
+            pause.id,
+            over.to_json() if over else b"",
+            pause.to_json(),
+            "1" if lets_go and pause.scope is Scope.EVERYTHING else "",
+        ]
         for name, value in action_fields(action).items():
             arguments += (name, value)
         written, wake = self._scripts.write_pause(
-            [keys.PAUSES, keys.LANE + "0", keys.WAITING], arguments
+            [keys.PAUSES, keys.LANE + "0", keys.WAITING, keys.META], arguments
         )
         return bool(written), bool(wake)
 
     def park(self, held_back: Sequence[tuple[Due, Pause]]) -> int:
-        """Take due schedules off the list, each under the pause that covers it; give how many."""
+        """Take due schedules off the list, each under the pause that covers it; give how many.
+
+        Those stay whose pause is off by now, or that somebody else took.
+        """
         if not held_back:
             return 0
         numbers: dict[str, int] = {}
-        arguments: list[bytes | int] = []
+        rows: list[bytes | int] = []
         for due, pause in held_back:
-            number = numbers.setdefault(pause.id, len(numbers) + 2)
-            arguments += (due.member, due.due, number)
-        names = [keys.SCHEDULES_DUE, *(keys.PARKED + pause_id for pause_id in numbers)]
-        return int(self._scripts.park(names, arguments))
-
-    def unpark(self, pause: Pause, limit: int, *, now: int, forget: bool) -> int:
-        """Make up to `limit` of a pause's schedules due again; give how many are still parked.
-
-        Of those that are late by `now` (epoch seconds) it is kept that the pause made them so.
-        """
+            rows += (due.member, due.due, numbers.setdefault(pause.id, len(numbers) + 1))
+        parked = [keys.PARKED + pause_id for pause_id in numbers]
         return int(
-            self._scripts.unpark(
-                [keys.SCHEDULES_DUE, keys.PARKED + pause.id, keys.PAUSES, keys.HELD_BACK],
-                [limit, pause.id if forget else "", keys.SCHEDULES, now - GRACE, pause.in_words()],
+            self._scripts.park(
+                [keys.SCHEDULES_DUE, keys.PAUSES, keys.PARKING, *parked],
+                [len(numbers), *numbers, *rows],
             )
         )
+
+    def park_all(self, everything: Pause, now: int, limit: int) -> int | None:
+        """Park up to `limit` schedules due by `now`; give how many, None when the pause is off."""
+        parked = self._scripts.park_all(
+            [keys.SCHEDULES_DUE, keys.PAUSES, keys.PARKING, keys.PARKED + everything.id],
+            [everything.id, now, limit],
+        )
+        return None if parked < 0 else int(parked)
+
+    def unpark(self, pause_id: str, limit: int, *, forget: bool) -> int:
+        """Make up to `limit` of a pause's schedules due again; give how many are yet to be."""
+        return int(
+            self._scripts.unpark(
+                [
+                    keys.SCHEDULES_DUE,
+                    keys.PARKED + pause_id,
+                    keys.PAUSES,
+                    keys.PARKING,
+                    keys.META,
+                    keys.HELD_BACK,
+                ],
+                [limit, pause_id, "1" if forget else "", keys.SCHEDULES, GRACE],
+            )
+        )
+
+    def find_parked(self) -> int:
+        """Note every pause under which something is parked, though nothing said so; give how many.
+
+        What an earlier version parked is then let go like everything else.
+        """
+        found = [
+            key.decode().removeprefix(keys.PARKED)
+            for key in self._client.scan_iter(match=keys.PARKED + "*", count=SCANNED)
+        ]
+        return int(self._client.sadd(keys.PARKING, *found)) if found else 0
 
     def holding(self, pauses: Sequence[Pause], schedules: Sequence[Schedule]) -> list[Pause | None]:
         """Give the pause under which each schedule is parked, or None."""

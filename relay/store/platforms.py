@@ -38,6 +38,15 @@ class Platforms:
         kept = {"at": now, "integrations": integrations}
         self._client.set(keys.INTEGRATIONS, orjson.dumps(kept))
 
+    def read_by_codat(self) -> frozenset[str] | None:
+        """Give the data types that Codat reads by itself, on link or later; None: not known."""
+        raw = self._client.get(keys.READ_BY_CODAT)
+        return frozenset(orjson.loads(raw)) if raw else None
+
+    def keep_read_by_codat(self, data_types: list[str]) -> None:
+        """Keep which data types Codat reads by itself."""
+        self._client.set(keys.READ_BY_CODAT, orjson.dumps(sorted(data_types)))
+
     def logo(self, key: str, url: str) -> Logo | None:
         """Give the logo that was kept for a platform from this address."""
         raw = self._client.get(keys.LOGO + key)

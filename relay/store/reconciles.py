@@ -1,7 +1,7 @@
 """Reconciliations: each a run with a position to go on from, and figures of what it found."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -25,9 +25,14 @@ class Phase(StrEnum):
     PAGES = "pages"  # walking Codat's companies; position is the page
     UNSEEN = "unseen"  # asking for those we hold that no page showed; position is our last id
     CHOSEN = "chosen"  # asking for the companies it was given; position is how many are done
-    APPLYING = "applying"  # waiting until the lanes have applied all it left
+    GONE = "gone"  # telling those that Codat does not know; position is the last one told
+    APPLYING = "applying"  # until the lanes have applied all it left; position is up to where
     DONE = "done"
     ABORTED = "aborted"
+    STOPPED = "stopped"  # too many are gone: a person must accept that
+
+
+ENDED = (Phase.DONE, Phase.ABORTED, Phase.STOPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +47,30 @@ class Run:
     chosen: tuple[str, ...]  # company ids, empty for all
     total: int | None  # companies to compare, as far as known
     finished: int | None
+    accepts_deletions: bool = False  # however many are gone
     figures: dict[str, int] = field(default_factory=dict)
 
     @property
     def goes_on(self) -> bool:
         """Whether it is still at work."""
-        return self.phase not in (Phase.DONE, Phase.ABORTED)
+        return self.phase not in ENDED
+
+    @property
+    def place(self) -> str:
+        """Where it stands, in a word."""
+        return f"{self.phase}:{self.position}"
+
+    @property
+    def tails(self) -> dict[int, str]:
+        """Up to which message of which lanes it waits, while it is applied."""
+        return dict(orjson.loads(self.position))
+
+    def further(self, position: str, more: Mapping[str, int]) -> "Run":
+        """Give it as it stands after a step that was noted."""
+        figures = {**self.figures}
+        for name, count in more.items():
+            figures[name] = figures.get(name, 0) + count
+        return replace(self, position=position, figures=figures)
 
     @property
     def compared(self) -> int:
@@ -78,10 +101,13 @@ class Run:
 
     @property
     def by_event_type_and_hour(self) -> dict[str, dict[str, int]]:
-        """The differences by kind and event type, then by the hour in which they were found."""
+        """The differences by kind and event type, then by hour.
+
+        That is when the change was made at Codat where that is known, else when it was found.
+        """
         found: dict[str, dict[str, int]] = {}
         for name, count in self.figures.items():
-            if name.count(":") == 2:
+            if name.count(":") == 2 and count:
                 what, _, hour = name.rpartition(":")
                 found.setdefault(what, {})[hour] = count
         return found
@@ -98,7 +124,13 @@ class Reconciles:
         self._scripts = scripts
 
     def begin(
-        self, run: str, *, cause: str, now: int, chosen: Sequence[str] = ()
+        self,
+        run: str,
+        *,
+        cause: str,
+        now: int,
+        chosen: Sequence[str] = (),
+        accept_deletions: bool = False,
     ) -> tuple[str, bool]:
         """Begin a run over all companies or the chosen; tell which goes on, and if it is new."""
         told = self._webhooks_told()
@@ -114,6 +146,7 @@ class Reconciles:
             "total": len(chosen) if chosen else 0,
             "webhooks": told - before,
             "webhooks_total": told,
+            "accept_deletions": int(accept_deletions),
         }
         flat: list[Any] = [part for pair in fields.items() for part in pair]
         going, begun = self._scripts.begin_reconcile(
@@ -148,22 +181,29 @@ class Reconciles:
         position: str,
         *,
         seen: Sequence[str] = (),
+        gone_at: int = 0,
         more: Mapping[str, int] | None = None,
-    ) -> None:
-        """Note one step as done, with what it adds to the figures."""
+    ) -> bool:
+        """Note one step as done, with what it adds to the figures; False: it stands elsewhere.
+
+        `gone_at` (microseconds) says that Codat did not know those seen when it was asked then.
+        """
         figures = [part for pair in (more or {}).items() for part in pair]
-        self._scripts.reconcile_page(
-            [keys.RECONCILE + run.id, keys.RECONCILE_SEEN + run.id],
-            [
-                run.phase,
-                run.position,
-                phase,
-                position,
-                SEEN_KEPT,
-                len(figures) // 2,
-                *figures,
-                *seen,
-            ],
+        return bool(
+            self._scripts.reconcile_page(
+                [keys.RECONCILE + run.id, keys.RECONCILE_SEEN + run.id],
+                [
+                    run.phase,
+                    run.position,
+                    phase,
+                    position,
+                    SEEN_KEPT,
+                    gone_at,
+                    len(figures) // 2,
+                    *figures,
+                    *seen,
+                ],
+            )
         )
 
     def note(self, run: str, **facts: int) -> None:
@@ -185,6 +225,13 @@ class Reconciles:
         scores = self._client.zmscore(keys.RECONCILE_SEEN + run, list(company_ids))
         return [one for one, score in zip(company_ids, scores, strict=True) if score is None]
 
+    def gone(self, run: str, limit: int) -> dict[str, int]:
+        """Give companies that Codat did not know and were not told so yet, with when it said so."""
+        found = self._client.zrangebyscore(
+            keys.RECONCILE_SEEN + run, "(0", "+inf", start=0, num=limit, withscores=True
+        )
+        return {company.decode(): int(at) for company, at in found}
+
     def get(self, run: str) -> Run | None:
         """Give one run, or None."""
         held = {k.decode(): v for k, v in self._client.hgetall(keys.RECONCILE + run).items()}
@@ -200,11 +247,21 @@ class Reconciles:
             chosen=tuple(orjson.loads(held["chosen"])),
             total=figures.pop("total") or None,
             finished=figures.pop("finished", None),
+            accepts_deletions=bool(figures.pop("accept_deletions", 0)),
             figures=figures,
         )
+
+    def any(self) -> bool:
+        """Whether there ever was one."""
+        return bool(self._client.zcard(keys.RECONCILES))
 
     def latest(self, limit: int = 20) -> list[Run]:
         """Give the latest runs, newest first."""
         ids = self._client.zrevrange(keys.RECONCILES, 0, limit - 1)
         runs = (self.get(one.decode()) for one in ids)
         return [run for run in runs if run is not None]
+
+
+def position_of(tails: Mapping[int, str]) -> str:
+    """Write down up to which message of which lanes a run waits."""
+    return orjson.dumps(list(tails.items())).decode()

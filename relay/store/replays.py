@@ -10,7 +10,8 @@ from redis import Redis
 from relay.message import message_fields
 from relay.replays import Tally, Wanted
 from relay.store import keys
-from relay.store.messages import Kept, Place, read_id
+from relay.store.letters import Place
+from relay.store.messages import Kept, read_id
 from relay.store.scripts import Scripts
 
 HINT_MS = 2000
@@ -30,6 +31,7 @@ class Replay:
     queued: int
     tally: Tally
     position: str
+    counted: bool = True  # else `total` is only how many were counted before it began
 
     @property
     def after(self) -> Place | None:
@@ -51,7 +53,7 @@ class Replays:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
         self._scripts = scripts
 
-    def begin(self, wanted: Wanted, *, total: int, by: str) -> Replay:
+    def begin(self, wanted: Wanted, *, total: int, by: str, counted: bool = True) -> Replay:
         """Keep a new replay of what is stored by now, to be worked on by whoever is hinted."""
         seconds, micros = self._client.time()  # the clock that numbers the messages
         now = seconds * 1000 + micros // 1000
@@ -62,6 +64,7 @@ class Replays:
             "by": by,
             "created": now,
             "total": total,
+            "counted": int(counted),
             "queued": 0,
             "position": "",
         }
@@ -94,6 +97,7 @@ class Replays:
             queued=int(record[b"queued"]),
             tally=Tally(**numbers),
             position=record[b"position"].decode(),
+            counted=record.get(b"counted", b"1") == b"1",
         )
 
     def newest(self, limit: int) -> list[Replay]:

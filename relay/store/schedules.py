@@ -1,7 +1,7 @@
 """Schedules and their due times: one sorted set says what is due, whoever looks."""
 
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha1
@@ -21,7 +21,7 @@ from relay.store.scripts import Scripts
 # Beside a schedule that was changed, or in its place: the last periods dispatched before, with a
 # space between.
 PERIOD = b"#period"
-PLANS_KNOWN = 256  # whose calendars a dispatch sends along
+PLANS_KNOWN = 10_000  # of which a dispatch sends the calendars of those that are due along
 MARK = 8  # letters
 
 
@@ -30,13 +30,15 @@ class Due:
     """A schedule whose time (epoch seconds) has come.
 
     `plan` is the schedule as many have it, without whose it is; None when there is none of that
-    name. `why` says what held it back, if a pause did.
+    name, or it cannot be read. `why` says what held it back, if a pause did; `fault` why it cannot
+    be computed.
     """
 
     member: bytes
     due: int
     plan: Schedule | None
     why: str = ""
+    fault: str = ""
 
     @property
     def company_id(self) -> str:
@@ -77,7 +79,7 @@ class Schedules:
     def __init__(self, client: Redis, scripts: Scripts) -> None:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
         self._scripts = scripts
-        self._plans: dict[str, Schedule] = {}  # by mark; the one known longest goes first
+        self._plans: dict[bytes, Schedule] = {}  # by mark; the one known longest goes first
 
     def of(self, company_id: str) -> dict[str, Schedule]:
         """Give a company's schedules by data type."""
@@ -162,7 +164,7 @@ class Schedules:
 
     def _parked(self, name: str) -> tuple[float, str] | tuple[None, None]:
         """Give when one that a pause holds back was due, and the pause."""
-        pauses: list[bytes] = self._client.hkeys(keys.PAUSES)
+        pauses: list[bytes] = list(self._client.smembers(keys.PARKING))
         with self._client.pipeline(transaction=False) as pipe:
             for pause in pauses:
                 pipe.zscore(keys.PARKED + pause.decode(), name)
@@ -186,10 +188,7 @@ class Schedules:
             [keys.SCHEDULES_DUE, keys.HELD_BACK], [keys.SCHEDULES, now, past, limit]
         )
         rows = zip(*[iter(flat)] * 4, strict=True)
-        return [
-            Due(name, int(float(due)), _alike(raw) if raw else None, why.decode())
-            for name, due, raw, why in rows
-        ]
+        return [_due(name, int(float(due)), raw, why.decode()) for name, due, raw, why in rows]
 
     def next_due(self, schedules: Sequence[Schedule]) -> list[int | None]:
         """Tell when each schedule runs next (epoch seconds); None for those that do not."""
@@ -199,27 +198,35 @@ class Schedules:
         scores: list[float | None] = self._client.zmscore(keys.SCHEDULES_DUE, members)
         return [None if score is None else int(score) for score in scores]
 
-    def take_due(self, now: int, limit: int, held: Iterable[str] = ()) -> tuple[int, int]:
+    def take_due(self, now: int, limit: int, held: Collection[str] = ()) -> tuple[int, int]:
         """Dispatch of up to `limit` schedules due by `now` (epoch seconds) those that are on time.
 
         Gives how many syncs were left, and how many stay due: late ones, those whose plan this
         process has not dispatched yet, and those of the companies or data types in `held`. `due`
         shows them.
         """
-        arguments: list[str | int] = [now, now - GRACE, limit, now * 1000, " ".join(held)]
-        for mark, plan in self._plans.items():
-            for slot in slots(plan, now):
-                arguments += (mark, slot.start, slot.end, slot.step, slot.period)
-        left, stay = self._scripts.take_due(
-            [keys.SCHEDULES_DUE, keys.SYNCS_WAITING, keys.META], arguments
+        found: list[bytes] = self._client.zrange(
+            keys.SCHEDULES_DUE, "-inf", f"({now + 1}", byscore=True, offset=0, num=limit
         )
-        return int(left), int(stay)
+        free = [m for m in found if not _names(m, held)] if held else found
+        known = [member for member in free if member[-MARK:] in self._plans]
+        if not known:
+            return 0, len(found)
+        sent: list[str | bytes | int] = []
+        for mark in {member[-MARK:] for member in known}:
+            for slot in slots(self._plans[mark], now):
+                sent += (mark, slot.start, slot.end, slot.step, slot.period)
+        left = self._scripts.take_due(
+            [keys.SCHEDULES_DUE, keys.SYNCS_WAITING, keys.META],
+            [now, now - GRACE, now * 1000, len(sent) // 5, *sent, *known],
+        )
+        return int(left), len(found) - int(left)
 
     def _learn(self, found: Sequence[Due]) -> None:
         """Note the plans of those dispatched, so that the next that follow them go at once."""
         for one in found:
-            mark = one.member.rpartition(b"|")[2].decode()
-            if one.plan is not None and one.plan.running:
+            mark = one.member[-MARK:]
+            if one.plan is not None and one.plan.running and not one.fault:
                 self._plans.pop(mark, None)
                 self._plans[mark] = one.plan
         while len(self._plans) > PLANS_KNOWN:
@@ -282,6 +289,18 @@ def _written(score: float | None) -> str:
     return "" if score is None else f"{score:.12g}"
 
 
+def _names(name: bytes, held: Collection[str]) -> bool:
+    company_id, data_type, _ = name.decode().split("|")
+    return company_id in held or data_type in held
+
+
+def _due(name: bytes, due: int, raw: bytes, why: str) -> Due:
+    try:
+        return Due(name, due, _alike(raw) if raw else None, why)
+    except (LookupError, TypeError, ValueError) as error:
+        return Due(name, due, None, why, f"{type(error).__name__}: {error}")
+
+
 def _row(one: Dispatch) -> list[object]:
     name = one.due.member.decode()
     company_id, data_type = one.due.company_id, one.due.data_type
@@ -299,6 +318,6 @@ def _read(company_id: str, data_type: str, raw: bytes) -> Schedule:
     return replace(_alike(raw), company_id=company_id, data_type=data_type)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16_384)
 def _alike(raw: bytes) -> Schedule:
     return Schedule.from_json("", "", raw[MARK:])

@@ -9,6 +9,7 @@ from redis.commands.core import Script
 PIECES = {
     "now_ms(": "_now",
     "due_member(": "_due",
+    "pause_is_on(": "_pause",
     "whole_sync(": "_sync",
     "put_intent(": "_intent",
     "remembered(": "_reply",
@@ -49,6 +50,7 @@ class Scripts:
         self.read_due = _script(client, "read_due")
         self.write_pause = _script(client, "write_pause")
         self.park = _script(client, "park")
+        self.park_all = _script(client, "park_all")
         self.unpark = _script(client, "unpark")
         self.take_due = _script(client, "take_due")
         self.dispatch = _script(client, "dispatch")
@@ -65,6 +67,8 @@ class Scripts:
         self.rewrite_stream = _script(client, "rewrite_stream")
         self.renew_epoch = _script(client, "renew_epoch")
         self.put_journey = _script(client, "put_journey")
+        self.begin_request = _script(client, "begin_request")
+        self.note_request = _script(client, "note_request")
         self.beat = _script(client, "beat")
 
 

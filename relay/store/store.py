@@ -24,6 +24,7 @@ from relay.store.platforms import Platforms
 from relay.store.policies import Policies
 from relay.store.reconciles import Reconciles
 from relay.store.replays import Replays
+from relay.store.requests import Requests
 from relay.store.schedules import Schedules
 from relay.store.scripts import Scripts
 from relay.store.server import Server, inspect
@@ -80,6 +81,7 @@ class Store:
         self.replays = Replays(client, scripts)
         self.events = Events(client, scripts)
         self.journeys = Journeys(client, scripts, server, self.inbox)
+        self.requests = Requests(client, scripts, server)
         self.platforms = Platforms(client)
         self.sessions = Sessions(client)
 
@@ -103,6 +105,11 @@ class Store:
             dedupe_days=settings.relay_dedupe_days,
             limits=Limits(settings.relay_calls_per_minute, settings.relay_link_reserve),
         )
+
+    def time(self) -> float:
+        """Give the server's time (epoch seconds), which is the same for all who ask it."""
+        seconds, micros = self.client.time()
+        return seconds + micros / 1_000_000
 
     def ping(self) -> bool:
         """Whether the server answers; raises redis.RedisError when not."""
@@ -133,16 +140,23 @@ class Store:
         self._scripts.beat([keys.HEARTBEATS, keys.SILENCES], [process, OUTAGE_MS])
 
     def server_changed(self) -> str | None:
-        """Give the server's run id if it is not the one we last met, and remember it.
+        """Give a name for the change if the server is not the one last met; the first is met.
 
-        None while it is the same, or the first. Another one means a restart or a fail-over.
+        Another one means a restart or a fail-over. The name is of this change alone, also where
+        two servers take turns.
         """
         info: Any = self.client.info("server")
-        met: Any = self.client.hget(keys.META, "run_id")
-        if met is not None and met.decode() == info["run_id"]:
+        if self.client.hsetnx(keys.META, "run_id", info["run_id"]):
             return None
-        self.client.hset(keys.META, "run_id", info["run_id"])
-        return None if met is None else str(info["run_id"])
+        met: Any = self.client.hmget(keys.META, ["run_id", "servers_left"])
+        if met[0].decode() == info["run_id"]:
+            return None
+        return f"{int(met[1] or 0)}-{info['run_id']}"
+
+    def meet_server(self, change: str) -> None:
+        """Remember the server of this change as the one met; safe to say twice."""
+        left, _, run_id = change.partition("-")
+        self.client.hset(keys.META, mapping={"run_id": run_id, "servers_left": str(int(left) + 1)})
 
     def heartbeats(self) -> dict[str, int]:
         """Tell when each kind of process last gave a sign of life, in ms since the epoch."""

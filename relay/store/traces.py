@@ -124,6 +124,10 @@ def _record(client: Any, key: str, company_id: bytes) -> Iterator[Trace]:
         if company_id in (client.get(key) or b""):
             yield Trace("DEL", key)
         return
+    if key.startswith(keys.REQUEST):
+        if any(company_id in value for value in client.hvals(key)):
+            yield Trace("DEL", key)
+        return
     for prefix, index in (
         (keys.JOURNEY, keys.JOURNEYS),
         (keys.REPLAY, keys.REPLAYS),

@@ -26,14 +26,15 @@ class Written:
     type: str
     subject: str
     json: bytes
+    epoch: str = ""
 
 
-def write(sequence: int, fields: Fields) -> Written:
+def write(sequence: int, fields: Fields, epoch: str) -> Written:
     """Write an entry of the log out; its data go in as they are stored."""
     kind, subject = fields[b"type"].decode(), fields[b"subject"].decode()
     text = (
         b'{"specversion":"1.0","id":"%d","source":%s,"type":%s,"subject":%s,"time":"%s",'
-        b'"datacontenttype":"application/json","sequence":"%d","cause":%s,"data":%s}'
+        b'"datacontenttype":"application/json","sequence":"%d","epoch":"%s","cause":%s,"data":%s}'
     ) % (
         sequence,
         orjson.dumps(fields[b"source"].decode()),
@@ -41,10 +42,11 @@ def write(sequence: int, fields: Fields) -> Written:
         orjson.dumps(subject),
         iso_from_micros(int(fields[b"time"])).encode(),
         sequence,
+        epoch.encode(),
         orjson.dumps(fields[b"cause"].decode()),
         fields[b"data"],
     )
-    return Written(sequence, kind, subject, text)
+    return Written(sequence, kind, subject, text, epoch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,35 +63,55 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Events as they were read, and the lowest cursor for which none is missing among them."""
+
+    events: list[Written]
+    oldest: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class _Block:
     """Events of one block up to a number; being read, or read."""
 
     up_to: int
-    events: Future[list[Written]] = field(default_factory=Future)
+    part: Future[Part] = field(default_factory=Future)
 
 
 class Blocks:
     """The latest read blocks of the log. Whoever needs one that is being read waits for it."""
 
-    def __init__(self, fetch: Callable[[int, int, Head], list[Written]]) -> None:
+    def __init__(self, fetch: Callable[[int, int, Head], Part]) -> None:
         self._fetch = fetch  # gives the events above one number, up to another
         self._lock = threading.Lock()
         self._held: OrderedDict[int, _Block] = OrderedDict()
         self._head = Head(0, "")
 
-    def after(self, cursor: int, up_to: int, head: Head) -> list[Written]:
+    def after(self, cursor: int, up_to: int, head: Head) -> tuple[list[Written], int]:
         """Give events above `cursor`: to the end of its block or `up_to`, whichever is first.
 
-        What was read before the log was reset or lost events is read again.
+        And the lowest cursor for which none is missing: the log may be trimmed while we read. What
+        was read before the log was reset or lost events in its midst is read again.
         """
         number = cursor // BLOCK
         up_to = min(up_to, (number + 1) * BLOCK)
-        events = self._block(number, up_to, head)
-        first = bisect_right(events, cursor, key=attrgetter("sequence"))
-        last = bisect_right(events, up_to, key=attrgetter("sequence"))
-        return events[first:last]
+        part = self._block(number, up_to, head)
+        first = bisect_right(part.events, cursor, key=attrgetter("sequence"))
+        last = bisect_right(part.events, up_to, key=attrgetter("sequence"))
+        return part.events[first:last], part.oldest
 
-    def _block(self, number: int, up_to: int, head: Head) -> list[Written]:
+    def newest(self, epoch: str) -> Written | None:
+        """Give the newest event that was read of this epoch, if it is still held."""
+        with self._lock:
+            blocks = sorted(self._held.items(), reverse=True)
+            blocks = blocks if self._head.epoch == epoch else []
+        for _, block in blocks:
+            read = block.part.done() and block.part.exception() is None
+            if read and block.part.result().events:
+                return block.part.result().events[-1]
+        return None
+
+    def _block(self, number: int, up_to: int, head: Head) -> Part:
         with self._lock:
             if head.epoch != self._head.epoch or head.losses > self._head.losses:
                 self._held.clear()
@@ -102,15 +124,15 @@ class Blocks:
                 self._held.popitem(last=False)
         if block is not known:
             self._fill(number, block, known, head)
-        return block.events.result()
+        return block.part.result()
 
     def _fill(self, number: int, block: _Block, known: _Block | None, head: Head) -> None:
         try:
-            events = known.events.result() if known else []
-            start = known.up_to if known else number * BLOCK
-            block.events.set_result([*events, *self._fetch(start, block.up_to, head)])
+            before = known.part.result() if known else Part([])
+            more = self._fetch(known.up_to if known else number * BLOCK, block.up_to, head)
+            block.part.set_result(Part([*before.events, *more.events], more.oldest))
         except BaseException as error:
             with self._lock:
                 if self._held.get(number) is block:
                     del self._held[number]
-            block.events.set_exception(error)
+            block.part.set_exception(error)

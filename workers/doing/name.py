@@ -1,13 +1,17 @@
 """Replace a dummy name by the real one, once, and never a name that a person chose."""
 
-from codat.records import sanitise_name
+from collections.abc import Mapping
+from typing import Any
+
+from codat.records import loses_letters, sanitise_name
 from relay.company import real_name
 from relay.store.intents import Intent
 from relay.times import now_micros
 from workers.context import Context
 from workers.endings import Ended, Ending, Told
 
-NO_NAME = "Codat's company info holds neither companyName nor companyLegalName"
+NO_NAME = "Codat's company info holds no {}"
+NOT_KEPT = "Codat would keep only a part of the {} in its company info: it takes Latin letters"
 
 
 def do(context: Context, intent: Intent) -> Ended:
@@ -24,14 +28,13 @@ def do(context: Context, intent: Intent) -> Ended:
     shown = context.codat.get_company(intent.company_id)
     present = shown.name
     target = real_name(company.info, context.settings.relay_name_order)
-    if present != company.placeholder and sanitise_name(present) != sanitise_name(
-        company.placeholder
-    ):
+    if not _same(present, company.placeholder):
         return _already_other(intent, present, target, company.placeholder, at)
     if not target:
         if company.info is None:
             return Ended(Ending.DONE)  # the info's arrival leaves this intent again
-        return Ended(Ending.DONE, told=Told("relay.name_unavailable", {"reason": NO_NAME}), at=at)
+        reason = _why_none(company.info, context.settings.relay_name_order)
+        return Ended(Ending.DONE, told=Told("relay.name_unavailable", {"reason": reason}), at=at)
     if target == present:
         return Ended(Ending.DONE)
     at = now_micros()
@@ -41,9 +44,22 @@ def do(context: Context, intent: Intent) -> Ended:
 
 
 def _already_other(intent: Intent, present: str, target: str, placeholder: str, at: int) -> Ended:
-    if intent.tried and target and sanitise_name(present) == target:
+    if intent.tried and target and _same(present, target):
         # An earlier attempt of ours got through although its answer was lost.
         told = Told("relay.renamed", {"previous": placeholder, "name": present})
     else:
         told = Told("relay.name_kept", {"name": present})
     return Ended(Ending.DONE, told=told, at=at)
+
+
+def _same(present: str, ours: str) -> bool:
+    """Tell whether Codat's present name is ours, but for the characters that Codat leaves out."""
+    if present == ours:
+        return True
+    whole = not loses_letters(present) and not loses_letters(ours)
+    return whole and sanitise_name(present) == sanitise_name(ours)
+
+
+def _why_none(info: Mapping[str, Any], order: tuple[str, ...]) -> str:
+    said = [name for name in order if isinstance(info.get(name), str) and info[name].strip()]
+    return NOT_KEPT.format(" and ".join(said)) if said else NO_NAME.format(" and no ".join(order))

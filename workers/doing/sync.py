@@ -1,21 +1,24 @@
 """Request one sync at Codat, for one period, once."""
 
+import math
 from itertools import islice
 
 from codat.records import parse_time
-from relay.cadence import ALL
+from relay.cadence import ALL, CatchUp, next_run
+from relay.catchup import GRACE, ONE_STANDS, SKIPPED
 from relay.company import Company, CompanyStatus
-from relay.pause import Pause, covering
 from relay.store.intents import Intent, Priority
 from relay.times import now_micros
 from relay.tracking import FIRST, FIRST_STANDS
 from workers.context import Context
 from workers.endings import Ended, Ending, Told
 
+WAS_PAUSED = "held back by a pause of everything"
 FIRST_LASTS = 86_400_000_000  # microseconds after which it is not waited for any more
 SKEW_MICROS = 5_000_000  # by which Codat's clock may be behind ours
 AHEAD_MICROS = 3_600_000_000  # by which it may be ahead, and a request may have been on its way
-PAUSED_WAIT = 300.0  # seconds until a paused sync is looked at again
+# Seconds until a paused sync is looked at again.
+SHORTEST_WAIT, LONG_WAIT, LONGEST_WAIT = 60.0, 900.0, 3600.0
 PAGE = 100
 HISTORY = 500  # pull operations looked at, newest first; a week after there may be many
 
@@ -29,8 +32,8 @@ def do(context: Context, intent: Intent) -> Ended:
     if status is not CompanyStatus.LINKED:
         reason = f"the company is {status}" if status else "the company is unknown"
         return Ended(Ending.DONE, told=Told("relay.sync_missed", facts | {"reason": reason}), at=at)
-    if intent.priority is Priority.SCHEDULED and (pause := _held_back(context, intent, company)):
-        return Ended(Ending.LATER, wait=PAUSED_WAIT, error=f"paused: {pause.reason}", expected=True)
+    if intent.priority is Priority.SCHEDULED and (held := _held_back(context, intent, company)):
+        return held
     if company and _is_first_sync_running(company, intent):
         facts |= {"operation_id": None, "note": FIRST_STANDS, "running": True}
         return Ended(Ending.DONE, told=Told("relay.sync_requested", facts), at=at)
@@ -57,10 +60,52 @@ def _is_first_sync_running(company: Company, intent: Intent) -> bool:
     return scheduled and first is not None and young and first.is_open and first.period == FIRST
 
 
-def _held_back(context: Context, intent: Intent, company: Company | None) -> Pause | None:
-    """Find a pause that began after the sync fell due."""
-    pauses = context.store.pauses.on(now_micros() // 1_000_000)
-    return covering(pauses, intent.company_id, intent.args["data_type"], company)
+def _held_back(context: Context, intent: Intent, company: Company | None) -> Ended | None:
+    """Let a sync wait for the end of a pause that began after it fell due.
+
+    Once its catch-up rule says so, it does not run any more. Of those that waited through a pause
+    of everything none was looked at, so that is decided when it is over.
+    """
+    now = now_micros() // 1_000_000
+    standing = context.store.pauses.standing(now)
+    pause = standing.on.covering(intent.company_id, intent.args["data_type"], company)
+    if pause is None and intent.created >= standing.resumed:
+        return None
+    left = intent.created // 1000
+    at, rule = _given_up_at(context, intent, left)
+    if now >= at and intent.tried is None:  # an earlier attempt may have got through
+        why = pause.in_words() if pause else WAS_PAUSED
+        told = intent.args | {"reason": f"{why}; {rule}"}
+        return Ended(Ending.DONE, told=Told("relay.sync_missed", told), at=now * 1_000_000)
+    if pause is None:
+        return None
+    until = pause.until(now)
+    if standing.on.everything:
+        wait = SHORTEST_WAIT  # nobody looks before that is over
+    elif until is None:
+        # Nobody knows when somebody will end it: the longer it lasts, the longer the wait.
+        wait = min(now - left, LONG_WAIT)
+    else:
+        wait = min(until - now, LONGEST_WAIT)
+    if at > now:
+        wait = min(wait, at - now)
+    wait = max(wait, SHORTEST_WAIT)
+    return Ended(Ending.LATER, wait=wait, error=f"paused: {pause.reason}", expected=True)
+
+
+def _given_up_at(context: Context, intent: Intent, left: int) -> tuple[float, str]:
+    """Give from when on (epoch seconds) a sync that is held back does not run any more, and why.
+
+    By the rule by which a schedule that fell due in the pause is decided: `skip` does not run what
+    is late, and of `once` the next period stands for this one.
+    """
+    company_id, data_type = intent.company_id, intent.args["data_type"]
+    schedule = context.store.schedules.of(company_id).get(data_type)
+    if schedule is not None and schedule.catch_up is CatchUp.SKIP:
+        return left + GRACE + 1, SKIPPED
+    if schedule is not None and schedule.running and schedule.catch_up is CatchUp.ONCE:
+        return next_run(schedule, left).due, ONE_STANDS
+    return math.inf, ""
 
 
 def _requested_before(context: Context, intent: Intent) -> str | None:

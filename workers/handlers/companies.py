@@ -10,8 +10,9 @@ router = Router()
 
 @router.on("company.created")
 def created(company: Company, event: Event) -> Outcome:
-    """Take the company in; its name was taken over already, as from every event."""
-    return Outcome(company)
+    """Take the company in; its name was taken over already, as from every event with a date."""
+    outcome = Outcome(company)
+    return outcome.then("reread") if version_of(event) is None else outcome
 
 
 @router.on("company.deleted")

@@ -1,10 +1,13 @@
 """Keep each connection's status true, and start the company's work when it links."""
 
+from dataclasses import replace
+
 from codat.webhook import Event
 from relay.cadence import ALL
 from relay.company import DELETED, Company, Sync, version_of
 from relay.outcome import Outcome
 from relay.tracking import FIRST, begin, superseded
+from workers.handlers.reconciles import heard_late
 from workers.routing import Router
 
 router = Router()
@@ -61,4 +64,8 @@ def _take_over(company: Company, event: Event, status: str | None = None) -> Out
         # Nothing to go by but the fact that something changed: ask Codat how it stands.
         return Outcome(company).then("reread", link=event.type in LINKS)
     stale = company.is_stale(connection.id, version)
-    return Outcome(company.with_connection(connection, version, status), stale=stale)
+    if stale and connection.id not in company.connections and status != DELETED:
+        # Codat listed it no more when asked after that; a clock may differ, so ask once more.
+        return replace(Outcome(company).then("reread"), stale=True)
+    outcome = Outcome(company.with_connection(connection, version, status), stale=stale)
+    return heard_late(outcome, connection.id, event) if stale else outcome

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from relay.company import Company, NameSource
-from relay.identity import Match, changes, compare_infos, known_by
+from relay.identity import BOOKS, Match, changes, compare_infos, is_moved, known_by
 from relay.message import Action
 from relay.outcome import Outcome
 from workers.routing import Router
@@ -33,6 +33,7 @@ def info_fetched(company: Company, action: Action) -> Outcome:
 
     After a relink the books may be another company's: that is told and flagged, not just taken.
     From then on they are compared with whom the company was, until someone accepts the other.
+    Other books of the same company, as after a change of software, are told and taken.
     """
     if action.version <= company.info_version:
         return Outcome(company, stale=True)
@@ -56,6 +57,13 @@ def info_fetched(company: Company, action: Action) -> Outcome:
     )
     if mismatch and mismatch != company.identity_mismatch:
         outcome = outcome.log("company.identity_mismatch", changes=mismatch)
+    if match is Match.SAME and is_moved(known, info):
+        outcome = outcome.log(
+            "company.books_changed",
+            previous=known[BOOKS],
+            current=info[BOOKS],
+            platforms=company.platforms,
+        )
     if changed:
         outcome = outcome.log("company.info_fetched", previous=company.info, current=info)
     if company.name_source is NameSource.PLACEHOLDER:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from codat.records import Company as CodatCompany
-from relay.company import DELETED, Company, Version
+from relay.company import DELETED, Company, NameSource, Version
 from relay.message import Action
 from relay.outcome import Outcome
 from workers.routing import Router
@@ -21,9 +21,10 @@ def company_read(company: Company, action: Action) -> Outcome:
 def company_gone(company: Company, action: Action) -> Outcome:
     """Mark a company deleted that Codat does not know; one we never held stays unknown.
 
+    One of which Codat told something after it was asked is there, whatever it said then.
     Should Codat show it when asked again (the key was another client's), it is there again.
     """
-    if company.deleted or not company.known:
+    if company.deleted or not company.known or company.name_version > action.version:
         return Outcome(company)
     return (
         Outcome(company.gone(action.version))
@@ -43,11 +44,15 @@ def as_shown(company: Company, shown: CodatCompany, version: Version) -> Outcome
     for connection in shown.connections:
         held = after.connections.get(connection.id)
         after = after.with_connection(connection, version)
-        now_linked = after.connections[connection.id].status == "Linked"
+        now = after.connections.get(connection.id)
+        now_linked = now is not None and now.status == "Linked"
         newly_linked |= now_linked and (held is None or held.status != "Linked")
     if isinstance(shown.raw.get("dataConnections"), list):  # else nothing is said of connections
         after = _without_gone(after, {connection.id for connection in shown.connections}, version)
+        after = replace(after, listed=max(version, after.listed))
     outcome = Outcome(after)
+    if company.name_source is NameSource.PLACEHOLDER and after.name != company.name:
+        outcome = outcome.then("name")  # it finds out who renamed it, perhaps we, and says so
     if after.status != company.status:
         outcome = outcome.then("cadence")
     return outcome.then("info", link=True) if newly_linked else outcome

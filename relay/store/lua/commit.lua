@@ -13,7 +13,8 @@
 --       then number of dead letters, then lane, entry, type, company, reason, kind, source, id,
 --       replay, body each
 --       then number of replays, then key, handled, added, already applied, dead each
---       then number of marks, then field of the counters, latest ms each
+--       then number of marks, then field of the counters, ms each: the latest is kept, but of
+--       `unheard_since` the first after the last webhook, whose own mark comes before it
 --       then number of counts, then field, how many more each
 --       then timeline key prefix
 -- Gives {1, last log number, intents now due} or {0} when the lane moved on under another owner
@@ -98,9 +99,14 @@ for _ = 1, count() do
   i = i + 5
 end
 for _ = 1, count() do
-  if tonumber(redis.call('HGET', KEYS[10], ARGV[i]) or '0') < tonumber(ARGV[i + 1]) then
-    redis.call('HSET', KEYS[10], ARGV[i], ARGV[i + 1])
+  local kept = tonumber(redis.call('HGET', KEYS[10], ARGV[i]) or '0')
+  local at = tonumber(ARGV[i + 1])
+  local moves = kept < at
+  if ARGV[i] == 'unheard_since' then
+    local heard = tonumber(redis.call('HGET', KEYS[10], 'last_webhook') or '0')
+    moves = kept <= heard and at > heard
   end
+  if moves then redis.call('HSET', KEYS[10], ARGV[i], ARGV[i + 1]) end
   i = i + 2
 end
 for n = 1, count() do

@@ -21,5 +21,6 @@ for i = last + 1, #ARGV, 3 do
     redis.call(ARGV[i], key, ARGV[i + 2])
   end
 end
--- Readers hold what they have read in memory, until they see this rise.
+-- What others have read of log and pauses they hold in memory, until they see these rise.
 redis.call('HINCRBY', KEYS[3], 'log_losses', 1)
+redis.call('HINCRBY', KEYS[3], 'pauses_version', 1)

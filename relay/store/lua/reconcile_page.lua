@@ -1,20 +1,21 @@
 -- Note that one step of a reconciliation is done: which companies were seen, and where to go on.
 -- KEYS  1 the run  2 companies seen in it
 -- ARGV  1 phase as read  2 position as read  3 phase to go on in  4 position to go on at
---       5 how long to keep what was seen, ms  6 number of figures, then field, how many more each
+--       5 how long to keep what was seen, ms  6 since when those seen are to be told that they are
+--       gone, microseconds, or 0  7 number of figures, then field, how many more each
 --       then the ids of the companies seen
 -- Gives 1, or 0 when the run is not where it was read
--- Resend: the position has moved, and the second sending changes nothing (0, taken as done).
+-- Resend: the position has moved, and the second sending changes nothing (0: the run is read anew).
 local at = redis.call('HMGET', KEYS[1], 'phase', 'position')
 if at[1] ~= ARGV[1] or at[2] ~= ARGV[2] then return 0 end
-local i = 7
-for _ = 1, tonumber(ARGV[6]) do
+local i = 8
+for _ = 1, tonumber(ARGV[7]) do
   redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1])
   i = i + 2
 end
 local seen = 0
 for n = i, #ARGV do
-  seen = seen + redis.call('ZADD', KEYS[2], 0, ARGV[n])
+  seen = seen + redis.call('ZADD', KEYS[2], ARGV[6], ARGV[n])
 end
 redis.call('HINCRBY', KEYS[1], 'seen', seen)
 redis.call('PEXPIRE', KEYS[2], ARGV[5])

@@ -1,0 +1,77 @@
+"""Companies whose link needs somebody: connections that broke, and other names to judge."""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from portal import companies, journeys_inviting, repeats
+from portal.journeys_inviting import JourneyBody
+from portal.journeys_shapes import JourneyCreated
+from portal.parts import parts
+from relay.company import BROKEN, Company, Connection
+from relay.identity import Identity, identity_of
+
+PAGE = 500
+MOST_SCANNED = 5000  # companies looked at for one page
+MOST_SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One company: what is broken, and whom it is taken for by now, if that is another."""
+
+    company: Company
+    broken: tuple[Connection, ...]
+    expected: Identity | None = None
+    found: Identity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page of them; `after` is where the next begins, None on the last."""
+
+    rows: tuple[Row, ...]
+    after: str | None
+
+
+def listed(after: str = "") -> Listed:
+    """Look for companies that need somebody, in the order of their ids."""
+    found: list[Row] = []
+    for scanned, company in enumerate(_companies(after)):
+        if scanned == MOST_SCANNED or len(found) == MOST_SHOWN:
+            return Listed(tuple(found), after)
+        after = company.id
+        row = _row(company)
+        if row.broken or row.found:
+            found.append(row)
+    return Listed(tuple(found), None)
+
+
+def invite(company_id: str, connection_id: str, by: str) -> JourneyCreated:
+    """Make the link by which a broken connection is linked again; raises Refusal or RedisError."""
+    held = companies.known(company_id)
+    body = JourneyBody.model_validate({"company_id": held.id, "connection_id": connection_id})
+    return journeys_inviting.invite(body, repeats.attempt(), secrets.token_urlsafe(16), by)
+
+
+def accept(company_id: str, by: str) -> None:
+    """Say that a company is the right one although its books name another; raises Refusal."""
+    companies.accept(companies.known(company_id), by)
+
+
+def _row(company: Company) -> Row:
+    if company.deleted:
+        return Row(company, ())
+    broken = tuple(one for one in company.connections.values() if one.status in BROKEN)
+    if company.identity_mismatch is None:
+        return Row(company, broken)
+    return Row(company, broken, identity_of(company.expected, ""), identity_of(company.info, ""))
+
+
+def _companies(after: str) -> Iterator[Company]:
+    while True:
+        page = parts().store.companies.page(after, PAGE)
+        yield from page
+        if len(page) < PAGE:
+            return
+        after = page[-1].id

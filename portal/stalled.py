@@ -1,0 +1,40 @@
+"""End streams whose reader takes nothing: the web server itself would wait for it without end.
+
+A stream's thread hangs in the server's sending then, where no check of ours runs, and its place
+cannot be given to another before the thread is free. So the kernel ends the connection.
+"""
+
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+SECONDS = 60.0  # in which a reader takes nothing at all, or its network is gone
+OURS = Path("/proc/self/fd")
+FAMILIES = (socket.AF_INET, socket.AF_INET6)
+
+
+def end_stalled(port: int) -> None:
+    """Have connections to this port of ours ended once nothing is taken from them for a while.
+
+    Those there are, the one that asks among them, and those to come. Does nothing where the system
+    has no such limit (TCP_USER_TIMEOUT, tcp(7) of Linux).
+    """
+    if not (OURS.is_dir() and hasattr(socket, "TCP_USER_TIMEOUT")):
+        return
+    for name in os.listdir(OURS):
+        with suppress(OSError):  # no socket, or gone meanwhile
+            _limit(os.dup(int(name)), port)
+
+
+def _limit(descriptor: int, port: int) -> None:
+    """Limit one socket if it is ours on this port; closes the descriptor."""
+    try:
+        found = socket.socket(fileno=descriptor)
+    except OSError:
+        os.close(descriptor)
+        raise
+    with found:
+        if found.family in FAMILIES and found.getsockname()[1] == port:
+            limit = int(SECONDS * 1000)
+            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, limit)

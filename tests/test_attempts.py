@@ -1,0 +1,76 @@
+"""Tries of a journey, read from what it passed."""
+
+from relay.attempts import Reason, tries
+from relay.identity import Identity
+from relay.journeys import (
+    Change,
+    Consent,
+    Journey,
+    Platform,
+    chosen,
+    confirmed,
+    consented,
+    mismatched,
+    opened,
+    sent,
+    start,
+    wrong_company,
+)
+
+XERO, SAGE = Platform("gbol", "Xero", "Accounting"), Platform("hbql", "Sage 50", "Accounting")
+ACME = Identity("Acme")
+HOUR = 3_600_000
+
+
+def linked(journey, platform, at):
+    """Choose, agree and go, up to the link."""
+    for rule in (
+        lambda j: chosen(j, platform, at),
+        lambda j: consented(j, Consent(at, "v", "en", platform.key, (), "daily", ())),
+        lambda j: sent(j, f"c-{platform.key}", at, already=True),
+    ):
+        change = rule(journey)
+        assert isinstance(change, Change)
+        journey = change.journey
+    return journey
+
+
+def begun():
+    journey = start(Journey("j", "c", 0, 1000 * HOUR, "olga")).journey
+    return opened(journey, 1).journey
+
+
+def told(journey, now=2):
+    return [(t.platform_name, t.last_step, t.reason) for t in tries(journey, None, now, 24 * HOUR)]
+
+
+def test_a_wrong_company_ends_a_try_and_another_platform_is_another():
+    first = wrong_company(linked(begun(), XERO, 1), ACME, 1).journey
+    done = confirmed(linked(first, SAGE, 2), ACME, 2).journey
+    assert told(done, 900 * HOUR) == [
+        ("Xero", "linked", Reason.WRONG_COMPANY),
+        ("Sage 50", "confirmed", None),
+    ]
+
+
+def test_the_same_platform_after_a_wrong_company_is_another_try():
+    again = wrong_company(linked(begun(), XERO, 1), ACME, 1).journey
+    assert told(linked(again, XERO, 2)) == [
+        ("Xero", "linked", Reason.WRONG_COMPANY),
+        ("Xero", "linked", None),
+    ]
+
+
+def test_another_company_than_expected_stops_a_try():
+    stopped = mismatched(linked(begun(), XERO, 1), ACME, Identity("Other"), 1).journey
+    assert told(stopped, 30 * HOUR) == [("Xero", "linked", Reason.MISMATCH)]
+
+
+def test_a_journey_over_is_expired_and_one_confirmed_is_not():
+    assert told(linked(begun(), XERO, 1), 2000 * HOUR)[0][2] is Reason.EXPIRED
+    done = confirmed(linked(begun(), XERO, 1), ACME, 2).journey
+    assert told(done, 2000 * HOUR)[0][2] is None
+
+
+def test_before_a_choice_there_is_one_try_without_a_platform():
+    assert told(begun()) == [("", "opened", None)]

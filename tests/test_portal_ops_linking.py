@@ -1,0 +1,118 @@
+"""The list of links that need somebody: who may invite again or accept, and what is told of it."""
+
+from dataclasses import replace
+
+import orjson
+import pytest
+
+from parts import company_id, connection_id
+from portal_bench import OPERATOR, VIEWER, Portal, make_company
+from test_portal_journeys import AtCodat
+from test_portal_ops import get, proof, sign_in, text_of
+
+BEFORE = {"companyName": "Acme & Söhne", "registrationNumber": "1"}
+NOW = {"companyName": "Other <b>Ltd</b>", "registrationNumber": "2"}
+FLAG = {"registrationNumber": {"previous": "1", "current": "2"}}
+
+
+@pytest.fixture
+def portal():
+    portal = Portal(codat=AtCodat())
+    other = make_company(3, info=NOW, expected=BEFORE, identity_mismatch=FLAG)
+    broken = make_company(2, "Deauthorized")
+    gone = replace(make_company(4, "Unlinked"), deleted=True)
+    portal.hold(make_company(1), broken, other, gone)
+    return portal
+
+
+def send(portal, number, act, **form):
+    form = {"csrf": proof(get(portal, "/ops/linking"))} | form
+    path = f"/ops/linking/{company_id(number)}/{act}"
+    return portal.post(path, token=None, data=form)
+
+
+def told(portal, number):
+    last = portal.messages(number)[-1]
+    return last[b"type"].decode(), orjson.loads(last[b"body"])["payload"]
+
+
+def test_the_list_shows_what_is_broken_and_who_is_taken_for_another_and_nothing_else(portal):
+    sign_in(portal, OPERATOR)
+    shown = text_of(get(portal, "/ops/linking"))
+    assert "Company 2 Deauthorised" in shown
+    assert "Xero : Deauthorized" in shown
+    assert "Expected: Acme & Söhne (1). Connected now: Other <b>Ltd</b> (2)." in shown
+    assert "Company 1" not in shown
+    assert "Company 4" not in shown
+
+
+def test_an_operator_invites_again_and_sees_the_link_once(portal):
+    sign_in(portal, OPERATOR)
+    page = send(portal, 2, "invite", connection=connection_id(2))
+    assert page.status_code == 200
+    link = page.text.partition('id="link">')[2].partition("<")[0]
+    at = "/link/" + link.rpartition("/link/")[2]
+    assert "Connect <bdi>Xero</bdi> again" in portal.web.get(at).text
+    kind, data = told(portal, 2)
+    assert kind in ("journey.started", "journey.opened")
+    [journey] = portal.get("/v1/journeys").json["journeys"]
+    assert (journey["by"], journey["reconnects"]) == ("olga", connection_id(2))
+    assert link not in get(portal, "/ops/linking").text
+    assert data["journey"] == journey["id"]
+
+
+def test_an_operator_accepts_another_name_and_it_is_told_by_whom(portal):
+    sign_in(portal, OPERATOR)
+    assert "Accepted" in send(portal, 3, "accept").text
+    assert told(portal, 3) == ("relay.identity_accepted", {"by": "olga"})
+
+
+@pytest.mark.parametrize("act", ["invite", "accept"])
+def test_a_viewer_may_look_and_a_form_that_is_not_ours_does_nothing(portal, act):
+    before = len(portal.messages(2))
+    sign_in(portal, VIEWER)
+    page = get(portal, "/ops/linking")
+    assert "Invite again" not in page.text
+    assert "may only look" in page.text
+    assert send(portal, 2, act, connection=connection_id(2)).status_code == 403
+    sign_in(portal, OPERATOR)
+    assert send(portal, 2, act, connection=connection_id(2), csrf="0" * 64).status_code == 400
+    portal.web.delete_cookie("relay_ops", path="/ops")
+    path = f"/ops/linking/{company_id(2)}/{act}"
+    assert portal.post(path, token=None, data={}).headers["Location"] == "/ops/"
+    assert len(portal.messages(2)) == before
+    assert portal.get("/v1/journeys").json["journeys"] == []
+
+
+@pytest.mark.parametrize(
+    ("number", "connection", "status"),
+    [(1, 1, 409), (2, 7, 409), (9, 9, 404)],
+    ids=["linked", "not its own", "unknown"],
+)
+def test_what_cannot_be_linked_again_says_why(portal, number, connection, status):
+    sign_in(portal, OPERATOR)
+    answer = send(portal, number, "invite", connection=connection_id(connection))
+    assert answer.status_code == status
+    assert "notice" in answer.text
+
+
+def test_the_list_goes_on_where_one_page_ends(portal, monkeypatch):
+    monkeypatch.setattr("portal.ops_linking.MOST_SHOWN", 1)
+    sign_in(portal, OPERATOR)
+    first = get(portal, "/ops/linking").text
+    assert "Company 2" in first
+    after = first.partition("?after=")[2].partition('"')[0]
+    assert "Company 3" in get(portal, f"/ops/linking?after={after}").text
+
+
+@pytest.mark.parametrize(
+    ("status", "why"), [("Deauthorized", "no longer lets"), ("Unlinked", "was disconnected from")]
+)
+def test_a_customer_asked_to_connect_again_reads_why_and_for_which_company(portal, status, why):
+    portal.hold(make_company(5, status, info=BEFORE))
+    made = portal.post("/v1/journeys", json={"company_id": company_id(5)}).json
+    page = portal.web.get("/link/" + made["link"].rpartition("/")[2]).text
+    assert "<h1>Connect <bdi>Xero</bdi> again</h1>" in page
+    assert why in page
+    assert "before: <bdi>Acme &amp; Söhne</bdi>" in page
+    assert "will see in" in page
