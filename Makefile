@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 CODE := codat relay receiver workers scheduler portal ops sandbox tests bench examples
 
-.PHONY: run install dev test check format bench chaos proofs week freeze comeback lock clean
+.PHONY: run install dev test check format bench chaos proofs week freeze comeback zones lock clean
 
 run: install  ## install and start everything on one port
 	@$(BIN)/codat-relay up
@@ -46,6 +46,9 @@ freeze: dev  ## a scheduler frozen for five minutes and woken, among two and amo
 comeback: dev  ## two days without a scheduler, then two: 200 companies, within few calls a minute
 	@RELAY_COMEBACK_COMPANIES=$${RELAY_COMEBACK_COMPANIES:-200} RELAY_COMEBACK_SCALE=$${RELAY_COMEBACK_SCALE:-0.333} \
 		RELAY_COMEBACK_CALLS_PER_MINUTE=$${RELAY_COMEBACK_CALLS_PER_MINUTE:-40} $(BIN)/python -m pytest -rP --show-capture=stdout tests/test_comeback.py $(ARGS)
+
+zones: dev  ## schedules of every cadence in every zone over ten years, ten minutes or so
+	@RELAY_ALL_ZONES=1 $(BIN)/python -m pytest -rP --show-capture=stdout tests/test_zones.py $(ARGS)
 
 lock: dev  ## renew both lock files within the bounds of pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --extra embedded --group build -o requirements.lock $(ARGS)

@@ -2,9 +2,9 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -13,6 +13,8 @@ from ops.api import Api
 from ops.faults import Failed
 from ops.output import print_json
 from ops.selection import cost_in_words
+
+One = TypeVar("One")
 
 LOOK_EVERY = 0.5  # seconds
 WORTH_WAITING = timedelta(minutes=2)
@@ -39,6 +41,15 @@ def bar() -> Progress:
         TimeRemainingColumn(),
         disable=not sys.stderr.isatty(),
     )
+
+
+def tracked(items: Sequence[One], what: str) -> Iterator[One]:
+    """Give the items, and show how many of them were taken."""
+    with bar() as progress:
+        task = progress.add_task(what, total=len(items), rate="")
+        for one in items:
+            yield one
+            progress.advance(task)
 
 
 def leave(

@@ -15,6 +15,7 @@ from portal.groups import Given, Reply, described, group
 from portal.held_back import would_hold_back
 from portal.parts import parts
 from portal.problems import Refusal
+from relay.cadence import ALL
 from relay.definition import known_zone
 from relay.pause import EVERY_DAY, Pause, Scope, Window
 from relay.policy import known_data_type
@@ -23,6 +24,10 @@ from relay.times import iso_from_ms
 api = group("pauses", __name__, "Pauses")
 
 CLOCK = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
+NOT_ALL = (
+    "Schedules for `all` read this data type too, and this pause does not hold them back; one of"
+    " `all`, a company, platform or tag does."
+)
 NO_PAUSE = "There is no pause of this id; GET /v1/pauses lists those there are."
 
 
@@ -93,6 +98,7 @@ class PauseShape(BaseModel):
     window: WindowBody | None
     on: bool
     holds_back: int
+    note: Annotated[str | None, Field(description="What it does not hold back.")]
 
 
 class PauseList(BaseModel):
@@ -185,6 +191,7 @@ def _shape(pause: Pause, now: int, holds_back: int) -> PauseShape:
         else None,
         on=pause.is_on(now),
         holds_back=holds_back,
+        note=NOT_ALL if pause.scope is Scope.DATA_TYPE and pause.value != ALL else None,
     )
 
 

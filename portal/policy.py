@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from http import HTTPStatus
 from itertools import islice
 from typing import Annotated, Any
@@ -12,14 +12,14 @@ from pydantic import BaseModel, Field, model_validator
 from portal.auth import caller
 from portal.groups import Given, Reply, described, group
 from portal.held_back import LOOKED_AT, batches
-from portal.load import WEEK_HOURS, warnings
+from portal.load import WEEK_HOURS, change, load_of
 from portal.parts import parts
 from portal.problems import Refusal
 from portal.selections import Selection, chosen
-from relay.cadence import Schedule, next_run
+from relay.cadence import Schedule
+from relay.change import Change
 from relay.company import Company
-from relay.load import Planned, by_hour
-from relay.policy import Change, Policy, changes
+from relay.policy import Policy, changes
 from relay.store.intents import Need, Priority
 from relay.store.policies import Origin
 from relay.times import now_ms
@@ -65,6 +65,13 @@ class Preview(BaseModel):
     kept: Annotated[int, Field(description="Schedules that stay as they are.")]
     peak: Annotated[int, Field(description="Syncs in the fullest hour of the week then coming.")]
     warnings: Annotated[list[str], Field(description="Where Codat's limits would not cover it.")]
+    load: Annotated[
+        list[int],
+        Field(
+            description="By how many syncs each hour of the coming week changes; /v1/schedules/load"
+            " takes it as `added`."
+        ),
+    ]
     examples: list[ChangeShape]
 
 
@@ -147,39 +154,28 @@ def _preview(policy: Policy, companies: Iterable[Company]) -> Preview:
     looked_at, kept, total = len(found_first), 0, len(found_first)
     if total == LOOKED_AT:  # of a filter's companies too many are assumed rather than too few
         total = store.companies.count()
-    planned: list[Planned] = []
+    before, after = list[Schedule](), list[Schedule]()
     for page in batches(found_first):
         held = store.schedules.of_many([company.id for company in page])
         for company in page:
             found = changes(company, held[company.id], policy, now=now, apply=True)
-            kinds.update(change.kind for change in found)
-            planned += _planned(held[company.id], found, now)
-            kept += len(held[company.id]) - sum(change.before is not None for change in found)
+            kinds.update(one.kind for one in found)
+            before += [one.before for one in found if one.before]
+            after += [one.after for one in found if one.after]
+            kept += len(held[company.id]) - sum(one.before is not None for one in found)
             examples += [_shape(company.id, c) for c in found[: SHOWN - len(examples)]]
-    counts = by_hour(planned, now, WEEK_HOURS)
-    counts = [count * total // max(1, looked_at) for count in counts]
+    added = [more * total // max(1, looked_at) for more in change(before, after, now)]
+    load = load_of(WEEK_HOURS, added)
     return Preview(
         looked_at=looked_at,
         companies=total,
-        peak=max(counts),
-        warnings=warnings(counts),
+        peak=load.peak,
+        warnings=load.warnings,
         changes=dict(kinds),
         kept=kept,
+        load=added,
         examples=examples,
     )
-
-
-def _planned(held: Mapping[str, Schedule], found: Iterable[Change], now: int) -> Iterator[Planned]:
-    """Give what a company's schedules would be after the changes."""
-    then = dict(held)
-    for change in found:
-        if change.after is not None:
-            then[change.after.data_type] = change.after
-        elif change.before is not None:
-            del then[change.before.data_type]
-    for schedule in then.values():
-        if schedule.running:
-            yield Planned(schedule, schedule.key, next_run(schedule, now).due)
 
 
 def _apply(companies: Iterable[Company]) -> int:

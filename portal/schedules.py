@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated
 
@@ -16,11 +17,13 @@ from portal.parts import parts
 from portal.problems import Refusal
 from portal.run_now import DataType
 from portal.schedule_shapes import ScheduleRuns, ScheduleShape
-from relay.cadence import Schedule, next_run
+from relay import scheduling
+from relay.cadence import Schedule
+from relay.change import Change, calendar
 from relay.company import Company, CompanyStatus
 from relay.definition import Definition
 from relay.store.intents import Need, Priority
-from relay.times import now_ms
+from relay.times import now_micros, now_ms
 
 api = group("schedules", __name__, "Schedules")
 
@@ -128,19 +131,18 @@ def put_schedule(path: SchedulePath, query: PutQuery, body: ScheduleBody) -> Rep
 def delete_schedule(path: SchedulePath) -> Reply:
     """Remove a schedule; the data type is then synced on request only."""
     company = known(path.company_id)
-    remove(company.id, path.data_type)
+    remove(company.id, path.data_type, int(time.time()))
     keep_alive([company.id])
     return "", HTTPStatus.NO_CONTENT
 
 
-def remove(company_id: str, data_type: str) -> None:
+def remove(company_id: str, data_type: str, now: int) -> None:
     """Remove a schedule, or refuse when there is none."""
-    store = parts().store
     for _ in range(TRIES):
-        held = store.schedules.of(company_id).get(data_type)
+        held = parts().store.schedules.of(company_id).get(data_type)
         if held is None:
             raise Refusal("not-found", NO_SCHEDULE)
-        if store.schedules.remove(held):
+        if _write(Change(held, None), now):
             return
     raise _changed_meanwhile()
 
@@ -154,14 +156,20 @@ def of_definition(company: Company, data_type: str, body: Definition, now: int) 
 
 def save(schedule: Schedule, now: int) -> bool:
     """Write a schedule over whatever there is, and have its deadline watched; tell if it is new."""
-    store = parts().store
-    due = next_run(schedule, now).due if schedule.running else None
     for _ in range(TRIES):
-        held = store.schedules.of(schedule.company_id).get(schedule.data_type)
-        if store.schedules.put(schedule, due, over=held):
+        held = parts().store.schedules.of(schedule.company_id).get(schedule.data_type)
+        after = schedule
+        if held and held.suspended and schedule.suspended and calendar(held) == calendar(schedule):
+            after = replace(schedule, suspended_at=held.suspended_at)
+        if _write(Change(held, after), now):
             _watch(schedule)
             return held is None
     raise _changed_meanwhile()
+
+
+def _write(change: Change, now: int) -> bool:
+    cause = f"api:{caller().name}:{change.about.data_type}:{now_micros()}"
+    return scheduling.write(parts().store, parts().hints, change, now=now, cause=cause)
 
 
 def keep_alive(company_ids: Sequence[str]) -> None:

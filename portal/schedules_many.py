@@ -84,6 +84,7 @@ def set_schedules(body: ManyBody) -> Reply:
             after += [wanted] if wanted else []
         rows.append(_row(company_id, body.data_type, wanted, now, error))
     if not body.preview:
+        _show_due(rows, after)
         schedules.keep_alive([row.company_id for row in rows if row.error is None])
     return ManyDone(
         schedules=rows,
@@ -108,12 +109,22 @@ def _error(company: Company | None, there: Schedule | None, body: ManyBody) -> s
 def _write(company_id: str, wanted: Schedule | None, data_type: str, now: int) -> str | None:
     try:
         if wanted is None:
-            schedules.remove(company_id, data_type)
+            schedules.remove(company_id, data_type, now)
         else:
             schedules.save(wanted, now)
     except Refusal as refusal:
         return refusal.detail
     return None
+
+
+def _show_due(rows: list[ManyRow], written: list[Schedule]) -> None:
+    """Show when those that were written are due: one that was late, or ran already, need not be
+    so at its next time."""
+    due = parts().store.schedules.next_due(written)
+    found = {one.company_id: at for one, at in zip(written, due, strict=True)}
+    for row in rows:
+        at = found.get(row.company_id)
+        row.next_due = None if at is None else iso(at)
 
 
 def _row(

@@ -16,6 +16,7 @@ import orjson
 ALL = "all"  # every data type the company's connections fetch
 LAST_DAY = 31
 HOUR = 3600
+NOON = time(12)
 EVERY = (1, 2, 3, 4, 6, 8, 12)  # hours between runs of an hourly schedule: what divides a day
 
 
@@ -256,11 +257,12 @@ def _some_hours(schedule: Schedule, zone: ZoneInfo, moment: datetime) -> Iterato
     day = moment.astimezone(zone).date() - timedelta(days=1)
     first = schedule.anchor.hour % schedule.every
     while True:
-        for hour in range(first, 24, schedule.every):
+        # A day that the zone's calendar leaves out has no hours. One that clocks jump over into the
+        # next day is moved past the jump like any other.
+        shown = datetime.fromtimestamp(_on_the_clock(day, NOON, zone), zone).date() == day
+        for hour in range(first, 24, schedule.every) if shown else ():
             due = _on_the_clock(day, time(hour, schedule.anchor.minute), zone)
-            # A day that the zone's calendar leaves out has no hours.
-            if datetime.fromtimestamp(due, zone).date() == day:
-                yield due, f"{day.isoformat()}T{hour:02d}"
+            yield due, f"{day.isoformat()}T{hour:02d}"
         day += timedelta(days=1)
 
 

@@ -1,18 +1,19 @@
 """What a due schedule comes to: which periods run, which were missed, and when it is due next."""
 
-from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from relay.cadence import CatchUp, Run, Schedule, offset_within, step
+from relay.missed import NOTHING, Missed
 
 GRACE = 600  # seconds by which a run may be late and still count as on time
 GAP = 900  # seconds between the syncs that make up for missed periods: one must end first
 LATE_SPREAD = 900  # seconds over which runs are spread that all became due at one moment
-MOST_PERIODS = 1000  # of one schedule that are told one by one as missed
-ONE_STANDS = "nothing ran when it was due; one sync stands for all missed periods"
-SKIPPED = "nothing ran when it was due; missed periods are skipped"
-TOO_MANY = "nothing ran when it was due; more periods passed than are made up for"
+NOTHING_RAN = "nothing ran when it was due"
+ONE_STANDS = "one sync stands for all missed periods"
+SKIPPED = "missed periods are skipped"
+TOO_MANY = "more periods passed than are made up for"
 
 
 @dataclass(slots=True)
@@ -21,16 +22,17 @@ class Turn:
 
     next_due: int
     runs: tuple[Run, ...]
-    missed: tuple[str, ...] = ()
-    reason: str = ""
+    missed: Missed = NOTHING
 
 
-def take_turn(schedule: Schedule, due: int, now: int, key: bytes = b"") -> Turn:
+def take_turn(
+    schedule: Schedule, due: int, now: int, key: bytes = b"", why: str = NOTHING_RAN
+) -> Turn:
     """Decide what `schedule`, due at `due`, comes to at `now`.
 
-    It may be late because nothing ran, or because a pause held it back: then its catch-up rule
-    says what becomes of the periods that passed. `key` says whose it is, where the schedule itself
-    does not.
+    It may be late because nothing ran, or because a pause held it back (`why` says which): then
+    its catch-up rule says what becomes of the periods that passed. `key` says whose it is, where
+    the schedule itself does not.
     """
     key = key or schedule.key
     s, offset = schedule, offset_within(schedule.spread, key)
@@ -38,11 +40,12 @@ def take_turn(schedule: Schedule, due: int, now: int, key: bytes = b"") -> Turn:
     next_due = following.due + offset
     if now < next_due and now - due <= GRACE:
         return Turn(next_due, (Run(now, this.period),))
-    passed = deque([Run(this.due + offset, this.period)], MOST_PERIODS)
+    passed = [Run(this.due + offset, this.period)]
     while following.due + offset <= now:
         passed.append(Run(following.due + offset, following.period))
         this, following = step(s.cadence, s.anchor, s.zone, s.every, following.due)
-    return _late(schedule, list(passed), following.due + offset, now, key)
+    runs, missed = _late(schedule, passed, now, key, why)
+    return Turn(following.due + offset, runs, missed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +80,21 @@ def slots(plan: Schedule, now: int) -> tuple[Slot, ...]:
         at = this.due + 1
 
 
-def _late(schedule: Schedule, passed: list[Run], next_due: int, now: int, key: bytes) -> Turn:
+def _late(
+    schedule: Schedule, passed: list[Run], now: int, key: bytes, why: str
+) -> tuple[tuple[Run, ...], Missed]:
+    """Give the runs that make up for what passed, and the periods that have none."""
     late = now - passed[-1].due > GRACE
     leave = now + (offset_within(LATE_SPREAD, key) if late else 0)
     if schedule.catch_up is CatchUp.SKIP and late:
-        return Turn(next_due, (), _periods(passed), SKIPPED)
+        return (), _missed(passed, why, SKIPPED)
     if schedule.catch_up is CatchUp.ALL:
         kept = passed[-max(1, schedule.cap) :]
         made_up = tuple(Run(leave + GAP * n, run.period) for n, run in enumerate(kept))
-        return Turn(next_due, made_up, _periods(passed[: -len(kept)]), TOO_MANY)
-    reason = SKIPPED if schedule.catch_up is CatchUp.SKIP else ONE_STANDS
-    return Turn(next_due, (Run(leave, passed[-1].period),), _periods(passed[:-1]), reason)
+        return made_up, _missed(passed[: -len(kept)], why, TOO_MANY)
+    rule = SKIPPED if schedule.catch_up is CatchUp.SKIP else ONE_STANDS
+    return (Run(leave, passed[-1].period),), _missed(passed[:-1], why, rule)
 
 
-def _periods(passed: list[Run]) -> tuple[str, ...]:
-    return tuple(run.period for run in passed)
+def _missed(passed: Iterable[Run], why: str, rule: str) -> Missed:
+    return Missed.of((run.period for run in passed), f"{why}; {rule}")

@@ -132,6 +132,10 @@ class Pause:
         """Whether `covers` must be shown the company."""
         return self.scope in (Scope.PLATFORM, Scope.TAG)
 
+    def in_words(self) -> str:
+        """Say what held something back: which pause, whose, and why."""
+        return f"held back by pause {self.id} of {self.owner} ({self.reason})"
+
     def facts(self) -> dict[str, Any]:
         """Give what the log is told of it."""
         return {

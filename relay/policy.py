@@ -2,13 +2,14 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from codat.statuses import DATA_TYPES
-from relay.cadence import ALL, SPREAD, Cadence, Schedule, runs
+from relay.cadence import ALL, SPREAD, Cadence, Schedule
+from relay.change import Change
 from relay.company import Company, CompanyStatus, Connection
 from relay.definition import LONGEST_SPREAD, Definition
 
@@ -20,7 +21,6 @@ SMALLEST = {
     "banking": ("banking-accounts", "banking-transactionCategories"),
     "commerce": ("commerce-companyInfo", "commerce-locations"),
 }
-MOST_MISSED = 1000  # periods told one by one when a schedule comes back
 NOT_A_DATA_TYPE = "must be `all` or one of Codat's data types, such as `invoices`"
 
 
@@ -106,26 +106,6 @@ def known_data_type(name: str) -> str:
     return name
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One schedule to be written; None for `before` is a new one, for `after` one removed."""
-
-    before: Schedule | None
-    after: Schedule | None
-    missed: tuple[str, ...] = ()  # periods that passed while it was suspended
-
-    @property
-    def kind(self) -> str:
-        """What it comes to: given, removed, suspended, resumed or changed."""
-        if self.before is None:
-            return "given"
-        if self.after is None:
-            return "removed"
-        if self.before.suspended != self.after.suspended:
-            return "suspended" if self.after.suspended else "resumed"
-        return "changed"
-
-
 def changes(
     company: Company,
     held: Mapping[str, Schedule],
@@ -156,7 +136,7 @@ def changes(
         wanted = policy.schedules_for(company) | kept
     wanted = _kept_alive(company, wanted, policy)
     return [
-        Change(held.get(d), wanted.get(d), _missed(held.get(d), now) if d in wanted else ())
+        Change(held.get(d), wanted.get(d))
         for d in [*held, *(d for d in wanted if d not in held)]
         if held.get(d) != wanted.get(d)
     ]
@@ -191,15 +171,3 @@ def _sort_of(data_type: str) -> str:
         return ALL
     sort, dash, _ = data_type.partition("-")
     return sort if dash and sort in SMALLEST else "accounting"
-
-
-def _missed(held: Schedule | None, now: int) -> tuple[str, ...]:
-    """Name the periods that came while a schedule was suspended."""
-    found: list[str] = []
-    if held is None or not held.suspended or not held.suspended_at or held.off:
-        return ()
-    for run in runs(held, held.suspended_at):
-        if run.due > now or len(found) == MOST_MISSED:
-            break
-        found.append(run.period)
-    return tuple(found)

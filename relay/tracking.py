@@ -11,6 +11,7 @@ from relay.company import DELETED, Company, Sync, SyncState
 from relay.copies import changed
 
 FIRST = "first"  # the period of the sync that Codat itself runs after a link
+FIRST_STANDS = "Codat's own first sync stands for this period"
 SKEW = 5_000_000  # microseconds by which Codat's clock may be behind ours
 HOUR = 3600
 PATIENCE = 24 * HOUR  # seconds without word after which a sync counts as failed
@@ -18,6 +19,7 @@ PATIENCE = 24 * HOUR  # seconds without word after which a sync counts as failed
 PATIENCE_ON_PREMISE = 14 * 24 * HOUR
 ON_PREMISE = frozenset({"pqsw", "hbql"})  # QuickBooks Desktop, Sage 50
 SHORTEST_WAIT, LONGEST_WAIT = 30, 6 * HOUR  # seconds between looks into Codat's history
+STANDS = "the sync of period {} stands for this one, which had not ended when it was asked for"
 MOST_TOLD, LONGEST_REASON = 3, 300  # pulls named in a reason, and its letters
 GOOD = frozenset({PullOutcome.COMPLETE, PullOutcome.NEUTRAL})
 
@@ -35,12 +37,16 @@ def open_syncs(company: Company) -> dict[str, Sync]:
     return {name: sync for name, sync in company.syncs.items() if sync.is_open}
 
 
-def superseded(company: Company, sync: Sync, data_type: str) -> tuple[Sync, Sync] | None:
-    """Give of two open syncs of one data type the one asked for earlier, and the other."""
+def superseded(company: Company, sync: Sync, data_type: str) -> dict[str, Any] | None:
+    """Give what is told of the earlier of two open syncs of one data type: the later stands for it.
+
+    None where no other is open.
+    """
     held = company.syncs.get(data_type)
     if held is None or not held.is_open or held.period == sync.period:
         return None
-    return (sync, held) if held.requested > sync.requested else (held, sync)
+    earlier, later = (sync, held) if held.requested > sync.requested else (held, sync)
+    return facts(data_type, earlier) | {"reason": STANDS.format(later.period)}
 
 
 def settle(company: Company, data_type: str) -> Company:

@@ -8,9 +8,10 @@ import structlog
 
 from relay.budget import may_be_claimed
 from relay.cadence import HOUR
-from relay.catchup import Turn, take_turn
+from relay.catchup import NOTHING_RAN, Turn, take_turn
 from relay.journeys import Step, expired
 from relay.message import Action, action_body
+from relay.missed import Missed
 from relay.pause import PausesOn
 from relay.queues import Hints
 from relay.retention import Retention
@@ -135,16 +136,16 @@ def dispatch_of(store: Store, due: Due, now: int) -> Dispatch:
     turn = None
     if due.plan is not None and due.plan.running:
         try:
-            turn = take_turn(due.plan, due.due, now, due.key)
+            turn = take_turn(due.plan, due.due, now, due.key, due.why or NOTHING_RAN)
         except Exception as error:
             due = replace(due, fault=f"{type(error).__name__}: {error}")
     if due.fault:
         log.error("schedule.unusable", company_id=due.company_id, fault=due.fault[:200])
         period = f"{iso_from_ms(due.due * 1000)[:13]}Z"
-        turn = Turn(now + HOUR, (), (period,), f"{UNUSABLE}: {due.fault}"[:500])
+        turn = Turn(now + HOUR, (), Missed((period,), f"{UNUSABLE}: {due.fault}"[:500]))
     if turn is None or not turn.missed:
         return Dispatch(due, turn)
-    told = {"data_type": due.data_type, "periods": turn.missed, "reason": turn.reason}
+    told = {"data_type": due.data_type, **turn.missed.payload()}
     body = action_body(now * 1_000_000, told)
     return Dispatch(due, turn, store.inbox.lane_of(due.company_id), body)
 

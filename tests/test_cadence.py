@@ -208,6 +208,24 @@ NASTY = {
             ("2026-03-29 12:30", "2026-03-29T13"),
         ],
     ),
+    "every two hours where clocks jump from 23:00 to midnight": (
+        schedule(HOURLY, "America/Nuuk", hour=1, minute=15, every=2),
+        "2024-03-30T22:00",
+        [
+            ("2024-03-30 23:15", "2024-03-30T21"),
+            ("2024-03-31 01:15", "2024-03-30T23"),
+            ("2024-03-31 02:15", "2024-03-31T01"),
+        ],
+    ),
+    "every two hours where Casey's clocks jump from 00:01 to 03:01: 01:15 would come after 03:15": (
+        schedule(HOURLY, "Antarctica/Casey", hour=1, minute=15, every=2),
+        "2020-10-03T15:00",
+        [
+            ("2020-10-03 15:15", "2020-10-03T23"),
+            ("2020-10-03 16:15", "2020-10-04T03"),
+            ("2020-10-03 18:15", "2020-10-04T05"),
+        ],
+    ),
     "every twelve hours where a day is left out": (
         schedule(HOURLY, "Pacific/Apia", hour=6, every=12),
         "2011-12-29T17:00",
@@ -316,7 +334,7 @@ def test_each_day_of_a_zones_calendar_has_exactly_one_run(zone, start, hour):
 
 
 @unhurried
-@given(schedules.filter(lambda s: s.cadence is WEEKLY), moments)
+@given(usual.map(lambda s: replace(s, cadence=WEEKLY)), moments)
 def test_each_week_has_exactly_one_run(wanted, after):
     found = [run.period for run in islice(runs(wanted, after), 110)]
     mondays = [datetime.strptime(f"{period}-1", "%G-W%V-%u") for period in found]
@@ -324,7 +342,7 @@ def test_each_week_has_exactly_one_run(wanted, after):
 
 
 @unhurried
-@given(schedules.filter(lambda s: s.cadence is MONTHLY), moments)
+@given(usual.map(lambda s: replace(s, cadence=MONTHLY)), moments)
 def test_each_month_has_exactly_one_run(wanted, after):
     found = [run.period for run in islice(runs(wanted, after), 30)]
     months = [int(year) * 12 + int(month) for year, month in (p.split("-") for p in found)]
@@ -332,7 +350,7 @@ def test_each_month_has_exactly_one_run(wanted, after):
 
 
 @unhurried
-@given(usual.filter(lambda s: s.cadence is HOURLY), moments)
+@given(usual.map(lambda s: replace(s, cadence=HOURLY)), moments)
 def test_each_hour_of_utc_has_exactly_one_run(wanted, after):
     found = list(islice(runs(wanted, after), 60))
     hours = [datetime.strptime(run.period, "%Y-%m-%dT%HZ") for run in found]
@@ -349,8 +367,8 @@ FREQUENCIES = {DAILY: rrule.DAILY, WEEKLY: rrule.WEEKLY, MONTHLY: rrule.MONTHLY}
 @given(
     st.sampled_from([DAILY, WEEKLY, MONTHLY]),
     anchors,
-    st.sampled_from(["UTC", "Europe/London", "America/New_York", "Asia/Kathmandu"]),
-    st.datetimes(datetime(1971, 1, 1), datetime(2036, 1, 1)),
+    st.sampled_from(ZONES),
+    st.datetimes(datetime(1970, 1, 5), datetime(2098, 1, 1)),
 )
 def test_dateutil_finds_the_same_wall_clock_times(cadence, anchor, zone, after):
     """dateutil counts the days, and moves left-out times itself: an independent second opinion."""
@@ -374,7 +392,8 @@ def test_dateutil_finds_the_same_wall_clock_times(cadence, anchor, zone, after):
     ]
     moment = int(there.timestamp())
     found = [run.due for run in islice(runs(wanted, moment), 12)]
-    assert found == [due for due in expected if due > moment][:12]
+    # A day that is left out shares its time with the day after it.
+    assert found == [due for due in dict.fromkeys(expected) if due > moment][:12]
 
 
 @unhurried

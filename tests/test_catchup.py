@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from parts import company_id
 from relay.cadence import ALL, EVERY, Anchor, Cadence, CatchUp, Run, Schedule, next_run, runs
 from relay.catchup import GAP, GRACE, LATE_SPREAD, slots, take_turn
+from relay.missed import ONE_BY_ONE, Missed
 
 DAY = 86_400
 NOW = int(datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp())
@@ -32,7 +33,7 @@ def test_a_run_that_is_on_time_runs_now_whatever_the_rule(catch_up, late):
     due = next_run(wanted, NOW)
     turn = take_turn(wanted, due.due, due.due + late)
     assert [(run.due, run.period) for run in turn.runs] == [(due.due + late, due.period)]
-    assert (turn.next_due, turn.missed) == (due.due + DAY, ())
+    assert (turn.next_due, turn.missed) == (due.due + DAY, Missed())
 
 
 TWO_DAYS_DOWN = {  # due on the 3rd at midnight, up again on the 5th at noon
@@ -49,7 +50,7 @@ def test_two_days_down_come_to_what_the_rule_says(catch_up):
     now = due + 2 * DAY + DAY // 2
     turn = take_turn(wanted, due, now)
     periods, missed = TWO_DAYS_DOWN[catch_up]
-    assert ([run.period for run in turn.runs], turn.missed) == (periods, missed)
+    assert ([run.period for run in turn.runs], turn.missed.periods) == (periods, missed)
     assert turn.next_due == due + 3 * DAY
     leaving = [run.due for run in turn.runs]
     assert leaving == [leaving[0] + GAP * n for n in range(len(leaving))] if leaving else True
@@ -61,8 +62,15 @@ def test_no_more_is_made_up_for_than_the_cap():
     due = next_run(wanted, NOW).due
     turn = take_turn(wanted, due, due + 2 * DAY)
     assert len(turn.runs) == 5
-    assert len(turn.missed) == 49 - 5
+    assert len(turn.missed.periods) == 49 - 5
     assert turn.runs[-1].period == "2026-03-04T13Z"
+
+
+def test_of_more_periods_than_are_told_one_by_one_the_earlier_are_told_together():
+    turn = take_turn(schedule(SKIP, Cadence.HOURLY), NOW, NOW + 60 * DAY + DAY // 48)
+    assert len(turn.missed.periods) == ONE_BY_ONE
+    assert turn.missed.older == ("2026-03-02T12Z", "2026-03-20T20Z", 60 * 24 + 1 - ONE_BY_ONE)
+    assert (turn.missed.periods[0], turn.missed.periods[-1]) == ("2026-03-20T21Z", "2026-05-01T12Z")
 
 
 def test_many_that_were_held_back_do_not_leave_at_one_moment():
@@ -97,7 +105,7 @@ def test_no_period_is_left_out_or_taken_twice_however_late_the_ticks_are(wanted,
     for wait in waits:
         now = max(now, due) + wait
         turn = take_turn(wanted, due, now)
-        taken += [*turn.missed, *(run.period for run in turn.runs)]
+        taken += [*turn.missed.periods, *(run.period for run in turn.runs)]
         assert turn.next_due > now
         due = turn.next_due
     expected, step = [], NOW

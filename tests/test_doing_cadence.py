@@ -2,16 +2,21 @@
 
 from dataclasses import replace
 
+import pytest
+
 from parts import company_id, make_event
 from relay.cadence import ALL, SPREAD, Anchor, Cadence, Schedule, next_run
-from relay.policy import Policy
+from relay.definition import Definition
+from relay.policy import Policy, Rule
 from relay.store.intents import Intent, Priority
 from relay.times import now_ms
+from relay.tracking import FIRST_STANDS
 from workers.doing import cadence
 from workers.doing.cadence import FIRST_AFTER
 from workers.endings import Ending
 
 COMPANY = company_id(1)
+HOURLY = Schedule(COMPANY, "invoices", Cadence.HOURLY)
 POLICY = Schedule(COMPANY, ALL, Cadence.DAILY, spread=SPREAD[Cadence.DAILY], origin="policy")
 PERSONS = Schedule(COMPANY, "invoices", Cadence.WEEKLY, Anchor(hour=7), "Europe/London")
 
@@ -21,9 +26,25 @@ def connect(bench, event_type, status, at=0):
     bench.drain()
 
 
-def do(bench):
-    intent = Intent(f"cadence:{COMPANY}", 1, COMPANY, 1, 0, {}, "msg_1", Priority.LINK)
+def do(bench, **args):
+    intent = Intent(f"cadence:{COMPANY}", 1, COMPANY, 1, 0, args, "msg_1", Priority.LINK)
     return cadence.do(bench.context, intent)
+
+
+def told(bench):
+    """Each event of schedules and missed periods, by its kind and reason."""
+    bench.drain()
+    return [
+        (kind, data["reason"])
+        for kind, data in bench.log()
+        if kind.startswith("schedule.") or kind == "sync.missed"
+    ]
+
+
+def held(bench, wanted):
+    """Let the company have this schedule as it stands long after its link."""
+    assert bench.store.schedules.put(wanted, next_run(wanted, now_ms() // 1000).due, over=None)
+    return wanted
 
 
 def test_the_first_run_leaves_codats_own_first_sync_alone(bench):
@@ -77,18 +98,71 @@ def test_a_company_that_we_do_not_hold_needs_nothing(bench):
 
 
 def test_it_tells_what_it_changed_and_nothing_when_there_is_nothing(bench):
+    """Also when it is killed after its write, and begins again."""
     connect(bench, "connection.connected", "Linked")
-    [told] = do(bench).told.payload["schedules"]
-    assert (told["change"], told["data_type"], told["cadence"]) == ("given", ALL, "daily")
-    assert do(bench).told is None
+    do(bench)
+    assert told(bench) == [("schedule.given", None)]
+    assert do(bench).ending is Ending.DONE
+    assert told(bench) == [("schedule.given", None)]
+
+
+def test_periods_that_passed_in_a_suspension_are_told_although_the_worker_is_killed(bench):
+    connect(bench, "connection.connected", "Linked")
+    asleep = HOURLY.suspend("the company is Unlinked", now_ms() // 1000 - 5 * 3600)
+    assert bench.store.schedules.put(asleep, None, over=None)
+    do(bench)  # it is killed here, before it ends its intent
+    do(bench)
+    reasons = [reason for kind, reason in told(bench) if kind == "sync.missed"]
+    assert reasons == ["the company is Unlinked"] * 5 + [FIRST_STANDS]
+
+
+def test_a_deadline_is_watched_although_the_worker_was_killed_before_it_asked_for_that(bench):
+    connect(bench, "connection.connected", "Linked")
+    held(bench, replace(PERSONS, fresh=24))
+    do(bench)
+    assert bench.store.intents.get(f"fresh:{COMPANY}")
+
+
+def test_periods_due_before_a_suspension_are_told_as_missed(bench):
+    connect(bench, "connection.disconnected", "Unlinked")
+    assert bench.store.schedules.put(HOURLY, now_ms() // 1000 // 3600 * 3600 - 3600, over=None)
+    do(bench)
+    assert told(bench) == [
+        ("schedule.suspended", "the company is Unlinked"),
+        *[("sync.missed", "the company is Unlinked")] * 2,
+    ]
+
+
+def test_what_comes_within_an_hour_of_a_link_is_told_as_stood_for_by_codats_own_first_sync(bench):
+    connect(bench, "connection.connected", "Linked")
+    bench.store.policies.put(Policy.of_cadence("hourly"))
+    do(bench)
+    assert told(bench) == [("schedule.given", None), ("sync.missed", FIRST_STANDS)]
+
+
+@pytest.mark.parametrize("fresh", [24, 0], ids=["its deadline changes", "its minute changes"])
+def test_a_policy_that_is_applied_leaves_no_hour_out(bench, fresh):
+    connect(bench, "connection.connected", "Linked")
+    now = now_ms() // 1000
+    soon = (now // 60 + 20) % 60
+    before = replace(POLICY, cadence=Cadence.HOURLY, anchor=Anchor(minute=soon), spread=0)
+    held(bench, before)
+    minute = soon if fresh else (soon + 5) % 60
+    rule = Rule(schedule=Definition(cadence="hourly", minute=minute, fresh=fresh))
+    bench.store.policies.put(Policy(rules=(rule,)))
+    do(bench, apply=True)
+    [after] = bench.store.schedules.of(COMPANY).values()
+    assert after != before
+    assert bench.store.schedules.next_due([after])[0] - now < 3600
+    assert "sync.missed" not in [kind for kind, _ in told(bench)]
 
 
 def test_asked_to_apply_it_brings_the_company_to_the_policy(bench):
     connect(bench, "connection.connected", "Linked")
     do(bench)
     bench.store.policies.put(Policy.of_cadence("weekly"))
-    assert do(bench).told is None
-    name = f"cadence:{COMPANY}:apply"
-    cadence.do(bench.context, Intent(name, 1, COMPANY, 1, 0, {"apply": True}, "api", Priority.NOW))
-    [held] = bench.store.schedules.of(COMPANY).values()
-    assert held.cadence is Cadence.WEEKLY
+    do(bench)
+    assert bench.store.schedules.of(COMPANY) == {ALL: POLICY}
+    do(bench, apply=True)
+    [after] = bench.store.schedules.of(COMPANY).values()
+    assert after.cadence is Cadence.WEEKLY

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from parts import company_id, connection_id, make_event
 from relay.cadence import ALL, Cadence, Schedule
-from relay.company import Company, DataTypeState
+from relay.company import Company, Connection, DataTypeState
 from relay.store.intents import Intent, Priority
 from relay.times import now_micros
 from workers.doing import fresh
@@ -26,10 +26,45 @@ def test_data_is_stale_when_its_hours_have_passed():
     assert judge(company(25), [DAILY], AT) == (("invoices",), STALE_LOOK)
 
 
-def test_each_schedule_is_judged_by_its_own_data_and_all_by_any():
-    everything = replace(DAILY, data_type=ALL, fresh=48)
-    found, _ = judge(company(25, "bills"), [DAILY, everything], AT)
-    assert found == ("invoices",)
+def read(connections, linked=("c1", "c2")):
+    """A company whose data types were read so many hours ago, by connection; None: never well."""
+    states = {
+        f"{connection}|{data_type}": DataTypeState("x", (1, "e"), hours and AT - hours * HOUR)
+        for connection, types in connections.items()
+        for data_type, hours in types.items()
+    }
+    held = {
+        c: Connection(c, "Linked" if c in linked else "Unlinked", (1, "e")) for c in connections
+    }
+    return Company(COMPANY, connections=held, data_types=states)
+
+
+EVERYTHING = replace(DAILY, data_type=ALL)
+
+
+def test_of_everything_each_data_type_that_was_ever_read_is_judged_by_itself():
+    """What fails for weeks is stale although another was read an hour ago."""
+    held = read({"c1": {"bills": 1, "invoices": 999, "items": 30, "journals": None}})
+    assert judge(held, [EVERYTHING], AT)[0] == ("invoices", "items")
+    assert judge(held, [replace(EVERYTHING, fresh=48), DAILY], AT)[0] == ("invoices",)
+
+
+def test_each_schedule_is_judged_by_its_own_data():
+    assert judge(company(25, "bills"), [replace(EVERYTHING, fresh=48)], AT)[0] == ()
+    held = read({"c1": {"bills": 999, "invoices": 1}})
+    assert judge(held, [DAILY], AT)[0] == ()
+
+
+def test_of_several_linked_connections_the_one_read_longest_ago_counts():
+    states = {"c1": {"invoices": 1}, "c2": {"invoices": 999}, "c3": {"invoices": None}}
+    assert judge(read(states, ("c1", "c2", "c3")), [DAILY], AT)[0] == ("invoices",)
+    assert judge(read(states, ("c1", "c3")), [DAILY], AT)[0] == ()
+    assert judge(read(states, ()), [DAILY], AT)[0] == ("invoices",)
+
+
+def test_a_read_of_no_named_connection_counts_where_no_other_tells():
+    assert judge(read({"": {"invoices": 999}, "c1": {"bills": 1}}), [DAILY], AT)[0] != ()
+    assert judge(read({"": {"invoices": 999}, "c1": {"invoices": 1}}), [DAILY], AT)[0] == ()
 
 
 def test_a_company_never_read_counts_from_its_first_sight():

@@ -93,6 +93,13 @@ def touch(store, company):
         assert store.schedules.put(Schedule(company, one.id, Cadence.DAILY), NOW, over=None)
         [due] = store.schedules.due(NOW, 10)
         assert store.pauses.park([(due, one)])
+    late = replace(EVERYTHING, id="p3")
+    assert store.pauses.write(late, over=None, at=NOW)[0]
+    assert store.schedules.put(Schedule(company, "transfers", Cadence.HOURLY), 1, over=None)
+    assert store.pauses.park([(store.schedules.due(1, 1)[0], late)])
+    assert store.pauses.write(late.end(NOW), over=late, at=NOW)[0]
+    assert store.pauses.unpark(late.id, 1, forget=True) == 0
+    assert store.client.hlen(keys.HELD_BACK) == 1
     need = Need(f"reread:{company}", company, Priority.LINK, 0, "test", {"name": NAME})
     store.intents.put([need], now_ms())
     [claimed] = store.intents.claim(

@@ -4,7 +4,7 @@ from itertools import permutations
 
 import pytest
 
-from folding import RECEIVED, apply, company_after, logged, payload, types, wanted, webhook
+from folding import RECEIVED, action, apply, company_after, logged, payload, types, wanted, webhook
 from parts import connection_id, make_event
 from relay.times import iso_from_ms
 from workers.handlers.connections import INFO_AFTER_LINK, LOOK_AFTER
@@ -157,3 +157,18 @@ def test_a_deleted_connection_stays_deleted_when_older_news_comes_late():
     folded = apply(company_after(told(*DELETED)), told(*RELINKED))
     assert status(folded.company) == "deleted"
     assert types(folded) == ["webhook.stale"]
+
+
+def test_a_scheduled_sync_that_had_not_ended_when_another_connection_links_is_told_as_covered():
+    asked = action(
+        "relay.sync_requested", at=10, data_type="all", period="2026-01-05", operation_id=None
+    )
+    held = company_after(told(*LINKED), asked)
+    assert held.syncs["all"].period == "2026-01-05"
+    folded = apply(held, told("connection.connected", "Linked", 20, number=2))
+    [(period, reason)] = [
+        (data["period"], data["reason"]) for kind, data in logged(folded) if kind == "sync.skipped"
+    ]
+    assert period == "2026-01-05"
+    assert "the sync of period first stands for this one" in reason
+    assert folded.company.syncs["all"].period == "first"

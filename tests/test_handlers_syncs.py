@@ -32,6 +32,22 @@ def test_each_period_that_passed_meanwhile_is_told():
     ]
 
 
+def test_periods_told_together_are_told_by_the_first_the_last_and_their_number():
+    told = action(
+        "relay.periods_missed",
+        data_type="all",
+        periods=["2026-W09"],
+        reason="away",
+        older=["2006-W01", "2026-W08", 1052],
+    )
+    facts = {"data_type": "all", "reason": "away"}
+    together = {"period": "2006-W01", "from": "2006-W01", "to": "2026-W08", "count": 1052}
+    assert logged(apply(HELD, told)) == [
+        ("sync.missed", facts | together),
+        ("sync.missed", facts | {"period": "2026-W09"}),
+    ]
+
+
 def test_what_was_given_up_is_told():
     facts = {"intent": f"info:{company_id(1)}", "ending": "gave_up", "reason": "503"}
     folded = apply(HELD, action("relay.intent_given_up", **facts))

@@ -135,7 +135,7 @@ def test_every_page_is_open_to_all(running, browser, size):
             found.append((name, "wider than the screen", []))
     context.close()
     assert found == []
-    assert len(seen) == 23
+    assert len(seen) == 24
     assert page.faults == []
 
 

@@ -94,7 +94,7 @@ def test_a_policy_is_previewed_and_set_from_a_file(run: Run, portal: Portal, tmp
     assert "companies looked at" in shown.output
     assert run("cadence", "policy", "--set", str(file), "--apply").exit_code == 0
     assert json.loads(run("cadence", "policy", "--json").stdout)["origin"] == "api"
-    assert portal.store.intents.counts()["now"] == 3
+    assert portal.store.intents.counts()["local"] == 3
 
 
 def test_a_pause_is_set_listed_and_ended(run: Run, portal: Portal) -> None:
@@ -103,6 +103,8 @@ def test_a_pause_is_set_listed_and_ended(run: Run, portal: Portal) -> None:
     pause = json.loads(run(*words, *window, "--json").stdout)
     assert (pause["window"]["start"], pause["window"]["weekdays"]) == ("22:00", [5])
     assert "migration" in run("pause").output
+    narrow = run("pause", "set", "data_type", "invoices", "--reason", "x", "--preview")
+    assert "does not hold them back" in narrow.stderr
     run("cadence", "set", company_id(1), "invoices", "hourly")
     audit = json.loads(run("pause", "set", "everything", "--reason", "an audit", "--json").stdout)
     for shown in (

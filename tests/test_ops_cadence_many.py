@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from commands import portal, run  # noqa: F401
+from ops.work import tracked
 from parts import company_id
 from portal_bench import Portal, make_company
 from relay.company import Sync
@@ -121,6 +122,45 @@ def test_the_policy_in_force_is_applied_to_some_after_a_preview(run, portal, fil
     assert answer(run, "cadence", "policy", "--apply", company_id(1))["applied_to"] == 1
     assert answer(run, "cadence", "policy", "--apply", "--platform", "Xero")["applied_to"] == 3
     assert run("cadence", "policy", company_id(1)).exit_code == 2
+
+
+def test_a_preview_of_a_long_file_is_of_all_its_companies(run, portal, tmp_path, monkeypatch):
+    monkeypatch.setattr("ops.selection.MOST", 1)
+    monkeypatch.setattr("ops.commands.policy.MOST", 1)
+    path = tmp_path / "all.csv"
+    path.write_text("\n".join(["company_id", *map(company_id, PRESENT)]))
+    words = ("cadence", "policy", "--apply", "--file", str(path))
+    preview = answer(run, *words, "--preview")["preview"]
+    assert (preview["looked_at"], preview["companies"]) == (3, 3)
+    assert preview["changes"] == {"given": 2}  # the third is not linked
+    assert sum(preview["load"]) == 14
+    assert len(preview["examples"]) == 2
+    assert answer(run, *words)["applied_to"] == 3
+    assert portal.store.intents.counts()["local"] == 3
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["a file", "all"])
+def test_a_policy_that_the_budget_would_not_cover_is_warned_of_before_it_is_applied(
+    run, portal, file, monkeypatch, named
+) -> None:
+    monkeypatch.setattr("relay.load.CALLS_PER_SYNC", 60 * 3000)
+    words = ("cadence", "policy", "--apply", *(("--file", str(file)) if named else ()))
+    asked = []
+    monkeypatch.setattr(
+        "ops.commands.policy.agree", lambda warnings, *, yes: asked.append((warnings, yes))
+    )
+    result = run(*words)
+    assert "The fullest hour holds" in result.stderr
+    assert f"{2 if named else 3} existing companies are being brought to it" in result.output
+    [(warnings, yes)] = asked
+    assert warnings
+    assert not yes
+
+
+def test_progress_is_shown_on_a_terminal(monkeypatch, capsys) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert list(tracked([1, 2], "Looking")) == [1, 2]
+    assert "Looking" in "".join(capsys.readouterr())
 
 
 def test_pauses_are_previewed_set_for_a_file_and_ended_together(run, portal, file) -> None:

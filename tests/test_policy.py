@@ -119,7 +119,6 @@ def test_schedules_of_a_company_that_cannot_sync_are_suspended_and_come_back():
     assert changes(UNLINKED, {"invoices": stopped}, DAILY, now=NOW) == []
     [back] = changes(LINKED, {"invoices": stopped}, DAILY, now=NOW + 20 * 86_400)
     assert (back.after, back.kind) == (PERSONS, "resumed")
-    assert back.missed == ("2026-W11", "2026-W12")  # Monday the 2nd at 7 had run
 
 
 def test_the_reason_follows_the_status_and_the_time_stays():

@@ -29,6 +29,15 @@ def test_a_pause_is_on_at_once_and_names_who_set_it(portal):
     assert portal.hints.drained == [0]
 
 
+def test_a_pause_of_a_data_type_says_that_schedules_for_all_go_on(portal):
+    body = {"scope": "data_type", "value": "invoices", "reason": "x"}
+    preview = portal.post("/v1/pauses?preview=true", json=body).json
+    assert "`all` read this data type too" in preview["note"]
+    assert portal.post("/v1/pauses", json=body).json["note"] == preview["note"]
+    assert portal.post("/v1/pauses", json=body | {"value": "all"}).json["note"] is None
+    assert portal.post("/v1/pauses", json=BODY).json["note"] is None
+
+
 def test_an_ended_pause_is_gone(portal):
     pause = portal.post("/v1/pauses", json=BODY).json["id"]
     assert portal.delete(f"/v1/pauses/{pause}").status_code == 204

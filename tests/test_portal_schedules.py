@@ -1,13 +1,17 @@
 """Schedules through the API: set, previewed, suspended by status, listed and removed."""
 
+import time
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import orjson
 import pytest
 
 from parts import company_id
 from portal_bench import Portal, kind, make_company, problem
-from relay.cadence import Schedule
+from relay.cadence import Cadence, Schedule
+from relay.change import Move
 from relay.store.schedules import Schedules
 
 INVOICES = f"/v1/schedules/{company_id(1)}/invoices"
@@ -123,22 +127,66 @@ def test_a_removed_schedule_is_gone(portal):
 
 def test_a_change_that_comes_in_between_is_not_lost_unseen(portal, monkeypatch):
     """We look, someone writes, we write: then we look again and write over what there is now."""
-    put, between = Schedules.put, []
+    write, between = Schedules.write, []
 
-    def put_after_another(self: Schedules, schedule: Schedule, due, *, over) -> bool:
+    def write_after_another(self: Schedules, at, change, *told):
         if not between:
             between.append("once")
-            put(self, schedule.suspend("meanwhile"), None, over=over)
-        return put(self, schedule, due, over=over)
+            write(self, at, replace(change, after=change.after.suspend("meanwhile")), Move())
+        return write(self, at, change, *told)
 
-    monkeypatch.setattr(Schedules, "put", put_after_another)
+    monkeypatch.setattr(Schedules, "write", write_after_another)
     assert portal.put(INVOICES, json={"cadence": "daily"}).status_code == 200
     assert portal.store.schedules.of(company_id(1))["invoices"].suspended is None
 
 
 def test_a_schedule_that_never_stands_still_is_a_conflict(portal, monkeypatch):
-    monkeypatch.setattr(Schedules, "put", lambda self, schedule, due, *, over: False)
+    monkeypatch.setattr(Schedules, "write", lambda *_: (False, False))
     assert kind(portal.put(INVOICES, json={"cadence": "daily"})) == "conflict"
+
+
+def test_the_same_once_more_changes_nothing_and_what_was_late_stays_late(portal):
+    daily = {"cadence": "daily", "catch_up": "all"}
+    late = int(time.time()) - 2 * 86_400
+    given = Schedule(company_id(1), "invoices", Cadence.DAILY)
+    assert portal.store.schedules.put(given, late, over=None)
+    for _ in range(2):
+        assert portal.put(INVOICES, json=daily).status_code == 200
+    [held] = portal.store.schedules.of(company_id(1)).values()
+    assert portal.store.schedules.next_due([held]) == [late]
+    assert told(portal) == ["changed"]
+
+
+def told(portal):
+    """The changes of schedules that the first company's lane was told."""
+    bodies = [
+        orjson.loads(fields[b"body"])
+        for fields in portal.messages(1)
+        if fields[b"type"] == b"relay.schedules_changed"
+    ]
+    return [one["change"] for body in bodies for one in body["payload"]["schedules"]]
+
+
+def test_who_set_or_removed_a_schedule_is_told(portal):
+    portal.put(INVOICES, json={"cadence": "daily"})
+    portal.put(INVOICES, json={"cadence": "weekly"})
+    portal.delete(INVOICES)
+    assert told(portal) == ["given", "changed", "removed"]
+    causes = [fields[b"id"] for fields in portal.messages(1) if b"api:" in fields[b"id"]]
+    assert len(set(causes)) == 3
+    assert all(cause.startswith(b"api:olga:invoices:") for cause in causes)
+
+
+def test_the_time_of_a_suspension_goes_on_when_the_schedule_is_set_anew(portal):
+    invoices = f"/v1/schedules/{company_id(2)}/invoices"
+    asleep = Schedule(company_id(2), "invoices", Cadence.HOURLY).suspend(
+        "the company is Unlinked", 5
+    )
+    assert portal.store.schedules.put(asleep, None, over=None)
+    assert portal.put(invoices, json={"cadence": "hourly", "fresh": 5}).status_code == 200
+    assert portal.store.schedules.of(company_id(2))["invoices"].suspended_at == 5
+    assert portal.put(invoices, json={"cadence": "daily"}).status_code == 200
+    assert portal.store.schedules.of(company_id(2))["invoices"].suspended_at > 5
 
 
 def test_every_few_hours_catch_up_freshness_and_off_are_kept(portal):

@@ -1,9 +1,8 @@
 """See and set what is not to be synced for a while, and end it."""
 
-from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -12,10 +11,8 @@ from ops.faults import Failed
 from ops.groups import ListsByDefault
 from ops.output import Columns, as_json, print_json, show_rows
 from ops.selection import FILE, ids_in
-from ops.work import bar
+from ops.work import tracked
 from relay.pause import Scope
-
-One = TypeVar("One")
 
 COLUMNS: Columns = {
     "id": lambda row: row["id"],
@@ -90,8 +87,10 @@ def set_pause(
     values = [value] if file is None else ids_in(file)
     query = "?preview=true" if preview else ""
     made = [
-        api.post(f"/v1/pauses{query}", body | {"value": one}) for one in _tracked(values, "Pausing")
+        api.post(f"/v1/pauses{query}", body | {"value": one}) for one in tracked(values, "Pausing")
     ]
+    if made and made[0]["note"] and not as_json:
+        click.secho(made[0]["note"], fg="yellow", err=True)
     if as_json:
         print_json(made[0] if file is None else {"pauses": made})
     elif preview:
@@ -142,7 +141,7 @@ def resume(
     if missing := set(pause_ids) - {pause["id"] for pause in found}:
         raise Failed(f"There is no pause {', '.join(sorted(missing))}.")
     if not preview:
-        for pause in _tracked(found, "Ending"):
+        for pause in tracked(found, "Ending"):
             api.delete(f"/v1/pauses/{pause['id']}")
     if as_json:
         print_json({"pauses": found, "ended": not preview})
@@ -151,11 +150,6 @@ def resume(
     held = sum(pause["holds_back"] for pause in found)
     word = "would fall" if preview else "fall"
     click.echo(f"{len(found)} pauses; {held:,} schedules that they held back {word} due again.")
-
-
-def _tracked(items: Sequence[One], what: str) -> Iterator[One]:
-    with bar() as progress:
-        yield from progress.track(items, description=what)
 
 
 def _window(window: dict[str, Any] | None) -> str | None:

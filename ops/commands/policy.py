@@ -1,6 +1,7 @@
 """See, preview and set which schedules companies are given."""
 
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ from ops.api import Api, uses_api
 from ops.commands.bulk import agree, warn
 from ops.faults import NotAccepted
 from ops.output import Columns, as_json, print_json, show_facts, show_rows
-from ops.selection import Chosen, may_choose
+from ops.selection import MOST, Chosen, batched, may_choose
+from ops.work import bar, tracked
 from relay.definition import Definition
 
+EVERYBODY = Chosen((), None, None, all=True)
+SHOWN = 20  # changes of a preview that are shown one by one
 RULES: Columns = {
     "source type": lambda rule: rule["source_type"] or "any",
     "platform": lambda rule: rule["platform"] or "any",
@@ -58,7 +62,7 @@ def policy(
     if toml is not None:
         answer = _set(api, toml, preview=preview, apply=apply, yes=yes or as_json)
     elif apply or preview:
-        answer = _apply(api, chosen, preview=preview)
+        answer = _apply(api, chosen, preview=preview, yes=yes or as_json)
     else:
         answer = api.get("/v1/policy")
     if as_json:
@@ -78,20 +82,55 @@ def _set(api: Api, toml: Path, *, preview: bool, apply: bool, yes: bool) -> Any:
     shown = api.put("/v1/policy", rules, preview="true")
     if preview:
         return shown
-    warnings = shown["preview"]["warnings"]
     if apply:
-        warn(warnings)
-        agree(warnings, yes=yes)
-    return api.put("/v1/policy", rules, apply=str(apply).lower())
+        warn(shown["preview"]["warnings"])
+        agree(shown["preview"]["warnings"], yes=yes)
+    answer = api.put("/v1/policy", rules)
+    return answer | _bring(api, EVERYBODY) if apply else answer
 
 
-def _apply(api: Api, chosen: Chosen, *, preview: bool) -> Any:
-    """Bring companies to the policy in pieces of what one request takes; give the last answer."""
+def _apply(api: Api, chosen: Chosen, *, preview: bool, yes: bool) -> Any:
+    """Bring companies to the policy in force, after a look at what that comes to."""
+    shown = _look(api, chosen or EVERYBODY)
+    if preview:
+        return shown
+    warn(shown["preview"]["warnings"])
+    agree(shown["preview"]["warnings"], yes=yes)
+    return _bring(api, chosen or EVERYBODY)
+
+
+def _look(api: Api, chosen: Chosen) -> Any:
+    """Preview in pieces of what one request takes, and give them as one."""
+    pieces = list(chosen.parts())
+    shown = [
+        api.post("/v1/policy/apply", piece.body() | {"preview": True})
+        for piece in tracked(pieces, "Looking")
+    ]
+    previews = [answer["preview"] for answer in shown]
+    load = [sum(hours) for hours in zip(*(one["load"] for one in previews), strict=True)]
+    then = api.post("/v1/schedules/load", {"hours": len(load), "added": load})
+    kinds: Counter[str] = Counter()
+    for one in previews:
+        kinds.update(one["changes"])
+    whole = {
+        name: sum(one[name] for one in previews) for name in ("looked_at", "companies", "kept")
+    }
+    examples = [example for one in previews for example in one["examples"]][:SHOWN]
+    told = {"peak": then["peak"], "warnings": then["warnings"]}
+    preview = whole | told | {"changes": dict(kinds), "load": load, "examples": examples}
+    return shown[-1] | {"preview": preview}
+
+
+def _bring(api: Api, chosen: Chosen) -> Any:
+    """Leave it to be done for each company, some at a time."""
+    ids = chosen.ids(api)
     applied = 0
-    for part in chosen.parts():
-        answer = api.post("/v1/policy/apply", part.body() | {"preview": preview})
-        applied += answer["applied_to"]
-    return answer | {"applied_to": applied}
+    with bar() as progress:
+        task = progress.add_task("Applying", total=len(ids), rate="")
+        for some in batched(ids, MOST):
+            applied += api.post("/v1/policy/apply", {"companies": some})["applied_to"]
+            progress.advance(task, len(some))
+    return api.get("/v1/policy") | {"saved": True, "applied_to": applied, "preview": None}
 
 
 def _read(file: Path) -> Any:

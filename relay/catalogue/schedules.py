@@ -19,9 +19,39 @@ GIVEN = {"data_type": "all", "cadence": "daily", "origin": "policy", "reason": N
 SUSPENDED = GIVEN | {"reason": "the company is Deauthorised"}
 
 ENTRIES = (
-    Entry("schedule.given", "A company linked, and the policy gives it one.", ScheduleTold, GIVEN),
-    Entry("schedule.changed", "It was changed, by a person or the policy.", ScheduleTold, GIVEN),
-    Entry("schedule.suspended", "The company cannot sync for now.", ScheduleTold, SUSPENDED),
-    Entry("schedule.resumed", "The company can sync again.", ScheduleTold, GIVEN),
-    Entry("schedule.removed", "The policy no longer gives it.", ScheduleTold, GIVEN),
+    Entry(
+        "schedule.given",
+        "A company has a new one: by the policy, as on link, or by a person.",
+        ScheduleTold,
+        GIVEN,
+        apart=("data_type",),
+    ),
+    Entry(
+        "schedule.changed",
+        "It was changed, by a person or the policy.",
+        ScheduleTold,
+        GIVEN,
+        apart=("data_type",),
+    ),
+    Entry(
+        "schedule.suspended",
+        "The company cannot sync for now.",
+        ScheduleTold,
+        SUSPENDED,
+        apart=("data_type",),
+    ),
+    Entry(
+        "schedule.resumed",
+        "The company can sync again.",
+        ScheduleTold,
+        GIVEN,
+        apart=("data_type",),
+    ),
+    Entry(
+        "schedule.removed",
+        "A person removed it, or the policy no longer gives it.",
+        ScheduleTold,
+        GIVEN,
+        apart=("data_type",),
+    ),
 )

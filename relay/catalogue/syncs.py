@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import Field
+
 from relay.catalogue.entry import Entry, Told
 
 
@@ -32,6 +34,7 @@ class Fresh(Told):
     """The data of a schedule that says within how many hours it must be read."""
 
     data_type: str
+    """Of a schedule for `all`, each data type that was read before is judged by itself."""
 
 
 class Missed(Told):
@@ -40,6 +43,11 @@ class Missed(Told):
     data_type: str
     period: str
     reason: str
+    from_: str | None = Field(default=None, alias="from")
+    """Of over a thousand periods the earliest are told in one event: the first of them, which is
+    `period` too, and with `to` and `count` the last of them and how many they are."""
+    to: str | None = None
+    count: int | None = None
 
 
 class Read(Told):

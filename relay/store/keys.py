@@ -44,6 +44,7 @@ HOLD = TAG + "codat:hold"  # string: ms until which nobody may call Codat
 SCHEDULES_DUE = (
     TAG + "schedules-due"
 )  # sorted set: "<company>|<data type>|<mark of its plan>" -> epoch seconds
+HELD_BACK = TAG + "schedules-held"  # hash: late member of SCHEDULES_DUE -> the pause that held it
 SYNCS_WAITING = TAG + "syncs:waiting"  # list of "<ms> <company>|<data type>|<period> ..."
 POLICY = TAG + "policy"  # string: the policy set through the API, as JSON
 PAUSES = TAG + "pauses"  # hash: id -> JSON

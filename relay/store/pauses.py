@@ -6,6 +6,7 @@ from typing import Any
 from redis import Redis
 
 from relay.cadence import Schedule
+from relay.catchup import GRACE
 from relay.message import Action, action_fields
 from relay.pause import Pause, Scope, Standing, stand
 from relay.store import keys
@@ -118,8 +119,9 @@ class Pauses:
                     keys.PAUSES,
                     keys.PARKING,
                     keys.META,
+                    keys.HELD_BACK,
                 ],
-                [limit, pause_id, "1" if forget else "", keys.SCHEDULES],
+                [limit, pause_id, "1" if forget else "", keys.SCHEDULES, GRACE],
             )
         )
 

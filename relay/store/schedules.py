@@ -10,13 +10,17 @@ from typing import Any
 import orjson
 from redis import Redis
 
-from relay.cadence import Cadence, Schedule, next_run, run_before, runs
+from relay.cadence import Schedule, next_run
 from relay.catchup import GRACE, Turn, slots
+from relay.change import Change, Move, Standing, first_run, last_periods
+from relay.message import Action, action_fields
 from relay.store import keys
 from relay.store.intents import Priority
 from relay.store.scripts import Scripts
 
-PERIOD = b"#period"  # beside a schedule that was changed: the last period dispatched before
+# Beside a schedule that was changed, or in its place: the last periods dispatched before, with a
+# space between.
+PERIOD = b"#period"
 PLANS_KNOWN = 10_000  # of which a dispatch sends the calendars of those that are due along
 MARK = 8  # letters
 
@@ -26,12 +30,14 @@ class Due:
     """A schedule whose time (epoch seconds) has come.
 
     `plan` is the schedule as many have it, without whose it is; None when there is none of that
-    name, or it cannot be read. `fault` says why it cannot be computed.
+    name, or it cannot be read. `why` says what held it back, if a pause did; `fault` why it cannot
+    be computed.
     """
 
     member: bytes
     due: int
     plan: Schedule | None
+    why: str = ""
     fault: str = ""
 
     @property
@@ -89,44 +95,81 @@ class Schedules:
                 for company_id, held in zip(company_ids, pipe.execute(), strict=True)
             }
 
+    def standing(self, company_id: str, data_type: str) -> Standing:
+        """Give how a schedule stands: what it is, when it is due, what of it ran last."""
+        name = data_type.encode()
+        raw, ran = self._client.hmget(keys.SCHEDULES + company_id, name, name + PERIOD)
+        periods = tuple(ran.decode().split()) if ran else ()
+        if raw is None:
+            return Standing(ran=periods)
+        held, pause = _read(company_id, data_type, raw), None
+        score = self._score(company_id, data_type, raw)
+        if score is None and held.running:
+            score, pause = self._parked(member(company_id, data_type, raw))
+        return Standing(held, raw, score, pause, periods)
+
+    def write(
+        self, at: Standing, change: Change, to: Move, lane: int = 0, told: Action | None = None
+    ) -> tuple[bool, bool]:
+        """Change a schedule that stands as `at`, and tell it in its company's lane.
+
+        Gives whether it still stood so, and whether the lane needs a hint.
+        """
+        company_id, data_type = change.about.company_id, change.about.data_type
+        arguments: list[str | bytes | int] = [
+            company_id,
+            data_type,
+            at.text,
+            stored(change.after) if change.after else b"",
+            _written(at.score),
+            _written(to.score),
+            " ".join(to.ran),
+            lane,
+        ]
+        for name, value in action_fields(told).items() if told else ():
+            arguments += (name, value)
+        written, wake = self._scripts.put_schedule(
+            [
+                keys.SCHEDULES + company_id,
+                _list_of(at.pause),
+                _list_of(to.pause),
+                keys.HELD_BACK,
+                keys.LANE + str(lane),
+                keys.WAITING,
+            ],
+            arguments,
+        )
+        return bool(written), bool(wake)
+
     def put(self, schedule: Schedule, next_due: int | None, *, over: Schedule | None) -> bool:
         """Set a schedule that stands as `over` (None: there is none); False if it has changed.
 
-        `next_due` is in epoch seconds; None keeps it from running.
+        `next_due` is in epoch seconds, whatever was due before; None keeps it from running.
+        Nothing is told; `relay.scheduling` tells.
         """
-        return self._write(schedule, over, stored(schedule), next_due)
+        at = self.standing(schedule.company_id, schedule.data_type)
+        if at.schedule != over:
+            return False
+        ran = last_periods(at)
+        if next_due is not None and next_run(schedule, next_due - 1).due == next_due:
+            next_due = first_run(schedule, next_due - 1, ran).due
+        return self.write(at, Change(over, schedule), Move(next_due, ran=ran))[0]
 
     def remove(self, schedule: Schedule) -> bool:
-        """Remove a schedule; False if it changed meanwhile."""
-        return self._write(schedule, schedule, b"", None)
-
-    def _write(
-        self, schedule: Schedule, over: Schedule | None, to: bytes, next_due: int | None
-    ) -> bool:
-        company_id, data_type = schedule.company_id, schedule.data_type
-        company_key = keys.SCHEDULES + company_id
-        raw, last = self._client.hmget(company_key, data_type, data_type.encode() + PERIOD)
-        held = _read(company_id, data_type, raw) if raw else None
-        if held != over:
+        """Remove a schedule without telling it; False if it changed meanwhile."""
+        at = self.standing(schedule.company_id, schedule.data_type)
+        if at.schedule != schedule:
             return False
-        score = self._score(company_id, data_type, raw)
-        taken = _taken(held, score, last) if held and _calendar(held) == _calendar(schedule) else ""
-        if next_due is not None and taken:
-            next_due = _later_than(schedule, next_due, taken)
-        return bool(
-            self._scripts.put_schedule(
-                [company_key, keys.SCHEDULES_DUE],
-                [
-                    company_id,
-                    data_type,
-                    raw or b"",
-                    to,
-                    "" if score is None else f"{score:.12g}",
-                    "" if next_due is None else next_due,
-                    taken,
-                ],
-            )
-        )
+        return self.write(at, Change(schedule, None), Move(ran=last_periods(at)))[0]
+
+    def _parked(self, name: str) -> tuple[float, str] | tuple[None, None]:
+        """Give when one that a pause holds back was due, and the pause."""
+        pauses: list[bytes] = list(self._client.smembers(keys.PARKING))
+        with self._client.pipeline(transaction=False) as pipe:
+            for pause in pauses:
+                pipe.zscore(keys.PARKED + pause.decode(), name)
+            found = zip(pipe.execute(), pauses, strict=True)
+        return next(((at, p.decode()) for at, p in found if at is not None), (None, None))
 
     def _score(self, company_id: str, data_type: str, raw: bytes | None) -> float | None:
         if raw is None:
@@ -142,10 +185,10 @@ class Schedules:
         The first `past` of them are passed over.
         """
         flat: list[bytes] = self._scripts.read_due(
-            [keys.SCHEDULES_DUE], [keys.SCHEDULES, now, past, limit]
+            [keys.SCHEDULES_DUE, keys.HELD_BACK], [keys.SCHEDULES, now, past, limit]
         )
-        rows = zip(*[iter(flat)] * 3, strict=True)
-        return [_due(name, int(float(due)), raw) for name, due, raw in rows]
+        rows = zip(*[iter(flat)] * 4, strict=True)
+        return [_due(name, int(float(due)), raw, why.decode()) for name, due, raw, why in rows]
 
     def next_due(self, schedules: Sequence[Schedule]) -> list[int | None]:
         """Tell when each schedule runs next (epoch seconds); None for those that do not."""
@@ -202,7 +245,9 @@ class Schedules:
             orjson.dumps([_row(one) for one in batch]),
         ]
         due_intents = f"{keys.INTENTS_DUE}{int(Priority.SCHEDULED)}"
-        answer = self._scripts.dispatch([keys.SCHEDULES_DUE, keys.WAITING, due_intents], arguments)
+        answer = self._scripts.dispatch(
+            [keys.SCHEDULES_DUE, keys.WAITING, due_intents, keys.HELD_BACK], arguments
+        )
         return int(answer[0]), [int(lane) for lane in answer[1:]]
 
     def count(self) -> int:
@@ -234,28 +279,14 @@ def _schedules(company_id: str, held: dict[bytes, bytes]) -> dict[str, Schedule]
     }
 
 
-def _calendar(schedule: Schedule) -> tuple[Cadence, int]:
-    """Give what the names of periods depend on."""
-    return schedule.cadence, schedule.every
+def _list_of(pause: str | None) -> str:
+    """Give where a schedule stands that waits under a pause, or under none."""
+    return keys.SCHEDULES_DUE if pause is None else keys.PARKED + pause
 
 
-def _taken(held: Schedule, score: float | None, last: bytes | None) -> str:
-    """Give the last period that was dispatched, or ''.
-
-    While a schedule is due, a half in its score says that the run before was; when it is changed,
-    the period is noted beside it.
-    """
-    if score is not None and score % 1:
-        return run_before(held, int(score)).period
-    return last.decode() if last else ""
-
-
-def _later_than(schedule: Schedule, due: int, period: str) -> int:
-    """Give the first due time from `due` on whose period is later than `period`."""
-    run = next_run(schedule, due - 1)
-    if run.due != due:
-        return due
-    return next(r.due for r in runs(schedule, due - 1) if r.period > period)
+def _written(score: float | None) -> str:
+    """Give a score as the server writes it."""
+    return "" if score is None else f"{score:.12g}"
 
 
 def _names(name: bytes, held: Collection[str]) -> bool:
@@ -263,11 +294,11 @@ def _names(name: bytes, held: Collection[str]) -> bool:
     return company_id in held or data_type in held
 
 
-def _due(name: bytes, due: int, raw: bytes) -> Due:
+def _due(name: bytes, due: int, raw: bytes, why: str) -> Due:
     try:
-        return Due(name, due, _alike(raw) if raw else None)
+        return Due(name, due, _alike(raw) if raw else None, why)
     except (LookupError, TypeError, ValueError) as error:
-        return Due(name, due, None, f"{type(error).__name__}: {error}")
+        return Due(name, due, None, why, f"{type(error).__name__}: {error}")
 
 
 def _row(one: Dispatch) -> list[object]:

@@ -111,6 +111,8 @@ def traces(client: Redis, company_id: str) -> Iterator[Trace]:
         else:
             yield from _record(client, key, company_id.encode())
     yield from _pauses(client, company_id)
+    for name, _ in client.hscan_iter(keys.HELD_BACK, match=f"*{company_id}*", count=SCANNED):
+        yield Trace("HDEL", keys.HELD_BACK, name)
     for key in shared:
         for member, _ in client.zscan_iter(key, match=f"*{company_id}*", count=SCANNED):
             yield Trace("ZREM", key, member)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from codat.statuses import ConnectionStatus
 from relay.cadence import ALL, Schedule
 from relay.company import Company
 from relay.store.intents import Intent
@@ -32,24 +33,38 @@ def do(context: Context, intent: Intent) -> Ended:
 
 
 def judge(company: Company, wanted: Iterable[Schedule], at: int) -> tuple[tuple[str, ...], float]:
-    """Give the data types that are stale at `at` (microseconds), and seconds to the next look."""
-    stale: list[str] = []
+    """Give the data types that are stale at `at` (microseconds), and seconds to the next look.
+
+    A schedule for everything has each data type judged that was ever read.
+    """
+    stale: set[str] = set()
     waits = [STALE_LOOK * 24]
+    reads = _reads(company)
     for schedule in wanted:
-        deadline = _last_success(company, schedule.data_type) + schedule.fresh * HOUR
-        if at > deadline:
-            stale.append(schedule.data_type)
-            waits.append(STALE_LOOK)
-        else:
-            waits.append((deadline - at) / SECOND + 1)
+        never = {schedule.data_type: company.first_seen * 1000}  # it counts from its first sight
+        mine = {name: read for name, read in reads.items() if schedule.data_type in (ALL, name)}
+        for data_type, read in (mine or never).items():
+            deadline = read + schedule.fresh * HOUR
+            if at > deadline:
+                stale.add(data_type)
+                waits.append(STALE_LOOK)
+            else:
+                waits.append((deadline - at) / SECOND + 1)
     return tuple(sorted(stale)), min(waits)
 
 
-def _last_success(company: Company, data_type: str) -> int:
-    """Give when this was last read well; a company never read counts from its first sight."""
-    found = [
-        state.last_success
-        for key, state in company.data_types.items()
-        if state.last_success and data_type in (ALL, key.partition("|")[2])
-    ]
-    return max(found, default=company.first_seen * 1000)
+def _reads(company: Company) -> dict[str, int]:
+    """Give when each data type that was ever read was last read well, over linked connections.
+
+    Of several the one read longest ago counts. Reads of which Codat named no connection, or of a
+    company that has none linked, count where there are no others.
+    """
+    linked = {c.id for c in company.connections.values() if c.status == ConnectionStatus.LINKED}
+    ours, others = dict[str, int](), dict[str, int]()
+    for key, state in company.data_types.items():
+        connection, _, data_type = key.partition("|")
+        if not state.last_success or (linked and connection not in {*linked, ""}):
+            continue
+        found = ours if connection in linked else others
+        found[data_type] = min(found.get(data_type, state.last_success), state.last_success)
+    return others | ours

@@ -9,12 +9,12 @@ from relay.catchup import GRACE, ONE_STANDS, SKIPPED
 from relay.company import Company, CompanyStatus
 from relay.store.intents import Intent, Priority
 from relay.times import now_micros
-from relay.tracking import FIRST
+from relay.tracking import FIRST, FIRST_STANDS
 from workers.context import Context
 from workers.endings import Ended, Ending, Told
 
+WAS_PAUSED = "held back by a pause of everything"
 FIRST_LASTS = 86_400_000_000  # microseconds after which it is not waited for any more
-FIRST_STANDS = "Codat's own first sync stands for this period"
 SKEW_MICROS = 5_000_000  # by which Codat's clock may be behind ours
 AHEAD_MICROS = 3_600_000_000  # by which it may be ahead, and a request may have been on its way
 # Seconds until a paused sync is looked at again.
@@ -72,9 +72,10 @@ def _held_back(context: Context, intent: Intent, company: Company | None) -> End
     if pause is None and intent.created >= standing.resumed:
         return None
     left = intent.created // 1000
-    at, reason = _given_up_at(context, intent, left)
+    at, rule = _given_up_at(context, intent, left)
     if now >= at and intent.tried is None:  # an earlier attempt may have got through
-        told = intent.args | {"reason": reason}
+        why = pause.in_words() if pause else WAS_PAUSED
+        told = intent.args | {"reason": f"{why}; {rule}"}
         return Ended(Ending.DONE, told=Told("relay.sync_missed", told), at=now * 1_000_000)
     if pause is None:
         return None

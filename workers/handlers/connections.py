@@ -6,7 +6,7 @@ from codat.webhook import Event
 from relay.cadence import ALL
 from relay.company import DELETED, Company, Sync, version_of
 from relay.outcome import Outcome
-from relay.tracking import FIRST, begin
+from relay.tracking import FIRST, begin, superseded
 from workers.handlers.reconciles import heard_late
 from workers.routing import Router
 
@@ -30,6 +30,8 @@ def linked(company: Company, event: Event) -> Outcome:
     outcome = _take_over(company, event)
     if not outcome.stale and event.generated is not None:
         first = Sync(FIRST, event.generated)
+        if overtaken := superseded(company, first, ALL):
+            outcome = outcome.log("sync.skipped", **overtaken)
         outcome = outcome.now(begin(outcome.company, first, ALL)).then("track", delay=LOOK_AFTER)
     return outcome.then("info", delay=INFO_AFTER_LINK, link=True).then("cadence")
 

@@ -1,5 +1,6 @@
-"""What became of a company's schedules, and which periods passed while they were suspended."""
+"""What became of a company's schedules, and which periods passed without a run."""
 
+from relay import missed
 from relay.company import Company
 from relay.message import Action
 from relay.outcome import Outcome
@@ -20,8 +21,9 @@ def schedules_changed(company: Company, action: Action) -> Outcome:
             origin=told["origin"],
             reason=told["reason"],
         )
-        for period in told["missed"]:
-            outcome = outcome.log(
-                "sync.missed", data_type=told["data_type"], period=period, reason=told["was"]
-            )
+        # Earlier versions named the periods that passed in a suspension, and nothing else.
+        before = {"periods": told.get("missed", ()), "reason": told.get("was")}
+        for passed in (before, *told.get("passed", ())):
+            for one in missed.facts(told["data_type"], passed):
+                outcome = outcome.log("sync.missed", **one)
     return outcome

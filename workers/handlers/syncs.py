@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from relay import missed
 from relay.cadence import ALL
 from relay.company import Company, Sync, SyncState
 from relay.message import Action
@@ -13,7 +14,6 @@ router = Router()
 
 LOOK_AFTER = 60_000  # ms; Codat names no operation for `all`, its history does
 LOOK_AFTER_ONE = 600_000  # ms; one data type's own webhook usually tells
-STANDS = "the sync of period {} stands for this one, which had not ended when it was asked for"
 DAY = 86_400_000_000  # microseconds
 
 
@@ -31,11 +31,8 @@ def sync_requested(company: Company, action: Action) -> Outcome:
     if operation:
         sync = replace(sync, state=SyncState.ACCEPTED, total=1)
         outcome = outcome.log("sync.accepted", **facts(data_type, sync))
-    if pair := superseded(company, sync, data_type):
-        earlier, later = pair
-        outcome = outcome.log(
-            "sync.skipped", **facts(data_type, earlier), reason=STANDS.format(later.period)
-        )
+    if overtaken := superseded(company, sync, data_type):
+        outcome = outcome.log("sync.skipped", **overtaken)
     after = settle(begin(company, sync, data_type), data_type)
     settled = after.syncs[data_type]
     if not settled.is_open:  # its read was told of before we heard that it was asked for
@@ -84,13 +81,8 @@ def sync_missed(company: Company, action: Action) -> Outcome:
 def periods_missed(company: Company, action: Action) -> Outcome:
     """Tell of each period that passed while nothing ran."""
     outcome = Outcome(company)
-    for period in action.payload["periods"]:
-        outcome = outcome.log(
-            "sync.missed",
-            data_type=action.payload["data_type"],
-            period=period,
-            reason=action.payload["reason"],
-        )
+    for one in missed.facts(action.payload["data_type"], action.payload):
+        outcome = outcome.log("sync.missed", **one)
     return outcome
 
 

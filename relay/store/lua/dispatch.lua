@@ -1,5 +1,5 @@
 -- Turn due schedules into waiting syncs, each period once, however many schedulers run.
--- KEYS  1 due schedules  2 waiting lanes  3 due set of the syncs
+-- KEYS  1 due schedules  2 waiting lanes  3 due set of the syncs  4 why schedules are late
 -- ARGV  1 schedules key prefix  2 lane key prefix  3 now, ms
 --       4 JSON: per schedule {member, company, data type, due as read, next due (seconds; false:
 --            none), {period, ms when it may leave, ...}, lane, message of missed periods (JSON)
@@ -19,6 +19,7 @@ local moved, syncs = {}, {}
 for i, row in ipairs(rows) do
   if scores[i] and math.floor(scores[i]) == row[4] then
     local company, data_type, runs = row[2], row[3], row[6]
+    if row[8] ~= '' then redis.call('HDEL', KEYS[4], row[1]) end
     local text = redis.call('HGET', ARGV[1] .. company, data_type)
     local member = text and due_member(company, data_type, text)
     if row[5] and member == row[1] then
