@@ -4,6 +4,7 @@ from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from portal import journeys_codat, journeys_pages, journeys_sorry
+from portal.journeys_undoing import begun_again, undone
 from portal.journeys_visit import Visit, WornOut, page, visit
 from portal.parts import parts
 from relay import journeys
@@ -78,7 +79,7 @@ def consent(token: str) -> AnyResponse:
 @link.post("/<token>/authorise")
 def authorise(token: str) -> AnyResponse:
     """Send the customer to Codat; not without consent."""
-    seen = visit(token)
+    seen = undone(visit(token))
     if seen.journey.consent is None or seen.stage not in (
         Stage.AUTHORISE,
         Stage.WAITING,
@@ -108,18 +109,17 @@ def confirm(token: str) -> AnyResponse:
 @link.post("/<token>/wrong")
 def wrong(token: str) -> AnyResponse:
     """Unlink the wrong company, then start again; one linked before is for the firm to judge."""
-    seen = visit(token)
+    seen = undone(visit(token))
     connection_id = seen.journey.connection_id
-    if seen.stage not in (Stage.CONFIRM, Stage.MISMATCH) or connection_id is None:
+    is_shown = seen.stage in (Stage.CONFIRM, Stage.MISMATCH) or seen.journey.undoing
+    if not is_shown or connection_id is None:
         return _home(seen)
-    found = identity(seen.journey, seen.company)
     if seen.journey.was_linked_already:
-        after = seen.act(lambda journey: journeys.wrong_company(journey, found, seen.now))
-        return page("disputed", after, platform=seen.platform_name)
+        return page("disputed", begun_again(seen), platform=seen.platform_name)
     claimed = seen.act(journeys.disowned)
     if claimed.journey.undoing and claimed.journey.connection_id == connection_id:
         journeys_codat.unlink(seen.journey.company_id, connection_id)
-        seen.act(lambda journey: journeys.wrong_company(journey, found, seen.now))
+        begun_again(seen)
     return _home(seen)
 
 
@@ -135,6 +135,8 @@ def _leave(seen: Visit) -> AnyResponse:
     Codat's leads on to the platform's own login. On premise that starts a download (Codat:
     integrations/accounting/sage50), which leaves the page where it is: so it is the steps.
     """
+    if seen.journey.undoing:
+        return _home(seen)
     if seen.journey.is_worn():
         raise WornOut  # before Codat is asked for anything
     reads = seen.company.info_reads if seen.company else 0

@@ -19,6 +19,7 @@ from portal.journeys_sharing import (
     sharing,
 )
 from portal.journeys_sorry import gone
+from portal.journeys_undoing import undone
 from portal.journeys_visit import COOKIE, NoJourney, NotOffered, Visit, page, visit
 from portal.journeys_waiting import look_again
 from portal.parts import parts
@@ -38,7 +39,7 @@ CODES = frozenset({"403", "500", "501"})
 @link.get("/<token>")
 def show(token: str) -> Response:
     """Show where the journey stands."""
-    seen = visit(token)
+    seen = undone(visit(token))
     look_again(parts().store, parts().hints, seen)
     if seen.stage is Stage.MISMATCH:
         before, found = _both(seen)

@@ -39,7 +39,6 @@ ACTS = frozenset(
         "journey.platform_not_listed",
         "journey.consented",
         "journey.authorising",
-        "journey.wrong_company",
     }
 )
 ENDED = frozenset({Step.EXPIRED, Step.REVOKED})
@@ -191,7 +190,7 @@ def opened(journey: Journey, now: int) -> Change | None:
 
 def chosen(journey: Journey, platform: Platform, now: int) -> Change | None:
     """Take the platform that the customer chose; a finished journey stays as it is."""
-    if journey.step in (Step.CONFIRMED, Step.MISMATCH) or journey.is_single:
+    if journey.step in (Step.CONFIRMED, Step.MISMATCH) or journey.is_single or journey.undoing:
         return None
     if journey.platform is not None and journey.platform.key != platform.key:
         journey = _dropping(journey)
@@ -202,6 +201,8 @@ def chosen(journey: Journey, platform: Platform, now: int) -> Change | None:
 def left_platform(journey: Journey, now: int) -> Change | None:
     """Go back to the choice of platform."""
     if journey.platform is None or journey.is_single or journey.step is Step.CONFIRMED:
+        return None
+    if journey.undoing:
         return None
     told = _moved(_dropping(journey), now, "journey.platform_left", detail=journey.platform.name)
     after = replace(told.journey, platform=None, step=Step.OPENED, connection_id=None, sent=0)
@@ -244,15 +245,14 @@ def sent(
     """Note that the customer goes to Codat now, or need not (`already` linked).
 
     `reads` is how often Codat has read the company's info before; `made`: the connection was made
-    for this.
+    for this. Nobody goes before the wrong company is unlinked.
     """
-    if journey.consent is None or journey.step is Step.CONFIRMED:
+    if journey.consent is None or journey.step is Step.CONFIRMED or journey.undoing:
         return None
     if already and connection_id in (journey.made, journey.connection_id):
         return None  # linked by this journey since the customer was last sent: no news
     after = replace(
         journey,
-        undoing=False,
         step=Step.AUTHORISING,
         connection_id=connection_id,
         sent=now,

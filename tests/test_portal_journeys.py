@@ -622,6 +622,46 @@ def test_a_wrong_company_that_codat_would_not_unlink_is_held_back_until_it_does(
     assert steps(portal, made)[-1] == "wrong_company"
 
 
+def said_wrong(portal, codat):
+    """A customer who said that it is the wrong company; it is unlinked, and then all broke off."""
+    made, at, held = linked_before(portal, codat)
+    portal.store.journeys.change(
+        made["id"],
+        lambda journey: journeys.Change(replace(journey, was_linked_already=False, undoing=True)),
+    )
+    [connection] = held.connections.values()
+    gone = replace(connection, status="Unlinked")
+    portal.hold(replace(held, connections={gone.id: gone}))
+    codat.connections = ()
+    return made, at
+
+
+@pytest.mark.parametrize("act", ["", "wrong", "authorise", "platform", "back"])
+def test_a_wrong_company_that_broke_off_after_the_unlinking_is_made_up_for(portal, codat, act):
+    made, at = said_wrong(portal, codat)
+    if act:
+        portal.web.post(f"{at}/{act}", data={"platform": "qhyg"})
+    assert "Which software" in portal.web.get(at).text
+    assert steps(portal, made)[-1] == "wrong_company"
+    assert steps(portal, made).count("wrong_company") == 1
+    assert codat.asked.count("unlink_connection") == 0
+    assert LINK_URL in agreed(portal, at).text  # another choice goes on as ever
+
+
+def test_a_worn_link_still_lets_the_wrong_company_be_unlinked(portal, codat):
+    made, at, _ = linked_before(portal, codat)
+    worn = (journeys.Passed("journey.platform_chosen", 1),) * journeys.MOST_ACTS
+
+    def wear(journey):
+        passed = (*journey.passed, *worn)
+        return journeys.Change(replace(journey, was_linked_already=False, sent=0, passed=passed))
+
+    portal.store.journeys.change(made["id"], wear)
+    portal.web.post(f"{at}/wrong", data={"shown": shown_on(portal.web.get(at))})
+    assert steps(portal, made)[-1] == "wrong_company"
+    assert codat.asked.count("unlink_connection") == 1
+
+
 def test_a_finished_journey_says_when_it_is_linked_no_more(portal, codat):
     _, at, held = linked_before(portal, codat)
     portal.web.post(f"{at}/confirm", data={"shown": shown_on(portal.web.get(at))})

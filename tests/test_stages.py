@@ -200,3 +200,10 @@ def test_a_renewed_link_takes_an_expired_journey_up_where_it_was():
     again = journeys.renewed(over, "h", NEW.expires + 10**9, NEW.expires).journey
     assert stage(again, company(info=INFO), now=NEW.expires) is Stage.CONFIRM
     assert again.token_hash == "h"
+
+
+def test_nobody_is_sent_nor_chooses_before_the_wrong_company_is_unlinked():
+    undoing = sent(undoing=True)
+    assert journeys.sent(undoing, "k-2", T0, already=False) is None
+    assert journeys.chosen(undoing, SQUARE, T0) is None
+    assert journeys.left_platform(undoing, T0) is None
