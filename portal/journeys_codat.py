@@ -107,7 +107,12 @@ def _fitting(journey: Journey, connections: tuple[Connection, ...]) -> Connectio
     assert wanted is not None
     if journey.reconnects is not None:
         return next((one for one in connections if one.id == journey.reconnects), None)
-    usable = [one for one in connections if one.id not in journey.dropped]
+    # What the customer turned away from is not used again, unless it was linked all the same.
+    usable = [
+        one
+        for one in connections
+        if one.id not in journey.dropped or one.status == ConnectionStatus.LINKED
+    ]
     same = [
         one
         for one in usable

@@ -28,7 +28,7 @@ class Step(StrEnum):
 
 # Steps that settle whether the company is the right one, for the link then made.
 JUDGED = ("journey.authorising", "journey.mismatch", "journey.mismatch_accepted")
-LEFT = "journey.left"
+LEFT, SENT = "journey.left", "journey.authorising"
 RENEWED = "journey.link_renewed"
 MOST_ACTS = 50  # of a customer's by one link, so that nobody makes the log grow without end
 ACTS = frozenset(
@@ -249,8 +249,10 @@ def sent(
     """
     if journey.consent is None or journey.step is Step.CONFIRMED or journey.undoing:
         return None
-    if already and connection_id in (journey.made, journey.connection_id):
+    if already and connection_id == journey.connection_id:
         return None  # linked by this journey since the customer was last sent: no news
+    if already and connection_id in (journey.made, *journey.dropped):
+        return _returned_to(journey, connection_id, now)
     after = replace(
         journey,
         step=Step.AUTHORISING,
@@ -260,11 +262,30 @@ def sent(
         was_linked_already=already,
         made=connection_id if made else journey.made,
     )
-    change = _moved(after, now, "journey.authorising", connection_id=connection_id)
+    change = _moved(after, now, SENT, connection_id=connection_id)
     if not already:
         return change
     more = _moved(change.journey, now, "journey.linked", connection_id=connection_id, already=True)
     return Change(more.journey, change.told + more.told)
+
+
+def _returned_to(journey: Journey, connection_id: str, now: int) -> Change:
+    """Go on with what this journey made and linked, though its customer went back meanwhile.
+
+    It was linked after they were sent for it, and that is the time from which on it counts.
+    """
+    key = journey.platform.key if journey.platform else ""
+    times = [one.at for one in journey.passed if (one.type, one.platform_key) == (SENT, key)]
+    after = replace(
+        journey,
+        step=Step.AUTHORISING,
+        connection_id=connection_id,
+        sent=max(times, default=journey.created),
+        was_linked_already=False,
+        made=connection_id,
+        dropped=tuple(one for one in journey.dropped if one != connection_id),
+    )
+    return _moved(after, now, SENT, connection_id=connection_id)
 
 
 def left(journey: Journey, stage: str, reason: str, now: int) -> Change | None:

@@ -234,6 +234,32 @@ def test_a_connection_left_for_another_platform_is_to_be_deleted_and_never_used_
     assert codat.asked.count("create_connection") == 2  # though it still stands at Codat
 
 
+@pytest.mark.parametrize("acts", [["back"], ["platform"], ["back", "elsewhere", "back"]])
+def test_going_back_after_the_link_was_made_goes_on_with_that_link(portal, codat, acts):
+    """Its webhook may be on its way, so the page did not know of it yet."""
+    made, at = invite(portal)
+    agreed(portal, at)
+    mine = replace(codat.connections[0], status="Linked")
+    codat.connections = (mine,)
+    for act in acts:
+        if act == "elsewhere":
+            agreed(portal, at, "qhyg")
+            codat.connections = (mine, *codat.connections)
+        else:
+            portal.web.post(f"{at}/{act}", data={"platform": "gbol"})
+    asked = codat.asked.count("create_connection")
+    assert agreed(portal, at).headers["Location"] == at
+    assert codat.asked.count("create_connection") == asked
+    shown = portal.get(f"/v1/journeys/{made['id']}").json
+    assert (shown["stage"], shown["connection_id"]) == ("waiting", mine.id)
+    portal.hold(make_company(1, info=INFO, info_version=(now_ms() * 1000, "i")))
+    assert "Is this your company?" in portal.web.get(at).text
+    before = steps(portal, made)
+    portal.web.post(f"{at}/authorise")
+    assert steps(portal, made) == before
+    assert "disconnects it at once" in portal.web.get(at).text  # by this journey, so its to unlink
+
+
 def test_a_connection_that_was_there_before_is_kept_whatever_is_chosen(portal, codat):
     made, at = invite(portal)
     held = Connection(connection_id(7), "Unlinked", platform_key="gbol", link_url=LINK_URL)

@@ -207,3 +207,14 @@ def test_nobody_is_sent_nor_chooses_before_the_wrong_company_is_unlinked():
     assert journeys.sent(undoing, "k-2", T0, already=False) is None
     assert journeys.chosen(undoing, SQUARE, T0) is None
     assert journeys.left_platform(undoing, T0) is None
+
+
+def test_a_link_of_this_journeys_counts_from_when_the_customer_was_sent_for_it():
+    agreed = replace(NEW, platform=XERO, step=Step.CONSENTED, consents=(CONSENT,), attempt=2)
+    gone = journeys.sent(agreed, "k-1", T0, already=False, made=True).journey
+    again = journeys.chosen(gone, XERO, T0 + 9000).journey
+    agreed = journeys.consented(again, CONSENT).journey
+    back = journeys.sent(agreed, "k-1", T0 + 9500, already=True).journey
+    assert (back.sent, back.was_linked_already, back.made) == (T0, False, "k-1")
+    assert stage(back, company(seconds=5)) is Stage.READING
+    assert journeys.sent(back, "k-1", T0 + 9900, already=True) is None
