@@ -55,6 +55,7 @@ from relay.settings import Settings
 from relay.store import Store
 
 LARGEST_BODY = 64 * 1024  # bytes
+SEALS = 2  # codes worked on at once
 TAIL_WAIT = 25.0  # seconds; less than the client of `waiting` waits
 SLICE = 1.0  # seconds, on a store whose client does not wait long for an answer
 TITLE = "codat-relay"
@@ -124,6 +125,7 @@ def create_app(
         tokens=tokens,
         slots=BoundedSemaphore(max(1, settings.web_threads // 2)),
         calls=BoundedSemaphore(max(1, settings.web_threads // 4)),
+        seals=BoundedSemaphore(SEALS),
         tail=Tail((waiting or store).events, TAIL_WAIT if waiting else SLICE),
         streams=Streams(settings.relay_streams, settings.streams_per_token),
         visits=Streams(settings.relay_link_streams, journeys_stream.MOST_OF_ONE),

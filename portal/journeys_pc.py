@@ -6,13 +6,15 @@ The link itself is kept nowhere: the code is made slow to guess (scrypt), and se
 import hashlib
 import secrets
 
+import structlog
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from portal import journeys_pages, journeys_sorry
-from portal.journeys_sorry import gone
-from portal.journeys_visit import LONGEST_TOKEN, page, visit
+from portal.journeys_visit import LONGEST_TOKEN, WornOut, page, visit
 from portal.parts import parts
+from portal.problems import Refusal
+from relay import journeys
 from relay.stages import Stage
 
 pc = Blueprint("link_pc", __name__)
@@ -23,6 +25,9 @@ ALIKE = str.maketrans("OIL", "011", "- ")
 LENGTH = 8
 BEFORE_LINK = (Stage.AUTHORISE, Stage.WAITING, Stage.REFUSED)
 SALT = b"codat-relay: a link on another computer"
+FULL = "Others have their codes worked on; try again in a moment."
+
+log = structlog.get_logger(__name__)
 
 
 @pc.post("/link/<token>/code")
@@ -33,7 +38,10 @@ def make(token: str) -> AnyResponse:
     if platform is None or not platform.is_offline or seen.stage not in BEFORE_LINK:
         return redirect(f"/link/{token}", 303)
     code = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+    if seen.journey.is_worn():
+        raise WornOut
     digest, pad = _keys(code)
+    seen = seen.act(lambda journey: journeys.code_shown(journey, seen.now))
     parts().store.codes.keep(digest, _xor(token.encode(), pad).hex())
     return journeys_pages.steps_page(seen, pc_code=f"{code[:4]}-{code[4:]}")
 
@@ -46,20 +54,36 @@ def ask() -> Response:
 
 @pc.post("/pc")
 def take() -> AnyResponse:
-    """Open the link that the code stands for; each that opens none has one same answer."""
+    """Open the link that the code stands for; each that opens none has one same answer.
+
+    What would not be heard is not made slow to guess either, which is what costs.
+    """
     code = request.form.get("code", "")[:64].upper().translate(ALIKE)
     if len(code) != LENGTH or set(code) - set(ALPHABET):
-        return gone()
+        return _opens_nothing()
+    if parts().store.codes.are_shut():
+        log.warning("link.codes_shut", reason="many codes were tried that open nothing")
+        return _opens_nothing()
     digest, pad = _keys(code)
-    sealed = parts().store.codes.take(digest, request.remote_addr or "")
+    sealed = parts().store.codes.take(digest)
     if sealed is None:
-        return gone()
+        return _opens_nothing()
     return redirect(f"/link/{_xor(bytes.fromhex(sealed), pad).decode()}", 303)
 
 
+def _opens_nothing() -> Response:
+    return page("pc", status=404, missed=True)
+
+
 def _keys(code: str) -> tuple[str, bytes]:
-    """Give what the code is known by, and what seals the one link it opens."""
-    derived = hashlib.scrypt(code.encode(), salt=SALT, n=2**14, r=8, p=1, dklen=32 + LONGEST_TOKEN)
+    """Give what the code is known by, and what seals the one link it opens; raises Refusal."""
+    if not parts().seals.acquire(blocking=False):
+        raise Refusal("busy", FULL)
+    try:
+        size = 32 + LONGEST_TOKEN
+        derived = hashlib.scrypt(code.encode(), salt=SALT, n=2**14, r=8, p=1, dklen=size)
+    finally:
+        parts().seals.release()
     return derived[:32].hex(), derived[32:]
 
 

@@ -27,7 +27,8 @@ class Parts:
     """The parts of one app.
 
     `slots` and `calls` bound how many threads may wait for events and for Codat at once, so that
-    there are always some left for webhooks. `tail` is the end of the log that long polls and live
+    there are always some left for webhooks; `seals` how many make a code slow to guess, which takes
+    a processor and 16 MiB each. `tail` is the end of the log that long polls and live
     `streams` share with `visits`, those of customers' pages.
     """
 
@@ -38,6 +39,7 @@ class Parts:
     tokens: Tokens
     slots: BoundedSemaphore
     calls: BoundedSemaphore
+    seals: BoundedSemaphore
     tail: "Tail"
     streams: "Streams"
     visits: "Streams"

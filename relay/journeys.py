@@ -38,6 +38,7 @@ ACTS = frozenset(
         "journey.platform_left",
         "journey.platform_not_listed",
         "journey.consented",
+        "journey.code_shown",
         "journey.authorising",
     }
 )
@@ -212,6 +213,11 @@ def left_platform(journey: Journey, now: int) -> Change | None:
 def not_listed(journey: Journey, sought: str, now: int) -> Change:
     """Note what the customer looked for and did not find."""
     return _moved(journey, now, "journey.platform_not_listed", detail=sought, sought=sought)
+
+
+def code_shown(journey: Journey, now: int) -> Change:
+    """Note that a code was shown, by which the customer goes on at another computer."""
+    return _moved(journey, now, "journey.code_shown")
 
 
 def consented(journey: Journey, consent: Consent) -> Change | None:

@@ -152,6 +152,12 @@ ENTRIES = (
         BEFORE | {"sought": "Lexware"},
     ),
     Entry("journey.consented", "The customer agreed to what is read.", Consented, ON | CONSENT),
+    Entry(
+        "journey.code_shown",
+        "The customer was shown a code by which to go on at another computer.",
+        JourneyTold,
+        ON,
+    ),
     Entry("journey.authorising", "The customer was sent to the platform.", OverConnection, OVER),
     Entry(
         "journey.linked",

@@ -82,5 +82,5 @@ JOURNEY = TAG + "journey:"  # + journey id -> hash: state (JSON), version, nonce
 REQUEST = TAG + "request:"  # + hash of caller and key -> hash: how far it has come, expires
 CONNECTING = TAG + "connecting:"  # + company id -> who makes its connection now, expires
 CODE = TAG + "code:"  # + digest of a short code -> the token it opens, sealed, expires
-CODE_TRIES = TAG + "code-tries:"  # + digest of an address, or "all" -> failed tries, expires
+CODE_TRIES = TAG + "code-tries"  # failed tries, expires
 LOGO = TAG + "logo:"  # + platform key -> address, media type and content, expires
