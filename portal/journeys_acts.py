@@ -4,6 +4,7 @@ from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from portal import journeys_codat, journeys_pages, journeys_sorry
+from portal.journeys_platforms import offered
 from portal.journeys_undoing import begun_again, undone
 from portal.journeys_visit import Visit, WornOut, page, visit
 from portal.parts import parts
@@ -26,8 +27,10 @@ def choose(token: str) -> AnyResponse:
     seen = visit(token)
     key = request.form.get("platform", "")[:64]
     found = parts().platforms.one(key)
-    may = found is not None and seen.journey.may_use(found.key, found.source_type or "")
-    if found is not None and may and seen.stage not in LINKED:
+    tests = parts().settings.uses_sandbox
+    if found is not None and not offered(seen.journey, [found], tests=tests):
+        found = None
+    if found is not None and seen.stage not in LINKED:
         platform = Platform(found.key, found.name, found.source_type or "", found.is_offline)
         after = seen.act(lambda journey: journeys.chosen(journey, platform, seen.now))
         journeys_codat.drop_unused(seen.journey, after.journey, seen.now)

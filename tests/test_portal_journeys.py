@@ -360,6 +360,17 @@ def test_both_words_for_a_type_narrow_the_choice(portal, word):
     assert "Which software" in portal.web.get(at).text
 
 
+@pytest.mark.parametrize("key", ["mqjo", "ndsk"])
+def test_what_only_tests_use_is_not_taken_in_production_unless_the_firm_names_it(codat, key):
+    portal = Portal(codat=codat, codat_api_key="k", codat_webhook_secrets=())
+    _, at = invite(portal)
+    portal.web.post(f"{at}/platform", data={"platform": key})
+    assert "Which software" in portal.web.get(at).text
+    _, at = invite(portal, platforms=[key, "gbol"])
+    portal.web.post(f"{at}/platform", data={"platform": key})
+    assert "will see in" in portal.web.get(at).text
+
+
 @pytest.mark.parametrize("word", ["sourceType", "integrationType"])
 def test_the_page_can_be_narrowed_by_both_words_too(portal, word):
     _, at = invite(portal)
