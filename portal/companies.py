@@ -9,13 +9,14 @@ from pydantic import BaseModel, Field
 from codat.records import read_id
 from portal import company_shapes, creation, repeats, schedule_shapes
 from portal.auth import caller
-from portal.company_shapes import CompanyDetail, CompanyShape
+from portal.company_shapes import AcceptQuery, CompanyDetail, CompanyShape
 from portal.creation import CompanyBody, CompanyCreated
 from portal.groups import Given, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
 from portal.repeats import Key
 from relay.company import DELETED, Company, CompanyStatus
+from relay.identity import mark_of
 from relay.message import Action
 from relay.store.companies import Companies
 from relay.telling import tell
@@ -29,6 +30,7 @@ CREATING = (
     "It is known here a moment after the answer. Without an `Idempotency-Key` it is not safe to"
     f" send again after a 502 or 503. {repeats.MAY_BE_SENT_AGAIN}"
 )
+ANOTHER = "The company's books name another by now. Look again before you accept it."
 UNKNOWN = "Look at /v1/companies for the companies there are."
 
 
@@ -117,25 +119,35 @@ def create_company(header: Key, body: CompanyBody) -> Reply:
 
 @api.post(
     "/companies/<company_id>/identity/accept",
-    responses={204: None, **described("forbidden", "unknown-company")},
+    responses={204: None, **described("forbidden", "unknown-company", "conflict")},
 )
-def accept_identity(path: CompanyPath) -> Reply:
+def accept_identity(path: CompanyPath, query: AcceptQuery) -> Reply:
     """Say that a relinked company is the right one although its books name another."""
-    accept(known(path.company_id), caller().name)
+    accept(known(path.company_id), caller().name, query.identity_mark)
     return "", HTTPStatus.NO_CONTENT
 
 
-def accept(company: Company, by: str) -> None:
-    """Let a company be whom its books name now, by somebody's word; raises RedisError."""
+def accept(company: Company, by: str, mark: str | None) -> None:
+    """Let a company be whom its books name, by somebody's word; raises Refusal or RedisError.
+
+    `mark` stands for whom that somebody was shown: while the books name them, and no longer.
+    """
+    refuse_another(company, mark)
     now = now_micros()
     action = Action(
         id=f"identity:{company.id}:{now}",
         type="relay.identity_accepted",
         company_id=company.id,
         at=now,
-        payload={"by": by},
+        payload={"by": by} | ({} if mark is None else {"identity_mark": mark}),
     )
     tell(parts().store, parts().hints, action)
+
+
+def refuse_another(company: Company | None, mark: str | None) -> None:
+    """Refuse to accept whom nobody was shown."""
+    if mark is not None and mark != mark_of(company.info if company else None):
+        raise Refusal("conflict", ANOTHER)
 
 
 def known(company_id: str) -> Company:

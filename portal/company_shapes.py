@@ -5,8 +5,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from codat.records import CompanyInfo
+from portal.groups import Given
 from portal.schedule_shapes import ScheduleShape
 from relay.company import NEVER, Company
+from relay.identity import mark_of
 from relay.times import iso_from_micros, iso_from_ms
 
 
@@ -68,9 +70,24 @@ class CompanyDetail(CompanyShape):
         dict[str, Any] | None,
         Field(description="What a relink changed about who this is, until someone accepts it."),
     ]
+    identity_mark: Annotated[
+        str, Field(description="Stands for whom its books name now: the same for the same.")
+    ]
     connections: list[ConnectionShape]
     data_types: list[DataTypeShape]
     schedules: list[ScheduleShape]
+
+
+class AcceptQuery(Given):
+    """Who is accepted."""
+
+    identity_mark: Annotated[
+        str | None,
+        Field(
+            max_length=64,
+            description="As it was shown: then another who came in between is not accepted.",
+        ),
+    ] = None
 
 
 def short(company: Company) -> CompanyShape:
@@ -96,6 +113,7 @@ def whole(company: Company, schedules: list[ScheduleShape]) -> CompanyDetail:
         given_name=company.given_name,
         info=_info(company),
         identity_mismatch=company.identity_mismatch,
+        identity_mark=mark_of(company.info),
         connections=_connections(company),
         data_types=_data_types(company),
         schedules=schedules,

@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 
 from portal import journeys_funnel, journeys_inviting, journeys_shapes
 from portal.auth import caller
+from portal.companies import refuse_another
+from portal.company_shapes import AcceptQuery
 from portal.groups import Given, Reply, described
 from portal.journeys_funnel import FunnelReport
 from portal.journeys_inviting import HOUR_MS, link_of
@@ -28,6 +30,8 @@ api = journeys_inviting.api  # to which the routes here belong too
 MOST_SCANNED = 5000  # journeys looked at in one request
 PAGE = 500
 REVOKED = "The journey was revoked. Begin a new one by `POST /v1/journeys`."
+NOT_STOPPED = "The journey is not stopped by another company's name."
+DISOWNED = "Its customer said that it is the wrong company; it is being unlinked."
 UNKNOWN = "Look at /v1/journeys for the journeys there are."
 
 
@@ -147,19 +151,21 @@ def revoke_journey(path: JourneyPath) -> Reply:
     "/journeys/<journey_id>/accept",
     responses={200: JourneyDetail, **described("forbidden", "unknown-journey", "conflict")},
 )
-def accept_mismatch(path: JourneyPath) -> Reply:
+def accept_mismatch(path: JourneyPath, query: AcceptQuery) -> Reply:
     """Say that another company than before is the right one; its journey goes on."""
     journey, now, by = _known(path.journey_id), now_ms(), caller().name
     company = parts().store.companies.get(journey.company_id)
+    refuse_another(company, query.identity_mark)
     before = stages.expected(journey, company) or Identity()
     found = stages.identity(journey, company)
-    if stages.stage_of(journey, company, now) is Stage.MISMATCH:
+    is_stopped = stages.stage_of(journey, company, now) is Stage.MISMATCH
+    if is_stopped:
         moved = parts().store.journeys.change(
             journey.id, lambda held: journeys.accepted(held, before, found, by, now)
         )
         journey = _hint(moved).journey
-    elif not journeys.is_accepted(journey):
-        raise Refusal("conflict", "The journey is not stopped by another company's name.")
+    if not journeys.is_accepted(journey, found if is_stopped else None):
+        raise Refusal("conflict", DISOWNED if journey.undoing else NOT_STOPPED)
     return journeys_shapes.whole(journey, company, now).model_dump()
 
 

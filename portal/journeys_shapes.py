@@ -1,13 +1,14 @@
 """How a journey looks to the firm that asks the API."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from relay import stages
 from relay.attempts import with_outcome
 from relay.company import Company
+from relay.identity import mark_of
 from relay.journeys import Consent, Journey, Step
 from relay.stages import Stage, connection_of, identity, is_linked, progress, stage_of
 from relay.times import iso_from_ms
@@ -88,6 +89,9 @@ class JourneyDetail(JourneyShape):
     allowed_types: list[str]
     expected: IdentityShape | None
     found: IdentityShape | None
+    identity_mark: Annotated[
+        str, Field(description="Stands for whom the books name now: the same for the same.")
+    ]
     reasons: list[str]
     progress: dict[str, str]
     consents: list[ConsentShape]
@@ -124,6 +128,7 @@ def whole(journey: Journey, company: Company | None, now: int) -> JourneyDetail:
         allowed_types=list(journey.allowed_types),
         expected=IdentityShape.model_validate(expected, from_attributes=True) if expected else None,
         found=IdentityShape.model_validate(found, from_attributes=True) if found else None,
+        identity_mark=mark_of(company.info if company else None),
         reasons=list(connection.errors) if connection and not linked else [],
         progress=progress(journey, company) if linked else {},
         consents=[_consent(one) for one in journey.consents],

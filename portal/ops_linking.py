@@ -54,9 +54,9 @@ def invite(company_id: str, connection_id: str, by: str) -> JourneyCreated:
     return journeys_inviting.invite(body, repeats.attempt(), secrets.token_urlsafe(16), by)
 
 
-def accept(company_id: str, by: str) -> None:
+def accept(company_id: str, by: str, mark: str) -> None:
     """Say that a company is the right one although its books name another; raises Refusal."""
-    companies.accept(companies.known(company_id), by)
+    companies.accept(companies.known(company_id), by, mark)
 
 
 def _row(company: Company) -> Row:

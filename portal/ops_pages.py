@@ -84,7 +84,7 @@ def accept(company_id: str) -> Reply:
     """Take another company's name for the right one."""
     if refused := _not_allowed():
         return refused
-    ops_linking.accept(company_id, _person().name)
+    ops_linking.accept(company_id, _person().name, request.form.get("identity_mark", ""))
     return _linking(ACCEPTED)
 
 

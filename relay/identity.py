@@ -59,6 +59,11 @@ def identity_of(info: Mapping[str, Any] | None, platform_name: str) -> Identity:
     )
 
 
+def mark_of(info: Mapping[str, Any] | None) -> str:
+    """Give what stands for whom an info names, whatever it is linked by."""
+    return identity_of(info, "").mark(None)
+
+
 def compare(expected: Identity, found: Identity) -> Match:
     """Tell whether both are one company: by registration number, else by names, else by books.
 

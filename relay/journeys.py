@@ -72,7 +72,7 @@ class Consent:
 class Passed:
     """One step that was taken. `at` in ms since the epoch; the key is of the platform then.
 
-    `code` is Codat's for why linking failed.
+    `code` is Codat's for why linking failed; of an acceptance, the mark of who was accepted.
     """
 
     type: str
@@ -318,7 +318,7 @@ def confirmed(journey: Journey, found: Identity, now: int) -> Change | None:
 
 def mismatched(journey: Journey, expected: Identity, found: Identity, now: int) -> Change | None:
     """Stop: what was linked is not the company it was."""
-    if journey.step is not Step.AUTHORISING or is_accepted(journey):
+    if journey.step is not Step.AUTHORISING or is_accepted(journey, found):
         return None
     return _moved(
         replace(journey, step=Step.MISMATCH),
@@ -334,26 +334,38 @@ def accepted(
     journey: Journey, expected: Identity, found: Identity, by: str, now: int
 ) -> Change | None:
     """Let the firm say that what was linked is the right company after all; safe to send twice."""
-    if journey.connection_id is None or journey.step is Step.CONFIRMED or is_accepted(journey):
+    if journey.connection_id is None or journey.step is Step.CONFIRMED or journey.undoing:
         return None
-    if journey.undoing:
+    if is_accepted(journey, found):
         return None
     return _moved(
         replace(journey, step=Step.AUTHORISING),
         now,
         "journey.mismatch_accepted",
         detail=by,
+        code=_mark(found),
         connection_id=journey.connection_id,
         expected=asdict(expected),
         found=asdict(found),
         by=by,
+        identity_mark=_mark(found),
     )
 
 
-def is_accepted(journey: Journey) -> bool:
-    """Whether the firm accepted the company that is linked now, though it is another."""
-    judged = [one.type for one in journey.passed if one.type in JUDGED]
-    return judged[-1:] == [JUDGED[-1]]
+def is_accepted(journey: Journey, found: Identity | None = None) -> bool:
+    """Whether the firm accepted what is linked now, though it is another; and as `found`, if given.
+
+    Its books may name yet another after that.
+    """
+    judged = [one for one in journey.passed if one.type in JUDGED][-1:]
+    return any(
+        one.type == JUDGED[-1] and (found is None or one.code == _mark(found)) for one in judged
+    )
+
+
+def _mark(found: Identity) -> str:
+    """Give what stands for whom the books name, whatever they are linked by: as `mark_of` does."""
+    return replace(found, platform_name="").mark(None)
 
 
 def disowned(journey: Journey) -> Change | None:
@@ -441,9 +453,11 @@ def _resumed(journey: Journey) -> Step:
     return Step.PLATFORM_CHOSEN if journey.platform else Step.STARTED
 
 
-def _moved(journey: Journey, now: int, kind: str, *, detail: str = "", **data: Any) -> Change:
+def _moved(
+    journey: Journey, now: int, kind: str, *, detail: str = "", code: str = "", **data: Any
+) -> Change:
     """Write a step into the journey's history and tell it with who and where."""
-    journey = noted(journey, kind, now, detail)
+    journey = noted(journey, kind, now, detail, code)
     facts: dict[str, Any] = {"journey": journey.id, "attempt": journey.attempt}
     if journey.platform is not None:
         facts |= {

@@ -6,6 +6,7 @@ import pytest
 
 from folding import action, apply, company_after, logged, micros, types, wanted
 from relay.company import Company
+from relay.identity import mark_of
 
 INFO = {"companyName": "Bakery Ltd", "baseCurrency": "GBP"}
 PENDING = action("relay.company_created", name="Pending 1", placeholder=True)
@@ -126,3 +127,14 @@ def test_books_are_compared_with_the_company_as_it_was_until_the_other_is_accept
     assert apply(taken, action("relay.info_fetched", at=6, info=other)).company.expected is None
     returned = apply(taken, action("relay.info_fetched", at=6, info=FIRST))
     assert "company.identity_mismatch" in types(returned)
+
+
+def test_an_acceptance_is_of_whom_was_shown_and_of_nobody_who_came_after():
+    books = [FIRST | {"registrationNumber": str(number)} for number in (100, 200, 300)]
+    fetched = [action("relay.info_fetched", at=at, info=one) for at, one in enumerate(books, 1)]
+    company = company_after(*fetched)
+    late = action("relay.identity_accepted", at=4, by="olga", identity_mark=mark_of(books[1]))
+    folded = apply(company, late)
+    assert (types(folded), folded.company) == ([], company)
+    right = action("relay.identity_accepted", at=5, by="olga", identity_mark=mark_of(books[2]))
+    assert apply(company, right).company.identity_mismatch is None

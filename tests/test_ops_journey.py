@@ -8,7 +8,7 @@ import pytest
 from codat import errors
 from commands import commands
 from parts import company_id, connection_id
-from portal_bench import Portal, make_company
+from portal_bench import Portal, kind, make_company
 from relay import journeys
 from relay.journeys import Change, Step
 from relay.times import now_micros
@@ -88,8 +88,19 @@ def test_a_company_that_another_was_linked_for_is_shown_with_both_and_accepted(r
     assert "Acme" in shown
     assert "Other" in shown
     assert "journey accept" in shown
+    asked = f"/v1/journeys/{made['id']}/accept"
+    assert kind(portal.post(f"{asked}?identity_mark=older")) == "conflict"
+    undoing(portal, made, True)
+    assert kind(portal.post(asked)) == "conflict"
+    undoing(portal, made, False)
+    mark = portal.get(f"/v1/journeys/{made['id']}").json["identity_mark"]
+    assert portal.post(f"{asked}?identity_mark={mark}").status_code == 200
     assert "Other is the right company" in run("accept", made["id"])
     assert [m[b"type"] for m in portal.messages(2)][-1] == b"journey.mismatch_accepted"
+
+
+def undoing(portal, made, now):
+    portal.store.journeys.change(made["id"], lambda held: Change(replace(held, undoing=now)))
 
 
 def test_a_command_that_was_not_answered_names_the_key_to_run_it_again_with(run, portal):

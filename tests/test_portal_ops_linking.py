@@ -1,12 +1,14 @@
 """The list of links that need somebody: who may invite again or accept, and what is told of it."""
 
+import re
 from dataclasses import replace
 
 import orjson
 import pytest
 
 from parts import company_id, connection_id
-from portal_bench import OPERATOR, VIEWER, Portal, make_company
+from portal_bench import OPERATOR, VIEWER, Portal, kind, make_company
+from relay.identity import mark_of
 from test_portal_journeys import AtCodat
 from test_portal_ops import get, proof, sign_in, text_of
 
@@ -63,8 +65,28 @@ def test_an_operator_invites_again_and_sees_the_link_once(portal):
 
 def test_an_operator_accepts_another_name_and_it_is_told_by_whom(portal):
     sign_in(portal, OPERATOR)
-    assert "Accepted" in send(portal, 3, "accept").text
-    assert told(portal, 3) == ("relay.identity_accepted", {"by": "olga"})
+    assert "Accepted" in send(portal, 3, "accept", identity_mark=mark_of(NOW)).text
+    data = {"by": "olga", "identity_mark": mark_of(NOW)}
+    assert told(portal, 3) == ("relay.identity_accepted", data)
+
+
+def test_only_whom_the_page_showed_is_accepted(portal):
+    sign_in(portal, OPERATOR)
+    shown = re.search(r'name="identity_mark" value="(\w+)"', get(portal, "/ops/linking").text)[1]
+    third = {"companyName": "Never Shown Ltd", "registrationNumber": "3"}
+    portal.hold(make_company(3, info=third, expected=BEFORE, identity_mismatch=FLAG))
+    for form in ({"identity_mark": shown}, {}):
+        answer = send(portal, 3, "accept", **form)
+        assert answer.status_code == 409
+        assert "name another by now" in answer.text
+        assert "Never Shown Ltd" in answer.text
+    assert told(portal, 3)[0] == "relay.test"
+    path = f"/v1/companies/{company_id(3)}"
+    assert kind(portal.post(f"{path}/identity/accept?identity_mark={shown}")) == "conflict"
+    shown = portal.get(path).json["identity_mark"]
+    answer = portal.post(f"{path}/identity/accept?identity_mark={shown}")
+    assert answer.status_code == 204
+    assert portal.post(f"{path}/identity/accept").status_code == 204
 
 
 @pytest.mark.parametrize("act", ["invite", "accept"])

@@ -6,7 +6,7 @@ import pytest
 
 from relay import journeys
 from relay.company import Company, Connection, DataTypeState
-from relay.identity import Identity
+from relay.identity import Identity, mark_of
 from relay.journeys import Consent, Journey, Platform, Step
 from relay.stages import Stage, has_ended, progress, stage_of
 
@@ -218,3 +218,15 @@ def test_a_link_of_this_journeys_counts_from_when_the_customer_was_sent_for_it()
     assert (back.sent, back.was_linked_already, back.made) == (T0, False, "k-1")
     assert stage(back, company(seconds=5)) is Stage.READING
     assert journeys.sent(back, "k-1", T0 + 9900, already=True) is None
+
+
+def test_the_firm_accepts_one_company_and_not_whoever_comes_after_it():
+    before, found, third = Identity("Acme"), Identity("Other", platform_name="Xero"), Identity("3")
+    stopped = journeys.mismatched(sent(reconnects="k-1"), before, found, T0).journey
+    accepted = journeys.accepted(stopped, before, found, "olga", T0)
+    assert accepted.told[0][1]["identity_mark"] == mark_of({"companyName": "Other"})
+    after = accepted.journey
+    assert journeys.accepted(after, before, found, "olga", T0) is None
+    assert journeys.mismatched(after, before, found, T0) is None
+    again = journeys.mismatched(after, before, third, T0).journey
+    assert journeys.accepted(again, before, third, "olga", T0)

@@ -98,6 +98,9 @@ class Mismatch(JourneyTold):
 class MismatchAccepted(Mismatch):
     """Both companies, and who found the new one to be right."""
 
+    identity_mark: str = ""
+    """Stands for who was accepted: `identity_mark` at `/v1/companies/<id>` as it then was."""
+
     by: str
 
 
@@ -188,7 +191,13 @@ ENTRIES = (
         "journey.mismatch_accepted",
         "Someone of the firm found that other company to be the right one; the journey goes on.",
         MismatchAccepted,
-        OVER | {"expected": BAKERY, "found": OTHER, "by": "operator"},
+        OVER
+        | {
+            "expected": BAKERY,
+            "found": OTHER,
+            "by": "operator",
+            "identity_mark": "7d793037a0760186",
+        },
     ),
     Entry(
         "journey.wrong_company",

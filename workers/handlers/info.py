@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from relay.company import Company, NameSource
-from relay.identity import BOOKS, Match, changes, compare_infos, is_moved, known_by
+from relay.identity import BOOKS, Match, changes, compare_infos, is_moved, known_by, mark_of
 from relay.message import Action
 from relay.outcome import Outcome
 from workers.routing import Router
@@ -18,9 +18,14 @@ def identity_accepted(company: Company, action: Action) -> Outcome:
 
 
 def accepted(outcome: Outcome, action: Action) -> Outcome:
-    """Let the company be whom its info names, and tell who said so."""
+    """Let the company be whom its info names, and tell who said so.
+
+    An acceptance that says whom it is of counts for nothing once the info names another.
+    """
     company = outcome.company
     if company.identity_mismatch is None:
+        return outcome
+    if action.payload.get("identity_mark") not in (None, mark_of(company.info)):
         return outcome
     return replace(outcome, company=replace(company, identity_mismatch=None, expected=None)).log(
         "company.identity_accepted", changes=company.identity_mismatch, by=action.payload["by"]
