@@ -26,7 +26,7 @@ from portal.repeats import Attempt, Key
 from relay import journeys
 from relay.company import BROKEN, Company
 from relay.identity import identity_of
-from relay.journeys import ENDED, Journey, Platform
+from relay.journeys import Journey, Platform
 from relay.store.journeys import hash_of
 from relay.times import now_ms
 
@@ -36,8 +36,9 @@ api = group("journeys", __name__, "Journeys")
 HOUR_MS = 3_600_000
 AT_CODAT = ("codat-limit", "codat-refused", "codat-unavailable", "busy", "store-away")
 LINK_GONE = (
-    "The journey was made by the first request, but its link was renewed or revoked since, or was"
-    " made with another token. `POST /v1/journeys/<id>/link` gives a new one."
+    "The journey was made by the first request, but its link was renewed or revoked since, its"
+    " time is over, or it was made with another token. `POST /v1/journeys/<id>/link` gives a new"
+    " one."
 )
 
 PlatformKey = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
@@ -123,6 +124,8 @@ def invite(body: JourneyBody, attempt: Attempt, token: str, by: str) -> JourneyC
         moved = parts().store.journeys.start(journeys.start(journey))
         if moved.lane is not None:
             parts().hints.drain(moved.lane)
+    elif not _opens(journey, token, now):
+        raise Refusal("conflict", LINK_GONE, extra={"journey_id": journey_id})
     return journeys_shapes.created(journey, held, link_of(token), now)
 
 
@@ -239,10 +242,15 @@ def _again(answer: dict[str, Any], token: str) -> JourneyCreated:
     """Give the first answer with the link in it, unless that does not work any more."""
     given = JourneyCreated(**answer)
     journey = parts().store.journeys.get(given.id)
-    if journey is None or journey.token_hash != hash_of(token) or journey.step in ENDED:
+    if journey is None or not _opens(journey, token, now_ms()):
         raise Refusal("conflict", LINK_GONE, extra={"journey_id": given.id})
     given.link = link_of(token)
     return given
+
+
+def _opens(journey: Journey, token: str, now: int) -> bool:
+    """Whether this is the journey's link, and still works."""
+    return journey.token_hash == hash_of(token) and journey.is_open(now)
 
 
 def _only_platform(body: JourneyBody) -> Platform | None:

@@ -38,10 +38,10 @@ def stream(token: str) -> Response:
     p, seen = parts(), visit(token)
     journey_id = seen.journey.id
     cursor = p.store.events.last()
-    p.visits.enter(journey_id)
-    end_stalled(int(request.environ["SERVER_PORT"]))
     shown = request.args.get("stamp", "")
     told = changes(p, seen, shown, cursor)
+    end_stalled(request.environ.get("SERVER_PORT", ""))
+    p.visits.enter(journey_id)
     body = Body(told, lambda: p.visits.leave(journey_id))
     headers = {"X-Accel-Buffering": "no"}
     return Response(body, mimetype=MEDIA_TYPE, headers=headers, direct_passthrough=True)

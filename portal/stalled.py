@@ -14,17 +14,21 @@ OURS = Path("/proc/self/fd")
 FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
 
-def end_stalled(port: int) -> None:
+def end_stalled(port: str) -> None:
     """Have connections to this port of ours ended once nothing is taken from them for a while.
 
     Those there are, the one that asks among them, and those to come. Does nothing where the system
-    has no such limit (TCP_USER_TIMEOUT, tcp(7) of Linux).
+    has no such limit (TCP_USER_TIMEOUT, tcp(7) of Linux), or the server no port, and raises
+    nothing: a stream works without.
     """
-    if not (OURS.is_dir() and hasattr(socket, "TCP_USER_TIMEOUT")):
+    if not (port.isdecimal() and hasattr(socket, "TCP_USER_TIMEOUT")):
         return
-    for name in os.listdir(OURS):
+    names: list[str] = []
+    with suppress(OSError):  # no such folder, or no descriptor left to look into it
+        names = os.listdir(OURS)
+    for name in names:
         with suppress(OSError):  # no socket, or gone meanwhile
-            _limit(os.dup(int(name)), port)
+            _limit(os.dup(int(name)), int(port))
 
 
 def _limit(descriptor: int, port: int) -> None:

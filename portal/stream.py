@@ -120,10 +120,10 @@ def stream_events(query: StreamQuery, header: LastEvent) -> Reply:
     refuse_reset(head, cursor, epoch)
     _refuse_trimmed(head, cursor)
     name = caller().name
-    p.streams.enter(name)
-    end_stalled(int(request.environ["SERVER_PORT"]))
     fits = selection([query.company] if query.company else [], query.type)
     follow = Follow(p.tail, p.store.events, cursor, head.epoch, fits)
+    end_stalled(request.environ.get("SERVER_PORT", ""))
+    p.streams.enter(name)
     body = Body(follow.pieces(), lambda: p.streams.leave(name))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return Response(body, mimetype=MEDIA_TYPE, headers=headers, direct_passthrough=True)

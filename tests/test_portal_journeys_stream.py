@@ -1,5 +1,6 @@
 """An open page is told at once that something changed, and asks by itself where it is not."""
 
+import errno
 import json
 from datetime import UTC, datetime
 
@@ -8,7 +9,7 @@ import requests
 
 from link_bench import firm
 from parts import make_event, signed
-from portal import journeys_stream
+from portal import journeys_stream, stalled
 from portal_bench import Portal, kind
 from relay import journeys
 from relay.times import now_ms
@@ -151,3 +152,25 @@ def test_the_page_goes_on_by_itself_with_a_stream_and_without(
         page.goto("about:blank")
     context.close()
     assert page.faults == []
+
+
+@pytest.mark.parametrize("path", ["/v1/events/stream", "link"])
+@pytest.mark.parametrize("fault", ["no descriptor left", "no port"])
+def test_what_keeps_stalled_readers_from_being_ended_keeps_no_place(
+    portal, monkeypatch, path, fault
+):
+    if path == "link":
+        path = invite(portal)[1] + "/stream"
+    environ = {"SERVER_PORT": ""} if fault == "no port" else {}
+
+    def none_left(folder):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    if not environ:
+        monkeypatch.setattr(stalled.os, "listdir", none_left)
+    p = portal.app.extensions["codat-relay"]
+    for _ in range(5):
+        answer = portal.get(path, buffered=False, environ_overrides=environ)
+        assert answer.status_code == 200
+        answer.close()
+    assert (p.streams.count(), p.visits.count()) == (0, 0)

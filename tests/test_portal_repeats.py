@@ -1,6 +1,7 @@
 """A request under an `Idempotency-Key` is done once, however often and whenever it is sent."""
 
 import re
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -10,8 +11,10 @@ from codat import errors
 from codat.client import Codat
 from codat.records import Company as CodatCompany
 from parts import company_id
-from portal.repeats import SEND_AGAIN
+from portal import journeys_inviting
+from portal.repeats import SEND_AGAIN, Attempt
 from portal_bench import OPERATOR, Portal, kind, make_company, problem
+from relay.journeys import Change
 from relay.store import keys
 from sandboxes import running
 from test_portal_journeys import AtCodat
@@ -232,6 +235,32 @@ def test_a_link_that_was_renewed_or_revoked_since_is_not_given_again(portal):
     answer = send(portal)
     assert (answer.status_code, kind(answer)) == (409, "conflict")
     assert problem(answer)["journey_id"] == made["id"]
+
+
+@pytest.mark.parametrize("since", ["renewed", "revoked", "expired", "another token"])
+def test_a_repeat_after_a_kill_gives_no_link_that_does_not_work(portal, monkeypatch, since):
+    def killed(attempt, answer):
+        raise RedisAway("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Attempt, "end", killed)
+        assert send(portal).status_code == 503
+    [journey] = portal.get("/v1/journeys").json["journeys"]
+    at = f"/v1/journeys/{journey['id']}"
+    if since == "renewed":
+        portal.post(f"{at}/link", json={})
+    elif since == "revoked":
+        portal.post(f"{at}/revoke")
+    elif since == "expired":
+        portal.store.journeys.change(
+            journey["id"], lambda held: Change(replace(held, expires=held.created))
+        )
+    else:
+        monkeypatch.setattr(journeys_inviting, "presented", lambda: "another of the same caller's")
+    for _ in range(2):
+        answer = send(portal)
+        assert (answer.status_code, kind(answer)) == (409, "conflict")
+        assert problem(answer)["journey_id"] == journey["id"]
 
 
 def test_inviting_an_existing_company_again_is_one_journey(portal):
