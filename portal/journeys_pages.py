@@ -25,7 +25,7 @@ from portal.journeys_waiting import look_again
 from portal.parts import parts
 from relay import journeys
 from relay.company import BROKEN, Company
-from relay.identity import Identity
+from relay.identity import Identity, differs_by_books
 from relay.stages import Stage, connection_of, expected, identity, progress
 
 link = Blueprint("link_pages", __name__, url_prefix="/link")
@@ -170,7 +170,8 @@ def _confirm(seen: Visit, *, changed: bool = False) -> Response:
 
 def _mismatch(seen: Visit) -> Response:
     before, found = _both(seen)
-    return page("mismatch", seen, found=found, expected=before, watches=True)
+    by_books = differs_by_books(before, found)
+    return page("mismatch", seen, found=found, expected=before, by_books=by_books, watches=True)
 
 
 def _both(seen: Visit) -> tuple[Identity, Identity]:

@@ -59,6 +59,7 @@ class IdentityShape(BaseModel):
     legal_name: str
     registration_number: str
     platform_name: str
+    books: Annotated[str, Field(description="Which books these are, in the words of the software.")]
 
 
 class JourneyShape(BaseModel):

@@ -9,7 +9,7 @@ from portal.journeys_inviting import JourneyBody
 from portal.journeys_shapes import JourneyCreated
 from portal.parts import parts
 from relay.company import BROKEN, Company, Connection
-from relay.identity import Identity, identity_of
+from relay.identity import Identity, differs_by_books, identity_of
 
 PAGE = 500
 MOST_SCANNED = 5000  # companies looked at for one page
@@ -24,6 +24,7 @@ class Row:
     broken: tuple[Connection, ...]
     expected: Identity | None = None
     found: Identity | None = None
+    by_books: bool = False  # nothing else tells the two apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,8 @@ def _row(company: Company) -> Row:
     broken = tuple(one for one in company.connections.values() if one.status in BROKEN)
     if company.identity_mismatch is None:
         return Row(company, broken)
-    return Row(company, broken, identity_of(company.expected, ""), identity_of(company.info, ""))
+    before, found = identity_of(company.expected, ""), identity_of(company.info, "")
+    return Row(company, broken, before, found, differs_by_books(before, found))
 
 
 def _companies(after: str) -> Iterator[Company]:

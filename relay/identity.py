@@ -91,6 +91,12 @@ def compare_infos(before: Mapping[str, Any], after: Mapping[str, Any]) -> Match:
     return compare(identity_of(before, ""), identity_of(after, ""))
 
 
+def differs_by_books(one: Identity, other: Identity) -> bool:
+    """Tell whether two look alike to a person, by name and number, but keep other books."""
+    alike = one.shown == other.shown and one.registration_number == other.registration_number
+    return alike and one.books != other.books
+
+
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Give what tells two infos apart, by field: what both say, else what either does."""
     different = {

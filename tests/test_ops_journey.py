@@ -10,6 +10,7 @@ from commands import commands
 from parts import company_id, connection_id
 from portal_bench import Portal, kind, make_company
 from relay import journeys
+from relay.identity import BOOKS
 from relay.journeys import Change, Step
 from relay.times import now_micros
 from test_portal_journeys import AtCodat
@@ -63,9 +64,8 @@ def test_a_list_longer_than_a_page_is_walked_to_its_end(run, monkeypatch):
     assert len(run("list", "--company", company_id(2)).splitlines()) == 1
 
 
-def test_a_company_that_another_was_linked_for_is_shown_with_both_and_accepted(run, portal):
-    made = json.loads(run("reconnect", company_id(2), "--json"))
-    assert made["reconnects"] == connection_id(2)
+def stopped(portal, made, before, now):
+    """Let a company's reconnect have come to another's books."""
     here = now_micros()
 
     def sent(held):
@@ -81,9 +81,15 @@ def test_a_company_that_another_was_linked_for_is_shown_with_both_and_accepted(r
         )
 
     portal.store.journeys.change(made["id"], sent)
-    other = make_company(2, info=NOW, info_version=(here, "i"), expected=BEFORE)
+    other = make_company(2, info=now, info_version=(here, "i"), expected=before)
     linked = {key: replace(one, version=(here, "e")) for key, one in other.connections.items()}
     portal.hold(replace(other, connections=linked, identity_mismatch=FLAG))
+
+
+def test_a_company_that_another_was_linked_for_is_shown_with_both_and_accepted(run, portal):
+    made = json.loads(run("reconnect", company_id(2), "--json"))
+    assert made["reconnects"] == connection_id(2)
+    stopped(portal, made, BEFORE, NOW)
     shown = run("show", made["id"])
     assert "Acme" in shown
     assert "Other" in shown
@@ -97,6 +103,19 @@ def test_a_company_that_another_was_linked_for_is_shown_with_both_and_accepted(r
     assert portal.post(f"{asked}?identity_mark={mark}").status_code == 200
     assert "Other is the right company" in run("accept", made["id"])
     assert [m[b"type"] for m in portal.messages(2)][-1] == b"journey.mismatch_accepted"
+
+
+def test_a_mismatch_by_books_alone_says_so_to_the_customer_and_to_the_firm(run, portal):
+    made = json.loads(run("reconnect", company_id(2), "--json"))
+    stopped(portal, made, before={**BEFORE, BOOKS: "one"}, now={**BEFORE, BOOKS: "two"})
+    page = portal.web.get("/link/" + made["link"].rpartition("/")[2]).text
+    assert "This is another company" in page
+    assert "in other books than before" in page
+    shown = portal.get(f"/v1/journeys/{made['id']}").json
+    assert (shown["expected"]["books"], shown["found"]["books"]) == ("one", "two")
+    table = run("show", made["id"])
+    assert "one" in table
+    assert "two" in table
 
 
 def undoing(portal, made, now):

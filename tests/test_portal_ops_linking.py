@@ -89,6 +89,16 @@ def test_only_whom_the_page_showed_is_accepted(portal):
     assert portal.post(f"{path}/identity/accept").status_code == 204
 
 
+def test_two_that_look_alike_are_told_apart_by_their_books(portal):
+    books = [BEFORE | {"accountingPlatformRef": name} for name in ("a", "b")]
+    flag = {"accountingPlatformRef": {"previous": "a", "current": "b"}}
+    portal.hold(make_company(6, expected=books[0], info=books[1], identity_mismatch=flag))
+    sign_in(portal, OPERATOR)
+    shown = text_of(get(portal, "/ops/linking"))
+    assert "Connected now: Acme & Söhne (1) in other books." in shown
+    assert "Connected now: Other <b>Ltd</b> (2)." in shown
+
+
 @pytest.mark.parametrize("act", ["invite", "accept"])
 def test_a_viewer_may_look_and_a_form_that_is_not_ours_does_nothing(portal, act):
     before = len(portal.messages(2))

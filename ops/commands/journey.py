@@ -44,6 +44,7 @@ IDENTITY: Columns = {
     "legal name": lambda row: row["legal_name"],
     "number": lambda row: row["registration_number"],
     "platform": lambda row: row["platform_name"],
+    "books": lambda row: row["books"],
 }
 FUNNEL: Columns = {
     "platform": lambda row: row["platform_name"] or "(none chosen)",

@@ -70,7 +70,7 @@ class Judged(JourneyTold):
 
     connection_id: str | None
     company: dict[str, str]
-    """`name`, `legal_name`, `registration_number`, `platform_name`; empty where not known."""
+    """`name`, `legal_name`, `registration_number`, `platform_name`, `books`; empty if not known."""
 
 
 class Confirmed(Judged):
@@ -131,6 +131,7 @@ BAKERY = {
     "legal_name": "Harbour Bakery Ltd",
     "registration_number": "12345678",
     "platform_name": "Xero",
+    "books": "e827",
 }
 OTHER = BAKERY | {"name": "Green Lane Motors", "registration_number": "87654321"}
 CONSENT = {
