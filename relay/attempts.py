@@ -11,7 +11,7 @@ from enum import StrEnum
 from relay.company import REFUSED as SAID_NO
 from relay.company import Company
 from relay.journeys import LEFT, Change, Journey, Passed, Step, noted
-from relay.stages import SKEW, Stage, connection_of, is_linked, stage_of
+from relay.stages import SKEW, Stage, connection_of, is_first, is_linked, stage_of
 
 STEPS = ("opened", "platform_chosen", "consented", "authorising", "linked", "confirmed")
 OPENED, SENT, LINKED, REFUSED = (
@@ -62,12 +62,20 @@ def note(journey: Journey, company: Company | None) -> Change | None:
 
 
 def with_outcome(journey: Journey, company: Company | None) -> Journey:
-    """Give the journey with what Codat told since the customer was last sent in its history."""
+    """Give the journey with what Codat told since the customer was last sent in its history.
+
+    Nothing once it is confirmed. What was linked since and is so no more, with an error, was not
+    refused: it was disconnected.
+    """
     connection = connection_of(journey, company)
-    if connection is None:
+    if connection is None or journey.step is Step.CONFIRMED:
         return journey
+    was_linked = _last_of(journey.passed, SENT, LINKED) == LINKED
+    was_linked = was_linked or (connection.ever_linked and is_first(journey))
     if is_linked(journey, connection):
         kind = LINKED
+    elif was_linked:
+        return journey
     elif connection.errors and connection.version[0] > journey.sent * 1000 - SKEW:
         kind = REFUSED
     else:

@@ -72,7 +72,7 @@ def is_linked(journey: Journey, connection: Connection) -> bool:
     """
     recent = connection.version[0] > journey.sent * 1000 - SKEW
     if connection.status == ConnectionStatus.LINKED:
-        return recent or journey.was_linked_already or _is_first(journey)
+        return recent or journey.was_linked_already or is_first(journey)
     offline = journey.platform is not None and journey.platform.is_offline
     gone = connection.status == ConnectionStatus.DEAUTHORIZED
     return offline and recent and gone and connection.ever_linked
@@ -103,7 +103,7 @@ def knows_name(journey: Journey, company: Company) -> bool:
     since = journey.sent * 1000 - SKEW
     if company.info_version[0] <= since:
         return False
-    if _is_first(journey) and journey.reads_before == 0:
+    if is_first(journey) and journey.reads_before == 0:
         return True
     if company.info_reads == 0:
         return True  # Codat's older webhooks do not tell of reads
@@ -119,7 +119,8 @@ def is_another(journey: Journey, company: Company) -> bool:
     return named and not journey.was_linked_already and company.identity_mismatch is not None
 
 
-def _is_first(journey: Journey) -> bool:
+def is_first(journey: Journey) -> bool:
+    """Whether nothing was linked before by what this journey links."""
     return journey.attempt == 1 and journey.reconnects is None
 
 
@@ -152,7 +153,7 @@ def progress(journey: Journey, company: Company | None) -> dict[str, str]:
     }
     found = {}
     # What was read before the customer was sent is of a link before, not of this one.
-    counts_all = journey.was_linked_already or _is_first(journey)
+    counts_all = journey.was_linked_already or is_first(journey)
     since = 0 if counts_all else journey.sent * 1000 - SKEW
     for data_type in consent.data_types if consent else ():
         state = states.get(f"{journey.connection_id}|{data_type}")

@@ -1,6 +1,9 @@
 """Tries of a journey, read from what it passed."""
 
-from relay.attempts import Reason, tries
+from dataclasses import replace
+
+from relay.attempts import Reason, tries, with_outcome
+from relay.company import Company, Connection
 from relay.identity import Identity
 from relay.journeys import (
     Change,
@@ -11,6 +14,7 @@ from relay.journeys import (
     confirmed,
     consented,
     mismatched,
+    noted,
     opened,
     sent,
     start,
@@ -74,3 +78,38 @@ def test_a_journey_over_is_expired_and_one_confirmed_is_not():
 
 def test_before_a_choice_there_is_one_try_without_a_platform():
     assert told(begun()) == [("", "opened", None)]
+
+
+def disconnected(at, **more):
+    """The company once its connection is broken with an error, `at` ms since the epoch."""
+    one = Connection(
+        "c-gbol", "Deauthorized", (at * 1000, "e"), "gbol", errors=("Revoked",), **more
+    )
+    return Company("c", connections={one.id: one})
+
+
+def went(journey, at):
+    """Go to Codat for Xero."""
+    agreed = consented(
+        chosen(journey, XERO, at).journey, Consent(at, "v", "en", "gbol", (), "", ())
+    )
+    return sent(agreed.journey, "c-gbol", at, already=False).journey
+
+
+def history(journey, company):
+    return [one.type for one in with_outcome(journey, company).passed]
+
+
+def test_a_disconnection_after_the_confirmation_is_no_refusal_of_the_journeys():
+    done = confirmed(linked(begun(), XERO, 1), ACME, 2).journey
+    assert with_outcome(done, disconnected(9 * HOUR, ever_linked=True)) is done
+
+
+def test_what_was_linked_since_the_customer_was_sent_was_not_refused():
+    away = went(begun(), 1)
+    assert with_outcome(away, disconnected(HOUR, ever_linked=True)) is away
+    again = replace(away, reconnects="c-gbol")  # linked long before: that says nothing
+    assert history(again, disconnected(HOUR, ever_linked=True))[-1] == "journey.refused"
+    seen = noted(again, "journey.linked", 2)
+    assert with_outcome(seen, disconnected(HOUR, ever_linked=True)) is seen
+    assert history(away, disconnected(HOUR))[-1] == "journey.refused"
