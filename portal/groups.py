@@ -39,9 +39,15 @@ def named_as_the_view(*, name: str, **_: str) -> str:
 
 
 def described(*kinds: str) -> dict[Any, Any]:
-    """Describe, for the API's documentation, the problems of these kinds."""
+    """Describe, for the API's documentation, the problems of these kinds.
+
+    What a route says of a status stands in place of what its group says of it, so the common kinds
+    of that status are said again.
+    """
     found: dict[str, Any] = {}
-    for kind in kinds:
+    statuses = {KINDS[kind].status for kind in kinds}
+    again = [kind for kind in COMMON if KINDS[kind].status in statuses]
+    for kind in dict.fromkeys((*again, *kinds)):
         status, meaning = str(KINDS[kind].status), KINDS[kind].meaning
         known = found.get(status)
         found[status] = {

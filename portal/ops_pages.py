@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+import structlog
 from flask import Blueprint, Response, make_response, render_template, request
 from redis.exceptions import RedisError
 
@@ -9,7 +10,9 @@ from portal import ops_linking, ops_load, ops_session
 from portal.groups import Reply
 from portal.headers import OPS_WITH_SCRIPT
 from portal.parts import parts
-from portal.problems import KINDS, Refusal
+from portal.problems import CONTENDED, KINDS, STORE_AWAY_SECONDS, Refusal
+from relay.store.inbox import NotDurable
+from relay.store.journeys import Contended
 from relay.store.store import Token
 
 ops = Blueprint("ops", __name__, url_prefix="/ops")
@@ -20,6 +23,8 @@ NOT_KNOWN = "This token is not known here. Ask an operator for one, or look at R
 MAY_LOOK = "Your token may only look. Sign in with one that has the role `operate`."
 ACCEPTED = "Accepted. The list shows it in a moment."
 AWAY = "Redis does not answer; nothing can be shown for now. Try again in a few seconds."
+
+log = structlog.get_logger(__name__)
 
 
 @ops.before_request
@@ -104,9 +109,15 @@ def private(answer: Response) -> Response:
 
 
 @ops.errorhandler(RedisError)
-def away(error: RedisError) -> Reply:
-    """Say so when the store does not answer."""
-    return make_response(render_template("ops/away.html", said=AWAY), 503)
+@ops.errorhandler(NotDurable)
+@ops.errorhandler(Contended)
+def away(error: Exception) -> Reply:
+    """Say so when the store does not answer, or not as it must, or others were quicker."""
+    log.warning("ops.not_served", error=str(error)[:200])
+    said = CONTENDED if isinstance(error, Contended) else AWAY
+    answer = make_response(render_template("ops/away.html", said=said), 503)
+    answer.headers["Retry-After"] = str(STORE_AWAY_SECONDS)
+    return answer
 
 
 def _linking(said: str = "", status: int = 200) -> Response:

@@ -14,9 +14,14 @@ from redis.exceptions import RedisError
 from werkzeug.exceptions import HTTPException
 
 from relay.store.inbox import NotDurable
+from relay.store.journeys import Contended
 
 MEDIA_TYPE = "application/problem+json"
 STORE_AWAY_SECONDS = 5
+CONTENDED_SECONDS = 1
+CONTENDED = (
+    "Others changed the same at the same time, again and again. Nothing was done; try again."
+)
 MOST_ERRORS = 20
 MESSAGES = {"extra_forbidden": "is not known here", "missing": "is missing"}
 
@@ -157,6 +162,11 @@ def register(app: Flask, base_url: str) -> None:
                 retry_after=STORE_AWAY_SECONDS,
             )
         )
+
+    @app.errorhandler(Contended)
+    def contended(error: Contended) -> Response:
+        log.warning("request.contended", about=str(error)[:200], path=_shown_path())
+        return _answer(Refusal("busy", CONTENDED, retry_after=CONTENDED_SECONDS))
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> ResponseReturnValue:

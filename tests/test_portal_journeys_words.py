@@ -7,8 +7,13 @@ from pathlib import Path
 import pytest
 
 from portal import journeys_words
+from portal.journeys_leaving import REASONS
+from portal.journeys_pages import CODES
+from portal.journeys_platforms import TYPES
+from portal.journeys_sharing import GROUPS, NOT, OFTEN
 from portal.journeys_words import BadBrand, Brand, load
 from portal_bench import Portal
+from relay.company import BROKEN
 
 FOLDER = Path(journeys_words.__file__).parent
 
@@ -30,6 +35,35 @@ def test_every_text_a_page_asks_for_is_there():
     missing = [p for p in parts if not any(n.startswith(p) for n in names(words))]
     missing = [p for p in missing if not words.has(f"offline.{p}")]
     assert missing == []
+
+
+# Texts that pages ask for by a name put together; the last part is one of these.
+FAMILIES = {
+    "page.step_": ("platform", "agree", "connect", "confirm"),
+    "pick.type.": TYPES,
+    "consent.often_": (*OFTEN, NOT),
+    "outcome.title_": (*CODES, "refused"),
+    "outcome.about_": (*CODES, "refused"),
+    "again.": (*BROKEN, "other"),
+    "leave.": REASONS,
+    "done.": ("waiting", "read", "failed", "not_offered"),
+    "group.": (*GROUPS, "other"),
+    "date.month.": range(1, 13),
+}
+
+
+def test_every_text_there_is_stands_on_a_page():
+    _, words = load(None)
+    files = [*sorted((FOLDER / "templates/link").glob("*.html")), *sorted(FOLDER.glob("*.py"))]
+    code = "".join(path.read_text() for path in files)
+    asked = {name for name in names(words) if f'"{name}"' in code or f"'{name}'" in code}
+    asked |= {head + str(tail) for head, tails in FAMILIES.items() for tail in tails}
+    steps = re.findall(r"(?:own|say)\(\"([a-z_]+)\"", code)
+    shapes = "|".join(["offline", *(f"offline[.]{key}" for key in ("hbql", "pqsw"))])
+    asked |= {
+        name for name in names(words) if re.fullmatch(f"({shapes})[.]({'|'.join(steps)})", name)
+    }
+    assert sorted(set(names(words)) - asked) == []
 
 
 def names(words):

@@ -9,6 +9,8 @@ import pytest
 from parts import company_id, connection_id
 from portal_bench import OPERATOR, VIEWER, Portal, kind, make_company
 from relay.identity import mark_of
+from relay.store.inbox import NotDurable
+from relay.store.journeys import Contended
 from test_portal_journeys import AtCodat
 from test_portal_ops import get, proof, sign_in, text_of
 
@@ -97,6 +99,21 @@ def test_two_that_look_alike_are_told_apart_by_their_books(portal):
     shown = text_of(get(portal, "/ops/linking"))
     assert "Connected now: Acme & Söhne (1) in other books." in shown
     assert "Connected now: Other <b>Ltd</b> (2)." in shown
+
+
+@pytest.mark.parametrize("fault", [NotDurable, Contended])
+def test_a_write_that_did_not_last_or_was_contended_is_a_page_that_says_try_again(
+    portal, monkeypatch, fault
+):
+    def fail(*_):
+        raise fault("no")
+
+    sign_in(portal, OPERATOR)
+    monkeypatch.setattr(portal.store.journeys, "start", fail)
+    answer = send(portal, 2, "invite", connection=connection_id(2))
+    assert (answer.status_code, answer.mimetype) == (503, "text/html")
+    assert "ry again" in answer.text
+    assert answer.headers["Retry-After"]
 
 
 @pytest.mark.parametrize("act", ["invite", "accept"])

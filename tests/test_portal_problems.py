@@ -3,10 +3,12 @@
 import pytest
 
 from parts import company_id
+from portal.groups import COMMON
 from portal.problems import KINDS
 from portal_bench import Portal, kind, make_company, problem
 from relay.company import Company
 from relay.store.companies import Companies
+from relay.store.journeys import Contended
 
 SYNCS = f"/v1/companies/{company_id(1)}/syncs"
 
@@ -111,3 +113,26 @@ def test_every_answer_carries_the_security_headers(portal, path):
     assert "unsafe" not in headers["Content-Security-Policy"]
     assert headers["Referrer-Policy"] == "no-referrer"
     assert (headers.get("Cache-Control") == "no-store") == path.startswith("/v1")
+
+
+def test_every_route_tells_of_what_any_route_may_answer():
+    """What a route says of a status stands in place of what its group says of it."""
+    common = [(str(KINDS[name].status), KINDS[name].meaning) for name in COMMON]
+    told = 0
+    for path, item in Portal().get("/openapi.json", token=None).json["paths"].items():
+        for operation in item.values():
+            if path.startswith("/v1/") and "security" in operation:
+                for status, meaning in common:
+                    assert meaning in operation["responses"][status]["description"], path
+                    told += 1
+    assert told > 100
+
+
+def test_what_others_were_quicker_at_every_time_may_be_sent_again(portal, monkeypatch):
+    def contended(*_):
+        raise Contended("a journey")
+
+    monkeypatch.setattr(portal.store.journeys, "page", contended)
+    answer = portal.get("/v1/journeys")
+    assert (answer.status_code, kind(answer)) == (503, "busy")
+    assert int(answer.headers["Retry-After"]) >= 1
