@@ -100,7 +100,7 @@ def confirm(token: str) -> AnyResponse:
         return _home(seen)
     found, connection_id = identity(seen.journey, seen.company), seen.journey.connection_id
     if request.form.get("shown") != found.mark(connection_id):
-        return journeys_pages.confirm_page(seen)
+        return journeys_pages.once_more(seen)
 
     def rule(journey: Journey) -> Change | None:
         same = journey.connection_id == connection_id
@@ -111,12 +111,18 @@ def confirm(token: str) -> AnyResponse:
 
 @link.post("/<token>/wrong")
 def wrong(token: str) -> AnyResponse:
-    """Unlink the wrong company, then start again; one linked before is for the firm to judge."""
+    """Unlink the wrong company, the one shown, then start again.
+
+    One that was linked before is for the firm to judge.
+    """
     seen = undone(visit(token))
     connection_id = seen.journey.connection_id
     is_shown = seen.stage in (Stage.CONFIRM, Stage.MISMATCH) or seen.journey.undoing
     if not is_shown or connection_id is None:
         return _home(seen)
+    mark = identity(seen.journey, seen.company).mark(connection_id)
+    if not seen.journey.undoing and request.form.get("shown") != mark:
+        return journeys_pages.once_more(seen)
     if seen.journey.was_linked_already:
         return page("disputed", begun_again(seen), platform=seen.platform_name)
     claimed = seen.act(journeys.disowned)

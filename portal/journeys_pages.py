@@ -168,10 +168,18 @@ def _confirm(seen: Visit, *, changed: bool = False) -> Response:
     return page("confirm", seen, found=found, shown=shown, changed=changed, watches="quietly")
 
 
-def _mismatch(seen: Visit) -> Response:
+def _mismatch(seen: Visit, *, changed: bool = False) -> Response:
     before, found = _both(seen)
-    by_books = differs_by_books(before, found)
-    return page("mismatch", seen, found=found, expected=before, by_books=by_books, watches=True)
+    return page(
+        "mismatch",
+        seen,
+        found=found,
+        expected=before,
+        by_books=differs_by_books(before, found),
+        shown=found.mark(seen.journey.connection_id),
+        changed=changed,
+        watches=True,
+    )
 
 
 def _both(seen: Visit) -> tuple[Identity, Identity]:
@@ -216,9 +224,9 @@ def consent_page(seen: Visit, *, missed: bool, changed: bool) -> Response:
     return _consent(seen, missed=missed, changed=changed)
 
 
-def confirm_page(seen: Visit) -> Response:
+def once_more(seen: Visit) -> Response:
     """Show who was linked once more, as it is not what was shown before."""
-    return _confirm(seen, changed=True)
+    return (_mismatch if seen.stage is Stage.MISMATCH else _confirm)(seen, changed=True)
 
 
 def sharing_of(seen: Visit) -> Sharing:

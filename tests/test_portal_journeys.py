@@ -632,7 +632,7 @@ def test_a_yes_is_to_what_was_shown_and_to_nothing_else(portal, codat):
 def test_what_was_linked_before_the_journey_is_not_unlinked_by_its_customer(portal, codat):
     made, at, _ = linked_before(portal, codat)
     assert "stays so until" in portal.web.get(at).text
-    answer = portal.web.post(f"{at}/wrong")
+    answer = portal.web.post(f"{at}/wrong", data={"shown": shown_on(portal.web.get(at))})
     assert "has been told" in answer.text
     assert "unlink_connection" not in codat.asked
     told = orjson.loads(portal.messages(1)[-1][b"body"])["payload"]
@@ -648,7 +648,7 @@ def test_a_wrong_company_that_codat_would_not_unlink_is_held_back_until_it_does(
     )
     shown = shown_on(portal.web.get(at))
     codat.failing = errors.CodatBroken("no", status=503)
-    assert "Nothing is lost" in portal.web.post(f"{at}/wrong").text
+    assert "Nothing is lost" in portal.web.post(f"{at}/wrong", data={"shown": shown}).text
     codat.failing = None
     portal.web.post(f"{at}/confirm", data={"shown": shown})
     page = portal.web.get(at).text
@@ -683,6 +683,28 @@ def test_a_wrong_company_that_broke_off_after_the_unlinking_is_made_up_for(porta
     assert steps(portal, made).count("wrong_company") == 1
     assert codat.asked.count("unlink_connection") == 0
     assert LINK_URL in agreed(portal, at).text  # another choice goes on as ever
+
+
+def test_an_old_page_does_not_unlink_a_newer_company(portal, codat):
+    made, at, held = linked_before(portal, codat)
+    portal.store.journeys.change(
+        made["id"], lambda held: journeys.Change(replace(held, was_linked_already=False, sent=0))
+    )
+    old = shown_on(portal.web.get(at))
+    portal.hold(replace(held, info={**INFO, "companyName": "The Right One Ltd"}))
+    for data in ({"shown": old}, {}):
+        again = portal.web.post(f"{at}/wrong", data=data)
+        assert "has changed since you opened" in again.text
+        assert "The Right One Ltd" in again.text
+    assert "unlink_connection" not in codat.asked
+    assert steps(portal, made)[-1] != "wrong_company"
+    flagged = {"companyName": {"previous": "a", "current": "b"}}
+    portal.hold(replace(held, identity_mismatch=flagged))
+    assert "This is another company" in portal.web.get(at).text
+    again = portal.web.post(f"{at}/wrong", data={})
+    assert "has changed since you opened" in again.text
+    portal.web.post(f"{at}/wrong", data={"shown": shown_on(again)})
+    assert codat.asked.count("unlink_connection") == 1
 
 
 def test_a_worn_link_still_lets_the_wrong_company_be_unlinked(portal, codat):
