@@ -112,12 +112,12 @@ def create_journey(header: Key, body: JourneyBody) -> Reply:
 def invite(body: JourneyBody, attempt: Attempt, token: str, by: str) -> JourneyCreated:
     """Begin a journey under this link's token; raises Refusal, redis.RedisError or NotDurable.
 
-    A second attempt at the same finds the journey that the first one began.
+    A second attempt at the same, by its mark, finds the journey that the first one began.
     """
     now = now_ms()
     held = known(body.company_id) if body.company_id else None
     journey_id = f"{attempt.began:012x}{attempt.mark[-10:]}"
-    journey = parts().store.journeys.get(journey_id) if attempt.is_kept else None
+    journey = parts().store.journeys.get(journey_id)
     if journey is None:
         journey = _new(body, attempt, held, by)
         journey = replace(journey, id=journey_id, token_hash=hash_of(token))

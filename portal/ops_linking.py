@@ -1,19 +1,25 @@
 """Companies whose link needs somebody: connections that broke, and other names to judge."""
 
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from portal import companies, journeys_inviting, repeats
+from portal import companies, journeys_inviting
 from portal.journeys_inviting import JourneyBody
 from portal.journeys_shapes import JourneyCreated
 from portal.parts import parts
+from portal.repeats import Attempt
 from relay.company import BROKEN, Company, Connection
 from relay.identity import Identity, differs_by_books, identity_of
+from relay.times import now_ms
 
 PAGE = 500
 MOST_SCANNED = 5000  # companies looked at for one page
 MOST_SHOWN = 50
+KEY = re.compile("[0-9a-f]{22}")
+KEY_LASTS_MS = 24 * 3_600_000
+SKEW_MS = 60_000  # by which the clock of another host may be ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +54,27 @@ def listed(after: str = "") -> Listed:
     return Listed(tuple(found), None)
 
 
-def invite(company_id: str, connection_id: str, by: str) -> JourneyCreated:
-    """Make the link by which a broken connection is linked again; raises Refusal or RedisError."""
+def new_key() -> str:
+    """Give a key for one form, which makes one link however often it is sent: a journey's id."""
+    return f"{now_ms():012x}{secrets.token_hex(5)}"
+
+
+def invite(
+    company_id: str, connection_id: str, by: str, key: str, secret: str
+) -> JourneyCreated | None:
+    """Make the link by which a broken connection is linked again; raises Refusal or RedisError.
+
+    The same form sent again, as by a reload, gives the same link, which is made of the session's
+    `secret` and kept nowhere. None: the key is not one of ours, or too old.
+    """
+    began = int(key[:12], 16) if KEY.fullmatch(key) else 0
+    if not -SKEW_MS <= now_ms() - began <= KEY_LASTS_MS:
+        return None
     held = companies.known(company_id)
     body = JourneyBody.model_validate({"company_id": held.id, "connection_id": connection_id})
-    return journeys_inviting.invite(body, repeats.attempt(), secrets.token_urlsafe(16), by)
+    attempt = Attempt(mark=key, salt=f"{key}:{held.id}:{connection_id}", began=began)
+    token = journeys_inviting.token_of(attempt, secret)
+    return journeys_inviting.invite(body, attempt, token, by)
 
 
 def accept(company_id: str, by: str, mark: str) -> None:

@@ -74,11 +74,14 @@ def linking() -> Reply:
 
 @ops.post("/linking/<company_id>/invite")
 def invite(company_id: str) -> Reply:
-    """Make a link for a broken connection, and show it this once."""
+    """Make a link for a broken connection, and show it this once, also when loaded again."""
     if refused := _not_allowed():
         return refused
     wanted = request.form.get("connection", "")[:64]
-    made = ops_linking.invite(company_id, wanted, _person().name)
+    key, secret = request.form.get("key", ""), ops_session.secret()
+    made = ops_linking.invite(company_id, wanted, _person().name, key, secret)
+    if made is None:
+        return _linking(NOT_OURS, 400)
     answer = _page("invited", made=made)
     answer.headers["Content-Security-Policy"] = OPS_WITH_SCRIPT  # it offers to copy
     return answer
@@ -123,7 +126,14 @@ def away(error: Exception) -> Reply:
 def _linking(said: str = "", status: int = 200) -> Response:
     after = request.args.get("after", "")[:64]
     may = _person().role == "operate"
-    return _page("linking", status, said=said, may=may, listed=ops_linking.listed(after))
+    return _page(
+        "linking",
+        status,
+        said=said,
+        may=may,
+        listed=ops_linking.listed(after),
+        new_key=ops_linking.new_key,
+    )
 
 
 def _not_allowed() -> Response | None:

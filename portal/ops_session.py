@@ -44,6 +44,11 @@ def end() -> None:
     g.ops_new_session = ""
 
 
+def secret() -> str:
+    """Give what only this session's browser knows; the store has a hash of it."""
+    return request.cookies.get(SESSION, "")
+
+
 def form_proof(cookie: str) -> str:
     """Give the value by which a form of ours is told from a forged one."""
     secret = request.cookies.get(cookie)

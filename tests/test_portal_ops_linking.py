@@ -30,7 +30,9 @@ def portal():
 
 
 def send(portal, number, act, **form):
-    form = {"csrf": proof(get(portal, "/ops/linking"))} | form
+    page = get(portal, "/ops/linking")
+    keys = re.findall(r'name="key" value="(\w+)"', page.text)
+    form = {"csrf": proof(page), "key": keys[0] if keys else ""} | form
     path = f"/ops/linking/{company_id(number)}/{act}"
     return portal.post(path, token=None, data=form)
 
@@ -114,6 +116,26 @@ def test_a_write_that_did_not_last_or_was_contended_is_a_page_that_says_try_agai
     assert (answer.status_code, answer.mimetype) == (503, "text/html")
     assert "ry again" in answer.text
     assert answer.headers["Retry-After"]
+
+
+def test_an_invitation_that_is_loaded_again_is_the_same_one(portal):
+    sign_in(portal, OPERATOR)
+    key = re.search(r'name="key" value="(\w+)"', get(portal, "/ops/linking").text)[1]
+    form = {"connection": connection_id(2), "key": key}
+    links = [
+        re.search(r'id="link">([^<]+)<', send(portal, 2, "invite", **form).text)[1]
+        for _ in range(2)
+    ]
+    assert links[0] == links[1]
+    [journey] = portal.get("/v1/journeys").json["journeys"]
+    portal.post(f"/v1/journeys/{journey['id']}/link", json={})
+    answer = send(portal, 2, "invite", **form)
+    assert answer.status_code == 409
+    assert "renewed or revoked" in answer.text
+    for made_up in ("", "f" * 22, "0" * 22, "x"):
+        assert send(portal, 2, "invite", **form | {"key": made_up}).status_code == 400
+    send(portal, 2, "invite", connection=connection_id(2))  # another form, another link
+    assert len(portal.get("/v1/journeys").json["journeys"]) == 2
 
 
 @pytest.mark.parametrize("act", ["invite", "accept"])
