@@ -60,7 +60,7 @@ def test_info_that_is_not_there_yet_is_asked_for_more_and_more_seldom(bench, age
 def test_one_that_has_waited_for_long_uses_no_calls_kept_for_links(bench):
     """Until word of the first read makes it urgent again."""
     assert do(bench, age_seconds=URGENT_FOR - 60).priority is None
-    assert do(bench, age_seconds=URGENT_FOR + 60).priority is Priority.SCHEDULED
+    assert do(bench, age_seconds=URGENT_FOR + 60).priority is Priority.NOW
 
 
 def test_any_other_trouble_is_judged_elsewhere(bench):

@@ -12,6 +12,7 @@ from portal_bench import Portal, kind, trim
 from relay import journeys
 from relay.cadence import Cadence, Schedule
 from relay.journeys import Journey
+from relay.message import Action, action_fields
 from relay.pause import Pause, Scope
 from relay.replays import Wanted
 from relay.store import keys
@@ -20,7 +21,7 @@ from relay.store.intents import Need, Priority
 from relay.store.journeys import hash_of
 from relay.store.subscriptions import Attempt
 from relay.subscriptions import Secret, Subscription
-from relay.times import now_ms
+from relay.times import now_micros, now_ms
 from scheduler import ticks
 
 NOW = 1_772_452_800  # Monday 2026-03-02T12:00Z
@@ -230,6 +231,36 @@ def test_a_company_that_only_messages_name_can_be_forgotten_and_one_nobody_names
     assert store.client.xlen(keys.DEAD) == 0
     kept = [fields for _, fields in store.client.xrange(keys.LANE + "0")]
     assert not any(UNSEEN.encode() in fields.get(b"body", b"") for fields in kept)
+
+
+def test_a_company_by_an_older_sort_of_id_is_forgotten_to_its_end_too(bench, monkeypatch):
+    store, company = bench.store, "older-id-0001"
+    action = Action("made:1", "relay.company_created", company, now_micros(), {"name": NAME})
+    store.inbox.ingest(action.id, company, action_fields(action))
+    bench.drain()
+    assert store.companies.get(company)
+    with monkeypatch.context() as patched:
+        patched.setattr("relay.store.erasure.rewrite", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            store.erasure.forget(company, "olga")
+    assert store.companies.get(company) is None
+    assert ticks.finish_forgetting(store, SentHints()) == 1
+    assert store.erasure.unfinished() == {}
+    assert NAME.encode() not in dumped(store.client)
+
+
+def test_messages_that_can_be_read_stay_though_a_word_of_the_company_stands_in_them(bench):
+    store = bench.store
+    bench.deliver(make_event("company.created", company=1, name="Client Reset"))
+    bench.deliver(make_event("company.created", company=2, name="Reached"))
+    bench.drain()
+    bench.deliver(b'{"eventType": 1, "of": "The Reached Ones"}')
+    bench.deliver(b'{"eventType": 1, "of": "The Unreached Ones"}')
+    quota = b'{"id": "q-1", "eventType": "client.rateLimit.reached", "payload": {"of": "Reached"}}'
+    bench.deliver(quota)
+    store.erasure.forget(company_id(2), "olga")
+    kept = b"".join(f[b"body"] for _, f in store.client.xrange(keys.LANE + "0") if b"body" in f)
+    assert (b"The Reached" in kept, b"Unreached" in kept, quota in kept) == (False, True, True)
 
 
 def test_answers_that_show_a_word_of_it_go_though_their_events_went_before(held):

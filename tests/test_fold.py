@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+import workers.fold as fold
 from folding import action, apply, company_after, payload, webhook
 from parts import company_id, connection_id, make_connection, make_event
+from relay.outcome import Wanted
 from relay.store.intents import Priority
 from workers.drain import fold_all
 
@@ -32,27 +34,29 @@ def told_at(priority, message):
 
 def test_the_info_after_a_link_is_urgent_a_look_at_its_sync_is_not():
     assert urgency(apply(None, LINKED)) == {
-        "info": "LINK", "track": "SCHEDULED", "cadence": "LOCAL"
+        "info": "LINK", "track": "RECONCILE", "cadence": "LOCAL"
     }  # fmt: skip
 
 
 def test_info_that_is_read_again_is_urgent_only_after_a_link():
     held = company_after(LINKED)
     assert urgency(apply(held, read_of("read.completed.initial")))["info"] == "LINK"
-    assert urgency(apply(held, read_of("read.completed")))["info"] == "SCHEDULED"
+    assert urgency(apply(held, read_of("read.completed")))["info"] == "NOW"
 
 
-@pytest.mark.parametrize("priority", [Priority.NOW, Priority.SCHEDULED])
-def test_the_look_at_a_sync_is_as_urgent_as_the_sync(priority):
+@pytest.mark.parametrize(
+    ("priority", "looks"), [(Priority.NOW, "NOW"), (Priority.SCHEDULED, "RECONCILE")]
+)
+def test_the_look_at_a_sync_that_was_asked_for_is_as_urgent_others_come_last(priority, looks):
     requested = action("relay.sync_requested", data_type="invoices", period="p", operation_id="x")
     folded = apply(company_after(LINKED), told_at(priority, requested))
-    assert urgency(folded) == {"track": priority.name}
+    assert urgency(folded) == {"track": looks}
 
 
 def test_a_name_is_as_urgent_as_the_info_it_follows():
     held = company_after(action("relay.company_created", name="Session 1", placeholder=True))
     fetched = action("relay.info_fetched", info={"companyName": "Bakery Ltd"})
-    for priority in (Priority.LINK, Priority.SCHEDULED, Priority.RECONCILE):
+    for priority in (Priority.LINK, Priority.NOW, Priority.RECONCILE):
         assert urgency(apply(held, told_at(priority, fetched))) == {"name": priority.name}
 
 
@@ -75,10 +79,18 @@ def test_work_that_calls_nobody_lends_its_place_to_none_that_does():
     assert urgency(apply(held, told_at(Priority.LOCAL, fetched))) == {"name": "RECONCILE"}
 
 
+@pytest.mark.parametrize("kind", ["reread", "info", "name", "track", "cadence"])
+def test_nothing_that_a_message_leads_to_waits_for_the_end_of_a_pause_of_everything(kind):
+    for priority in (None, *Priority):
+        message = replace(LINKED, priority=priority if priority is None else int(priority))
+        for link in (True, False):
+            assert fold._priority(Wanted(kind, link=link), message) is not Priority.SCHEDULED
+
+
 HINTS = {
     "legacy-NewCompanySynchronized": "LINK",
     "legacy-DataConnectionStatusChanged": "LINK",
-    "legacy-DataSyncStatusChangedToError": "SCHEDULED",
+    "legacy-DataSyncStatusChangedToError": "NOW",
 }
 
 
@@ -89,7 +101,7 @@ def test_a_hint_of_the_older_service_is_urgent_if_it_speaks_of_a_link(name, expe
 
 def test_a_hint_of_another_change_than_a_link_is_not_urgent():
     event = payload("legacy-DataConnectionStatusChanged", Data={"newStatus": "Unlinked"})
-    assert urgency(apply(None, webhook(event))) == {"reread": "SCHEDULED"}
+    assert urgency(apply(None, webhook(event))) == {"reread": "NOW"}
 
 
 def test_a_replay_of_long_ago_uses_no_reserve():

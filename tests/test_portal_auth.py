@@ -6,7 +6,7 @@ from portal_bench import OPERATOR, VIEWER, Portal, kind
 
 OPEN = {
     "/", "/problems", "/docs", "/docs/<name>", "/asyncapi.json", "/openapi.json", "/healthz",
-    "/readyz", "/metrics",
+    "/readyz", "/metrics", "/pc",
     "/static/<path:filename>",
 }  # fmt: skip
 # A customer's pages: the link itself is the key.

@@ -103,6 +103,17 @@ def test_what_a_pause_held_back_is_told_with_that_pause(bench, client):
     assert client.exists(keys.HELD_BACK) == 0
 
 
+def test_what_a_pause_held_back_and_ran_leaves_no_reason_for_a_later_one(bench, client):
+    store = bench.store
+    parked(store)
+    assert store.pauses.write(
+        EVERYTHING.end(DUE + 3600), over=replace(EVERYTHING, ends=DUE + DAY), at=DUE + 3600
+    )[0]
+    assert ticks.dispatch(store, SentHints(), DUE + 3600) == 1
+    assert told(bench) == []
+    assert client.exists(keys.HELD_BACK) == 0
+
+
 def test_what_a_pause_made_late_keeps_its_reason_through_a_change(bench, client):
     store = bench.store
     parked(store)

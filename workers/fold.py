@@ -122,7 +122,13 @@ def _priority(wanted: Wanted, message: Message) -> Priority:
     of = Priority.SCHEDULED if message.priority is None else Priority(message.priority)
     if message.replay or of >= Priority.RECONCILE:
         return Priority.RECONCILE
-    return Priority.LINK if wanted.link else of
+    if wanted.link:
+        return Priority.LINK
+    if of is not Priority.SCHEDULED:
+        return of
+    # Syncs alone are scheduled: a pause of everything holds them back, and nothing else. Looks at
+    # how they end come last, as there is one for each and a webhook tells as a rule.
+    return Priority.RECONCILE if wanted.kind == "track" else Priority.NOW
 
 
 def _told_at(event: Event | Action) -> int | None:

@@ -75,7 +75,7 @@ class Erasure:
         another is being forgotten.
         """
         company = company_id.lower()
-        if not UUID.fullmatch(company) and not self._is_held(company):
+        if not UUID.fullmatch(company) and not self._is_known(company):
             return None  # a short text would be found in what is not this company's
         with alone(self._client, by) as mine:
             if not mine:
@@ -84,14 +84,18 @@ class Erasure:
             if not self._forget(company, begun) and is_new:
                 self._client.hdel(keys.FORGETTING, company)
                 return None
-            want_files(self._client)
             self._tell(company, begun)
-            self._client.hdel(keys.FORGETTING, company)
+            with self._client.pipeline(transaction=True) as pipe:
+                want_files(pipe)  # with what goes last: a rewrite that has begun may hold it still
+                pipe.hdel(keys.FORGETTING, company)
+                pipe.execute()
         write_files_anew(self._client)
         return Forgotten(begun.events, begun.messages)
 
-    def _is_held(self, company_id: str) -> bool:
-        return len(company_id) >= SHORTEST_ID and self._companies.get(company_id) is not None
+    def _is_known(self, company_id: str) -> bool:
+        held = self._companies.get(company_id) is not None
+        begun = bool(self._client.hexists(keys.FORGETTING, company_id))
+        return len(company_id) >= SHORTEST_ID and (held or begun)
 
     def unfinished(self) -> dict[str, str]:
         """Give the companies whose forgetting broke off, and on whose word each is forgotten."""
@@ -125,7 +129,11 @@ class Erasure:
                 answers(self._client, attempts, [company_id, *begun.words], numbers),
             )
             while some := list(islice(found, CHUNK)):
-                self._drop(lane, some)
+                # A drain of either lane that has read what goes would write it back.
+                for number, of_it in ((0, True), (lane, False)):
+                    part = [one for one in some if (one.key == messages[1]) == of_it]
+                    if part:
+                        self._drop(number, part)
                 here = Counter(one.key for one in some)
                 dropped.update(here)
                 begun.events += here[keys.LOG]
@@ -133,7 +141,8 @@ class Erasure:
                 self._client.hset(keys.FORGETTING, company_id, orjson.dumps(asdict(begun)))
             waiting = [keys.SYNCS_WAITING, keys.META]
             dropped[keys.SYNCS_WAITING] += self._scripts.forget_syncs(waiting, [company_id])
-        for stream in (keys.LOG, *messages, *attempts):
+        found_some = dropped.total() or begun.events or begun.messages
+        for stream in (keys.LOG, *messages, *attempts) if found_some else ():
             rewrite(self._client, self._scripts, stream)
         return dropped.total()
 

@@ -27,8 +27,8 @@ def write_files_anew(client: Any) -> bool:
     if all(int(marks.get(f"{kind}_done", 0)) >= wanted for kind in ("aof", "rdb")):
         return True
     info = {**client.info("server"), **client.info("persistence")}
-    log_is_done = _step(client, "aof", marks, wanted, info)
-    return _step(client, "rdb", marks, wanted, info) and log_is_done
+    # One after the other: a snapshot that waits for the other file looks as if it had ended.
+    return all(_step(client, kind, marks, wanted, info) for kind in ("aof", "rdb"))
 
 
 def _step(client: Any, kind: str, marks: dict[str, str], wanted: int, info: dict[str, Any]) -> bool:
@@ -62,7 +62,7 @@ def _step(client: Any, kind: str, marks: dict[str, str], wanted: int, info: dict
 
 BUSY = {
     "aof": ("aof_rewrite_in_progress", "aof_rewrite_scheduled"),
-    "rdb": ("rdb_bgsave_in_progress",),
+    "rdb": ("rdb_bgsave_in_progress", "aof_rewrite_in_progress", "aof_rewrite_scheduled"),
 }
 ENDED = {"aof": "aof_last_bgrewrite_status", "rdb": "rdb_last_bgsave_status"}
 

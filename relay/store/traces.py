@@ -1,6 +1,7 @@
 """Where a company stands in the store, other than in the log: what `Erasure` drops to forget it."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -8,6 +9,7 @@ import orjson
 from redis import Redis
 
 from relay.company import Company, NameSource
+from relay.message import MALFORMED
 from relay.pause import Pause, Scope
 from relay.store import keys
 from relay.store.intents import Priority
@@ -67,12 +69,13 @@ def words_of(company: Company) -> set[str]:
 
 
 def nameless(client: Any, streams: Sequence[str], words: Sequence[str]) -> Iterator[Trace]:
-    """Find messages that name no company's id, as they could not be read, but show a word of it."""
+    """Find messages that could not be read, so name no company's id, but show a word of it."""
     for stream in streams if words else ():
         start = "-"
         while entries := client.xrange(stream, start, "+", LOOKED_AT):
             for entry, fields in entries:
-                if not fields.get(b"company") and shows(fields.get(b"body", b""), words):
+                unread = fields.get(b"type") == MALFORMED.encode() and not fields.get(b"company")
+                if unread and shows(fields.get(b"body", b""), words):
                     yield Trace("XDEL", stream, entry)
             start = f"({entries[-1][0].decode()}"
 
@@ -93,7 +96,8 @@ def answers(
 def shows(raw: bytes, words: Sequence[str]) -> bool:
     """Whether one of these words (in small letters) stands in a text, plainly or as JSON has it."""
     text = raw.decode(errors="replace").lower()
-    return any(word in text or json.dumps(word)[1:-1].lower() in text for word in words)
+    forms = {form for word in words for form in (word, json.dumps(word)[1:-1].lower())}
+    return any(re.search(rf"(?<!\w){re.escape(form)}(?!\w)", text) for form in forms)
 
 
 def traces(client: Redis, company_id: str) -> Iterator[Trace]:
@@ -137,6 +141,10 @@ def _record(client: Any, key: str, company_id: bytes) -> Iterator[Trace]:
             continue
         held = client.hgetall(key)
         if not any(company_id in value for value in held.values()):
+            continue
+        # A run that goes on moves past the company, unless it was asked for of it by name.
+        goes_on = prefix == keys.RECONCILE and not held.get(b"finished")
+        if goes_on and company_id not in held.get(b"chosen", b""):
             continue
         name = key.removeprefix(prefix)
         yield from (Trace("DEL", key), Trace("ZREM", index, name))

@@ -23,7 +23,7 @@ def do(context: Context, intent: Intent) -> Ended:
         wait = min(max(SHORTEST_WAIT, age / 2), LONGEST_WAIT)
         waits_at = None
         if intent.priority is Priority.LINK and age > URGENT_FOR:
-            waits_at = Priority.SCHEDULED
+            waits_at = Priority.NOW
         return Ended(Ending.LATER, wait=wait, error=str(error), expected=True, priority=waits_at)
     kept = {name: value for name, value in info.raw.items() if name not in LEFT_OUT}
     return Ended(

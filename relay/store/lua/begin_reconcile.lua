@@ -4,7 +4,7 @@
 --       5 intent key prefix  6 due-set key prefix  7 priority  8 cause  9... field, value ...
 -- Gives {run that goes on, 1 when it was begun by this call}
 -- Resend: the run exists and is given again, as not begun by this call; its intent is there.
-if redis.call('EXISTS', KEYS[1]) == 1 then return {ARGV[1], 0} end
+if redis.call('HEXISTS', KEYS[1], 'phase') == 1 then return {ARGV[1], 0} end
 local running = redis.call('GET', KEYS[3])
 if running and ARGV[3] == '1' then
   local state = redis.call('HGET', ARGV[5] .. 'reconcile:' .. running, 'state')

@@ -15,11 +15,11 @@ for i, row in ipairs(rows) do
   members[i] = row[1]
 end
 local scores = redis.call('ZMSCORE', KEYS[1], unpack(members))
-local moved, syncs = {}, {}
+local moved, syncs, decided = {}, {}, {}
 for i, row in ipairs(rows) do
   if scores[i] and math.floor(scores[i]) == row[4] then
     local company, data_type, runs = row[2], row[3], row[6]
-    if row[8] ~= '' then redis.call('HDEL', KEYS[4], row[1]) end
+    decided[#decided + 1] = row[1]
     local text = redis.call('HGET', ARGV[1] .. company, data_type)
     local member = text and due_member(company, data_type, text)
     if row[5] and member == row[1] then
@@ -47,6 +47,9 @@ local function add(key, how, pairs_)
   for first = 1, #pairs_, 2000 do
     redis.call('ZADD', key, how, unpack(pairs_, first, math.min(first + 1999, #pairs_)))
   end
+end
+if #decided > 0 and redis.call('EXISTS', KEYS[4]) == 1 then
+  redis.call('HDEL', KEYS[4], unpack(decided))
 end
 add(KEYS[1], 'CH', moved)
 add(KEYS[3], 'NX', syncs)
