@@ -27,7 +27,7 @@ from scheduler import pausing
 
 HINT_IS_OLD = 2000  # ms; a lane still waiting then gets another hint
 BATCH = 300  # schedules looked at one by one per call: a few ms of the server's time
-TAKEN = 500  # schedules moved on or parked per call without a look: no more than that
+TAKEN = 400  # schedules moved on or parked per call without a look: no more than that
 ROUND = 2.0  # seconds of dispatching, then whatever else the clock does has its turn
 UNUSABLE = "when this schedule runs cannot be told"
 DAY_MS = 86_400_000

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 
@@ -340,3 +341,14 @@ def test_a_company_known_by_its_id_alone_is_not_known():
     assert Company("1", name="Bakery").known
     assert Company("1", placeholder="Pending 1").known
     assert company(PENDING).known
+
+
+def test_what_a_connection_does_not_say_takes_no_room_and_what_it_says_stays():
+    plain = Connection("c-1", "Linked", (1, "a"))
+    raw = Company("1", name='","missed":"","code":""', connections={"c-1": plain}).to_json()
+    assert (raw.count(b'"code"'), b"Linked" in raw) == (0, True)
+    assert Company.from_json(raw).connections == {"c-1": plain}
+    assert Company.from_json(raw).name == '","missed":"","code":""'
+    for more in ({"code": "403"}, {"missed": "r-1"}, {"code": "403", "missed": "r-1"}):
+        told = {"c-1": replace(plain, **more)}
+        assert Company.from_json(Company("1", connections=told).to_json()).connections == told

@@ -1,12 +1,14 @@
 """A customer walks the link journey in a real browser, against the service and the sandbox."""
 
 import re
+import time
 
 import pytest
 import requests
 from playwright.sync_api import TimeoutError, expect
 
 from link_bench import firm
+from portal.journeys_stream import LOOK_EVERY
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
@@ -350,6 +352,27 @@ def test_software_on_a_computer_is_linked_step_by_step(running, visitor):
     shown = visitor.locator("main").inner_text()
     assert "can take hours" in shown
     assert "0 of 28 kinds" in shown
+
+
+def test_a_page_that_hears_of_what_its_own_form_did_waits_for_the_answer(running, browser):
+    """Else it would load itself again, and the download that the answer begins were lost."""
+    page = watched(browser.new_context(**PHONE))
+    page.goto(running.invite(reference="A-13", platforms=["hbql"])["link"])
+    agree(page)
+    heading(page, "on your computer")
+
+    def late(route):
+        answer = route.fetch()
+        time.sleep(LOOK_EVERY + 1)  # the stream tells of the change before the answer comes
+        route.fulfill(response=answer)
+
+    page.route("**/authorise", late)
+    with page.expect_download():
+        press(page, "Download the connector")
+    heading(page, "on your computer")
+    assert "Waiting for the connector" in page.locator("main").inner_text()
+    page.context.close()
+    assert page.faults == []
 
 
 def test_steps_on_another_screen_follow_too_and_close_nothing_that_was_opened(running, browser):

@@ -133,6 +133,8 @@ def test_silence_counts_from_the_first_sync_that_no_webhook_followed(bench, make
     assert one.look(first + 3_600_000) == "Codat was silent while syncs ran"
     time.sleep(0.002)
     bench.deliver(make_event("company.created", company=2))
+    bench.drain()
+    time.sleep(0.002)
     request(5)
     bench.drain()
     assert unheard_since() >= store.inbox.marks()["last_webhook"] > first

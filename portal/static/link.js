@@ -51,10 +51,19 @@ for (const button of document.querySelectorAll("[data-share]")) {
 
 const watched = document.querySelector("[data-watch]");
 const SILENCE = 10000; // ms; a stream that works says something every two seconds
+const ANSWERED = 30000; // ms in which the answer to a form comes, also where Codat is asked for it
 let wait = 700;
 let timer; // of the next look, where the page is not told
+let sent = -ANSWERED; // when a form was sent
+
+addEventListener("submit", () => (sent = performance.now()));
 
 async function show() {
+  if (performance.now() < sent + ANSWERED) {
+    // To load this page now would break off what the form leads to, a download for one.
+    timer = setTimeout(look, 2000);
+    return;
+  }
   const held = document.querySelectorAll("[data-live]");
   if (!held.length || !(await renew(held))) location.replace(watched.dataset.page);
 }
