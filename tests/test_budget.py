@@ -89,6 +89,27 @@ def test_the_lower_figure_holds_while_calls_are_under_way_and_codats_when_none_i
     assert budget.state(NOW).remaining == 300
 
 
+def test_an_answer_that_is_read_late_raises_no_figure(budget):
+    """Codat gave it before others reached it, and these have ended meanwhile."""
+    learn(budget, 200)
+    assert take(budget, 1) is None
+    assert take(budget, 2) is None
+    budget.ended("call-2", None, now=NOW, limit=1000, remaining=198, reset=MIDNIGHT)
+    assert budget.state(NOW).remaining == 197
+    budget.ended("call-1", None, now=NOW, limit=1000, remaining=199, reset=MIDNIGHT)
+    assert budget.state(NOW).remaining == 197
+
+
+def test_once_a_day_is_over_the_next_ones_figure_counts_whatever_is_under_way(budget):
+    learn(budget, 0, reset=NOW + 5000)
+    later = NOW + 6000
+    assert take(budget, 1, now=later) is None
+    assert take(budget, 2, now=later) is None
+    budget.ended("call-1", None, now=later, limit=1000, remaining=1, reset=NOW + 10_000)
+    assert budget.state(later).remaining == 0
+    assert take(budget, 3, LINK, now=later).what == "day"
+
+
 def test_what_is_under_way_is_taken_off_codats_figure(budget):
     """At the start of a day nobody knows the figure, and calls leave before the first answer."""
     for n in range(5):

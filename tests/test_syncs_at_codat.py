@@ -75,14 +75,15 @@ def test_a_deauthorised_company_has_every_step_told_and_no_call_meanwhile(relay)
     company = linked(relay)
     relay.until(lambda: relay.store.schedules.of(company), "the cadence")
     now = int(time.time()) // 60 * 60
-    wanted = due_at(relay, company, now - DAY + 60)
+    fell_due = now - 7200
+    wanted = due_at(relay, company, fell_due)
     calls = len(relay.journal("POST", company))
     relay.control(company, "deauthorise")
     stopped = relay.until(
         lambda: (s := relay.store.schedules.of(company)["invoices"]).suspended and s, "suspension"
     )
     # It was stopped a minute before it fell due, and a period passes while it is.
-    before = replace(stopped, suspended_at=now - DAY)
+    before = replace(stopped, suspended_at=fell_due - 60)
     assert relay.store.schedules.put(before, None, over=stopped)
     assert ticks.dispatch(relay.store, relay.context.hints, now + DAY) == 0
     assert len(relay.journal("POST", company)) == calls
@@ -93,7 +94,10 @@ def test_a_deauthorised_company_has_every_step_told_and_no_call_meanwhile(relay)
     told = relay.until(
         lambda: [d for kind, d in relay.told(company) if kind == "sync.missed"], "the missed period"
     )
-    assert {data["reason"] for data in told} == {"the company is Deauthorised"}
+    period = time.strftime("%Y-%m-%d", time.gmtime(fell_due))
+    assert [(data["period"], data["reason"]) for data in told] == [
+        (period, "the company is Deauthorised")
+    ]
     relay.control(company, "unlink")
     relay.until(lambda: "schedule.suspended" in relay.types(company)[-4:], "the second suspension")
     kinds = [k for k in relay.types(company) if k.startswith(("schedule.", "company.status"))]

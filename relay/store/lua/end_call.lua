@@ -22,8 +22,10 @@ end
 if reset and reset > now and reset <= now + most then
   local held = redis.call('HMGET', KEYS[2], 'remaining', 'reset', 'limit')
   local ours = tonumber(held[1])
-  -- A minute's slack: Codat gives the reset in a form of its choice, cut to the second or so.
-  local later = not held[2] or reset > tonumber(held[2]) + 60000
+  -- A minute's slack: Codat gives the reset in a form of its choice, cut to the second or so. Where
+  -- the day that is held is over, any that goes on is a later one.
+  local before = tonumber(held[2])
+  local later = not before or before <= now or reset > before + 60000
   if limit and not later and held[3] then
     -- The quota grows with each company that links: what it grew by is ours to spend.
     local grown = math.max(0, limit - tonumber(held[3]))
@@ -36,10 +38,12 @@ if reset and reset > now and reset <= now + most then
   if limit then redis.call('HSET', KEYS[2], 'limit', limit) end
   if remaining then
     -- Calls under way may not be in Codat's figure yet, so they are taken off it, and within a day
-    -- the lower figure holds; with none under way Codat's own is the truth, also when it is higher.
+    -- the lower figure holds. The answer to a call that was alone all the time knows of all others,
+    -- so its figure is the truth, also when it is higher.
     local under_way = redis.call('ZCARD', KEYS[4])
     local left = math.max(0, remaining - under_way)
-    if later or not ours or left < ours or under_way == 0 then
+    local was_alone = redis.call('HGET', KEYS[2], 'alone') == ARGV[2]
+    if later or not ours or left < ours or was_alone then
       redis.call('HSET', KEYS[2], 'remaining', left, 'reset', string.format('%d', reset))
     end
     redis.call('HSET', KEYS[2], 'learnt', ARGV[1])

@@ -41,6 +41,12 @@ if ARGV[9] == '1' and (ARGV[8] == '' or not redis.call('ZSCORE', KEYS[4], ARGV[8
 end
 redis.call('ZADD', KEYS[3], ARGV[1], ARGV[2])
 redis.call('PEXPIRE', KEYS[3], 60001)
+redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now)
+if redis.call('ZCARD', KEYS[5]) == 0 then
+  redis.call('HSET', KEYS[2], 'alone', ARGV[2])
+else
+  redis.call('HDEL', KEYS[2], 'alone')
+end
 redis.call('ZADD', KEYS[5], till, ARGV[2])
 if remaining then redis.call('HINCRBY', KEYS[2], 'remaining', -1) end
 if ARGV[10] ~= '' then
