@@ -76,7 +76,7 @@ def test_a_deauthorised_company_has_every_step_told_and_no_call_meanwhile(relay)
     relay.until(lambda: relay.store.schedules.of(company), "the cadence")
     now = int(time.time()) // 60 * 60
     fell_due = now - 7200
-    wanted = due_at(relay, company, fell_due)
+    wanted = due_at(relay, company, fell_due + DAY)
     calls = len(relay.journal("POST", company))
     relay.control(company, "deauthorise")
     stopped = relay.until(
