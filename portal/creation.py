@@ -19,7 +19,7 @@ from portal.problems import Refusal
 from portal.repeats import Attempt
 from relay.company import NameSource
 from relay.message import Action
-from relay.store.inbox import NotDurable
+from relay.store.durable import NotDurable
 from relay.telling import tell
 from relay.times import now_micros
 

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, Reque
 
 from portal.journeys_visit import NoJourney, NotOffered, WornOut, page, present
 from portal.problems import Refusal
-from relay.store.inbox import NotDurable
+from relay.store.durable import NotDurable
 from relay.store.journeys import Contended
 
 AGAIN_SECONDS = 5

@@ -11,7 +11,7 @@ from portal.groups import Reply
 from portal.headers import OPS_WITH_SCRIPT
 from portal.parts import parts
 from portal.problems import CONTENDED, KINDS, STORE_AWAY_SECONDS, Refusal
-from relay.store.inbox import NotDurable
+from relay.store.durable import NotDurable
 from relay.store.journeys import Contended
 from relay.store.store import Token
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from redis.exceptions import RedisError
 from werkzeug.exceptions import HTTPException
 
-from relay.store.inbox import NotDurable
+from relay.store.durable import NotDurable
 from relay.store.journeys import Contended
 
 MEDIA_TYPE = "application/problem+json"

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from portal.auth import caller
 from portal.parts import parts
 from portal.problems import Refusal
-from relay.store.inbox import NotDurable
+from relay.store.durable import NotDurable
 from relay.store.requests import Begun, State
 from relay.times import now_ms
 

@@ -12,7 +12,7 @@ from codat.webhook import Event, Malformed, parse
 from relay.message import MALFORMED, webhook_fields
 from relay.queues import Hints
 from relay.store import Store
-from relay.store.inbox import NotDurable
+from relay.store.durable import NotDurable
 
 LARGEST_BODY = 256 * 1024  # bytes; Standard Webhooks advises 20 kB, Codat publishes no limit
 RETRY_AFTER = "30"  # seconds; the older service waits that long, today's has its own table

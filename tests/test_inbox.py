@@ -253,16 +253,16 @@ def test_everysec_waits_until_the_write_is_on_disk(client):
 
 
 def test_an_unconfirmed_write_is_not_durable(client):
-    from relay.store.inbox import NotDurable
+    from relay.store.durable import NotDurable
     from relay.store.server import Server
     from relay.store.store import Store
 
     no_such_replica = Server("x", must_wait=True, replicas=1)
-    import relay.store.inbox as inbox
+    import relay.store.durable as durable
 
-    patience, inbox.WAITAOF_MS = inbox.WAITAOF_MS, 50
+    patience, durable.WAITAOF_MS = durable.WAITAOF_MS, 50
     try:
         with pytest.raises(NotDurable):
             put(Store(client, no_such_replica))
     finally:
-        inbox.WAITAOF_MS = patience
+        durable.WAITAOF_MS = patience

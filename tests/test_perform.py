@@ -7,7 +7,7 @@ from codat.errors import CodatBroken, Unreachable
 from parts import company_id, make_event
 from relay.message import Action, action_fields
 from relay.store import keys
-from relay.store.inbox import NotDurable
+from relay.store.durable import NotDurable
 from relay.store.intents import Need, Priority
 from relay.times import iso_from_ms, now_micros, now_ms
 from workers.endings import GIVE_UP_AFTER

@@ -9,7 +9,7 @@ import pytest
 from parts import company_id, connection_id
 from portal_bench import OPERATOR, VIEWER, Portal, kind, make_company
 from relay.identity import mark_of
-from relay.store.inbox import NotDurable
+from relay.store.durable import NotDurable
 from relay.store.journeys import Contended
 from test_portal_journeys import AtCodat
 from test_portal_ops import get, proof, sign_in, text_of

@@ -21,7 +21,7 @@ from parts import (
 )
 from receiver.app import create_app
 from receiver.intake import LARGEST_BODY
-from relay.store.inbox import NotDurable
+from relay.store.durable import NotDurable
 
 PAYLOADS = Path(__file__).parent / "payloads"
 

@@ -11,7 +11,7 @@ from codat.errors import CodatError
 from relay.budget import may_be_claimed, speaking_for
 from relay.message import Action
 from relay.store.budget import LEASE_MS
-from relay.store.inbox import NotDurable
+from relay.store.durable import NotDurable
 from relay.store.intents import Intent
 from relay.times import now_micros, now_ms
 from workers.context import Context, current

@@ -13,17 +13,14 @@ from codat.webhook import Quota
 from relay.message import Message
 from relay.replays import Tally
 from relay.store import keys
+from relay.store.durable import durably
 from relay.store.intents import Need
 from relay.store.packed import pack
 from relay.store.scripts import Scripts
-from relay.store.server import WAITAOF_MS, Server
+from relay.store.server import Server
 
 DAY_MS = 86_400_000
 NOT_FOR_A_COMPANY = 0  # the lane of events that name no company
-
-
-class NotDurable(Exception):
-    """The server did not confirm in time that a write is on disk; it may be, so send it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,22 +120,9 @@ class Inbox:
         for name, value in fields.items():
             arguments += (name, value)
         names = [keys.SEEN + event_key, keys.LANE + str(lane), keys.WAITING, keys.COUNTERS]
-        duplicate, entry, wake = self._durably(names, arguments)
+        answer = durably(self._client, self._server, self._scripts.ingest, names, arguments)
+        duplicate, entry, wake = answer
         return Ingested(bool(duplicate), entry.decode(), lane, bool(wake))
-
-    def _durably(
-        self, names: list[str], arguments: list[str | bytes | int]
-    ) -> tuple[int, bytes, int]:
-        if not self._server.must_wait:
-            return tuple(self._scripts.ingest(names, arguments))
-        with self._client.pipeline(transaction=False) as pipe:
-            self._scripts.ingest(names, arguments, client=pipe)
-            # WAITAOF speaks for the writes of its own connection only, so it rides behind.
-            pipe.execute_command("WAITAOF", 1, self._server.replicas, WAITAOF_MS)
-            answer, (local, replicas) = pipe.execute()
-        if local < 1 or replicas < self._server.replicas:
-            raise NotDurable("the server did not confirm the write to disk in time")
-        return tuple(answer)
 
     def claim(self, lane: int | None, lease_ms: int) -> Lease | None:
         """Lease `lane` if it is free and has unread messages, else the longest waiting free one."""

@@ -13,9 +13,10 @@ from redis import Redis
 from relay.journeys import ENDED, Change, Journey, Step
 from relay.message import action_body
 from relay.store import keys
-from relay.store.inbox import Inbox, NotDurable
+from relay.store.durable import durably
+from relay.store.inbox import Inbox
 from relay.store.scripts import Scripts
-from relay.store.server import WAITAOF_MS, Server
+from relay.store.server import Server
 
 TRIES = 5  # of one change, when others write the same journey at the same time
 PAGE = 500
@@ -143,21 +144,9 @@ class Journeys:
             keys.LANE + str(lane),
             keys.WAITING,
         ]
-        written, woke = self._durably(names, arguments)
+        script = self._scripts.put_journey
+        written, woke = durably(self._client, self._server, script, names, arguments)
         return Moved(journey, lane if woke else None) if written else None
-
-    def _durably(self, names: list[str], arguments: list[str | bytes | int]) -> tuple[int, int]:
-        if not self._server.must_wait:
-            written, woke = self._scripts.put_journey(names, arguments)
-            return int(written), int(woke)
-        with self._client.pipeline(transaction=False) as pipe:
-            self._scripts.put_journey(names, arguments, client=pipe)
-            # WAITAOF speaks for the writes of its own connection only, so it rides behind.
-            pipe.execute_command("WAITAOF", 1, self._server.replicas, WAITAOF_MS)
-            (written, woke), (local, replicas) = pipe.execute()
-        if local < 1 or replicas < self._server.replicas:
-            raise NotDurable("the server did not confirm the write to disk in time")
-        return int(written), int(woke)
 
 
 def hash_of(token: str) -> str:

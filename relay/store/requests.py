@@ -10,9 +10,9 @@ import orjson
 from redis import Redis
 
 from relay.store import keys
-from relay.store.inbox import NotDurable
+from relay.store.durable import durably
 from relay.store.scripts import Scripts
-from relay.store.server import WAITAOF_MS, Server
+from relay.store.server import Server
 
 KEPT = 24 * 3_600_000  # ms that a key is remembered
 MAY_TAKE = 240_000  # ms; longer than the calls to Codat that one request makes, at their slowest
@@ -57,7 +57,8 @@ class Requests:
         digest = hashlib.sha256(f"{caller}\0{key}".encode()).hexdigest()
         place, nonce = keys.REQUEST + digest, uuid4().hex
         arguments = [nonce, asked, orjson.dumps(facts), MAY_TAKE, KEPT]
-        found = self._durably("begin_request", place, arguments)
+        script = self._scripts.begin_request
+        found = durably(self._client, self._server, script, [place], arguments)
         state, rest = State(found[0].decode()), found[1:]
         if state is State.RUN:
             held, company_id, tries = rest
@@ -70,17 +71,5 @@ class Requests:
     def note(self, begun: Begun, **noted: str | int | bytes) -> bool:
         """Note how far it has come; False when another works on it by now. Raises as `begin`."""
         pairs = [one for pair in noted.items() for one in pair]
-        return bool(self._durably("note_request", begun.place, [begun.nonce, *pairs]))
-
-    def _durably(self, name: str, place: str, arguments: list[Any]) -> Any:
-        script = getattr(self._scripts, name)
-        if not self._server.must_wait:
-            return script([place], arguments)
-        with self._client.pipeline(transaction=False) as pipe:
-            script([place], arguments, client=pipe)
-            # WAITAOF speaks for the writes of its own connection only, so it rides behind.
-            pipe.execute_command("WAITAOF", 1, self._server.replicas, WAITAOF_MS)
-            answer, (local, replicas) = pipe.execute()
-        if local < 1 or replicas < self._server.replicas:
-            raise NotDurable("the server did not confirm the write to disk in time")
-        return answer
+        script, arguments = self._scripts.note_request, [begun.nonce, *pairs]
+        return bool(durably(self._client, self._server, script, [begun.place], arguments))
