@@ -52,7 +52,7 @@ _OPERATIONS: dict[str, tuple[Route, Route | None]] = {
     "refresh-data-type": (Route("POST", _COMPANY + "/data/queue/{data_type}"), None),
 }
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _CLASSIC_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -72,7 +72,7 @@ def _safe(generation: Generation, name: str, value: str) -> str:
     if not name.endswith("_id"):
         pattern = _WORD
     else:
-        pattern = _CLASSIC_ID if generation is Generation.CLASSIC else _UUID
+        pattern = _CLASSIC_ID if generation is Generation.CLASSIC else UUID
     if pattern.fullmatch(value) is None:
         raise ValueError(f"{value[:80]!r} cannot be a {name.replace('_', ' ')}")
     return quote(value, safe="")

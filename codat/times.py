@@ -58,7 +58,7 @@ def parse_moment(text: str | None, now: float) -> float | None:
     try:
         number = float(text)
     except ValueError:
-        return _dotnet_date(text) or _http_date(text)
+        return _dotnet_date(text) or parse_http_date(text)
     if not math.isfinite(number) or number < 0:
         return None
     if number >= _FIRST_EPOCH_MILLISECOND:
@@ -76,7 +76,8 @@ def _dotnet_date(text: str) -> float | None:
     return None
 
 
-def _http_date(text: str) -> float | None:
+def parse_http_date(text: str) -> float | None:
+    """Read an HTTP date as epoch seconds; None if it is not one."""
     try:
         moment = parsedate_to_datetime(text)
         # An HTTP date is always in GMT, also where it says `-0000` or nothing.

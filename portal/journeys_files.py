@@ -45,7 +45,7 @@ def files(brand: Brand) -> Files:
     )
     static = resources.files("portal") / "static"
     style = (static / "link.css").read_text(encoding="utf-8") + colours
-    script = (static / "link.js").read_text(encoding="utf-8")
+    script = "".join((static / f"{name}.js").read_text("utf-8") for name in ("copy", "link"))
     digest = b64encode(sha256(style.encode()).digest()).decode()
     script_url = f"/link/script-{sha256(script.encode()).hexdigest()[:12]}.js"
     return Files(style, f"'sha256-{digest}'", script, script_url)

@@ -7,11 +7,10 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
 
+from codat.times import parse_http_date
 from relay.addresses import Forbidden, Lookup, Network, judge, look_up, parse
 
 KEPT = 500  # bytes of an answer's body that are kept
@@ -240,11 +239,8 @@ def _seconds_of(text: str | None, said_at: str | None) -> float | None:
         return None
     if text.isascii() and text.isdigit():
         return float(text) if len(text) < 8 else None
-    with suppress(ValueError, TypeError, OverflowError):
-        until = parsedate_to_datetime(text).timestamp()
-        now = parsedate_to_datetime(said_at).timestamp() if said_at else time.time()
-        return max(0.0, until - now)
-    return None
+    until, now = parse_http_date(text), parse_http_date(said_at) if said_at else time.time()
+    return None if until is None or now is None else max(0.0, until - now)
 
 
 def _in_words(fault: Exception, seconds: float) -> str:

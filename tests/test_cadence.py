@@ -23,6 +23,7 @@ from relay.cadence import (
     run_before,
     runs,
 )
+from strategies import anchors
 
 unhurried = settings(deadline=None)
 HOURLY, DAILY, WEEKLY, MONTHLY = Cadence
@@ -248,13 +249,6 @@ def test_nasty_days(wanted, after, expected):
     assert first(wanted, after, len(expected)) == expected
 
 
-anchors = st.builds(
-    Anchor,
-    minute=st.integers(0, 59),
-    hour=st.integers(0, 23),
-    weekday=st.integers(1, 7),
-    day=st.integers(1, 31),
-)
 some_hours = st.builds(
     Schedule,
     company_id=st.integers(0, 999).map(company_id),

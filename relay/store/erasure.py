@@ -1,6 +1,5 @@
 """Forget a company: drop all that is held of it, but a line that says so."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -11,11 +10,12 @@ from uuid import uuid4
 import orjson
 from redis import Redis
 
+from codat.routes import UUID
 from relay.message import Action, action_fields
 from relay.store import keys
 from relay.store.companies import Companies
 from relay.store.files import want_files, write_files_anew
-from relay.store.inbox import Inbox
+from relay.store.inbox import NOT_FOR_A_COMPANY, Inbox
 from relay.store.rewriting import alone, rewrite
 from relay.store.scripts import Scripts
 from relay.store.subscriptions import Subscriptions
@@ -23,7 +23,6 @@ from relay.store.traces import Trace, answers, mentions, nameless, traces, words
 from relay.times import now_micros
 
 CHUNK = 5000  # things dropped per call
-UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SHORTEST_ID = 8  # characters; Codat's older ids were no UUIDs
 
 
@@ -115,7 +114,8 @@ class Erasure:
     def _forget(self, company_id: str, begun: Forgetting) -> int:
         """Drop what there is; give how many things that were."""
         lane = self._inbox.lane_of(company_id)
-        messages = [keys.LANE + str(lane), keys.LANE + "0", keys.DEAD]
+        of_none = keys.LANE + str(NOT_FOR_A_COMPANY)
+        messages = [keys.LANE + str(lane), of_none, keys.DEAD]
         attempts = self._subscriptions.streams()
         dropped: Counter[str] = Counter()
         numbers: list[int] = []
@@ -130,8 +130,8 @@ class Erasure:
             )
             while some := list(islice(found, CHUNK)):
                 # A drain of either lane that has read what goes would write it back.
-                for number, of_it in ((0, True), (lane, False)):
-                    part = [one for one in some if (one.key == messages[1]) == of_it]
+                for number, is_of_none in ((NOT_FOR_A_COMPANY, True), (lane, False)):
+                    part = [one for one in some if (one.key == of_none) == is_of_none]
                     if part:
                         self._drop(number, part)
                 here = Counter(one.key for one in some)

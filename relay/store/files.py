@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 
 def want_files(client: Redis) -> None:
-    """Count a forgetting."""
+    """Count a forgetting; sent twice, it only asks for one rewrite more."""
     client.hincrby(keys.FILES, "wanted", 1)
 
 

@@ -37,7 +37,7 @@ DEAD = TAG + "dead"  # stream: messages that could not be handled
 DEAD_INTENTS = TAG + "intents:dead"  # sorted set: intent name -> ms when given up
 BUDGET = (
     TAG + "codat:budget"
-)  # hash: limit, remaining, reset, and learnt: when (ms) Codat last said so
+)  # hash: limit, remaining, reset; learnt: when (ms) Codat last said so; alone: a call
 CALLS = TAG + "codat:calls"  # sorted set: call -> ms, of the last minute
 UNDER_WAY = TAG + "codat:under-way"  # sorted set: call -> ms until it no longer counts
 HOLD = TAG + "codat:hold"  # string: ms until which nobody may call Codat
