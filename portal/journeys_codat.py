@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from codat.errors import BadRequest, NotFound
 from codat.records import Connection
 from codat.statuses import ConnectionStatus
+from portal.addresses import with_query
 from portal.codat_problems import asking_codat
 from portal.parts import parts
 from relay.journeys import Journey
@@ -125,6 +126,4 @@ def _fitting(journey: Journey, connections: tuple[Connection, ...]) -> Connectio
 
 def _marked(url: str, journey: Journey) -> str:
     """Name the journey on the link, for the firm's redirect to hand back (Codat: redirects)."""
-    head, hash_sign, fragment = url.partition("#")
-    head += ("&" if "?" in head else "?") + f"journey={journey.id}"
-    return head + hash_sign + fragment
+    return with_query(url, f"journey={journey.id}")

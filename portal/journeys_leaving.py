@@ -4,6 +4,7 @@ from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from portal import journeys_sorry
+from portal.addresses import with_query
 from portal.journeys_visit import Visit, page, visit
 from relay import journeys
 from relay.stages import Stage, connection_of
@@ -44,9 +45,7 @@ def firms_address(seen: Visit, status: str) -> str | None:
     url = seen.journey.return_url
     if url is None:
         return None
-    head, hash_sign, fragment = url.partition("#")
-    head += ("&" if "?" in head else "?") + f"journey={seen.journey.id}&status={status}"
-    return head + hash_sign + fragment
+    return with_query(url, f"journey={seen.journey.id}&status={status}")
 
 
 def _failed(seen: Visit) -> bool:

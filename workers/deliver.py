@@ -85,7 +85,7 @@ class Deliverer:
         with self._lock:
             left = list(self._under_way.items())
         for claim, held in left:
-            self._context.store.subscriptions.record(claim, "hand on", window=held.window)
+            self._hand_on(claim, held)
 
     def _run(self, claim: Claim) -> None:
         try:
@@ -118,12 +118,15 @@ class Deliverer:
             going: Held | None = held
             while going is not None:
                 if self._stopping or time.monotonic() - began > TURN:
-                    subscriptions = self._context.store.subscriptions
-                    subscriptions.record(claim, "hand on", window=going.window)
+                    self._hand_on(claim, going)
                     return
                 going = self._deliver_next(claim, going, courier)
         finally:
             courier.close()
+
+    def _hand_on(self, claim: Claim, held: Held) -> None:
+        """Let another go on, with the same window if one is tried again."""
+        self._context.store.subscriptions.record(claim, "hand on", window=held.window)
 
     def _deliver_next(self, claim: Claim, held: Held, courier: Courier) -> Held | None:
         """Deliver the next events; give how it then stands, None when there is no more to do."""
