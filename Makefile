@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 CODE := codat relay receiver workers scheduler portal ops sandbox tests bench examples
 
-.PHONY: run install dev test check format bench chaos proofs week freeze comeback zones lock clean
+.PHONY: run install dev test check format bench chaos proofs week freeze comeback zones hunt lock clean
 
 run: install  ## install and start everything on one port
 	@$(BIN)/codat-relay up
@@ -49,6 +49,9 @@ comeback: dev  ## two days without a scheduler, then two: 200 companies, within 
 
 zones: dev  ## schedules of every cadence in every zone over ten years, ten minutes or so
 	@RELAY_ALL_ZONES=1 $(BIN)/python -m pytest -rP --show-capture=stdout tests/test_zones.py $(ARGS)
+
+hunt: dev  ## property tests on thousands of new examples each, ten minutes or so
+	@RELAY_HUNT=$${RELAY_HUNT:-2000} $(BIN)/python -m pytest --timeout=1200 $$(grep -l '^from hypothesis import given' tests/test_*.py) $(ARGS)
 
 lock: dev  ## renew both lock files within the bounds of pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --extra embedded --group build -o requirements.lock $(ARGS)

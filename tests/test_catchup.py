@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parts import company_id
@@ -98,7 +98,6 @@ kinds = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(kinds, st.lists(st.integers(0, 3 * DAY), max_size=8))
 def test_no_period_is_left_out_or_taken_twice_however_late_the_ticks_are(wanted, waits):
     due, now = next_run(wanted, NOW).due, NOW
@@ -134,7 +133,6 @@ moments = st.integers(NOW, NOW + 400 * DAY) | st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(plans, moments, st.integers(0, 2 * GRACE), st.integers(0, 50))
 def test_a_run_within_a_slot_comes_to_what_a_look_at_it_alone_says(plan, moment, late, number):
     key = f"{company_id(number)}|{ALL}".encode()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parts import company_id
@@ -169,7 +169,6 @@ wakes = st.integers(60, 3 * DAY)
 story = st.lists(st.tuples(wakes, st.none() | st.just("tick") | calendars), max_size=12)
 
 
-@settings(deadline=None)
 @given(calendars, story)
 def test_through_any_changes_no_period_runs_twice_and_none_that_was_due_is_forgotten(first, acts):
     """Ticks come now and then, and between them it is set anew and removed."""

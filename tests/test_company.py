@@ -7,7 +7,7 @@ from itertools import permutations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from codat.records import Connection as CodatConnection
@@ -25,7 +25,6 @@ from relay.company import (
     real_name,
 )
 
-unhurried = settings(deadline=None)
 LINKED, DEAUTHORIZED = ConnectionStatus.LINKED, ConnectionStatus.DEAUTHORIZED
 UNLINKED, PENDING = ConnectionStatus.UNLINKED, ConnectionStatus.PENDING_AUTH
 ARCHITECTURE = Path(__file__).parent.parent / "ARCHITECTURE.md"
@@ -184,7 +183,6 @@ def test_the_real_name_is_the_first_whose_letters_codat_keeps(info, order, name)
 KEPT_BY_CODAT = re.compile(r"[A-Za-z0-9\s\-',&@.?!]*")
 
 
-@unhurried
 @given(st.text(max_size=60))
 def test_a_real_name_holds_only_what_codat_keeps_and_settles_at_once(text):
     name = real_name({"companyName": text}, BOTH)
@@ -244,7 +242,6 @@ sights = st.lists(
 )
 
 
-@unhurried
 @given(sights, st.randoms(use_true_random=False))
 def test_connections_end_the_same_in_whatever_order_they_were_told(told, random):
     """Versions tie-break by event id, so that two events of one moment have an order too."""
@@ -267,7 +264,6 @@ def test_the_last_of_the_dated_events_decides():
         assert fold(order)["c-1"].status == "c"
 
 
-@unhurried
 @given(
     st.lists(st.tuples(st.integers(1, 9), st.sampled_from(["Complete", "FetchError"]))),
     st.randoms(use_true_random=False),
@@ -327,7 +323,6 @@ companies = st.builds(
 )
 
 
-@unhurried
 @given(companies)
 def test_a_company_comes_back_from_json_as_it_was(held):
     raw = held.to_json()

@@ -1,7 +1,7 @@
 """Each way a call to Codat can fail has its policy: wait and how long, or end and how."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from redis import RedisError
 
@@ -26,7 +26,6 @@ from workers.endings import (
 
 NOW = 1_767_690_000_000  # ms
 BASE = 5.0
-unhurried = settings(deadline=None)
 
 
 def intent(*, attempts=1, failing=None, age=0, refusals=0):
@@ -156,7 +155,6 @@ def test_every_class_of_error_has_a_policy():
     assert kinds == tried | {errors.ConnectionNotCreated}
 
 
-@unhurried
 @given(st.integers(1, 10**6), st.floats(0.01, 600))
 def test_the_wait_doubles_up_to_a_cap_and_is_spread_by_a_fifth(attempts, base):
     wanted = min(base * min(2 ** min(attempts - 1, 100), MOST_STEPS), LONGEST_BACKOFF)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from itertools import takewhile
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parts import company_id
@@ -26,7 +26,6 @@ def planned(schedule):
     return Planned(schedule, schedule.key, next_run(schedule, START - 1).due)
 
 
-@settings(deadline=None)
 @given(st.lists(kinds, max_size=5))
 def test_each_run_counts_in_its_hour(schedules):
     end = START + 48 * HOUR

@@ -8,7 +8,7 @@ from io import StringIO
 
 import pytest
 import structlog
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.logging import LONGEST, MASK, hide_secrets, set_up
@@ -87,7 +87,6 @@ def test_a_name_with_control_characters_stays_in_its_line(name):
     assert out.getvalue().replace("\n", "").isprintable()
 
 
-@settings(deadline=None)
 @given(st.text(max_size=LONGEST))
 def test_whatever_a_sender_wrote_comes_back_from_one_line(text):
     out = StringIO()

@@ -2,13 +2,12 @@
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from codat.webhook import Event, Malformed
 from relay.message import Action, Message, action_fields, webhook_fields
 
-unhurried = settings(deadline=None)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 FIELDS = {
     "source": "default",
@@ -27,7 +26,6 @@ def entry(fields, id="1767690000123-7"):
     return Message.from_entry(id.encode(), stored)
 
 
-@unhurried
 @given(texts, texts, texts, texts, st.binary(max_size=100))
 def test_a_webhook_is_read_back_byte_for_byte(source, message_id, event_type, company_id, body):
     fields = webhook_fields(
@@ -74,7 +72,6 @@ actions = st.builds(
 )
 
 
-@unhurried
 @given(actions)
 def test_an_action_is_read_back_as_it_was_told(action):
     message = entry(action_fields(action))

@@ -129,7 +129,7 @@ wanteds = st.builds(
 LENGTH = {HOURLY: 3, DAILY: 60, WEEKLY: 200, MONTHLY: 800}  # days
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(wanteds, st.dates(date(1970, 1, 5), date(2098, 1, 1)), st.data())
 def test_any_schedule_agrees_with_an_independent_calculation_from_1970_to_2100(wanted, day, data):
     """Most of all around the nights in which the clocks change."""
