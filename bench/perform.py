@@ -128,7 +128,7 @@ def _settings(sandbox: RunningSandbox) -> dict[str, str]:
 
 def _link(settings: Settings, store: Store, sandbox: RunningSandbox) -> list[str]:
     """Have companies linked and held, and all that follows a link done."""
-    codat = Codat(KEY, sandbox.url, gate=SharedGate(store.budget))
+    codat = Codat(KEY, sandbox.url, gate=SharedGate(store))
     context = Context(settings, store, Hints(store.client), codat)
     companies = []
     for number in range(COMPANIES):

@@ -10,9 +10,8 @@ from codat.client import Codat
 from codat.errors import NoCallNow, RateLimit
 from relay.settings import Settings
 from relay.store import Store
-from relay.store.budget import Budget, BudgetState, Short
+from relay.store.budget import BudgetState, Short
 from relay.store.intents import Priority
-from relay.times import now_ms
 
 WORDS = {
     "hold": "Codat asked us to wait",
@@ -49,12 +48,13 @@ def speaking_for(priority: Priority, intent: str = "", fence: int | None = None)
 class SharedGate:
     """Grants and counts calls by the store's budget; a refusal costs no call."""
 
-    def __init__(self, budget: Budget) -> None:
-        self._budget = budget
+    def __init__(self, store: Store) -> None:
+        self._budget = store.budget
+        self._now = store.now_ms
 
     def enter(self, company_id: str | None) -> str:
         """Give the id under which the call counts; raises NoCallNow."""
-        speaker, call, now = _speaker.get(), uuid4().hex, now_ms()
+        speaker, call, now = _speaker.get(), uuid4().hex, self._now()
         short = self._budget.take(
             call,
             company_id,
@@ -75,7 +75,7 @@ class SharedGate:
         retry_after: float | None,
     ) -> None:
         """Note the end of a call; `retry_after` in seconds, from a 429."""
-        now = now_ms()
+        now = self._now()
         reset = rate_limit.reset if rate_limit else None
         self._budget.ended(
             call,
@@ -126,5 +126,5 @@ def make_client(settings: Settings, store: Store) -> Codat:
         generation=settings.codat_api_generation,
         timeout=(min(3.05, settings.relay_codat_timeout), settings.relay_codat_timeout),
         pool_size=settings.relay_worker_threads,
-        gate=SharedGate(store.budget),
+        gate=SharedGate(store),
     )

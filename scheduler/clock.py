@@ -13,13 +13,12 @@ from redis.exceptions import RedisError
 from relay.queues import Hints
 from relay.settings import Settings
 from relay.store import Store
-from relay.times import now_ms
 from scheduler import jumps, ticks
 from scheduler.jumps import Reading
 from scheduler.watch import Watch
 
 TICK = 1.0  # seconds
-LOOK_EVERY = 10_000  # ms between looks whether to compare with Codat's record
+LOOK_EVERY = 10.0  # seconds between looks whether to compare with Codat's record
 TRIM_EVERY = 3600.0  # seconds
 ADOPT_EVERY = 3600.0  # seconds
 EXPIRE_EVERY = 60.0  # seconds
@@ -39,7 +38,7 @@ class Clock:
         self._store = store
         self._hints = hints
         self._watch = Watch(settings, store, hints)
-        self._looked = 0
+        self._looked = float("-inf")
         self.last_tick = time.monotonic()
         self._read: Reading | None = None
 
@@ -63,9 +62,9 @@ class Clock:
         self._safely("sweep", lambda: ticks.sweep(self._store, self._hints))
         # First, so that the watch knows of our own silence too.
         self._safely("beat", lambda: self._store.beat("scheduler"))
-        if now_ms() - self._looked > LOOK_EVERY:
-            self._looked = now_ms()
-            self._safely("watch", lambda: self._watch.look(now_ms()))
+        if self.last_tick - self._looked > LOOK_EVERY:
+            self._looked = self.last_tick
+            self._safely("watch", lambda: self._watch.look(self._store.now_ms()))
 
     def compare(self, read: Reading | None) -> None:
         """Raise an alarm when the server's clock was moved, or this host's differs from it."""
@@ -88,7 +87,8 @@ class Clock:
 
     def expire(self) -> None:
         """End journeys whose time is over."""
-        self._safely("expire", lambda: ticks.expire_journeys(self._store, self._hints, now_ms()))
+        store, hints = self._store, self._hints
+        self._safely("expire", lambda: ticks.expire_journeys(store, hints, store.now_ms()))
 
     def forget(self) -> None:
         """Go on with forgetting what was to be forgotten."""
@@ -96,8 +96,8 @@ class Clock:
 
     def platforms(self) -> None:
         """Have the platforms to choose from read anew, once a night."""
-        platforms = ticks.refresh_platforms
-        self._safely("platforms", lambda: platforms(self._store, self._hints, now_ms()))
+        store, hints = self._store, self._hints
+        self._safely("platforms", lambda: ticks.refresh_platforms(store, hints, store.now_ms()))
 
     def _safely(self, name: str, action: Callable[[], object]) -> None:
         try:

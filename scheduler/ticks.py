@@ -22,7 +22,7 @@ from relay.store.files import write_files_anew
 from relay.store.intents import Need, Priority
 from relay.store.schedules import Dispatch, Due
 from relay.telling import tell
-from relay.times import iso_from_ms, now_micros, now_ms
+from relay.times import iso_from_ms, now_micros
 from scheduler import pausing
 
 HINT_IS_OLD = 2000  # ms; a lane still waiting then gets another hint
@@ -43,12 +43,12 @@ def sweep(store: Store, hints: Hints) -> int:
     lanes = store.inbox.sweep(HINT_IS_OLD)
     for lane in lanes:
         hints.drain(lane)
-    now = now_ms()
+    now = store.now_ms()
     due = store.intents.any_due(now, may_be_claimed(store, now)) and store.intents.may_hint()
     if due:
         hints.perform()
     subscriptions = store.subscriptions
-    late = subscriptions.any_due(now_ms(), store.events.last()) and subscriptions.may_hint()
+    late = subscriptions.any_due(now, store.events.last()) and subscriptions.may_hint()
     if late:
         hints.deliver()
     replays = store.replays.running()
@@ -197,7 +197,7 @@ def finish_forgetting(store: Store, hints: Hints) -> int:
 
 def trim(store: Store, settings: Settings) -> int:
     """Drop applied messages older than they are to be kept; give how many."""
-    dropped = store.inbox.trim(now_ms() - settings.relay_message_days * DAY_MS)
+    dropped = store.inbox.trim(store.now_ms() - settings.relay_message_days * DAY_MS)
     if dropped:
         log.info("messages.trimmed", messages=dropped)
     return dropped
@@ -205,7 +205,7 @@ def trim(store: Store, settings: Settings) -> int:
 
 def trim_log(store: Store, settings: Settings, hints: Hints) -> int:
     """Drop old events that every reader has, or the hard limit passes; give up to which."""
-    now, retention = now_ms(), settings.retention
+    now, retention = store.now_ms(), settings.retention
     store.events.prune_timelines(PRUNED)
     warn_of_the_limit(store, retention, hints, now)
     trimmed = store.trimming.trim(now, retention)

@@ -245,5 +245,5 @@ def make_codat(
     api_key: str, url: str, store: Store | None = None, generation: Generation = Generation.CURRENT
 ) -> Codat:
     """A real client with short patience for a sandbox, behind the store's budget if given."""
-    gate = SharedGate(store.budget) if store else None
+    gate = SharedGate(store) if store else None
     return Codat(api_key, url, timeout=(2.0, 2.0), gate=gate, generation=generation)

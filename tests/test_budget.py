@@ -176,7 +176,7 @@ def test_a_claim_that_has_passed_to_another_worker_makes_no_more_calls(store):
     )  # fmt: skip
     assert (asleep.what, present) == ("intent", None)
     store.intents.finish(claims[1], "done", now=NOW, lane=0)
-    gate = SharedGate(store.budget)
+    gate = SharedGate(store)
     with pytest.raises(NoCallNow), speaking_for(Priority.LINK, name, claims[1].fence):
         gate.enter(company_id(1))
 
@@ -264,7 +264,7 @@ def test_what_is_short_is_not_worked_on_and_what_calls_nobody_always_is(budget):
 
 
 def test_the_gate_refuses_with_the_time_to_wait_and_speaks_for_its_intent(store):
-    gate = SharedGate(store.budget)
+    gate = SharedGate(store)
     call = gate.enter(None)
     reset = now_ms() / 1000 + 3600
     gate.leave(call, None, RateLimit(1000, 20, reset), None)

@@ -1,17 +1,20 @@
 """One attempt at what is due, and what is recorded of it, whoever was in trouble."""
 
+import time
+
 import pytest
 from redis.exceptions import ReadOnlyError
 
-from codat.errors import CodatBroken, Unreachable
+from codat.errors import CodatBroken, NoCallNow, Unreachable
 from parts import company_id, make_event
+from relay.budget import SharedGate
 from relay.message import Action, action_fields
 from relay.store import keys
 from relay.store.durable import NotDurable
 from relay.store.intents import Need, Priority
 from relay.times import iso_from_ms, now_micros, now_ms
 from workers.endings import GIVE_UP_AFTER
-from workers.perform import perform_one
+from workers.perform import _claim, perform_one
 
 COMPANY = company_id(1)
 INFO, NAME = f"info:{COMPANY}", f"name:{COMPANY}"
@@ -67,6 +70,22 @@ def test_a_store_that_fails_over_makes_no_dead_letter(bench, monkeypatch, error)
     assert (record["state"], record["attempts"]) == ("due", "1")
     assert str(error) in record["last_error"]
     assert bench.store.intents.counts()["dead"] == 0
+
+
+def test_a_host_whose_clock_is_ahead_takes_nothing_out_of_anothers_hands(bench, monkeypatch):
+    """It would ask Codat a second time, and before Codat lets it."""
+    gate = SharedGate(bench.store)
+    put(bench)
+    [claimed] = _claim(bench.context, 10)
+    gate.leave(gate.enter(COMPANY), COMPANY, None, retry_after=60.0)
+    ahead = time.time_ns() + 120 * 10**9
+    with monkeypatch.context() as patched:
+        patched.setattr("relay.times.time.time_ns", lambda: ahead)
+        assert _claim(bench.context, 10) == []
+        with pytest.raises(NoCallNow) as refused:
+            SharedGate(bench.store).enter(COMPANY)
+    assert 50 < refused.value.retry_after <= 60
+    assert bench.store.intents.get(INFO)["fence"] == str(claimed.fence)
 
 
 def test_a_fault_of_ours_is_given_up_at_once(bench, monkeypatch):

@@ -54,7 +54,7 @@ def perform() -> None:
     """The job: work until nothing is due that may be done, for about twenty seconds."""
     context = current()
     perform_due(context)
-    now = now_ms()
+    now = context.store.now_ms()
     if context.store.intents.any_due(now, may_be_claimed(context.store, now)):
         context.hints.perform()
 
@@ -80,7 +80,7 @@ def perform_due(context: Context) -> int:
 
 
 def _claim(context: Context, limit: int) -> list[Intent]:
-    now = now_ms()
+    now = context.store.now_ms()
     return context.store.intents.claim(
         now=now,
         lease_ms=LEASE_MS,
@@ -104,7 +104,7 @@ def perform_one(context: Context, intent: Intent) -> None:
             payload=told.payload,
             priority=intent.priority,
         )
-    now = now_ms()
+    now = context.store.now_ms()
     lane = context.store.inbox.lane_of(intent.company_id)
     recorded, wake = context.store.intents.finish(
         intent,

@@ -113,6 +113,10 @@ class Store:
         seconds, micros = self.client.time()
         return seconds + micros / 1_000_000
 
+    def now_ms(self) -> int:
+        """Give the server's time in milliseconds, which leases, holds and limits follow."""
+        return int(self.time() * 1000)
+
     def ping(self) -> bool:
         """Whether the server answers; raises redis.RedisError when not."""
         return bool(self.client.ping())
