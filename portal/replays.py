@@ -20,6 +20,7 @@ api = group("replays", __name__, "Messages")
 
 MOST_COMPANIES = 20  # shown in a preview
 MOST_COUNTED = 20_000  # messages counted before a replay begins, which takes about a second
+MOST_LOOKED_AT = 100_000  # and looked at, where few are wanted
 AT_LEAST = "There are more than `messages`: counting them all would take too long."
 REPLAYING = (
     "Messages go through the same handlers once more. What a message has caused stands in the log"
@@ -89,11 +90,14 @@ def begin_replay(body: ReplayBody) -> Reply:
     wanted = body.wanted(tuple(body.messages))
     types: Counter[str] = Counter()
     companies: Counter[str] = Counter()
-    fitting = store.messages.oldest(wanted, None)
-    for kept in islice(fitting, MOST_COUNTED):
-        types[kept.message.type] += 1
-        companies[kept.message.company_id or ""] += 1
-    more = types.total() == MOST_COUNTED and next(fitting, None) is not None
+    looked_at = store.messages.walk(wanted, None)
+    for kept, takes in islice(looked_at, MOST_LOOKED_AT):
+        if takes:
+            types[kept.message.type] += 1
+            companies[kept.message.company_id or ""] += 1
+        if types.total() == MOST_COUNTED:
+            break
+    more = next(looked_at, None) is not None
     if body.preview:
         return Preview(
             messages=types.total(),
@@ -102,7 +106,7 @@ def begin_replay(body: ReplayBody) -> Reply:
             by_type=dict(types.most_common()),
             by_company=dict(companies.most_common(MOST_COMPANIES)),
         ).model_dump()
-    if not types:
+    if not types and not more:
         raise Refusal("not-found", "No kept message fits.")
     begun = store.replays.begin(wanted, total=types.total(), counted=not more, by=caller().name)
     parts().hints.replay(begun.id)

@@ -109,6 +109,22 @@ def test_only_so_many_messages_are_counted_before_a_replay_begins(bench, portal,
     assert (done["messages"], done["at_least"], done["state"]) == (6, False, "done")
 
 
+def test_only_so_many_are_looked_at_where_few_fit_and_the_replay_begins_all_the_same(
+    bench, portal, monkeypatch
+):
+    monkeypatch.setattr("portal.replays.MOST_LOOKED_AT", 1)
+    rare = {"type": ["connection.*"]}
+    shown = portal.post("/v1/replays", json=rare | {"preview": True}).json
+    assert (shown["messages"], shown["at_least"]) == (0, True)
+    begun = portal.post("/v1/replays", json=rare)
+    assert begun.status_code == 202
+    while replay_some(bench.context, begun.json["id"], seconds=0):
+        pass
+    bench.drain()
+    done = portal.get(begun.headers["Location"]).json
+    assert (done["messages"], done["at_least"], done["state"]) == (3, False, "done")
+
+
 def test_dead_letters_are_not_read_whole_for_each_message(bench, portal):
     """Only what came since, and the one that is asked for."""
     bench.deliver(b"{not json")

@@ -134,8 +134,8 @@ def test_a_step_sent_twice_queues_its_messages_once(bench):
     fill(bench)
     begun = bench.store.replays.begin(ALL, total=31, by="test")
     first = next(bench.store.messages.oldest(ALL, None))
-    assert bench.store.replays.step(begun, first.lane, [first], last=False) is not None
-    assert bench.store.replays.step(begun, first.lane, [first], last=False) is None
+    assert bench.store.replays.step(begun, [first], first.id, last=False) is not None
+    assert bench.store.replays.step(begun, [first], first.id, last=False) is None
     assert bench.store.replays.get(begun.id).queued == 1
 
 
@@ -221,3 +221,18 @@ def test_why_a_message_could_not_be_handled_shows_nothing_of_what_is_left_out():
     assert shown == "ValueError: cannot take '[redacted]' and [redacted] of m-1"
     assert redacted_reason(reason, body, frozenset()) == reason
     assert redacted_reason("Malformed: Zyxwvut", b"{Zyxwvut", frozenset({"name"})) == "Malformed"
+
+
+def test_where_few_are_wanted_a_job_looks_at_so_many_and_another_goes_on(bench, monkeypatch):
+    monkeypatch.setattr("workers.replay.LOOKED_AT", 2)
+    fill(bench)
+    wanted = Wanted(types=("client.rateLimit.reached",))
+    begun = bench.store.replays.begin(wanted, total=1, by="test")
+    positions = [""]
+    while replay_some(bench.context, begun.id, seconds=0):
+        positions.append(bench.store.replays.get(begun.id).position)
+        assert len(positions) < 40
+    bench.drain()
+    done = bench.store.replays.get(begun.id)
+    assert (done.shown_state, done.queued, done.tally.handled) == ("done", 1, 1)
+    assert len(set(positions)) == len(positions) == 17  # of 31 messages, two by two

@@ -1,12 +1,13 @@
 """Replay kept messages: put them into their lanes again, from where the same handlers take them."""
 
 import time
-from itertools import groupby, islice
 
+from relay.store.messages import Kept
 from relay.store.replays import Replay
 from workers.context import Context, current
 
 BATCH = 200  # messages put into a lane at a time
+LOOKED_AT = 5000  # messages at a time, where few are wanted: a job that is killed loses no more
 HAND_ON_AFTER = 1.0  # seconds in one job
 
 
@@ -32,12 +33,19 @@ def _step(context: Context, replay: Replay) -> bool:
     """Queue one batch; False when nothing is left, or it is in other hands."""
     store = context.store
     # What came in after the replay began was handled by the same code already.
-    candidates = store.messages.oldest(replay.wanted, replay.after, stored_by=replay.created)
-    lane, batch = 0, []
-    for found, group in groupby(candidates, key=lambda kept: kept.lane):
-        lane, batch = found, list(islice(group, BATCH))
-        break
-    wake = store.replays.step(replay, lane, batch, last=not batch)
+    looked_at = store.messages.walk(replay.wanted, replay.after, stored_by=replay.created)
+    batch: list[Kept] = []
+    position = replay.position
+    for number, (kept, takes) in enumerate(looked_at, 1):
+        if takes and batch and kept.lane != batch[0].lane:
+            break
+        position = kept.id
+        if takes:
+            batch.append(kept)
+        if len(batch) == BATCH or number == LOOKED_AT:
+            break
+    last = position == replay.position
+    wake = store.replays.step(replay, batch, position, last=last)
     if wake:
-        context.hints.drain(lane)
-    return bool(batch) and wake is not None
+        context.hints.drain(batch[0].lane)
+    return not last and wake is not None

@@ -63,7 +63,7 @@ def replay(
 def run(api: Api, body: dict[str, Any], *, preview: bool, yes: bool, as_json: bool) -> None:
     """Preview a replay, ask, run it and show its progress."""
     shown = api.post("/v1/replays", body | {"preview": True})
-    if preview or not shown["messages"]:
+    if preview or not (shown["messages"] or shown["at_least"]):
         print_json(shown) if as_json else show_facts(shown)
         return
     if not (yes or as_json):

@@ -91,6 +91,15 @@ class Messages:
         Messages that are themselves replays are left out, and so are actions that were applied:
         they are ours, not Codat's.
         """
+        return (kept for kept, takes in self.walk(wanted, after, stored_by) if takes)
+
+    def walk(
+        self, wanted: Wanted, after: Place | None, stored_by: int | None = None
+    ) -> Iterator[tuple[Kept, bool]]:
+        """Look at all that `oldest` chooses from, with whether it is chosen.
+
+        Where few are, a caller may stop at any and go on after it.
+        """
         cursors, letters = self._cursors(), self._letters.read()
         if wanted.ids or wanted.result == DEAD:
             named = [place for one in wanted.ids if (place := read_id(one))]
@@ -109,8 +118,7 @@ class Messages:
             again = kept.message.replay and kept.result != DEAD
             late = stored_by is not None and _order(0, kept.message.entry)[0] > stored_by
             takes = sent and not again and not late and kept.result != WAITING
-            if takes and wanted.fits(kept.message, kept.result):
-                yield kept
+            yield kept, takes and wanted.fits(kept.message, kept.result)
 
     def _lanes(self, wanted: Wanted) -> list[int]:
         if wanted.company is not None:

@@ -109,12 +109,15 @@ class Replays:
         """Name those that are not finished."""
         return [replay_id.decode() for replay_id in self._client.smembers(keys.REPLAYS_RUNNING)]
 
-    def step(self, replay: Replay, lane: int, batch: Sequence[Kept], *, last: bool) -> bool | None:
+    def step(
+        self, replay: Replay, batch: Sequence[Kept], position: str, *, last: bool
+    ) -> bool | None:
         """Put messages of one lane into it again and move on; None when it is no longer ours.
 
-        Else tells whether the lane needs a hint. `last`: no more will follow.
+        Else tells whether the lane needs a hint. `position`: the name of the message looked at
+        last. `last`: no more will follow.
         """
-        position = batch[-1].id if batch else replay.position
+        lane = batch[0].lane if batch else 0
         arguments: list[str | bytes | int] = [
             replay.position,
             position,
