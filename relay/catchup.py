@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
 from relay.cadence import CatchUp, Run, Schedule, offset_within, step
 from relay.missed import NOTHING, Missed
@@ -61,7 +60,6 @@ class Slot:
     period: str
 
 
-@lru_cache(maxsize=16_384)
 def slots(plan: Schedule, now: int) -> tuple[Slot, ...]:
     """Give the periods of `plan` in which a run that is due by `now` is on time.
 

@@ -36,6 +36,13 @@ def due_syncs(store, now):
     )
 
 
+def done_syncs(store, now):
+    done = due_syncs(store, now)
+    for intent in done:
+        store.intents.finish(intent, "done", now=now * 1000, lane=0)
+    return done
+
+
 def test_a_schedule_is_read_back_as_it_was_set(store):
     wanted = schedule(anchor=Anchor(minute=5, hour=7), zone="Europe/London", spread=600)
     put(store, wanted)
@@ -139,6 +146,25 @@ def test_schedules_of_a_plan_that_was_seen_leave_their_syncs_in_pieces(store, cl
     assert all(i.args == waiting[i.name].args and i.cause == "schedule" for i in claimed)
     assert client.llen(keys.SYNCS_WAITING) == 0
     assert store.intents.counts()["scheduled"] == 700
+
+
+def test_schedules_of_many_plans_are_moved_on_together_each_by_its_own_calendar(store):
+    """Some plans share one, some have one of their own, and ids stand in no plan's order."""
+    hourly = Cadence.HOURLY
+    plans = [schedule(n, hourly, anchor=Anchor(1 + n % 3), cap=1 + n % 5) for n in range(60)]
+    plans += [schedule(n, hourly, anchor=Anchor(4), every=2, fresh=n % 7) for n in range(60, 90)]
+    last = max(put(store, plan).due for plan in plans)
+    assert ticks.dispatch(store, SentHints(), last) == 90
+    assert len(done_syncs(store, last)) == 90
+    for now in (last + 3600, last + 7200):  # the hourly ones alone, then all
+        runs = [next_run(plan, now - 1800) for plan in plans]
+        wanted = {plan.company_id: run for plan, run in zip(plans, runs, strict=True)
+                  if run.due <= now}  # fmt: skip
+        assert store.schedules.take_due(now, 100) == (len(wanted), 0)
+        done = {intent.company_id: intent.args["period"] for intent in done_syncs(store, now)}
+        assert done == {company: run.period for company, run in wanted.items()}
+        assert store.schedules.next_due(plans) == [next_run(plan, now).due for plan in plans]
+    assert len(wanted) == 90
 
 
 def test_a_late_one_among_many_on_time_is_looked_at_alone(store, bench):

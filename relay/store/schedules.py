@@ -5,13 +5,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha1
+from itertools import chain
 from typing import Any
 
 import orjson
 from redis import Redis
 
 from relay.cadence import Schedule, next_run
-from relay.catchup import GRACE, Turn, slots
+from relay.catchup import GRACE, Slot, Turn, slots
 from relay.change import Change, Move, Standing, first_run, last_periods
 from relay.message import Action, action_fields
 from relay.store import keys
@@ -80,6 +81,8 @@ class Schedules:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
         self._scripts = scripts
         self._plans: dict[bytes, Schedule] = {}  # by mark; the one known longest goes first
+        self._calendars: dict[bytes, tuple[Slot, ...]] = {}  # of these, as they are at
+        self._calendars_of = 0  # this second
 
     def of(self, company_id: str) -> dict[str, Schedule]:
         """Give a company's schedules by data type."""
@@ -209,18 +212,35 @@ class Schedules:
             keys.SCHEDULES_DUE, "-inf", f"({now + 1}", byscore=True, offset=0, num=limit
         )
         free = [m for m in found if not _names(m, held)] if held else found
-        known = [member for member in free if member[-MARK:] in self._plans]
-        if not known:
+        together = self._by_calendar(free, now)
+        if not together:
             return 0, len(found)
-        sent: list[str | bytes | int] = []
-        for mark in {member[-MARK:] for member in known}:
-            for slot in slots(self._plans[mark], now):
-                sent += (mark, slot.start, slot.end, slot.step, slot.period)
+        calendars: list[str | int] = []
+        for calendar, members in together.items():
+            calendars += (len(members), len(calendar))
+            for slot in calendar:
+                calendars += (slot.start, slot.end, slot.step, slot.period)
         left = self._scripts.take_due(
             [keys.SCHEDULES_DUE, keys.SYNCS_WAITING, keys.META],
-            [now, now - GRACE, now * 1000, len(sent) // 5, *sent, *known],
+            [now, now - GRACE, now * 1000, len(calendars), *calendars, *chain(*together.values())],
         )
         return int(left), len(found) - int(left)
+
+    def _by_calendar(
+        self, members: Sequence[bytes], now: int
+    ) -> dict[tuple[Slot, ...], list[bytes]]:
+        """Put those whose plan is known together by the periods in which they are on time."""
+        if now != self._calendars_of:
+            self._calendars_of, self._calendars = now, {}
+        together: dict[tuple[Slot, ...], list[bytes]] = {}
+        for name in members:
+            mark = name[-MARK:]
+            calendar = self._calendars.get(mark)
+            if calendar is None and (plan := self._plans.get(mark)):
+                calendar = self._calendars[mark] = slots(plan, now)
+            if calendar:
+                together.setdefault(calendar, []).append(name)
+        return together
 
     def _learn(self, found: Sequence[Due]) -> None:
         """Note the plans of those dispatched, so that the next that follow them go at once."""
