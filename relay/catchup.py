@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from relay.cadence import CatchUp, Run, Schedule, offset_within, step
 from relay.missed import NOTHING, Missed
@@ -47,8 +48,7 @@ def take_turn(
     return Turn(following.due + offset, runs, missed)
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """Where the runs of one period stand, of all who share a plan: from `start` to before `end`.
 
     Epoch seconds; `step` more is the same place in the next period.

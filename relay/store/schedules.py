@@ -1,6 +1,7 @@
 """Schedules and their due times: one sorted set says what is due, whoever looks."""
 
 from base64 import urlsafe_b64encode
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -24,6 +25,8 @@ from relay.store.scripts import Scripts
 PERIOD = b"#period"
 PLANS_KNOWN = 10_000  # of which a dispatch sends the calendars of those that are due along
 MARK = 8  # letters
+
+Calendar = tuple[int | str, ...]  # slots, one after another
 
 
 @dataclass(slots=True)
@@ -81,7 +84,7 @@ class Schedules:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
         self._scripts = scripts
         self._plans: dict[bytes, Schedule] = {}  # by mark; the one known longest goes first
-        self._calendars: dict[bytes, tuple[Slot, ...]] = {}  # of these, as they are at
+        self._calendars: dict[bytes, Calendar] = {}  # of these, as they are at
         self._calendars_of = 0  # this second
 
     def of(self, company_id: str) -> dict[str, Schedule]:
@@ -217,29 +220,27 @@ class Schedules:
             return 0, len(found)
         calendars: list[str | int] = []
         for calendar, members in together.items():
-            calendars += (len(members), len(calendar))
-            for slot in calendar:
-                calendars += (slot.start, slot.end, slot.step, slot.period)
+            calendars += (len(members), len(calendar) // len(Slot._fields), *calendar)
         left = self._scripts.take_due(
             [keys.SCHEDULES_DUE, keys.SYNCS_WAITING, keys.META],
             [now, now - GRACE, now * 1000, len(calendars), *calendars, *chain(*together.values())],
         )
         return int(left), len(found) - int(left)
 
-    def _by_calendar(
-        self, members: Sequence[bytes], now: int
-    ) -> dict[tuple[Slot, ...], list[bytes]]:
+    def _by_calendar(self, members: Sequence[bytes], now: int) -> dict[Calendar, list[bytes]]:
         """Put those whose plan is known together by the periods in which they are on time."""
         if now != self._calendars_of:
             self._calendars_of, self._calendars = now, {}
-        together: dict[tuple[Slot, ...], list[bytes]] = {}
+        marked: dict[bytes, list[bytes]] = defaultdict(list)
         for name in members:
-            mark = name[-MARK:]
+            marked[name[-MARK:]].append(name)
+        together: dict[Calendar, list[bytes]] = defaultdict(list)
+        for mark, names in marked.items():
             calendar = self._calendars.get(mark)
             if calendar is None and (plan := self._plans.get(mark)):
-                calendar = self._calendars[mark] = slots(plan, now)
+                calendar = self._calendars[mark] = tuple(chain(*slots(plan, now)))
             if calendar:
-                together.setdefault(calendar, []).append(name)
+                together[calendar] += names
         return together
 
     def _learn(self, found: Sequence[Due]) -> None:
