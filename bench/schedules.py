@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import blake2b
+from statistics import median
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +34,7 @@ BEFORE = int(datetime(2026, 5, 31, 23, 30, tzinfo=UTC).timestamp())
 MIDNIGHT = BEFORE + 1800
 SPREAD = 600  # seconds over which the herd is spread; the clock is then set to its end
 PAGE = 1000
+ROUNDS = 3
 PER_SECOND = 100_000
 P99_MS = 10.0
 DUE_BYTES = 150
@@ -74,10 +76,6 @@ class Timed:
             return answer
 
         client.execute_command = timed
-
-    def p99_ms(self) -> float:
-        took = sorted(self.took)
-        return took[int(len(took) * 0.99)] * 1000
 
 
 def company_ids(count: int) -> list[str]:
@@ -142,6 +140,16 @@ def load(store: Store, count: int, plans: int, console: Console) -> dict[str, fl
                 pipe.hset(keys.SCHEDULES + c, ALL, stored(schedule(c, first + n, plans)))
             pipe.execute()
     mark = part("schedules", mark)
+    make_due(client, ids, plans)
+    part("list of what is due", mark)
+    sizes["all"] = used() / 2**20
+    return sizes
+
+
+def make_due(client: Any, ids: list[str], plans: int) -> None:
+    """Have all of them due at midnight, none of their syncs waiting."""
+    client.delete(keys.SYNCS_WAITING)
+    client.hset(keys.META, "syncs_waiting", 0)
     for first, page in _pages(ids):
         due = {}
         for n, c in enumerate(page):
@@ -149,9 +157,6 @@ def load(store: Store, count: int, plans: int, console: Console) -> dict[str, fl
             wanted = schedule(c, first + n, plans)
             due[member(c, ALL, stored(wanted))] = MIDNIGHT + wanted.offset
         client.zadd(keys.SCHEDULES_DUE, due)
-    part("list of what is due", mark)
-    sizes["all"] = used() / 2**20
-    return sizes
 
 
 def _pages(ids: list[str]) -> Iterator[tuple[int, list[str]]]:
@@ -170,31 +175,62 @@ def measure(count: int, plans: int, fsync: str, console: Console) -> dict[str, A
         sizes = load(store, count, plans, console)
         loaded = time.perf_counter() - began
         _check_first(store)
-        while client.info("persistence")["aof_rewrite_in_progress"]:
-            time.sleep(0.2)
+        _tidy_up(client)
         client.config_set("appendfsync", fsync)
         idle_full = idle_tick(store)
-        timed = Timed(store)
-        began = time.perf_counter()
-        left = ticks.dispatch(store, Quiet(), MIDNIGHT + SPREAD)
-        took = time.perf_counter() - began
-        p99 = timed.p99_ms()
-        if left != count or store.intents.counts()["scheduled"] != count:
-            sys.exit(f"bench: {left} of {count} were dispatched")
-        if ticks.dispatch(store, Quiet(), MIDNIGHT + SPREAD):
-            sys.exit("bench: some were dispatched twice")
-        store.client.close()
+        calls: list[float] = []
+        took: list[float] = []
+        for number in range(ROUNDS):
+            if number:
+                client.config_set("appendfsync", "no")
+                make_due(client, company_ids(count), plans)
+                _tidy_up(client)
+                client.config_set("appendfsync", fsync)
+            took.append(dispatch_all(settings, count, calls))
+            console.print(f"dispatched {count / took[-1]:,.0f} a second")
+        client.close()
+    calls.sort()
     return {
         "companies": count,
         "appendfsync": fsync,
         "loading s": loaded,
         "bytes each": {name: size for name, size in sizes.items() if name != "all"},
         "MB in all": sizes["all"],
-        "due a second": count / took,
-        "p99 of a call, ms": p99,
-        "longest call, ms": max(timed.took) * 1000,
+        "due a second": count / median(took),
+        "due a second, each round": [count / one for one in took],
+        "p99 of a call, ms": calls[int(len(calls) * 0.99)] * 1000,
+        "longest call, ms": calls[-1] * 1000,
         "tick with nothing due, ms": {"empty": idle_empty, "full": idle_full},
     }
+
+
+def dispatch_all(settings: Settings, count: int, calls: list[float]) -> float:
+    """Give the seconds that it takes a scheduler of its own, and add those of each call."""
+    store = Store.open(settings, timeout=60.0)
+    timed = Timed(store)
+    began = time.perf_counter()
+    left = ticks.dispatch(store, Quiet(), MIDNIGHT + SPREAD)
+    took = time.perf_counter() - began
+    calls += timed.took
+    if left != count or store.intents.counts()["scheduled"] != count:
+        sys.exit(f"bench: {left} of {count} were dispatched")
+    if ticks.dispatch(store, Quiet(), MIDNIGHT + SPREAD):
+        sys.exit("bench: some were dispatched twice")
+    store.client.close()
+    return took
+
+
+def _tidy_up(client: Any) -> None:
+    """Have the log of the loading written anew now: in production it does not grow in a minute."""
+
+    def writing() -> bool:
+        return bool(client.info("persistence")["aof_rewrite_in_progress"])
+
+    while writing():
+        time.sleep(0.2)
+    client.bgrewriteaof()
+    while writing():
+        time.sleep(0.2)
 
 
 def _check_first(store: Store) -> None:
@@ -264,7 +300,8 @@ def _markdown(
         "",
         f"{companies:,} companies with state and a schedule each, hourly, daily, weekly and"
         f" monthly mixed, fall due within {SPREAD} seconds at midnight, and are dispatched by one"
-        " scheduler at the end of these.",
+        f" scheduler at the end of these: {ROUNDS} times, of which the middle one counts, each by a"
+        " scheduler that is new, after the server has written the log of the loading anew.",
     ]
     for name, goals_of in judged.items():
         lines += ["", f"## {name.capitalize()}", "", "| what | measured | goal | |"]
@@ -272,6 +309,8 @@ def _markdown(
         for what, (value, sign, goal, met) in goals_of.items():
             verdict = "met" if met else "NOT MET"
             lines.append(f"| {what} | {value:,.1f} | {sign} {goal:,} | {verdict} |")
+        each = done["cases"][name]["due a second, each round"]
+        lines += ["", f"A second, each time: {', '.join(f'{one:,.0f}' for one in each)}."]
     allowed = f"{IDLE_TIMES:g} times what it costs without any schedule, and {IDLE_NOISE_MS} ms"
     lines += ["", f"A tick with nothing due may cost {allowed}."]
     return "\n".join(lines) + "\n"
