@@ -192,11 +192,14 @@ def test_nobody_calls_before_codat_said_so(budget, store):
     assert budget.state(now).hold_until == now + 60_000
 
 
-def test_no_wait_and_no_day_is_longer_than_codats(budget):
+def test_no_wait_is_longer_than_codats(budget):
     take(budget, 1)
     now = now_ms()
     budget.ended("call-1", None, now=now, not_before=now + 99 * DAY_AND_A_BIT)
     assert budget.state(now).hold_until == now + DAY_AND_A_BIT
+
+
+def test_no_day_is_longer_than_codats(budget):
     learn(budget, 0, reset=NOW + 400 * 86_400_000)
     assert budget.state(NOW).reset == NEXT_MIDNIGHT
 
