@@ -293,6 +293,8 @@ def test_with_the_quota_down_to_the_reserve_links_go_on_and_all_else_waits(relay
 
 
 def test_with_the_quota_spent_nothing_is_asked_until_it_is_renewed(relay):
+    while now_ms() % 86_400_000 > 86_400_000 - 75_000:
+        time.sleep(1)  # so short before midnight the wait may be for the minute's limit, and stays
     company = linked(relay)
     quota(relay, daily=1000, used=1000)
     relay.sync_now(company, "invoices")
