@@ -81,24 +81,15 @@ class Messages:
                 return Found(found, kept.id)
         return Found(found, None)
 
-    def oldest(
-        self, wanted: Wanted, after: Place | None, stored_by: int | None = None
-    ) -> Iterator[Kept]:
-        """Give those wanted that are applied or dead, lane by lane in order, after a place.
-
-        With `stored_by` (ms by the server's clock) only those that were in their lane by then.
-
-        Messages that are themselves replays are left out, and so are actions that were applied:
-        they are ours, not Codat's.
-        """
-        return (kept for kept, takes in self.walk(wanted, after, stored_by) if takes)
-
     def walk(
         self, wanted: Wanted, after: Place | None, stored_by: int | None = None
     ) -> Iterator[tuple[Kept, bool]]:
-        """Look at all that `oldest` chooses from, with whether it is chosen.
+        """Look at messages lane by lane in order, after a place, each with whether it is taken.
 
-        Where few are, a caller may stop at any and go on after it.
+        Taken are those wanted that are applied or dead; with `stored_by` (ms by the server's clock)
+        only those that were in their lane by then. Messages that are themselves replays are left
+        out, and so are actions that were applied: they are ours, not Codat's. Where few are taken,
+        a caller may stop at any and go on after it.
         """
         cursors, letters = self._cursors(), self._letters.read()
         if wanted.ids or wanted.result == DEAD:
