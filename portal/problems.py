@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from redis.exceptions import RedisError
 from werkzeug.exceptions import HTTPException
 
+from relay.nearest import hint_of
 from relay.store.durable import NotDurable
 from relay.store.journeys import Contended
 
@@ -135,7 +136,8 @@ def invalid(error: ValidationError) -> Response:
     errors = [
         {
             "field": ".".join(str(part) for part in found["loc"]) or "body",
-            "message": MESSAGES.get(found["type"]) or found["msg"].removeprefix("Value error, "),
+            "message": MESSAGES.get(found["type"])
+            or found["msg"].removeprefix("Value error, ") + hint_of(found),
         }
         for found in error.errors()[:MOST_ERRORS]
     ]

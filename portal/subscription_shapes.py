@@ -8,6 +8,7 @@ from portal.events import LARGEST, EventType
 from portal.groups import Given
 from relay import addresses
 from relay.catalogue.book import entries
+from relay.nearest import hint
 from relay.store.subscriptions import Attempt, Held
 from relay.subscriptions import LARGEST_BATCH, Secret
 from relay.times import iso_from_ms, now_ms
@@ -27,7 +28,7 @@ def _told(value: str) -> str:
     if value not in known and not (
         value.endswith("*") and any(name.startswith(beginning) for name in known)
     ):
-        raise ValueError("fits no type of /v1/event-types")
+        raise ValueError("fits no type of /v1/event-types" + hint(value.removesuffix("*"), known))
     return value
 
 

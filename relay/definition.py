@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from relay.cadence import Anchor, Cadence, CatchUp, Schedule
+from relay.nearest import hint
 
 # A run must not be moved out of the period it stands for; seconds.
 LONGEST_SPREAD = {
@@ -16,6 +17,7 @@ LONGEST_SPREAD = {
     Cadence.MONTHLY: 28 * 86_400,
 }
 
+NOT_A_ZONE = "must be a time zone's name, such as Europe/London or UTC"
 # Names in lists of zones that stand for none, or for whatever a host is set to.
 NO_PLACE = frozenset({"Factory", "localtime", "posixrules"})
 
@@ -88,7 +90,7 @@ class Definition(BaseModel):
 def known_zone(name: str) -> str:
     """Give the name back when it is a time zone's; raises ValueError."""
     if name not in zones():
-        raise ValueError("must be a time zone's name, such as Europe/London or UTC")
+        raise ValueError(NOT_A_ZONE + hint(name, sorted(zones())))
     return name
 
 

@@ -12,6 +12,7 @@ from relay.cadence import ALL, SPREAD, Cadence, Schedule
 from relay.change import Change
 from relay.company import Company, CompanyStatus, Connection
 from relay.definition import LONGEST_SPREAD, Definition
+from relay.nearest import hint, hint_of
 
 POLICY = "policy"  # origin of a schedule that follows the rules
 KEEP_ALIVE = "keep-alive"  # origin of the one that keeps an idle company's authorisation
@@ -83,7 +84,8 @@ class Policy(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise BadPolicy(f"{where}: {first['msg'].removeprefix('Value error, ')}") from None
+            said = first["msg"].removeprefix("Value error, ") + hint_of(first)
+            raise BadPolicy(f"{where}: {said}") from None
 
     def schedules_for(self, company: Company) -> dict[str, Schedule]:
         """Give the schedules that the rules want for a company, by data type."""
@@ -102,7 +104,7 @@ class Policy(BaseModel):
 def known_data_type(name: str) -> str:
     """Give the name back when it is `all` or a data type of Codat's; raises ValueError."""
     if name != ALL and name not in DATA_TYPES:
-        raise ValueError(NOT_A_DATA_TYPE)
+        raise ValueError(NOT_A_DATA_TYPE + hint(name, (ALL, *DATA_TYPES)))
     return name
 
 
