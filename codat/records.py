@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from codat.names import loses_letters, sanitise_name
+from codat.names import kept_by_codat, loses_letters, reads_differently, sanitise_name
 from codat.times import parse_time
 
 __all__ = [
@@ -17,9 +17,11 @@ __all__ = [
     "Integration",
     "PullOperation",
     "SyncSetting",
+    "kept_by_codat",
     "loses_letters",
     "parse_time",
     "read_id",
+    "reads_differently",
     "sanitise_name",
 ]
 

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from codat.errors import CodatError, ConnectionNotCreated
 from codat.records import Company as CodatCompany
-from codat.records import loses_letters, sanitise_name
+from codat.records import loses_letters, reads_differently, sanitise_name
 from portal.codat_problems import asking_codat
 from portal.groups import Given
 from portal.parts import parts
@@ -59,8 +59,11 @@ class CompanyBody(Given):
     @field_validator("name")
     @classmethod
     def _something_left(cls, value: str | None) -> str | None:
-        if value is not None and (loses_letters(value) or not sanitise_name(value)):
-            raise ValueError("Codat keeps none or not all of these letters in a name")
+        if value is not None and (reads_differently(value) or not sanitise_name(value)):
+            raise ValueError(
+                "would read differently at Codat, which keeps Latin letters, digits and"
+                " - ' , & @ . ? ! of a name"
+            )
         return value
 
 

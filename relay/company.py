@@ -9,7 +9,7 @@ from typing import Any, Self
 import orjson
 
 from codat.records import Connection as CodatConnection
-from codat.records import loses_letters, sanitise_name
+from codat.records import reads_differently, sanitise_name
 from codat.statuses import ConnectionStatus
 from codat.webhook import Event
 from relay.copies import changed
@@ -292,14 +292,14 @@ _DEFAULTS: dict[str, Any] = {
 
 
 def real_name(info: Mapping[str, Any] | None, order: tuple[str, ...]) -> str:
-    """Give the first usable name of Codat's company info, with the characters Codat keeps.
+    """Return the first usable name of Codat's company info, in the characters Codat keeps.
 
     `order` names the fields to try (Codat: companyName may be null and companyLegalName filled,
-    or the reverse). Empty when there is none: a name of which Codat would keep a part is no name.
+    or the reverse). Empty when there is none: a name that would read differently is not written.
     """
     for name in order:
         value = (info or {}).get(name)
-        if isinstance(value, str) and not loses_letters(value):
+        if isinstance(value, str) and not reads_differently(value):
             clean = sanitise_name(value)
             if any(letter.isalnum() for letter in clean):
                 return clean

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from secrets import token_hex
 from typing import Any
 
-from codat.records import sanitise_name
+from codat.records import kept_by_codat
 from codat.statuses import ConnectionStatus
 from sandbox import platforms, refusals
 from sandbox.businesses import company_info
@@ -92,7 +92,7 @@ class World:
         `ids` and `ledger` (a seed, and the how-manieth of it) decide its ids and what its ledger
         holds, for a story that is to be told twice alike.
         """
-        clean = sanitise_name(name)
+        clean = kept_by_codat(name)
         if not clean:
             raise refusals.bad_request("CompanyValidationException: Name must not be empty")
         platform = self._platform(platform_key) if platform_key else None
@@ -133,7 +133,7 @@ class World:
         with self.lock:
             company = self.company(company_id)
             if "name" in changes:
-                name = sanitise_name(str(changes["name"] or ""))
+                name = kept_by_codat(str(changes["name"] or ""))
                 if not name:
                     raise refusals.bad_request("CompanyValidationException: Name must not be empty")
                 company.name = name

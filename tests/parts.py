@@ -154,7 +154,7 @@ class FakeCodat:
         self, company: str, name: str, *, read: records.Company | None = None
     ) -> records.Company:
         self._ask("update_company", company)
-        self._held(company)["name"] = records.sanitise_name(name)
+        self._held(company)["name"] = records.kept_by_codat(name)
         self.renamed.append((company, name))
         return records.Company.from_json(self._held(company))
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import string
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +18,13 @@ from codat.records import (
     DataStatus,
     Integration,
     PullOperation,
+    kept_by_codat,
     loses_letters,
     parse_time,
+    reads_differently,
     sanitise_name,
 )
+from relay.company import real_name
 from tests.published import load, needs_published
 
 COMPANY = "5b1d9c1e-7a3f-4f4e-9a54-0d6f2c8e1a01"
@@ -153,12 +157,76 @@ def test_a_name_comes_out_as_codat_keeps_it(name, kept):
         ("ООО «Ромашка» - 2", True),
         ("株式会社ABC", True),
         ("Kwaƨi", True),
-        ("Ⅻ ½ Müller & Søn (UK) [1] «x» ™", False),
+        ("Ⅻ Müller & Søn (UK) [1] «x» ™", False),
+        ("🅰cme", True),  # letters in squares
+        ("Acme\ufffd", True),  # a letter that some program could not read
         ("", False),
     ],
 )
 def test_a_name_of_which_codat_would_keep_a_part_is_known(name, loses):
     assert loses_letters(name) is loses
+    assert loses is False or reads_differently(name)
+
+
+@pytest.mark.parametrize("apostrophe", "‘’‛′‵`´ʹʻʼʽʾʿˈˊˋ΄᾽᾿׳ꞌ＇｀")
+def test_what_stands_for_an_apostrophe_is_written_as_one(apostrophe):
+    name = f"Ka{apostrophe}anapali"
+    assert sanitise_name(name) == "Ka'anapali"
+    assert not reads_differently(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("Qurʾan Books", "Qur'an Books"),
+        ("7‑11 − Nord", "7-11 - Nord"),
+        ("Smith &amp; Sons", "Smith & Sons"),
+        ("O&#39;Brien &amp;amp; Caf&eacute;&nbsp;Ltd", "O'Brien & Cafe Ltd"),
+        ("O&#x2019;Hara", "O'Hara"),
+        ("AT&T Food&notes R&D; &unknown;", "AT&T Food&notes R&D &unknown"),
+        ("Smith + Jones", "Smith & Jones"),
+        ("Novo A/S c/o Smith/Jones", "Novo A-S c-o Smith-Jones"),
+        ("Café|Bar:Grill", "Cafe Bar Grill"),
+        ("H₂O m² 1ª Nº 5", "H2O m2 1a No 5"),
+        ("ＡＢＣ １２ ①", "ABC 12 1"),
+        ('"Studio 54" ★ ¡Hola!', "Studio 54 Hola!"),
+        ("naïve\u00adly\u200b fine", "naively fine"),
+        ("1.5 1,000 7-11", "1.5 1,000 7-11"),
+    ],
+)
+def test_a_name_is_written_where_it_reads_the_same(name, written):
+    assert not reads_differently(name)
+    assert sanitise_name(name) == written
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("9½", "9 ½", "½ Price", "9⁄10", "1 1/2", "24/7 Gym", "3:16", "1_000", "(2)3"),
+        *("10²", "²2", "①1", "x1₂", "360°", "50°C", "50% Off", "5‰", "#1 Cars", "$1 Shop", "€uro"),
+        *("Canal+", "C++", "1+1", "x × y", "A=B", "1<2", "I ♥ NY", "We ❤️ it", '12" Records'),
+        *("&lt;b&gt;Acme", "9&frac12;", "10&sup2;", "§ 5", "∞ Ltd", "A^B", "~Acme"),
+    ],
+)
+def test_a_name_that_would_read_differently_is_never_written(name):
+    assert reads_differently(name)
+    assert real_name({"companyName": name}, ("companyName",)) == ""
+
+
+@given(st.text(alphabet="0123456789½²①⁄/:_ ab.,-'&+%ʻ🍕", max_size=12))
+def test_a_written_name_holds_the_same_numbers(name):
+    """Digits keep their neighbours: no two numbers become one, and none is lost."""
+    if not reads_differently(name):
+        numbers = re.findall("[0-9]+", name.replace("①", " 1 ").replace("²", " 2 "))
+        assert re.findall("[0-9]+", re.sub("[a-z]", " ", sanitise_name(name))) == numbers
+
+
+@pytest.mark.parametrize("name", ["Café (Leeds)_1", "Søn & Co", "A/B"])
+def test_codat_itself_removes_every_other_character(name):
+    assert (
+        kept_by_codat(name)
+        == {"Café (Leeds)_1": "Caf Leeds1", "Søn & Co": "Sn & Co", "A/B": "AB"}[name]
+    )
 
 
 @given(st.text())

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from codat.records import loses_letters, sanitise_name
+from codat.records import kept_by_codat, loses_letters, sanitise_name
 from relay.company import real_name
 from relay.store.intents import Intent
 from relay.times import now_micros
@@ -11,7 +11,10 @@ from workers.context import Context
 from workers.endings import Ended, Ending, Told
 
 NO_NAME = "Codat's company info holds no {}"
-NOT_KEPT = "Codat would keep only a part of the {} in its company info: it takes Latin letters"
+NOT_KEPT = (
+    "the {} in Codat's company info would read differently in the characters that Codat keeps in a"
+    " name: Latin letters, digits and - ' , & @ . ? !"
+)
 
 
 def do(context: Context, intent: Intent) -> Ended:
@@ -54,7 +57,7 @@ def _already_other(intent: Intent, present: str, target: str, placeholder: str, 
 
 def _same(present: str, ours: str) -> bool:
     """Tell whether Codat's present name is ours, but for the characters that Codat leaves out."""
-    if present == ours:
+    if present == ours or (present == kept_by_codat(ours) and not loses_letters(ours)):
         return True
     whole = not loses_letters(present) and not loses_letters(ours)
     return whole and sanitise_name(present) == sanitise_name(ours)
