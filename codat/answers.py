@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-import orjson
-
+from codat.bodies import load
 from codat.errors import (
     BadAnswer,
     BadRequest,
@@ -94,7 +93,7 @@ class Answer:
 
     def _dict_or_none(self) -> dict[str, Any] | None:
         try:
-            body = orjson.loads(self.content)
+            body = load(self.content)
         except ValueError:
             return None
         return body if isinstance(body, dict) else None

@@ -3,12 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
+from codat.bodies import load
 from codat.legacy import legacy_type
 from codat.records import Company, Connection, parse_time, read_id
 
-_MAX_DEPTH = 100
 _MAX_NAME = 256  # no type or id of Codat's is nearly as long
 
 
@@ -99,13 +97,11 @@ class Event:
 def parse(body: bytes) -> Event:
     """Read a webhook body; unknown types and fields are fine. Raises only Malformed."""
     try:
-        data = orjson.loads(body)
+        data = load(body)
     except ValueError as error:
         raise Malformed("the body is not JSON") from error
     if not isinstance(data, dict):
         raise Malformed("the body is not a JSON object")
-    if _may_be_deep(body) and _is_deeper_than(data, _MAX_DEPTH):
-        raise Malformed("the body is nested too deeply")
     kind = _name(data.get("eventType"))
     if kind:
         return _current(kind, data)
@@ -184,24 +180,3 @@ def _read(item: dict[str, Any]) -> Read:
             if isinstance(issue, dict) and isinstance(issue.get("message"), str)
         ),
     )
-
-
-def _may_be_deep(body: bytes) -> bool:
-    # Counting is far quicker than walking, and all but the largest bodies end here.
-    return body.count(b"{") + body.count(b"[") > _MAX_DEPTH
-
-
-def _is_deeper_than(value: object, limit: int) -> bool:
-    """Tell whether anything is nested deeper than `limit`; JSON writers stop before readers."""
-    level: list[object] = [value]
-    for _ in range(limit):
-        inner: list[object] = []
-        for item in level:
-            if isinstance(item, dict):
-                inner.extend(item.values())
-            elif isinstance(item, list):
-                inner.extend(item)
-        if not inner:
-            return False
-        level = inner
-    return any(isinstance(item, (dict, list)) for item in level)

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-import orjson
 from pydantic import AwareDatetime, BaseModel, Field
 
+from codat.bodies import load
 from portal.events import EventType
 from portal.groups import Given, Reply, described, group
 from portal.parts import parts
@@ -128,8 +128,8 @@ def shown(raw: bytes | str) -> Any:
     """
     hidden = frozenset(parts().settings.relay_redact_fields)
     try:
-        return redacted(orjson.loads(raw), hidden)
-    except orjson.JSONDecodeError:
+        return redacted(load(raw if isinstance(raw, bytes) else raw.encode()), hidden)
+    except ValueError:
         if hidden:
             return None
         return raw.decode(errors="replace") if isinstance(raw, bytes) else raw

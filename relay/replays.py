@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import orjson
 
+from codat.bodies import load
 from relay.message import Message
 from relay.selection import selection
 
@@ -81,10 +82,10 @@ def redacted_reason(reason: str, raw: bytes | str, fields: frozenset[str]) -> st
     if not fields:
         return reason
     try:
-        hidden = sorted(_values(orjson.loads(raw), fields), key=len, reverse=True)
-    except orjson.JSONDecodeError:
+        body = load(raw if isinstance(raw, bytes) else raw.encode())
+    except ValueError:
         return reason.partition(":")[0]
-    for value in hidden:
+    for value in sorted(_values(body, fields), key=len, reverse=True):
         reason = reason.replace(value, "[redacted]")
     return reason
 

@@ -71,6 +71,37 @@ def make_event(
     }
 
 
+def odd_bodies(event: dict[str, Any]) -> dict[str, bytes]:
+    """The bodies in which an event may come that Python's parser reads and a strict one refuses.
+
+    They differ from it by a field `more` and in the name of the company, if at all.
+    """
+    text = json.dumps(event, ensure_ascii=False)
+
+    def more(value: str) -> bytes:
+        return text.replace("{", f'{{"more": {value}, ', 1).encode()
+
+    named = text.replace("Company 1", "Café 1")
+    return {
+        "half a surrogate pair": text.replace("Company 1", r"Company \ud83d").encode(),
+        "half a pair in a field's name": more(r'{"\udc00": 1}'),
+        "a byte order mark": b"\xef\xbb\xbf" + text.encode(),
+        "NaN": more("NaN"),
+        "infinities": more("[Infinity, -Infinity]"),
+        "1e400": more("1e400"),
+        "a whole number without end": more("9" * 5000),
+        "control characters": text.replace("Company 1", "Comp\x00any\x1b[2J\n\t1").encode(),
+        "a field twice": more('1, "more": NaN'),
+        "lists in lists": more("[" * 2000 + "]" * 2000),
+        "objects in objects": more('{"a":' * 20_000 + "1" + "}" * 20_000),
+        "Latin-1": named.encode("latin-1"),
+        "a letter cut in half": named.encode().replace(b"\xc3\xa9", b"\xc3"),
+        "UTF-16": named.encode("utf-16"),
+        "UTF-16 without a mark": named.encode("utf-16-be"),
+        "UTF-32": named.encode("utf-32"),
+    }
+
+
 def make_connection(number: int, status: str) -> dict[str, Any]:
     """A connection as Codat writes it."""
     return {

@@ -36,7 +36,6 @@ LIBRARIES: dict[str, set[str]] = {
     "rich": {"ops"},
     "dotenv": {"relay/settings.py"},
     "pydantic_settings": {"relay/settings.py"},
-    "standardwebhooks": {"codat/signature.py"},
 }
 UNWANTED = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve"}
 ENVIRONMENT = {

@@ -1,0 +1,93 @@
+"""Reads the JSON that Codat sent, also what strict parsers refuse and other readers understand."""
+
+import json
+import math
+import re
+from typing import Any
+
+import orjson
+
+MAX_DEPTH = 100  # lists and objects within each other; JSON writers stop before readers do
+
+# A text up to its end (or that of the body), or a bracket outside of texts.
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', re.DOTALL)
+_MAX_DIGITS = 19  # of a whole number that 64 bits always hold, its sign included
+
+
+def load(body: bytes) -> Any:
+    """Return the JSON value in a body; ValueError where there is none.
+
+    What is returned can be written as JSON again. So what no strict writer takes is replaced:
+    halves of surrogate pairs and bytes that are no text by U+FFFD, `NaN`, infinities and numbers
+    out of range by None, as is what is nested deeper than `MAX_DEPTH`. UTF-8, 16 and 32 are read,
+    with a byte order mark or without one; texts may hold control characters.
+    """
+    try:
+        value = orjson.loads(body)
+    except ValueError:
+        return _tolerantly(body)
+    return _tolerantly(body) if _may_be_deep(body) and _is_deep(value) else value
+
+
+def _tolerantly(body: bytes) -> Any:
+    value = json.loads(
+        _pruned(_decoded(body)),
+        strict=False,
+        parse_float=_number,
+        parse_int=lambda text: int(text) if len(text) <= _MAX_DIGITS else _number(text),
+        parse_constant=lambda _: None,
+    )
+    # The way there and back joins surrogates that are pairs, and replaces those that are none.
+    written = json.dumps(value, ensure_ascii=False).encode("utf-16-le", "surrogatepass")
+    return orjson.loads(written.decode("utf-16-le", "replace"))
+
+
+def _decoded(body: bytes) -> str:
+    encoding = json.detect_encoding(body)
+    try:
+        # Some writers encode each half of a pair for itself; the halves are joined later.
+        return body.decode(encoding, "surrogatepass")
+    except UnicodeDecodeError:
+        return body.decode(encoding, "replace")
+
+
+def _number(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _pruned(text: str) -> str:
+    """Put null in the place of what is nested too deeply; works on text of any depth."""
+    kept: list[str] = []
+    depth = start = 0
+    for token in _TOKEN.finditer(text):
+        if token[0] in "[{":
+            depth += 1
+            if depth == MAX_DEPTH + 1:
+                kept += (text[start : token.start()], "null")
+        elif token[0] in "]}":
+            if depth == MAX_DEPTH + 1:
+                start = token.end()
+            depth -= 1
+    return "".join((*kept, text[start:])) if depth <= MAX_DEPTH else "".join(kept)
+
+
+def _may_be_deep(body: bytes) -> bool:
+    # Counting is far quicker than walking, and all but the largest bodies end here.
+    return body.count(b"{") + body.count(b"[") > MAX_DEPTH
+
+
+def _is_deep(value: object) -> bool:
+    """Tell whether anything is nested deeper than `MAX_DEPTH`."""
+    level: list[object] = [value]
+    for _ in range(MAX_DEPTH):
+        inner: list[object] = []
+        for item in level:
+            if isinstance(item, dict):
+                inner.extend(item.values())
+            elif isinstance(item, list):
+                inner.extend(item)
+        if not inner:
+            return False
+        level = inner
+    return any(isinstance(item, (dict, list)) for item in level)
