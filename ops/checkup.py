@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from codat.client import Codat
 from codat.errors import CodatError, Unauthorized
 from codat.signature import TOLERANCE
-from ops import embedded
+from ops import embedded, tokens
 from ops.addresses import session_for
 from ops.faults import FAILED, UNREACHABLE, WRONG_SETTINGS, CannotStart
 from ops.here import UNPROVABLE, check_brand
@@ -44,6 +44,7 @@ def findings(settings: Settings, service: str) -> Iterator[Finding]:
     server = check_server(settings)
     yield server
     if settings.redis_url is not None and server.verdict != WRONG:
+        yield check_tokens(settings)
         yield from check_processes(settings)
     yield check_service(service)
     yield check_codat(settings)
@@ -89,6 +90,20 @@ def check_server(settings: Settings) -> Finding:
         return Finding("server", UNSURE, f"risks taken: {', '.join(server.accepted_risks)}")
     how = "each write is waited for (WAITAOF)" if server.must_wait else "on disk before it answers"
     return Finding("server", OK, f"version {server.version}, {how}")
+
+
+def check_tokens(settings: Settings) -> Finding:
+    """Whether anybody can be let in to the API."""
+    if settings.relay_tokens:
+        return Finding("tokens", OK, f"those {len(settings.relay_tokens)} of RELAY_TOKENS")
+    try:
+        store = Store.open(settings, timeout=WITHIN, retries=0)
+        names = [one.owner.name for one in store.tokens.all()]
+    except (RedisError, WrongStore, ServerRefused) as error:
+        return Finding("tokens", UNSURE, f"cannot be read: {error}")
+    if not names:
+        return Finding("tokens", UNSURE, tokens.NOBODY_LET_IN)
+    return Finding("tokens", OK, f"made here: {', '.join(dict.fromkeys(names))}")
 
 
 def check_processes(settings: Settings) -> Iterator[Finding]:

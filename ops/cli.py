@@ -34,6 +34,7 @@ COMMANDS = {
     "replay": ("replay", "replay", "Handle messages that Codat sent once more."),
     "dead": ("dead", "dead", "Look at messages that could not be handled."),
     "webhook": ("webhook", "webhook", "Sign and send webhooks, as Codat does."),
+    "token": ("token", "token", "See, make, replace and revoke the tokens of the API."),
     "doctor": ("doctor", "doctor", "Check settings, server, service, Codat and clock."),
     "config": ("config", "config", "Show every setting and where it comes from."),
     "web": ("web", "web", "Serve webhooks and the portal."),

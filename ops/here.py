@@ -10,9 +10,10 @@ from ops import embedded
 from ops.faults import CannotStart
 from portal import journeys_words
 from relay.settings import Settings
+from relay.texts import Unreadable, read_text, trimmed
 
 SECRET_FILE = "webhook-secret"  # noqa: S105 (a file's name)
-TOKEN_FILE = "operator-token"  # noqa: S105
+OPERATOR = "operator"
 UNPROVABLE = (
     "No webhook could be proved genuine: set CODAT_WEBHOOK_SECRETS (or start everything with"
     " `codat-relay up`, which makes one for the sandbox)."
@@ -28,11 +29,15 @@ class Here:
     @property
     def token_file(self) -> Path:
         """Where the operator token lies that was made at first start."""
-        return self.data_dir / TOKEN_FILE
+        return self.file_of(OPERATOR)
 
-    def token(self) -> str | None:
-        """Give the operator token, if one was made here."""
-        return _read(self.token_file)
+    def file_of(self, name: str) -> Path:
+        """Return where the token of this name lies, if it was made here."""
+        return self.data_dir / f"{name}-token"
+
+    def token(self, name: str = OPERATOR) -> str | None:
+        """Return the token of this name, if it was made here; raises CannotStart."""
+        return _read(self.file_of(name))
 
     def webhook_secret(self) -> str | None:
         """Give the sandbox's signing secret, if one was made here."""
@@ -83,7 +88,9 @@ def check_brand(settings: Settings) -> list[str]:
 
 
 def _read(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8").strip() or None
-    except OSError:
+    if not path.exists():
         return None
+    try:
+        return trimmed(read_text(path)) or None
+    except Unreadable as error:
+        raise CannotStart(f"{path} cannot be read ({error}).") from None

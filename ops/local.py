@@ -1,6 +1,5 @@
 """The whole service on this machine: what is made before it starts, and what is looked after."""
 
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,16 +7,14 @@ from dataclasses import dataclass
 import requests
 
 from ops.addresses import local, session_for
-from ops.embedded import EmbeddedServer, make_private, write_private
+from ops.embedded import EmbeddedServer, make_private
 from ops.faults import CannotStart, Failed
 from ops.here import Here, refuse_unprovable
 from ops.ports import refuse_taken
 from ops.processes import PROCESSES, SANDBOX, Process
 from ops.restarts import Restarts
 from relay.settings import Settings
-from relay.store import Store
 
-OPERATOR = "operator"
 LOOK_EVERY = 0.3  # seconds between looks whether all is ready
 SAY_AFTER = 30.0  # seconds of not being ready before we say what is missing
 ANSWER_WITHIN = 1.0
@@ -48,24 +45,6 @@ def make_secrets(settings: Settings, here: Here) -> dict[str, str]:
     else:
         refuse_unprovable(settings)
     return made
-
-
-def make_token(settings: Settings, store: Store, here: Here) -> str | None:
-    """Make the operator token at first start and give it, to be shown once; None later.
-
-    It is not made when RELAY_TOKENS is set, or when the store holds one from elsewhere.
-    """
-    if settings.relay_tokens:
-        return None
-    kept = here.token()
-    if kept is None and store.has_tokens():
-        return None
-    token = kept or secrets.token_urlsafe(32)
-    if kept is None:
-        make_private(here.data_dir)
-        write_private(here.token_file, token)
-    store.add_token(token, OPERATOR, "operate")
-    return token if kept is None else None
 
 
 @dataclass

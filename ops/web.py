@@ -13,6 +13,7 @@ import orjson
 import structlog
 from redis.exceptions import RedisError
 
+from ops import tokens
 from ops.here import check_brand, refuse_unprovable, settings_here
 from portal.app import create_app as create_portal
 from receiver.app import create_app as create_receiver
@@ -53,14 +54,23 @@ def check(settings: Settings) -> None:
     for lack in check_brand(settings):
         log.warning("brand.lacking", what=lack)
     try:
-        Store.open(settings, timeout=PATIENCE, retries=0).client.close()
+        store = Store.open(settings, timeout=PATIENCE, retries=0)
+        warn_without_tokens(settings, store)
+        store.client.close()
     except RedisError as error:
         log.warning("store.away", error=str(error)[:200])
+
+
+def warn_without_tokens(settings: Settings, store: Store) -> None:
+    """Log that nobody can be let in, and how to change that; raises redis.RedisError."""
+    if tokens.are_missing(settings, store):
+        log.warning("web.nobody_let_in", why=tokens.NOBODY_LET_IN)
 
 
 def build(settings: Settings) -> "WSGIApplication":
     """Open the stores and put the two apps behind one door; raises redis.RedisError."""
     store = Store.open(settings, timeout=PATIENCE, retries=RETRIES)
+    warn_without_tokens(settings, store)
     waiting = Store.open(settings, timeout=LONG_POLL_TIMEOUT, retries=RETRIES)
     hints = Hints(store.client)
     receiver = create_receiver(settings, store, hints)

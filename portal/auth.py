@@ -1,41 +1,68 @@
 """Bearer tokens: who asks, and whether they may look (`view`) or change things (`operate`)."""
 
-import hashlib
 import hmac
-from collections.abc import Sequence
+import math
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import cast
 
 from flask import Flask, g, request
 from pydantic import SecretStr
+from redis.exceptions import RedisError
 
 from portal.problems import Refusal
 from relay.store import Store
-from relay.store.store import Token
+from relay.tokens import LONGEST, Token, digest_of, read_tokens
 
 GUARDED = "/v1"
-LONGEST_TOKEN = 512
+LOOK_EVERY = 1.0  # seconds between looks whether a token is valid still
+MOST_LATELY = 10_000
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 CHALLENGE = 'Bearer realm="codat-relay"'
 
 
 class Tokens:
-    """The tokens of the settings and of the store; only hashes are held and compared."""
+    """The tokens that are valid: those of RELAY_TOKENS, and only without any, those of the store.
+
+    Only hashes are held and compared. A token that is revoked in the store is refused from the next
+    request on, in every process.
+    """
 
     def __init__(self, configured: Sequence[SecretStr], store: Store) -> None:
         self._store = store
-        self._configured = [_configured(entry.get_secret_value()) for entry in configured]
+        entries = [entry.get_secret_value() for entry in configured]
+        self._configured = read_tokens(entries)
+        self._lately: dict[str, tuple[float, bool]] = {}
 
     def find(self, token: str) -> Token | None:
-        """Tell whose token this is, or None; raises redis.RedisError when that cannot be read."""
-        return self.holder(_digest(token))
+        """Return whose token this is, or None; raises redis.RedisError when it cannot be read."""
+        return self.holder(digest_of(token))
 
-    def holder(self, digest: bytes) -> Token | None:
-        """Tell whose the token with this SHA-256 is, as `find` does."""
+    def holder(self, digest: str) -> Token | None:
+        """Return whose the token with this SHA-256 (hex) is, as `find` does."""
+        if not self._configured:
+            return self._store.tokens.owner(digest)
         found = None
-        for held, owner in self._configured:  # all of them: the time taken tells nothing
+        for held, owner in self._configured.items():  # all of them: the time taken tells nothing
             if hmac.compare_digest(held, digest):
                 found = owner
-        return found or self._store.token_of(digest.hex())
+        return found
+
+    def is_valid_still(self, digest: str, now: Callable[[], float] = time.monotonic) -> bool:
+        """Whether a token that was let in is valid, looked up once a second for all who ask.
+
+        For what goes on for long under one token. While the store is away, as it was last.
+        """
+        looked, valid = self._lately.get(digest, (-math.inf, True))
+        if now() - looked < LOOK_EVERY:
+            return valid
+        with suppress(RedisError):
+            valid = self.holder(digest) is not None
+        if len(self._lately) > MOST_LATELY:
+            self._lately.clear()
+        self._lately[digest] = now(), valid
+        return valid
 
 
 def guard(app: Flask, tokens: Tokens) -> None:
@@ -63,6 +90,12 @@ def presented() -> str:
     return request.headers.get("Authorization", "").partition(" ")[2].strip()
 
 
+def refuse_revoked(tokens: Tokens) -> None:
+    """Raise Refusal when the token of the present request was revoked while it waited."""
+    if tokens.find(presented()) is None:
+        raise _unknown()
+
+
 def _caller(tokens: Tokens) -> Token:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     token = token.strip()
@@ -72,20 +105,15 @@ def _caller(tokens: Tokens) -> Token:
             "Send the header `Authorization: Bearer <token>`.",
             headers={"WWW-Authenticate": CHALLENGE},
         )
-    found = tokens.find(token) if len(token) <= LONGEST_TOKEN else None
+    found = tokens.find(token) if len(token) <= LONGEST else None
     if found is None:
-        raise Refusal(
-            "unauthorized",
-            "This token is not known here. Ask an operator for one, or look at RELAY_TOKENS.",
-            headers={"WWW-Authenticate": CHALLENGE + ', error="invalid_token"'},
-        )
+        raise _unknown()
     return found
 
 
-def _configured(entry: str) -> tuple[bytes, Token]:
-    name, role, token = entry.split(":", 2)
-    return _digest(token), Token(name, role)
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode(errors="replace")).digest()
+def _unknown() -> Refusal:
+    return Refusal(
+        "unauthorized",
+        "This token is not known here. Ask an operator for one, or look at RELAY_TOKENS.",
+        headers={"WWW-Authenticate": CHALLENGE + ', error="invalid_token"'},
+    )

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from flask import Response
 from pydantic import AwareDatetime, BaseModel, Field
 
+from portal.auth import refuse_revoked
 from portal.groups import Given, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
@@ -84,6 +85,7 @@ def list_events(query: EventQuery) -> Reply:
     headers = {}
     if not page.events and query.wait:
         waited = _wait(query, page, head)
+        refuse_revoked(parts().tokens)
         if waited is None:
             headers["Retry-After"] = str(COME_BACK)
         page = waited or page

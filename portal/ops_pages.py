@@ -13,7 +13,7 @@ from portal.parts import parts
 from portal.problems import CONTENDED, KINDS, STORE_AWAY_SECONDS, Refusal
 from relay.store.durable import NotDurable
 from relay.store.journeys import Contended
-from relay.store.store import Token
+from relay.tokens import Token
 
 ops = Blueprint("ops", __name__, url_prefix="/ops")
 

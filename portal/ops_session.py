@@ -1,16 +1,14 @@
 """Signing in to the pages for people: by a token of the API, then by a cookie for some hours."""
 
-import hashlib
 import hmac
 import secrets
 from typing import cast
 
 from flask import Response, g, redirect, request
 
-from portal.auth import LONGEST_TOKEN
 from portal.parts import parts
 from relay.store.sessions import LASTS
-from relay.store.store import Token
+from relay.tokens import LONGEST, Token, digest_of
 
 HOME = "/ops/"
 SESSION = "relay_ops"
@@ -29,10 +27,10 @@ def signed_in() -> Token | None:
 def begin(token: str) -> bool:
     """Begin a session for the holder of a token, under an id of its own; False if unknown."""
     token = token.strip()
-    if not 0 < len(token) <= LONGEST_TOKEN or parts().tokens.find(token) is None:
+    if not 0 < len(token) <= LONGEST or parts().tokens.find(token) is None:
         return False
     session_id = secrets.token_urlsafe(32)
-    parts().store.sessions.begin(session_id, hashlib.sha256(token.encode()).hexdigest())
+    parts().store.sessions.begin(session_id, digest_of(token))
     g.ops_new_session = session_id
     return True
 
@@ -83,7 +81,12 @@ def home() -> Response:
 def _person() -> Token | None:
     session_id = request.cookies.get(SESSION)
     session = parts().store.sessions.get(session_id) if session_id else None
-    return parts().tokens.holder(bytes.fromhex(session.token)) if session else None
+    if session_id is None or session is None:
+        return None
+    person = parts().tokens.holder(session.token)
+    if person is None:  # its token is no longer valid: the session ends with it
+        parts().store.sessions.end(session_id)
+    return person
 
 
 def _proof(secret: str) -> str:

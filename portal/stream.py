@@ -15,7 +15,7 @@ import structlog
 from flask import Response, request
 from pydantic import BaseModel, Field
 
-from portal.auth import caller
+from portal.auth import caller, presented
 from portal.events import LARGEST, EventType, refuse_reset
 from portal.groups import Given, Reply, described, group
 from portal.parts import parts
@@ -25,6 +25,7 @@ from portal.tail import Tail
 from relay.selection import selection
 from relay.store.events import CursorTooOld, Events, LogReset
 from relay.store.written import Head, Written
+from relay.tokens import digest_of
 
 api = group("stream", __name__, "Events")
 
@@ -35,6 +36,7 @@ RETRY_MS = 3000  # what a client waits before it connects again
 BUSY_SECONDS = 10
 AT_ONCE = 500  # events written in one piece
 RESET = "the log was reset"
+REVOKED = "its token is no longer valid"
 UNTAKEN = 10.0  # seconds before a stream's end in which its last piece was not taken: it stalled
 LAG = 50_000  # events that a stream may fall behind once it was up to date
 FOLLOWING = (
@@ -119,9 +121,16 @@ def stream_events(query: StreamQuery, header: LastEvent) -> Reply:
         epoch, cursor = sent or epoch, int(number)
     refuse_reset(head, cursor, epoch)
     _refuse_trimmed(head, cursor)
-    name = caller().name
+    name, digest = caller().name, digest_of(presented())
     fits = selection([query.company] if query.company else [], query.type)
-    follow = Follow(p.tail, p.store.events, cursor, head.epoch, fits)
+    follow = Follow(
+        p.tail,
+        p.store.events,
+        cursor,
+        head.epoch,
+        fits,
+        is_let_in=lambda: p.tokens.is_valid_still(digest),
+    )
     end_stalled(request.environ.get("SERVER_PORT", ""))
     p.streams.enter(name)
     body = Body(follow.pieces(), lambda: p.streams.leave(name))
@@ -166,6 +175,7 @@ class Follow:
         fits: Callable[[Written], bool] | None,
         *,
         heartbeat: float = HEARTBEAT,
+        is_let_in: Callable[[], bool] = lambda: True,
     ) -> None:
         self._tail = tail
         self._events = events
@@ -173,6 +183,7 @@ class Follow:
         self._epoch = epoch
         self._fits = fits
         self._heartbeat = heartbeat
+        self._is_let_in = is_let_in
         self._was_live = False
 
     def pieces(self) -> Iterator[bytes]:
@@ -211,7 +222,9 @@ class Follow:
         return b"id: %s:%d\n\n" % (self._epoch.encode(), self._cursor)
 
     def _too_late(self, head: Head) -> str:
-        """Say why the stream must end: the reader is too slow, or the log another one; else ''."""
+        """Return why the stream must end: its token, another log, a slow reader; else ''."""
+        if not self._is_let_in():
+            return REVOKED
         if head.epoch != self._epoch:
             return RESET
         behind = head.last - self._cursor

@@ -16,13 +16,13 @@ from codat import signature
 from codat.client import Generation
 from relay.policy import Policy
 from relay.retention import Retention, read_rules
+from relay.tokens import read_tokens
 
 CODAT_URL = "https://api.codat.io"
 REDIS_SCHEMES = {"redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel"}
 SECRET_FILE_SUFFIX = "_FILE"  # noqa: S105 (a name, not a password)
 RISKS = {"no-aof", "fsync", "eviction", "old-server", "unknown-config"}
 DAILY_AT = "^([01][0-9]|2[0-3]):[0-5][0-9]$|^never$"
-ROLES = {"view", "operate"}
 
 
 class BadSettings(Exception):
@@ -226,14 +226,7 @@ class Settings(BaseSettings):
     @field_validator("relay_tokens")
     @classmethod
     def _tokens_in_three_parts(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        for number, token in enumerate(value, 1):
-            name, _, rest = token.get_secret_value().partition(":")
-            role, _, secret = rest.partition(":")
-            if not name or role not in ROLES or len(secret) < 16:
-                raise ValueError(
-                    f"entry {number} must read name:role:token, role view or operate,"
-                    " token at least 16 characters"
-                )
+        read_tokens(token.get_secret_value() for token in value)
         return value
 
     @property

@@ -87,9 +87,8 @@ class Portal:
         self.store = store or Store(self.client, Server("fake", False, 0))
         self.hints = SentHints()
         self.codat = codat or ScriptedCodat()
-        self.settings = Settings(
-            relay_tokens=(f"vera:view:{VIEWER}", f"olga:operate:{OPERATOR}"), **changes
-        )
+        changes.setdefault("relay_tokens", (f"vera:view:{VIEWER}", f"olga:operate:{OPERATOR}"))
+        self.settings = Settings(**changes)
         self.app = create_app(
             self.settings,
             self.store,

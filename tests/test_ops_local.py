@@ -15,11 +15,10 @@ from werkzeug.wrappers import Response
 
 from ops.faults import CannotStart, Failed
 from ops.here import Here
-from ops.local import Attendant, check_ports, make_secrets, make_token, processes
+from ops.local import Attendant, check_ports, make_secrets, processes
 from ops.processes import PROCESSES
 from ops.restarts import TOO_MANY, Restarts
 from relay.settings import Settings
-from relay.store import Store
 
 ROOT = Path(__file__).parents[1]
 MakeSettings = Callable[..., Settings]
@@ -82,38 +81,6 @@ def test_another_codat_without_a_secret_is_refused(
     elsewhere = make_settings(codat_api_url="http://127.0.0.1:9")
     with pytest.raises(CannotStart, match="CODAT_WEBHOOK_SECRETS"):
         make_secrets(elsewhere, Here(tmp_path))
-
-
-def test_the_operator_token_is_made_once_and_lets_its_holder_operate(
-    make_settings: MakeSettings, store: Store, tmp_path: Path
-) -> None:
-    here = Here(tmp_path)
-    token = make_token(make_settings(), store, here)
-    assert token is not None
-    owner = store.token(token)
-    assert owner is not None
-    assert owner.role == "operate"
-    assert here.token() == token
-    assert stat.S_IMODE(here.token_file.stat().st_mode) == 0o600
-    assert make_token(make_settings(), store, here) is None
-
-
-def test_a_kept_token_works_on_an_emptied_store(
-    make_settings: MakeSettings, store: Store, tmp_path: Path
-) -> None:
-    token = make_token(make_settings(), store, Here(tmp_path))
-    assert token is not None
-    store.client.flushall()
-    assert make_token(make_settings(), store, Here(tmp_path)) is None
-    assert store.token(token) is not None
-
-
-def test_no_token_is_made_where_tokens_are_set(
-    make_settings: MakeSettings, store: Store, tmp_path: Path
-) -> None:
-    own = make_settings(relay_tokens="me:operate:0123456789abcdef")
-    assert make_token(own, store, Here(tmp_path)) is None
-    assert not store.has_tokens()
 
 
 @dataclass

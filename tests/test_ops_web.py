@@ -1,19 +1,28 @@
 """The web process comes up before its store does."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import orjson
 import pytest
 from redis.exceptions import ConnectionError as RedisAway
+from structlog.testing import capture_logs
 
-from ops.web import LOOK_AGAIN_AFTER, LateApp
+from ops.checkup import check_tokens
+from ops.web import LOOK_AGAIN_AFTER, LateApp, check
+from parts import SECRET
+from relay.settings import Settings
+from relay.store import Store
 from relay.store.server import ServerRefused
+from relay.tokens import Token
 
 
 def served(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     start_response("204 No Content", [])
     return []
+
+
+KEY = "a-token-of-some-length"
 
 
 class Builds:
@@ -92,3 +101,25 @@ def test_an_unforeseen_fault_is_answered_later_too() -> None:
     status, _, body = ask(LateApp(Builds(KeyError("surprise"))), "/webhooks/codat")
     assert status == 503
     assert "surprise" not in str(body)
+
+
+def test_where_no_token_is_valid_the_start_and_the_doctor_say_so(
+    store: Store, server: Any, make_settings: Callable[..., Settings]
+) -> None:
+    given = {"redis_url": server.url, "codat_webhook_secrets": SECRET}
+    tokenless, named = make_settings(**given), make_settings(**given, relay_tokens="a:view:" + KEY)
+
+    def said(settings: Settings) -> list[str]:
+        with capture_logs() as logs:
+            check(settings)
+        return [one["why"] for one in logs if one["event"] == "web.nobody_let_in"]
+
+    [why] = said(tokenless)
+    assert "codat-relay token new" in why
+    assert check_tokens(tokenless).verdict == "unsure"
+    assert check_tokens(tokenless).detail == why
+    assert said(named) == []
+    assert check_tokens(named).verdict == "ok"
+    store.tokens.put(KEY, Token("operator", "operate"), made=1)
+    assert said(tokenless) == []
+    assert check_tokens(tokenless).verdict == "ok"

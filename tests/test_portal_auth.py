@@ -3,6 +3,7 @@
 import pytest
 
 from portal_bench import OPERATOR, VIEWER, Portal, kind
+from relay.tokens import Token
 
 OPEN = {
     "/", "/problems", "/docs", "/docs/<name>", "/asyncapi.json", "/openapi.json", "/healthz",
@@ -83,8 +84,9 @@ def test_what_is_not_a_known_token_is_refused(portal, header):
     assert OPERATOR not in answer.text
 
 
-def test_a_token_kept_in_the_store_is_let_in_with_its_role(portal):
-    portal.store.add_token("made-at-first-start", "first", "view")
+def test_a_token_kept_in_the_store_is_let_in_with_its_role():
+    portal = Portal(relay_tokens=())
+    portal.store.tokens.put("made-at-first-start", Token("first", "view"), made=1)
     assert portal.get("/v1/status", token="made-at-first-start").status_code == 200
     answer = portal.post("/v1/companies", token="made-at-first-start", json={})
     assert kind(answer) == "forbidden"

@@ -7,6 +7,7 @@ import pytest
 
 from parts import company_id
 from portal_bench import OPERATOR, VIEWER, Portal, make_company
+from relay.tokens import Token, digest_of
 
 
 @pytest.fixture
@@ -95,12 +96,15 @@ def test_over_https_the_cookie_goes_no_other_way():
     assert all("Secure" in cookie for cookie in cookies)
 
 
-def test_a_session_ends_with_its_token(portal):
-    portal.store.add_token("a-token-for-a-while", "ann", "view")
+def test_a_session_ends_with_its_token():
+    portal = Portal(relay_tokens=())
+    portal.store.tokens.put("a-token-for-a-while", Token("ann", "view"), made=1)
     sign_in(portal, "a-token-for-a-while")
     assert get(portal, "/ops/load").status_code == 200
-    portal.client.delete(*portal.client.keys("*tokens"))
+    assert portal.client.keys("*session:*")
+    portal.store.tokens.revoke([digest_of("a-token-for-a-while")])
     assert get(portal, "/ops/load").status_code == 303
+    assert not portal.client.keys("*session:*")  # it would not come back with the token either
 
 
 def test_the_pages_are_strict_about_what_they_load_and_are_kept_nowhere(portal):

@@ -108,8 +108,8 @@ def test_a_key_with_another_body_or_path_is_refused(portal, codat):
 
 
 def test_a_key_belongs_to_its_caller():
-    portal = Portal(codat=Counting())
-    portal.store.add_token("another-operator-token", "otto", "operate")
+    tokens = (f"olga:operate:{OPERATOR}", "otto:operate:another-operator-token")
+    portal = Portal(codat=Counting(), relay_tokens=tokens)
     first = send(portal)
     other = portal.ask("POST", "/v1/journeys", token="another-operator-token",
                        json={"reference": "L-9"}, headers=KEY)  # fmt: skip

@@ -1,6 +1,7 @@
 """Start everything on this machine with one command, and stop it with Ctrl-C."""
 
 import os
+import shlex
 import shutil
 import sys
 from contextlib import ExitStack
@@ -15,9 +16,10 @@ from ops.addresses import local
 from ops.faults import FAILED
 from ops.here import Here, check_brand
 from ops.lines import Lines
-from ops.local import Attendant, check_ports, make_secrets, make_token, processes
+from ops.local import Attendant, check_ports, make_secrets, processes
 from ops.processes import SANDBOX, Process
 from ops.runner import Runner
+from ops.tokens import Operator, keep_operator
 from relay.settings import Settings
 from relay.store import Store
 
@@ -30,8 +32,9 @@ def up() -> None:
     """Start the web process, the workers, the scheduler and whatever they need.
 
     Without REDIS_URL a server is started on RELAY_DATA_DIR; without a Codat key the sandbox stands
-    in for Codat. At first start an operator token is made, shown once and kept in the data
-    directory. A process that dies is started again; one that keeps dying stops everything.
+    in for Codat. At first start an operator token is made and kept in a file of the data directory;
+    on a terminal it is shown once. A process that dies is started again; one that keeps dying stops
+    everything.
     """
     settings = Settings.from_env()
     here = Here(settings.relay_data_dir)
@@ -46,12 +49,12 @@ def up() -> None:
             made["REDIS_URL"] = server.url
             settings = settings.model_copy(update={"redis_url": server.url})
         store = Store.open(settings)
-        token = make_token(settings, store, here)
+        token = keep_operator(settings, store, here, owns_store=server is not None)
         store.client.close()
         wanted = [_remembering(process, here) for process in processes(settings)]
         lines = Lines(console, [process.name for process in wanted])
         attendant = Attendant(
-            settings, server, lines.say, lambda: announce(console, settings, here, token)
+            settings, server, lines.say, lambda: announce(console, settings, token)
         )
         # Handed on to the processes, which read it by their own settings.
         environment = {**os.environ, **made}
@@ -69,7 +72,7 @@ def _remembering(process: Process, here: Here) -> Process:
     return replace(process, arguments=(*process.arguments, "--state", state))
 
 
-def announce(console: Console, settings: Settings, here: Here, token: str | None) -> None:
+def announce(console: Console, settings: Settings, token: Operator) -> None:
     """Say where everything is and what to try next."""
     at = local(settings)
     rows = [("Portal", f"{at}/"), ("API", f"{at}/docs"), ("Webhooks", f"{at}/webhooks/codat")]
@@ -85,10 +88,10 @@ def announce(console: Console, settings: Settings, here: Here, token: str | None
             "The sandbox stands in for Codat, as no CODAT_API_KEY is set: no company here is real.",
             "",
         ]
-    text += [*_about_token(settings, here, token), "", "Try next, in another terminal:"]
+    text += [*_about_token(settings, token), "", "Try next, in another terminal:"]
     if settings.uses_sandbox:
         text.append(f"  {_call()} demo")
-    bearer = f"$(cat {here.token_file})" if here.token_file.exists() else "<token>"
+    bearer = f"$(cat {shlex.quote(str(token.file))})" if token.file else "<token>"
     text += [
         f'  curl -H "Authorization: Bearer {bearer}" {at}/v1/companies',
         "",
@@ -98,17 +101,21 @@ def announce(console: Console, settings: Settings, here: Here, token: str | None
     console.print("\n".join(text), soft_wrap=True, highlight=False, markup=False)
 
 
-def _about_token(settings: Settings, here: Here, token: str | None) -> list[str]:
+def _about_token(settings: Settings, token: Operator) -> list[str]:
     if settings.relay_tokens:
-        return ["Tokens are those of RELAY_TOKENS."]
-    if token is not None:
+        names = dict.fromkeys(one.get_secret_value().split(":")[0] for one in settings.relay_tokens)
+        return [f"Only the tokens of RELAY_TOKENS are valid: {', '.join(names)}."]
+    if token.file is None:
         return [
-            f"The operator token, shown this once and kept in {here.token_file}:",
-            f"  {token}",
+            "The tokens were made elsewhere: `codat-relay token list` shows them, and `codat-relay"
+            " token rotate operator` replaces the operator's."
         ]
-    if here.token_file.exists():
-        return [f"The operator token lies in {here.token_file}."]
-    return ["The operator token was shown at first start, on the machine that began this store."]
+    said = [f"The operator token is kept in {token.file}"]
+    if token.made is not None:
+        said = [f"{token.why} A new operator token is kept in {token.file}".strip()]
+        if sys.stdout.isatty():  # elsewhere what we print is a service's log, which many may read
+            said += [f"  {token.made}"]
+    return said
 
 
 def _call() -> str:

@@ -49,7 +49,10 @@ SYNCS_WAITING = TAG + "syncs:waiting"  # list of "<ms> <company>|<data type>|<pe
 POLICY = TAG + "policy"  # string: the policy set through the API, as JSON
 PAUSES = TAG + "pauses"  # hash: id -> JSON
 PARKING = TAG + "parking"  # set of the ids of pauses that hold schedules back
-TOKENS = TAG + "tokens"  # hash: SHA-256 of a token -> "<name>:<role>"
+TOKENS = (
+    TAG + "tokens"
+)  # hash: SHA-256 of a token -> JSON, or "<name>:<role>" from earlier versions
+TOKENS_REVOKED = TAG + "tokens:revoked"  # set of the SHA-256 of tokens that are never valid again
 SESSION = TAG + "session:"  # + SHA-256 of its id -> SHA-256 of the token it is of, expires
 HINTED = TAG + "intents:hinted"  # string, short-lived: a `perform` job is already on its way
 LEFT = TAG + "intents:left:"  # + what -> string: such an intent was left lately, expires

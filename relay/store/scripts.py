@@ -70,6 +70,8 @@ class Scripts:
         self.begin_request = _script(client, "begin_request")
         self.note_request = _script(client, "note_request")
         self.take_code = _script(client, "take_code")
+        self.put_token = _script(client, "put_token")
+        self.revoke_tokens = _script(client, "revoke_tokens")
         self.lease = _script(client, "lease")
         self.beat = _script(client, "beat")
 

@@ -1,7 +1,5 @@
 """One store: the parts that read and write Redis, over one client."""
 
-import hashlib
-from dataclasses import dataclass
 from typing import Any
 
 from redis import Redis
@@ -31,6 +29,7 @@ from relay.store.scripts import Scripts
 from relay.store.server import Server, inspect
 from relay.store.sessions import Sessions
 from relay.store.subscriptions import Subscriptions
+from relay.store.tokens import KeptTokens
 from relay.store.trimming import Trimming
 
 SCHEMA = 2
@@ -39,14 +38,6 @@ OUTAGE_MS = 60_000  # without a sign of life, after which webhooks may have been
 
 class WrongStore(Exception):
     """The store was made by a version or with settings that do not fit; `str()` says which."""
-
-
-@dataclass(frozen=True)
-class Token:
-    """Who a bearer token speaks for, and what it may do: `view` or `operate`."""
-
-    name: str
-    role: str
 
 
 class Store:
@@ -86,6 +77,7 @@ class Store:
         self.platforms = Platforms(client)
         self.codes = Codes(client, scripts)
         self.sessions = Sessions(client)
+        self.tokens = KeptTokens(client, scripts, server)
 
     @classmethod
     def open(cls, settings: Settings, *, timeout: float = 5.0, retries: int = 3) -> "Store":
@@ -120,26 +112,6 @@ class Store:
     def ping(self) -> bool:
         """Whether the server answers; raises redis.RedisError when not."""
         return bool(self.client.ping())
-
-    def add_token(self, token: str, name: str, role: str) -> None:
-        """Let a bearer token in; only its hash is kept."""
-        self.client.hset(keys.TOKENS, _hash(token), f"{name}:{role}")
-
-    def token(self, token: str) -> Token | None:
-        """Tell whose token this is, or None."""
-        return self.token_of(_hash(token))
-
-    def token_of(self, digest: str) -> Token | None:
-        """Tell whose the token with this SHA-256 (hex) is, or None."""
-        held: Any = self.client.hget(keys.TOKENS, digest)
-        if held is None:
-            return None
-        name, _, role = held.decode().rpartition(":")
-        return Token(name, role)
-
-    def has_tokens(self) -> bool:
-        """Whether any token is kept."""
-        return bool(self.client.hlen(keys.TOKENS))
 
     def beat(self, process: str) -> None:
         """Note that a process of this kind is alive, such as `web`."""
@@ -198,7 +170,3 @@ def fix_lanes(client: Redis, wanted: int) -> int:
             f" at first start. Set RELAY_LANES={lanes}."
         )
     return lanes
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
