@@ -11,6 +11,7 @@ import click
 from redis.exceptions import RedisError
 
 from ops import faults
+from relay.files import BadFile
 from relay.settings import BadSettings
 from relay.store.server import ServerRefused
 from relay.store.store import WrongStore
@@ -82,6 +83,7 @@ def told() -> Iterator[None]:
         WrongStore,
         faults.CannotStart,
         faults.NotAccepted,
+        BadFile,
     ) as error:
         _leave(str(error), faults.WRONG_SETTINGS)
     except faults.Unreachable as error:

@@ -1,6 +1,5 @@
 """Options by which a command is told which companies it is about, and what that costs."""
 
-import csv
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,9 +8,11 @@ from typing import Any
 
 import click
 
+from codat.records import read_id
 from ops.api import Api
 from ops.commands.companies import path_part
 from relay.company import CompanyStatus
+from relay.files import BadFile, read_rows
 
 PAGE = 500
 MOST = 1000  # ids that the API takes in one request
@@ -56,15 +57,24 @@ class Chosen:
 
 
 def ids_in(file: Path) -> tuple[str, ...]:
-    """Give the ids of a CSV file: of its column company_id, or without a head the first."""
-    with file.open(encoding="utf-8-sig", newline="") as text:
-        rows = [row for row in csv.reader(text) if any(cell.strip() for cell in row)]
-    column = rows[0].index(COLUMN) if rows and COLUMN in rows[0] else None
-    found = (row[column or 0].strip() for row in (rows if column is None else rows[1:]))
-    ids = tuple(dict.fromkeys(path_part(one) for one in found))
-    if not ids:
-        raise click.UsageError(f"{file} names no company.")
-    return ids
+    """Return the ids of a CSV file, each once: of its column company_id, or else of the first.
+
+    Raises relay.files.BadFile.
+    """
+    rows = read_rows(file)
+    has_head = COLUMN in rows[0].cells
+    column = rows[0].cells.index(COLUMN) if has_head else 0
+    found = dict[str, None]()
+    for row in rows[has_head:]:
+        given = row.cells[column] if column < len(row.cells) else ""
+        company_id = read_id(given)
+        if company_id is None:
+            said = f"{given[:64]!r} is not a company's id" if given else f"{COLUMN} is missing"
+            raise BadFile(f"{file} line {row.line}: {said}")
+        found[company_id] = None
+    if not found:
+        raise BadFile(f"{file} names no company")
+    return tuple(found)
 
 
 def batched(ids: Sequence[str], most: int) -> list[tuple[str, ...]]:

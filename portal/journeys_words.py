@@ -5,16 +5,20 @@ translation leaves out stays English.
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 from markupsafe import Markup, escape
 
+from relay.files import BadFile, parse_toml, place, read_toml
+from relay.nearest import hint
+
 ENGLISH = "en"
+TABLES = ("brand", "words")
 SHIPPED = "words.toml"
 LOGO_TYPES = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg"}
 NAMED = 5  # texts that a translation leaves out, in a warning
@@ -107,29 +111,51 @@ def lacks(path: Path | None, brand: Brand, words: Words, *, is_real: bool) -> li
 
 def load(path: Path | None) -> tuple[Brand, Words]:
     """Read our texts and the firm's file over them; raises BadBrand."""
-    ours = tomllib.loads((resources.files("portal") / SHIPPED).read_text(encoding="utf-8"))
-    texts = {ENGLISH: _flat(ours)}
+    ours = (resources.files("portal") / SHIPPED).read_text(encoding="utf-8")
+    texts = {ENGLISH: _flat(parse_toml(ours))}
     if path is None:
         return Brand(), Words(texts)
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadBrand(f"RELAY_BRAND_FILE: {path} cannot be read ({error})") from error
-    faults: list[str] = []
-    brand = _brand(given.get("brand", {}), path.parent, faults)
-    for language, words in given.get("words", {}).items():
-        translated = _flat(words)
+        given, text = read_toml(path)
+    except BadFile as error:
+        raise BadBrand(f"RELAY_BRAND_FILE: cannot be read: {error}") from error
+    faults = [f"  {name}: is not known{hint(name, TABLES)}" for name in given if name not in TABLES]
+    brand = _brand(_table(given, "brand", "brand", faults), path.parent, faults)
+    languages = _table(given, "words", "words", faults)
+    for language in languages:
+        translated = _flat(_table(languages, language, f"words.{language}", faults))
         faults += _word_faults(language, translated, texts[ENGLISH])
         texts[language] = {**texts.get(language, {}), **translated}
     if faults:
-        raise BadBrand("\n".join([f"RELAY_BRAND_FILE: {path} is not right:", *faults]))
+        lines = [f"{fault}{_line_of(fault, text)}" for fault in faults]
+        raise BadBrand("\n".join([f"RELAY_BRAND_FILE: {path} is not right:", *lines]))
     return brand, Words(texts)
+
+
+def _table(given: Mapping[str, Any], name: str, where: str, faults: list[str]) -> dict[str, Any]:
+    """Return a table of the file; anything else adds a fault, and counts as empty."""
+    found = given.get(name, {})
+    if not isinstance(found, dict):
+        faults.append(f"  {where}: must be a table, as under [{where}]")
+        return {}
+    return found
+
+
+def _line_of(fault: str, text: str) -> str:
+    """Say on which line of the file a fault stands, which begins with what it is about."""
+    about = fault.strip().partition(": ")[0]
+    found = place(text, about.split("."))
+    return f" ({found.strip()})" if found else ""
 
 
 def _brand(given: Mapping[str, Any], folder: Path, faults: list[str]) -> Brand:
     known = {one.name for one in fields(Brand) if one.init}
-    faults += [f"  brand.{name}: is not known" for name in sorted(set(given) - known)]
-    values = {name: str(value) for name, value in given.items() if name in known}
+    for name in sorted(set(given) - known):
+        faults.append(f"  brand.{name}: is not known{hint(name, known)}")
+    for name in known & set(given):
+        if not isinstance(given[name], str):
+            faults.append(f"  brand.{name}: must be text, in quotes")
+    values = {k: v for k, v in given.items() if k in known and isinstance(v, str)}
     if not _COLOUR.fullmatch(values.get("colour", "#000000")):
         faults.append("  brand.colour: must look like #1d4ed8")
         values.pop("colour")
@@ -146,8 +172,9 @@ def _read_logo(brand: Brand, path: Path, faults: list[str]) -> None:
     kind = LOGO_TYPES.get(path.suffix.lower(), "")
     try:
         content = path.read_bytes()
-    except OSError as error:
-        faults.append(f"  brand.logo: {path} cannot be read ({error.strerror})")
+    except (OSError, ValueError) as error:  # no path may hold a zero byte
+        why = error.strerror if isinstance(error, OSError) else error
+        faults.append(f"  brand.logo: {path} cannot be read ({why})")
         return
     if not kind or len(content) > LARGEST_LOGO:
         faults.append("  brand.logo: must be a .png, .jpg or .svg file up to 200 kB")
@@ -156,29 +183,41 @@ def _read_logo(brand: Brand, path: Path, faults: list[str]) -> None:
     object.__setattr__(brand, "logo_content", content)
 
 
-def _word_faults(language: str, given: Mapping[str, str], english: Mapping[str, str]) -> list[str]:
+def _word_faults(language: str, given: Mapping[str, Any], english: Mapping[str, str]) -> list[str]:
     if not _LANGUAGE.fullmatch(language):
         return [f"  words.{language}: is not a language such as de or pt-BR"]
     faults = []
     for name, text in given.items():
         if name not in english and not name.startswith("type."):
-            faults.append(f"  words.{language}.{name}: there is no such text")
+            faults.append(f"  words.{language}.{name}: there is no such text{hint(name, english)}")
+        elif not isinstance(text, str):
+            faults.append(f"  words.{language}.{name}: must be text, in quotes")
+        elif not _is_whole(text):
+            faults.append(f"  words.{language}.{name}: a brace is left open; {{{{ writes one")
         elif _slots(text) - _slots(english.get(name, "")):
             faults.append(f"  words.{language}.{name}: names a value that there is not")
     return faults
 
 
+def _is_whole(text: str) -> bool:
+    """Whether the text can be written out: each brace is closed, and names a value alone."""
+    try:
+        return not any(spec or as_what for _, _, spec, as_what in Formatter().parse(text))
+    except ValueError:
+        return False
+
+
 def _slots(text: str) -> set[str]:
-    return set(re.findall(r"{([^{}]*)}", text))
+    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
 
 
-def _flat(given: Mapping[str, Any], before: str = "") -> dict[str, str]:
-    found: dict[str, str] = {}
+def _flat(given: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for name, value in given.items():
         if isinstance(value, dict):
             found |= _flat(value, f"{before}{name}.")
         else:
-            found[before + name] = str(value)
+            found[before + name] = value
     return found
 
 

@@ -83,7 +83,7 @@ class PolicySet(PolicyInForce):
     preview: Preview | None
 
 
-@api.get("/policy", responses={200: PolicyInForce})
+@api.get("/policy", responses={200: PolicyInForce, **described("conflict")})
 def get_policy() -> Reply:
     """Give the policy in force."""
     found = parts().store.policies.in_force(parts().settings)
@@ -124,7 +124,11 @@ class ApplyBody(Selection):
 
 @api.post(
     "/policy/apply",
-    responses={200: PolicySet, 202: PolicySet, **described("forbidden", "unknown-company")},
+    responses={
+        200: PolicySet,
+        202: PolicySet,
+        **described("forbidden", "unknown-company", "conflict"),
+    },
 )
 def apply_policy(body: ApplyBody) -> Reply:
     """Bring existing companies to the policy in force; what a person set stays."""

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from werkzeug.exceptions import HTTPException
 
 from relay.nearest import hint_of
+from relay.policy import BadPolicy
 from relay.store.durable import NotDurable
 from relay.store.journeys import Contended
 
@@ -23,6 +24,7 @@ CONTENDED_SECONDS = 1
 CONTENDED = (
     "Others changed the same at the same time, again and again. Nothing was done; try again."
 )
+POLICY_BAD = "The file that RELAY_POLICY_FILE names cannot be used. Mend it, and ask again:"
 MOST_ERRORS = 20
 MESSAGES = {"extra_forbidden": "is not known here", "missing": "is missing"}
 
@@ -164,6 +166,11 @@ def register(app: Flask, base_url: str) -> None:
                 retry_after=STORE_AWAY_SECONDS,
             )
         )
+
+    @app.errorhandler(BadPolicy)
+    def policy_gone_bad(error: BadPolicy) -> Response:
+        log.warning("policy.file_cannot_be_used", error=str(error)[:200])
+        return _answer(Refusal("conflict", f"{POLICY_BAD} {error}"))
 
     @app.errorhandler(Contended)
     def contended(error: Contended) -> Response:

@@ -1,13 +1,14 @@
 """Which schedules companies are given: rules by source type, platform and data type."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Self
+from pathlib import Path
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from codat.statuses import DATA_TYPES
+from relay import files
 from relay.cadence import ALL, SPREAD, Cadence, Schedule
 from relay.change import Change
 from relay.company import Company, CompanyStatus, Connection
@@ -76,16 +77,24 @@ class Policy(BaseModel):
 
     @classmethod
     def from_toml(cls, text: str) -> Self:
-        """Read a policy file; raises BadPolicy."""
+        """Read a policy as TOML; raises BadPolicy with every fault and its line."""
         try:
-            return cls.model_validate(tomllib.loads(text))
-        except tomllib.TOMLDecodeError as error:
-            raise BadPolicy(f"is not TOML: {error}") from None
+            return cls.model_validate(files.parse_toml(text))
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            said = first["msg"].removeprefix("Value error, ") + hint_of(first)
-            raise BadPolicy(f"{where}: {said}") from None
+            said = "; ".join(_fault(one, text) for one in error.errors())
+            raise BadPolicy(said) from None
+        except ValueError as error:
+            raise BadPolicy(str(error)) from None
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """Read a policy file; raises BadPolicy, which names the file, the line and the fault."""
+        try:
+            return cls.from_toml(files.read_text(path))
+        except files.BadFile as error:
+            raise BadPolicy(str(error)) from None
+        except BadPolicy as error:
+            raise BadPolicy(f"{path} {error}") from None
 
     def schedules_for(self, company: Company) -> dict[str, Schedule]:
         """Give the schedules that the rules want for a company, by data type."""
@@ -99,6 +108,17 @@ class Policy(BaseModel):
             for data_type, definition in decided.items()
             if definition
         }
+
+
+def _fault(error: Any, text: str) -> str:
+    """Say what is wrong with one value of a policy file, and on which line it stands."""
+    loc = error["loc"]
+    said = str(error["msg"]).removeprefix("Value error, ") + hint_of(error)
+    if error["type"] == "extra_forbidden":
+        models: dict[int, type[BaseModel]] = {1: Policy, 3: Rule, 4: Definition}
+        model = models.get(len(loc), Policy)
+        said = f"is not known{hint(str(loc[-1]), model.model_fields)}"
+    return f"{files.place(text, loc).lstrip()} {'.'.join(map(str, loc))}: {said}".lstrip()
 
 
 def known_data_type(name: str) -> str:

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from codat import signature
 from codat.client import Generation
-from relay.policy import Policy
+from relay.policy import BadPolicy, Policy
 from relay.retention import Retention, read_rules
 from relay.tokens import read_tokens
 
@@ -169,9 +169,9 @@ class Settings(BaseSettings):
     def _holds_a_policy(cls, value: Path | None) -> Path | None:
         if value is not None:
             try:
-                Policy.from_toml(value.read_text(encoding="utf-8"))
-            except (OSError, UnicodeDecodeError) as error:
-                raise ValueError(f"cannot be read ({_reason(error)})") from None
+                Policy.from_file(value)
+            except BadPolicy as error:
+                raise ValueError(f"cannot be used: {error}") from None
         return value
 
     @field_validator("relay_name_order")

@@ -167,3 +167,17 @@ def test_asked_to_apply_it_brings_the_company_to_the_policy(bench):
     do(bench, apply=True)
     [after] = bench.store.schedules.of(COMPANY).values()
     assert after.cadence is Cadence.WEEKLY
+
+
+def test_a_policy_file_that_went_bad_is_waited_for_and_then_followed(bench, tmp_path):
+    connect(bench, "connection.connected", "Linked")
+    file = tmp_path / "policy.toml"
+    file.write_text("rules = [")
+    settings = bench.settings.model_copy(update={"relay_policy_file": file})
+    bench.context = replace(bench.context, settings=settings)
+    ended = do(bench)
+    assert (ended.ending, ended.expected) == (Ending.LATER, True)
+    assert "is not TOML" in ended.error
+    file.write_text('[[rules]]\nschedule = { cadence = "weekly" }\n')
+    assert do(bench).ending is Ending.DONE
+    assert bench.store.schedules.of(COMPANY)[ALL].cadence is Cadence.WEEKLY

@@ -55,9 +55,12 @@ def test_the_lines_of_a_csv_file_are_set(run: Run, portal: Portal, tmp_path) -> 
     ("text", "said"),
     [
         ("company_id,data_type\n", "no column cadence"),
-        ("company_id,data_type,cadence,color\nx,all,daily,red\n", "line 2: 'color'"),
-        ("company_id,data_type,cadence,hour\nx,all,daily,six\n", "line 2: invalid literal"),
-        ("company_id,data_type,cadence\n,all,daily\n", "line 2: 'company_id'"),
+        ("company_id,data_type,cadence,color\nx,all,daily,red\n", "line 1: 'color'"),
+        (
+            "company_id,data_type,cadence,hour\nx,all,daily,six\n",
+            "line 2: 'six' is not a whole number",
+        ),
+        ("company_id,data_type,cadence\n,all,daily\n", "line 2: company_id is missing"),
     ],
 )
 def test_a_csv_file_that_cannot_be_meant_sets_nothing(run: Run, tmp_path, text, said) -> None:

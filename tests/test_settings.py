@@ -130,7 +130,8 @@ WRONG = [
 def test_a_policy_file_that_is_no_policy_is_refused(tmp_path):
     path = written(tmp_path / "policy.toml", '[[rules]]\ndata_type = "gossip"\n')
     [fault] = faults(RELAY_POLICY_FILE=str(path))
-    assert fault.startswith("RELAY_POLICY_FILE: rules.0.data_type: must be `all`")
+    assert fault.startswith(f"RELAY_POLICY_FILE: cannot be used: {path} line 2 rules.0.data_type: ")
+    assert "must be `all`" in fault
 
 
 @pytest.mark.parametrize(("name", "value", "said"), WRONG)

@@ -1,6 +1,6 @@
 """Set or remove schedules of many companies: those of a filter, or the lines of a CSV file."""
 
-import csv
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,19 +9,26 @@ from typing import Any
 
 import click
 import orjson
+from pydantic import ValidationError
 
+from codat.records import read_id
 from ops.api import Api, uses_api
 from ops.coming import next_in_words
 from ops.faults import Failed, NotAccepted
 from ops.output import Columns, as_json, print_json, show_rows
 from ops.selection import FILE, batched
 from ops.work import bar
+from relay.definition import Definition
+from relay.files import BadFile, Record, read_table
+from relay.nearest import hint_of
+from relay.policy import known_data_type
 
 AT_ONCE = 500  # companies in one request
 WEEK_HOURS = 168
 NUMBERS = ("minute", "hour", "weekday", "day", "spread", "every", "cap", "fresh")
 WORDS = ("cadence", "timezone", "catch_up")
 NEEDED = ("company_id", "data_type", "cadence")
+YES_NO = dict.fromkeys(("yes", "true", "1"), True) | dict.fromkeys(("no", "false", "0"), False)
 RESULTS: Columns = {
     "company": lambda row: row["company_id"],
     "data type": lambda row: row["data_type"],
@@ -137,26 +144,51 @@ def _post(
 
 
 def _lines(file: Path) -> Iterator[Wanted]:
-    with file.open(encoding="utf-8-sig", newline="") as text:
-        reader = csv.DictReader(text)
-        missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
-        if missing:
-            raise click.BadParameter(f"{file} has no column {', '.join(missing)}.")
-        for line in reader:
-            yield _wanted(line, f"{file} line {reader.line_num}")
+    """Read what each line wants, every line judged as the API would; raises BadFile."""
+    seen: dict[tuple[str, str], str] = {}
+    for line in read_table(file, NEEDED, COLUMNS):
+        one = _wanted(line)
+        before = seen.setdefault((one.company_id, one.data_type), line.where)
+        if before != line.where:
+            raise BadFile(f"{line.where}: sets the same schedule as {before}")
+        yield one
 
 
-def _wanted(line: dict[str, str | None], where: str) -> Wanted:
-    given = {name: value.strip() for name, value in line.items() if value and value.strip()}
-    convert: dict[str, Callable[[str], object]] = {
-        **dict.fromkeys(NUMBERS, int),
-        **dict.fromkeys(WORDS, str),
-        "off": lambda word: word.lower() in ("yes", "true", "1"),
-    }
+def _wanted(line: Record) -> Wanted:
+    given = dict(line.cells)
+    company_id = read_id(given.pop("company_id"))
+    if company_id is None:
+        raise BadFile(f"{line.where}: {line.cells['company_id'][:64]!r} is not a company's id")
     try:
-        body = {name: convert[name](given[name]) for name in given if name not in NEEDED[:2]}
-        return Wanted(given["company_id"], given["data_type"], body)
-    except KeyError as error:
-        raise click.BadParameter(f"{where}: {error} is missing or not known.") from None
+        data_type = known_data_type(given.pop("data_type"))
+        body = {name: CONVERT[name](value) for name, value in given.items()}
+        Definition.model_validate(body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        said = first["msg"].removeprefix("Value error, ") + hint_of(first)
+        raise BadFile(f"{line.where}: {'.'.join(map(str, first['loc']))} {said}".rstrip()) from None
     except ValueError as error:
-        raise click.BadParameter(f"{where}: {error}.") from None
+        raise BadFile(f"{line.where}: {error}") from None
+    return Wanted(company_id, data_type, body)
+
+
+def _number(text: str) -> int:
+    """Read a whole number, as spreadsheets write it too; raises ValueError."""
+    if not re.fullmatch(r"[0-9]{1,9}(\.0+)?", text):
+        raise ValueError(f"{text[:20]!r} is not a whole number")
+    return int(text.partition(".")[0])
+
+
+def _is_off(text: str) -> bool:
+    word = text.casefold()
+    if word not in YES_NO:
+        raise ValueError(f"off takes yes or no, not {text[:20]!r}")
+    return YES_NO[word]
+
+
+CONVERT: dict[str, Callable[[str], object]] = {
+    **dict.fromkeys(NUMBERS, _number),
+    **dict.fromkeys(WORDS, str),
+    "off": _is_off,
+}
+COLUMNS = (*NEEDED[:2], *CONVERT)

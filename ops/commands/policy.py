@@ -1,6 +1,5 @@
 """See, preview and set which schedules companies are given."""
 
-import tomllib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from ops.output import Columns, as_json, print_json, show_facts, show_rows
 from ops.selection import MOST, Chosen, batched, may_choose
 from ops.work import bar, tracked
 from relay.definition import Definition
+from relay.policy import BadPolicy, Policy
 
 EVERYBODY = Chosen((), None, None, all=True)
 SHOWN = 20  # changes of a preview that are shown one by one
@@ -135,9 +135,9 @@ def _bring(api: Api, chosen: Chosen) -> Any:
 
 def _read(file: Path) -> Any:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise NotAccepted(f"{file} is not TOML: {error}") from None
+        return Policy.from_file(file).model_dump(mode="json", exclude_unset=True)
+    except BadPolicy as error:
+        raise NotAccepted(str(error)) from None
 
 
 def _show_preview(preview: dict[str, Any]) -> None:

@@ -34,10 +34,9 @@ class Policies:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
 
     def in_force(self, settings: Settings) -> InForce:
-        """Give the policy in force; raises OSError or BadPolicy when the file went bad."""
+        """Return the policy in force; raises BadPolicy when the file went bad."""
         if settings.relay_policy_file is not None:
-            text = settings.relay_policy_file.read_text(encoding="utf-8")
-            return InForce(Policy.from_toml(text), Origin.FILE)
+            return InForce(Policy.from_file(settings.relay_policy_file), Origin.FILE)
         raw: bytes | None = self._client.get(keys.POLICY)
         if raw:
             return InForce(Policy.model_validate_json(raw), Origin.API)

@@ -1,13 +1,14 @@
 """Make a company's schedules agree with its status and the policy. Calls nobody."""
 
 from relay import scheduling
-from relay.policy import changes
+from relay.policy import BadPolicy, changes
 from relay.store.intents import Intent, Need, Priority
 from relay.times import now_ms
 from workers.context import Context
 from workers.endings import Ended, Ending
 
 FIRST_AFTER = 3600  # seconds after a link in which Codat's own first sync runs
+UNTIL_MENDED = 60.0  # seconds after which a policy file that cannot be used is read again
 CHANGED_MEANWHILE = "the schedules were changed meanwhile"
 
 
@@ -21,7 +22,10 @@ def do(context: Context, intent: Intent) -> Ended:
         return Ended(Ending.DONE)
     schedules, now = context.store.schedules, now_ms() // 1000
     apply, keep = bool(intent.args.get("apply")), bool(intent.args.get("keep"))
-    policy = context.store.policies.in_force(context.settings).policy
+    try:
+        policy = context.store.policies.in_force(context.settings).policy
+    except BadPolicy as error:  # the file was changed while we run; it is read anew each time
+        return Ended(Ending.LATER, wait=UNTIL_MENDED, error=str(error), expected=True)
     wanted = changes(company, schedules.of(company.id), policy, now=now, apply=apply, keep=keep)
     for change in wanted:
         just_linked = change.kind == "resumed" or not (change.before or apply or keep)
