@@ -38,7 +38,8 @@ class Character:
 def told(event: dict[str, Any], names: dict[str, str]) -> str:
     """Tell one event in a line; `names` are the dummy names by company id."""
     data = event["data"]
-    who = names.get(event["subject"], event["subject"] or "-")
+    subject = event.get("subject", "-")
+    who = names.get(subject, subject)
     match event["type"]:
         case "company.status_changed":
             what = f"{data['previous']} -> {data['current']}"
@@ -61,7 +62,7 @@ def lines(events: Iterable[dict[str, Any]], names: dict[str, str]) -> list[str]:
     story: list[str] = []
     run: list[dict[str, Any]] = []
     for event in [*events, None]:
-        if event is not None and (event["subject"] not in names or event["type"] in NOT_TOLD):
+        if event is not None and (event.get("subject") not in names or event["type"] in NOT_TOLD):
             continue
         if run and not (event and _belongs(event, run[-1])):
             others = len({one["data"].get("data_type") for one in run}) - 1
@@ -75,7 +76,7 @@ def lines(events: Iterable[dict[str, Any]], names: dict[str, str]) -> list[str]:
 
 
 def _belongs(event: dict[str, Any], before: dict[str, Any]) -> bool:
-    return (event["type"], event["subject"]) == (before["type"], before["subject"])
+    return (event["type"], event.get("subject")) == (before["type"], before.get("subject"))
 
 
 def gaps(events: Iterable[dict[str, Any]], after: int) -> list[int]:

@@ -9,7 +9,7 @@ from portal.groups import Given
 from portal.schedule_shapes import ScheduleShape
 from relay.company import NEVER, Company
 from relay.identity import mark_of
-from relay.times import iso_from_micros, iso_from_ms
+from relay.times import Moment, iso_from_micros, iso_from_ms
 
 
 class CompanyShape(BaseModel):
@@ -21,8 +21,8 @@ class CompanyShape(BaseModel):
     status: str
     needs_attention: bool
     platforms: list[str]
-    first_seen: str | None
-    last_webhook: str | None
+    first_seen: Moment | None
+    last_webhook: Moment | None
 
 
 class ConnectionShape(BaseModel):
@@ -35,7 +35,7 @@ class ConnectionShape(BaseModel):
     source_type: str
     errors: list[str]
     ever_linked: bool
-    as_of: str | None
+    as_of: Moment | None
 
 
 class DataTypeShape(BaseModel):
@@ -44,8 +44,8 @@ class DataTypeShape(BaseModel):
     connection_id: str
     data_type: str
     status: str
-    as_of: str | None
-    last_success: str | None
+    as_of: Moment | None
+    last_success: Moment | None
 
 
 class InfoShape(BaseModel):
@@ -56,7 +56,7 @@ class InfoShape(BaseModel):
     registration_number: str | None
     tax_number: str | None
     base_currency: str | None
-    as_of: str | None
+    as_of: Moment | None
 
 
 class CompanyDetail(CompanyShape):

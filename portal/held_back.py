@@ -9,7 +9,7 @@ from relay.cadence import Schedule
 from relay.company import Company
 from relay.pause import Pause, Scope, covering
 from relay.store import Store
-from relay.times import iso_from_ms
+from relay.times import Moment, iso_from_ms
 
 LOOKED_AT = 5000  # companies that an estimate looks at
 BATCH = 500
@@ -23,7 +23,7 @@ class HeldBack(BaseModel):
     value: str
     owner: str
     reason: str
-    until: str | None
+    until: Moment | None
 
 
 def pauses_of(

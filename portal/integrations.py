@@ -11,7 +11,7 @@ from portal.groups import Given, Reply, described, group
 from portal.journeys_sharing import readable
 from portal.parts import parts
 from relay.store.intents import Need, Priority
-from relay.times import iso_from_ms, now_ms
+from relay.times import Moment, iso_from_ms, now_ms
 
 api = group("integrations", __name__, "Journeys")
 
@@ -48,7 +48,7 @@ class IntegrationList(BaseModel):
     """Every platform that is enabled at Codat, the best match first where one was asked for."""
 
     integrations: list[IntegrationShape]
-    as_of: Annotated[str | None, Field(description="When Codat was last asked for them.")]
+    as_of: Annotated[Moment | None, Field(description="When Codat was last asked for them.")]
 
 
 @api.get(

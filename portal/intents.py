@@ -10,7 +10,7 @@ from portal.parts import parts
 from portal.selections import Cost, cost_of, leave
 from relay.store.intent_list import IntentRecord
 from relay.store.intents import Priority
-from relay.times import iso_from_ms, now_ms
+from relay.times import Moment, iso_from_ms, now_ms
 
 api = group("intents", __name__, "Intents")
 
@@ -50,8 +50,10 @@ class IntentShape(BaseModel):
     state: Annotated[str, Field(description="due, running or dead")]
     priority: str
     attempts: int
-    created: str
-    due: Annotated[str, Field(description="When it is tried next; for dead ones, when given up.")]
+    created: Moment
+    due: Annotated[
+        Moment, Field(description="When it is tried next; for dead ones, when given up.")
+    ]
     cause: str
     last_error: str | None
 

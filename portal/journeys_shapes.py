@@ -11,7 +11,7 @@ from relay.company import Company
 from relay.identity import mark_of
 from relay.journeys import Consent, Journey, Step
 from relay.stages import Stage, connection_of, identity, is_linked, progress, stage_of
-from relay.times import iso_from_ms
+from relay.times import Moment, iso_from_ms
 
 
 class Standing(StrEnum):
@@ -34,7 +34,7 @@ class Standing(StrEnum):
 class ConsentShape(BaseModel):
     """What the customer agreed to, word for word."""
 
-    at: str
+    at: Moment
     text_version: str
     language: str
     platform_key: str
@@ -47,7 +47,7 @@ class StepShape(BaseModel):
     """One step that was taken."""
 
     type: str
-    at: str
+    at: Moment
     detail: str
     platform_key: str
 
@@ -76,8 +76,8 @@ class JourneyShape(BaseModel):
     connection_id: str | None
     attempt: int
     reconnects: str | None
-    created: str
-    expires: str
+    created: Moment
+    expires: Moment
     by: str
 
 

@@ -15,6 +15,7 @@ from relay import load
 from relay.cadence import Schedule, next_run
 from relay.company import CompanyStatus
 from relay.load import HOUR, Planned
+from relay.times import Moment
 
 api = group("load", __name__, "Schedules")
 
@@ -51,7 +52,7 @@ class LoadBody(LoadQuery):
 class HourShape(BaseModel):
     """One hour and how many syncs fall due in it."""
 
-    hour: str
+    hour: Moment
     syncs: int
 
 

@@ -11,7 +11,7 @@ from portal.parts import parts
 from portal.problems import Refusal
 from relay.replays import Wanted, redacted, redacted_reason
 from relay.store.messages import Kept, read_id
-from relay.times import iso_from_ms
+from relay.times import Moment, iso_from_ms
 
 api = group("messages", __name__, "Messages")
 
@@ -55,7 +55,7 @@ class MessageShape(BaseModel):
 
     id: str
     message_id: str
-    received: str
+    received: Moment
     kind: str
     source: str
     type: str

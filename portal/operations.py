@@ -10,7 +10,7 @@ from portal.groups import Given, Reply, group
 from portal.messages import shown, shown_reason
 from portal.parts import parts
 from relay.store.budget import BudgetState
-from relay.times import iso_from_ms, now_ms
+from relay.times import Moment, iso_from_ms, now_ms
 
 api = group("operations", __name__, "Operations")
 
@@ -27,7 +27,7 @@ class DeadLetter(BaseModel):
     """A message that could not be handled, and why; a long `body` is cut."""
 
     id: str
-    received: str
+    received: Moment
     lane: int
     entry: str
     type: str
@@ -48,9 +48,11 @@ class Budget(BaseModel):
 
     daily_limit: int | None
     remaining: Annotated[int | None, Field(description="Calls left until `resets`.")]
-    resets: str | None
+    resets: Moment | None
     reserved: Annotated[int, Field(description="Of these, kept for follow-ups of links.")]
-    held_until: Annotated[str | None, Field(description="Until when nobody asks Codat anything.")]
+    held_until: Annotated[
+        Moment | None, Field(description="Until when nobody asks Codat anything.")
+    ]
     calls_last_minute: int
     calls_per_minute: Annotated[int, Field(description="The most in a minute, by setting.")]
     under_way: int
@@ -66,7 +68,7 @@ class Status(BaseModel):
     schedules: int
     last_event: str
     lanes: int
-    heartbeats: Annotated[dict[str, str], Field(description="Each process's last sign of life.")]
+    heartbeats: Annotated[dict[str, Moment], Field(description="Each process's last sign of life.")]
     server: str
     durability: str
     uses_sandbox: Annotated[bool, Field(description="The sandbox stands in for Codat.")]

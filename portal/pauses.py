@@ -19,7 +19,7 @@ from relay.cadence import ALL
 from relay.definition import known_zone
 from relay.pause import EVERY_DAY, Pause, Scope, Window
 from relay.policy import known_data_type
-from relay.times import iso_from_ms
+from relay.times import Moment, iso_from_ms
 
 api = group("pauses", __name__, "Pauses")
 
@@ -93,8 +93,8 @@ class PauseShape(BaseModel):
     value: str
     owner: str
     reason: str
-    begins: str
-    ends: str | None
+    begins: Moment
+    ends: Moment | None
     window: WindowBody | None
     on: bool
     holds_back: int

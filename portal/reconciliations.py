@@ -11,7 +11,7 @@ from portal.parts import parts
 from portal.problems import Refusal
 from portal.selections import Cost, Selection, chosen, cost_of
 from relay.store.reconciles import Phase, Run
-from relay.times import iso_from_ms, now_ms
+from relay.times import Moment, iso_from_ms, now_ms
 
 api = group("reconciliations", __name__, "Reconciliations")
 
@@ -24,8 +24,8 @@ class Reconciliation(BaseModel):
     id: str
     cause: Annotated[str, Field(description="Why it was begun.")]
     phase: Phase
-    started: str
-    finished: str | None
+    started: Moment
+    finished: Moment | None
     companies: Annotated[int | None, Field(description="How many there are to compare.")]
     compared: int
     calls: Annotated[int, Field(description="Calls to Codat it took so far.")]
@@ -42,7 +42,7 @@ class Reconciliation(BaseModel):
         Field(description="missed / (missed + webhooks); null without any, or of some companies."),
     ]
     by_event_type_and_hour: Annotated[
-        dict[str, dict[str, int]],
+        dict[str, dict[Moment, int]],
         Field(
             description="Differences by kind and event type, then by the hour of the change at"
             " Codat where that is known, else the hour they were found."
@@ -161,5 +161,8 @@ def _shape(run: Run) -> Reconciliation:
         accept_deletions=run.accepts_deletions,
         webhooks=run.figures.get("webhooks", 0),
         miss_rate=run.miss_rate,
-        by_event_type_and_hour=run.by_event_type_and_hour,
+        by_event_type_and_hour={
+            what: {f"{hour}:00:00.000Z": count for hour, count in hours.items()}
+            for what, hours in run.by_event_type_and_hour.items()
+        },
     )

@@ -14,7 +14,7 @@ from portal.parts import parts
 from portal.problems import Refusal
 from relay.store.messages import read_id
 from relay.store.replays import Replay
-from relay.times import iso_from_ms
+from relay.times import Moment, iso_from_ms
 
 api = group("replays", __name__, "Messages")
 
@@ -55,7 +55,7 @@ class ReplayShape(BaseModel):
     id: str
     state: Annotated[str, Field(description="running, aborted or done")]
     by: str
-    created: str
+    created: Moment
     messages: Annotated[int, Field(description="How many it is to take.")]
     at_least: Annotated[bool, Field(description=AT_LEAST)]
     queued: int

@@ -15,7 +15,7 @@ from relay.cadence import ALL
 from relay.company import Company, CompanyStatus, Sync
 from relay.policy import known_data_type
 from relay.store.intents import Need, Priority
-from relay.times import iso_from_micros, now_ms
+from relay.times import Moment, iso_from_micros, now_ms
 
 api = group("run_now", __name__, "Run now")
 
@@ -44,8 +44,8 @@ class SyncShape(BaseModel):
     data_type: str
     period: Annotated[str, Field(description="`first` is the one Codat runs after a link.")]
     state: str
-    requested: str
-    ended: str | None
+    requested: Moment
+    ended: Moment | None
     operation_id: str | None
     total: Annotated[int, Field(description="Pull operations known to belong to it.")]
     done: int

@@ -12,7 +12,7 @@ from relay.cadence import Schedule, runs
 from relay.company import Company
 from relay.pause import Pause
 from relay.store import Store
-from relay.times import iso_from_ms
+from relay.times import Moment, iso_from_ms
 
 FAR = 32_503_680_000  # the year 3000, in epoch seconds
 
@@ -36,14 +36,14 @@ class ScheduleShape(BaseModel):
     off: bool
     origin: str
     suspended: str | None
-    next_due: str | None
+    next_due: Moment | None
     paused: HeldBack | None
 
 
 class ScheduleRuns(ScheduleShape):
     """A schedule and when it runs next; none while it is suspended, off, or paused without end."""
 
-    next_runs: list[str]
+    next_runs: list[Moment]
     saved: bool
     warnings: Annotated[
         list[str],

@@ -17,6 +17,7 @@ from portal.selections import MOST_CHOSEN
 from relay.cadence import Schedule, next_run
 from relay.company import Company
 from relay.definition import Definition
+from relay.times import Moment
 
 # The same group: of two with one path, the description would show the last alone.
 api = schedules.api
@@ -44,7 +45,7 @@ class ManyRow(BaseModel):
 
     company_id: str
     data_type: str
-    next_due: str | None
+    next_due: Moment | None
     suspended: str | None
     off: bool
     error: str | None

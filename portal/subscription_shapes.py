@@ -11,7 +11,7 @@ from relay.catalogue.book import entries
 from relay.nearest import hint
 from relay.store.subscriptions import Attempt, Held
 from relay.subscriptions import LARGEST_BATCH, Secret
-from relay.times import iso_from_ms, now_ms
+from relay.times import Moment, iso_from_ms, now_ms
 
 
 def _postable(value: str) -> str:
@@ -106,15 +106,15 @@ class SubscriptionShape(BaseModel):
     companies: list[str]
     description: str
     batch: int
-    created: str
+    created: Moment
     state: str
     reason: Annotated[str | None, Field(description="Why it is paused.")]
     cursor: Annotated[str, Field(description="All up to this number is delivered or left out.")]
     behind: Annotated[int, Field(description="Events of the log after the cursor.")]
     failures: Annotated[int, Field(description="Failures in a row.")]
-    failing_since: str | None
-    next_attempt: str | None
-    secrets_end: Annotated[list[str], Field(description="When former secrets stop signing.")]
+    failing_since: Moment | None
+    next_attempt: Moment | None
+    secrets_end: Annotated[list[Moment], Field(description="When former secrets stop signing.")]
 
 
 class SubscriptionMade(SubscriptionShape):
@@ -133,13 +133,13 @@ class NewSecret(BaseModel):
     """The new signing secret, which is not shown again, and when the former one ends."""
 
     secret: str
-    former_until: str
+    former_until: Moment
 
 
 class AttemptShape(BaseModel):
     """One delivery: when, of which events, and what the subscriber answered."""
 
-    at: str
+    at: Moment
     events: int
     first: str
     last: str
@@ -148,7 +148,7 @@ class AttemptShape(BaseModel):
     ms: Annotated[int, Field(description="How long it took, in milliseconds.")]
     body: Annotated[str, Field(description="The first bytes of the answer.")]
     error: str
-    next_attempt: str | None
+    next_attempt: Moment | None
 
 
 class AttemptList(BaseModel):

@@ -2,8 +2,23 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import Field
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICRO = timedelta(microseconds=1)
+_FIRST = (datetime.min.replace(tzinfo=UTC) - EPOCH) // _MICRO
+_LAST = (datetime.max.replace(tzinfo=UTC) - EPOCH) // _MICRO
+
+# A moment as events and answers show it: RFC 3339 in UTC, its fraction as exact as is known.
+Moment = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3,6})?Z$",
+        json_schema_extra={"format": "date-time"},
+    ),
+]
 
 
 def now_ms() -> int:
@@ -17,12 +32,16 @@ def now_micros() -> int:
 
 
 def iso_from_micros(micros: int) -> str:
-    """Write microseconds since the epoch as ISO 8601 in UTC, to the microsecond."""
-    moment = EPOCH + timedelta(microseconds=micros)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    """Write microseconds since the epoch as a `Moment`, to the microsecond."""
+    return _written(micros, "microseconds")
 
 
 def iso_from_ms(ms: int) -> str:
-    """Write milliseconds since the epoch as ISO 8601 in UTC, to the millisecond."""
-    moment = EPOCH + timedelta(milliseconds=ms)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    """Write milliseconds since the epoch as a `Moment`, to the millisecond."""
+    return _written(ms * 1000, "milliseconds")
+
+
+def _written(micros: int, to: str) -> str:
+    """Write a moment; one beyond the years that RFC 3339 can name becomes the nearest it can."""
+    moment = EPOCH + timedelta(microseconds=min(max(micros, _FIRST), _LAST))
+    return f"{moment.replace(tzinfo=None).isoformat(timespec=to)}Z"

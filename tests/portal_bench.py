@@ -123,13 +123,13 @@ class Portal:
         for company in companies:
             self._commit(company.id, Batch(states={company.id: company.to_json()}, **batch))
 
-    def log(self, *events: tuple[str, int], data: Mapping[str, Any] | None = None) -> None:
-        """Append events, each of a type and about a company's number, in one commit."""
+    def log(self, *events: tuple[str, int | None], data: Mapping[str, Any] | None = None) -> None:
+        """Append events, each of a type and about a company's number or none, in one commit."""
         logged = [
             StatusEvent(
                 event_type,
-                f"/codat/default/companies/{company_id(number)}",
-                company_id(number),
+                "/codat/default" + ("" if number is None else f"/companies/{company_id(number)}"),
+                "" if number is None else company_id(number),
                 MOMENT,
                 "msg_1",
                 orjson.dumps(data or {}),

@@ -8,7 +8,7 @@ import orjson
 
 from codat.statuses import ConnectionStatus
 from codat.webhook import Event, Quota
-from relay.catalogue.book import identity
+from relay.catalogue.book import dated, identity
 from relay.company import Company, CompanyStatus, Connection, NameSource, version_of
 from relay.copies import changed
 from relay.message import Action, Message
@@ -258,5 +258,5 @@ def _status_event(logged: Logged, message: Message, event: Event | Action) -> St
         subject=subject,
         time=message.received * 1000 if at is None else at,
         cause=message.message_id,
-        data=orjson.dumps(logged.data),
+        data=orjson.dumps(dated(logged.type, logged.data)),
     )

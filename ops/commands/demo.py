@@ -113,7 +113,7 @@ class Demo:
             page = self._api.get("/v1/events", after=self._cursor, limit=PAGE, wait=POLL)
             self._cursor = int(page["cursor"])
             for event in page["events"]:
-                if one := self._cast.get(event["subject"]):
+                if one := self._cast.get(event.get("subject")):
                     one.sees(event)
                     self._mention(one)
 

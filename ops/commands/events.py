@@ -16,7 +16,7 @@ COLUMNS: Columns = {
     "number": lambda row: row["id"],
     "time": lambda row: row["time"],
     "type": lambda row: row["type"],
-    "company": lambda row: row["subject"],
+    "company": lambda row: row.get("subject", ""),
     "data": lambda row: orjson.dumps(row["data"]).decode()[:LONGEST_DATA],
 }
 

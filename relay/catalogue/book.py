@@ -10,6 +10,7 @@ import orjson
 from pydantic import ValidationError
 
 from relay.catalogue.entry import Entry
+from relay.times import iso_from_ms
 
 NOT_FAMILIES = {"entry", "book", "documents"}
 
@@ -42,6 +43,26 @@ def check(event_type: str, data: Mapping[str, Any]) -> None:
         entry.data.model_validate(data, strict=True)
     except ValidationError as error:
         raise NotInCatalogue(f"{event_type}: {error}") from None
+
+
+def dated(event_type: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an event's data with each moment that is held as a number written out."""
+    found = {
+        name: iso_from_ms(int(data[name] * unit))
+        for name, unit in _numbers().get(event_type, {}).items()
+        if isinstance(data.get(name), int | float)  # a large one is read as a float
+    }
+    return {**data, **found} if found else data
+
+
+def dated_text(event_type: str, data: bytes) -> bytes:
+    """Return the JSON text of an event's data as `dated` has it."""
+    return orjson.dumps(dated(event_type, orjson.loads(data))) if event_type in _numbers() else data
+
+
+@cache
+def _numbers() -> Mapping[str, Mapping[str, int]]:
+    return {entry.type: entry.numbers for entry in entries().values() if entry.numbers}
 
 
 def identity(event_type: str, data: Mapping[str, Any]) -> str:

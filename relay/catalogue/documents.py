@@ -15,6 +15,7 @@ ABOUT = (
     "One log, numbered without a gap, in CloudEvents 1.0. Types and fields are added, never renamed"
     " or removed: ignore those you do not know. `id` and `sequence` are the number in the log. A"
     " fail-over can give numbers again, under another `epoch`: tell events apart by both."
+    " Moments are RFC 3339 in UTC."
 )
 
 
@@ -34,7 +35,8 @@ def event_schema(entry: Entry) -> dict[str, Any]:
         "id": number | {"description": "The number in the log."},
         "source": text | {"description": "`/codat/<client>/companies/<id>`."},
         "type": {"const": entry.type},
-        "subject": text | {"description": "The company's id, empty when it is about none."},
+        "subject": text
+        | {"minLength": 1, "description": "The company's id; absent when it is about none."},
         "time": {"type": "string", "format": "date-time"},
         "datacontenttype": {"const": "application/json"},
         "sequence": number | {"description": "The same number."},
@@ -47,7 +49,7 @@ def event_schema(entry: Entry) -> dict[str, Any]:
         "title": entry.type,
         "description": entry.when,
         "type": "object",
-        "required": list(properties),
+        "required": [name for name in properties if name != "subject"],
         "properties": properties,
     }
 

@@ -1,7 +1,7 @@
 """One type of event: its meaning, the model of its data, an example."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -18,11 +18,16 @@ Model = type[Told]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A type of event. `apart` names the fields by which two of one message are told apart."""
+    """A type of event. `apart` names the fields by which two of one message are told apart.
+
+    `numbers` names moments that messages and older logs hold as whole numbers since the epoch, each
+    with its unit in milliseconds: they are written out as `Moment`s.
+    """
 
     type: str
     when: str
     data: Model
     example: Mapping[str, Any]
     apart: tuple[str, ...] = ()
+    numbers: Mapping[str, int] = field(default_factory=dict)
     version: int = 1

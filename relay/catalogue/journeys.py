@@ -3,6 +3,7 @@
 from typing import Any
 
 from relay.catalogue.entry import Entry, Told
+from relay.times import Moment
 
 
 class JourneyTold(Told):
@@ -20,8 +21,8 @@ class Started(JourneyTold):
     """A journey as it begins."""
 
     reference: str | None = None
-    expires: int
-    """In ms since the epoch."""
+    expires: Moment
+    """Until when its link works."""
     by: str
     reconnects: str | None = None
     """The connection that is to be linked again, if one is."""
@@ -105,10 +106,10 @@ class MismatchAccepted(Mismatch):
 
 
 class Renewed(JourneyTold):
-    """Until when the new link works."""
+    """That a new link was made."""
 
-    expires: int
-    """In ms since the epoch."""
+    expires: Moment
+    """Until when it works."""
 
 
 class Left(JourneyTold):
@@ -140,10 +141,18 @@ CONSENT = {
     "data_types": ["company", "invoices"],
     "cadence": "daily",
 }
-BEGUN = {"reference": "LOAN-1042", "expires": 1768894800000, "by": "operator", "reconnects": None}
+NUMBERS = {"expires": 1}
+EXPIRES = "2026-01-20T07:40:00.000Z"
+BEGUN = {"reference": "LOAN-1042", "expires": EXPIRES, "by": "operator", "reconnects": None}
 
 ENTRIES = (
-    Entry("journey.started", "The firm invited a customer to link.", Started, BEFORE | BEGUN),
+    Entry(
+        "journey.started",
+        "The firm invited a customer to link.",
+        Started,
+        BEFORE | BEGUN,
+        numbers=NUMBERS,
+    ),
     Entry(
         "journey.opened", "The customer opened the link for the first time.", JourneyTold, BEFORE
     ),
@@ -210,7 +219,8 @@ ENTRIES = (
         "journey.link_renewed",
         "A new link was made; the one before stopped working.",
         Renewed,
-        ON | {"expires": 1768894800000},
+        ON | {"expires": EXPIRES},
+        numbers=NUMBERS,
     ),
     Entry(
         "journey.left",

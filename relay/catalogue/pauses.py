@@ -1,6 +1,9 @@
 """What is told of pauses: what is held back, by whom and why, and that it is not any more."""
 
 from relay.catalogue.entry import Entry, Told
+from relay.times import Moment
+
+NUMBERS = {"ends": 1000}
 
 
 class PauseTold(Told):
@@ -14,8 +17,8 @@ class PauseTold(Told):
     """Which of them; empty for everything."""
     owner: str
     reason: str
-    ends: int | None = None
-    """In epoch seconds; null without an end."""
+    ends: Moment | None = None
+    """Null without an end."""
 
 
 EXAMPLE = {
@@ -24,11 +27,14 @@ EXAMPLE = {
     "value": "Xero",
     "owner": "operator",
     "reason": "migration",
-    "ends": 1767690000,
+    "ends": "2026-01-06T09:00:00.000Z",
 }
 
-ENTRIES = (
-    Entry("pause.set", "A pause was set that begins with its next window.", PauseTold, EXAMPLE),
-    Entry("pause.started", "Syncs are held back from now on.", PauseTold, EXAMPLE),
-    Entry("pause.ended", "A pause is off: what it held back falls due again.", PauseTold, EXAMPLE),
+ENTRIES = tuple(
+    Entry(event_type, when, PauseTold, EXAMPLE, numbers=NUMBERS)
+    for event_type, when in (
+        ("pause.set", "A pause was set that begins with its next window."),
+        ("pause.started", "Syncs are held back from now on."),
+        ("pause.ended", "A pause is off: what it held back falls due again."),
+    )
 )

@@ -3,6 +3,7 @@
 from typing import Any
 
 from relay.catalogue.entry import Entry, Told
+from relay.times import Moment
 
 
 class Started(Told):
@@ -57,8 +58,8 @@ class DriftFound(Told):
 class Silent(Told):
     """No webhook came for long although a sync was requested."""
 
-    last_webhook: str | None
-    sync_requested: str
+    last_webhook: Moment | None
+    sync_requested: Moment
 
 
 DIFFERENCE = {

@@ -3,14 +3,15 @@
 from typing import Any
 
 from relay.catalogue.entry import Entry, Told
+from relay.times import Moment
 
 
 class LimitReached(Told):
     """Codat takes no more requests."""
 
     daily_quota: int | None
-    until: str | None
-    """When it takes requests again, ISO 8601."""
+    until: Moment | None
+    """When it takes requests again."""
 
 
 class LimitReset(Told):

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from redis import Redis
 
-from relay.catalogue.book import identity
+from relay.catalogue.book import dated, identity
 from relay.store import keys
 from relay.store.epochs import Epochs
 from relay.store.scripts import Scripts
@@ -48,13 +48,13 @@ class LoggedEvent:
     epoch: str = ""
 
     def cloud_event(self) -> dict[str, Any]:
-        """Give the event as CloudEvents 1.0 in structured JSON."""
+        """Return the event as CloudEvents 1.0 in structured JSON, as `written.write` has it."""
         return {
             "specversion": "1.0",
             "id": str(self.sequence),
             "source": self.source,
             "type": self.type,
-            "subject": self.subject,
+            **({"subject": self.subject} if self.subject else {}),
             "time": iso_from_micros(self.time),
             "datacontenttype": "application/json",
             "sequence": str(self.sequence),
@@ -310,13 +310,14 @@ def _gone(reason: bytes, ms: bytes) -> Fields:
 
 
 def _event(number: int, fields: Fields, epoch: str) -> LoggedEvent:
+    event_type = fields[b"type"].decode()
     return LoggedEvent(
         sequence=number,
-        type=fields[b"type"].decode(),
+        type=event_type,
         source=fields[b"source"].decode(),
         subject=fields[b"subject"].decode(),
         time=int(fields[b"time"]),
         cause=fields[b"cause"].decode(),
-        data=orjson.loads(fields[b"data"]),
+        data=dict(dated(event_type, orjson.loads(fields[b"data"]))),
         epoch=epoch,
     )

@@ -10,6 +10,7 @@ from operator import attrgetter
 
 import orjson
 
+from relay.catalogue.book import dated_text
 from relay.times import iso_from_micros
 
 BLOCK = 500  # events; block n holds the numbers from n * BLOCK + 1 on
@@ -30,21 +31,24 @@ class Written:
 
 
 def write(sequence: int, fields: Fields, epoch: str) -> Written:
-    """Write an entry of the log out; its data go in as they are stored."""
+    """Write an entry of the log out; its data go in as they are stored, but for old dates.
+
+    An event about no company has no `subject`: CloudEvents takes none or one that is not empty.
+    """
     kind, subject = fields[b"type"].decode(), fields[b"subject"].decode()
     text = (
-        b'{"specversion":"1.0","id":"%d","source":%s,"type":%s,"subject":%s,"time":"%s",'
+        b'{"specversion":"1.0","id":"%d","source":%s,"type":%s,%s"time":"%s",'
         b'"datacontenttype":"application/json","sequence":"%d","epoch":"%s","cause":%s,"data":%s}'
     ) % (
         sequence,
         orjson.dumps(fields[b"source"].decode()),
         orjson.dumps(kind),
-        orjson.dumps(subject),
+        b'"subject":%s,' % orjson.dumps(subject) if subject else b"",
         iso_from_micros(int(fields[b"time"])).encode(),
         sequence,
         epoch.encode(),
         orjson.dumps(fields[b"cause"].decode()),
-        fields[b"data"],
+        dated_text(kind, fields[b"data"]),
     )
     return Written(sequence, kind, subject, text, epoch)
 

@@ -1,0 +1,21 @@
+"""Packages of npm, tried by scripts beside this file; a machine without them skips."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+MODULES = TESTS.parent / ".ci" / "node"
+NEEDS_NODE = "needs node"
+
+
+def command(script: str, *packages: str) -> list[str]:
+    """The command that runs a script with packages at hand; skips where one is missing."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip(NEEDS_NODE)
+    for package in packages:
+        if not (MODULES / "node_modules" / package).is_dir():
+            pytest.skip(f"needs npm's {package}: npm install --prefix .ci/node {package}")
+    return [node, str(TESTS / script), str(MODULES)]
