@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 
 from codat import signature
 from codat.webhook import Event, Malformed, parse
-from relay.message import MALFORMED, webhook_fields
+from relay.message import MALFORMED, fingerprint, webhook_fields
 from relay.queues import Hints
 from relay.store import Store
 from relay.store.durable import NotDurable
@@ -99,17 +99,19 @@ class Intake:
         if event and message_id is None and not event.is_legacy:
             raise signature.Refused("only rule webhooks may come without a signature")
         company_id = event.company_id if event else None
-        key = (event and event.id) or message_id or sha256(body).hexdigest()
+        event_id = (event and event.id) or message_id or ""
+        name = event_id or sha256(body).hexdigest()
         stored = self._store.inbox.ingest(
-            key,
+            fingerprint(event_id, body),
             company_id,
             webhook_fields(
                 source=delivery.source,
-                message_id=message_id or key,
+                message_id=message_id or name,
                 event_type=event.type if event else MALFORMED,
                 company_id=company_id,
                 body=body,
             ),
+            older_key=name,
         )
         if stored.wake:
             self._hints.drain(stored.lane)

@@ -52,6 +52,15 @@ TRANSITIONS: tuple[tuple[frozenset[str], CompanyStatus], ...] = (
     (frozenset({ConnectionStatus.UNLINKED}), CompanyStatus.UNLINKED),
     (frozenset({ConnectionStatus.PENDING_AUTH}), CompanyStatus.PENDING_AUTH),
 )
+# How a connection's life goes: of two reports of one moment the later in it counts, as Codat's
+# test events of all types share one id and one date.
+LIFE: tuple[str, ...] = (
+    ConnectionStatus.PENDING_AUTH,
+    ConnectionStatus.LINKED,
+    ConnectionStatus.UNLINKED,
+    ConnectionStatus.DEAUTHORIZED,
+    DELETED,
+)
 BROKEN = frozenset({ConnectionStatus.DEAUTHORIZED, ConnectionStatus.UNLINKED})
 REFUSED = (
     "403"  # code of an error: the customer said no (Codat: auth-flow/customize/set-up-redirects)
@@ -218,7 +227,7 @@ class Company:
 
     def named(self, name: str, version: Version) -> Self:
         """Give the company with Codat's present name for it, unless we know a newer one."""
-        if not name or version <= self.name_version:
+        if not name or (version, name) <= (self.name_version, self.name):
             return self
         return changed(self, name=name, name_version=version)
 
@@ -228,7 +237,7 @@ class Company:
 
     def tagged(self, tags: Mapping[str, str], version: Version) -> Self:
         """Give the company with the tags it has at Codat, unless we know newer ones."""
-        if version <= self.tags_version:
+        if (version, sorted(tags.items())) <= (self.tags_version, sorted(self.tags.items())):
             return self
         return changed(self, tags=dict(tags), tags_version=version)
 
@@ -255,10 +264,15 @@ class Company:
         noted = replace(self.connections[connection_id], missed=missed)
         return changed(self, connections={**self.connections, connection_id: noted})
 
-    def is_stale(self, connection_id: str, version: Version) -> bool:
-        """Whether we know how this connection, or its absence, was at this version or later."""
-        held = self.connections.get(connection_id)
-        return version <= (self.listed if held is None else held.version)
+    def is_stale(self, given: CodatConnection, version: Version, status: str | None = None) -> bool:
+        """Whether we know this of the connection, or how it or its absence was later.
+
+        `status` overrides what it says, as in `with_connection`.
+        """
+        held = self.connections.get(given.id)
+        if held is None:
+            return version <= self.listed
+        return _order(_connection_seen(given, version, status)) <= _order(held)
 
     def with_read(self, key: str, status: str, version: Version, *, success: bool) -> Self:
         """Give the company with the outcome of one data type's read.
@@ -269,7 +283,7 @@ class Company:
         successes = [version[0]] if success else []
         if held is not None and held.last_success is not None:
             successes.append(held.last_success)
-        if held is not None and version <= held.version:
+        if held is not None and (version, status) <= (held.version, held.status):
             status, version = held.status, held.version
         state = DataTypeState(status, version, max(successes, default=None))
         return changed(self, data_types={**self.data_types, key: state})
@@ -324,7 +338,7 @@ def _connection_seen(given: CodatConnection, version: Version, status: str | Non
 
 
 def _joined(held: Connection, seen: Connection) -> Connection:
-    newer, older = (seen, held) if seen.version > held.version else (held, seen)
+    newer, older = (seen, held) if _order(seen) > _order(held) else (held, seen)
     return replace(
         newer,
         platform_key=newer.platform_key or older.platform_key,
@@ -333,6 +347,13 @@ def _joined(held: Connection, seen: Connection) -> Connection:
         ever_linked=newer.ever_linked or older.ever_linked,
         missed=newer.missed or older.missed,
     )
+
+
+def _order(connection: Connection) -> tuple[Version, int, str, tuple[str, ...], str]:
+    """Return what orders reports of one connection, also such as are of one moment and event."""
+    status = connection.status
+    rank = LIFE.index(status) if status in LIFE else -1
+    return connection.version, rank, status, connection.errors, connection.code
 
 
 def _connection(values: dict[str, Any]) -> Connection:

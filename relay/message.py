@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Literal
 
 import orjson
 
+from codat.bodies import canonical
 from codat.webhook import Event, Malformed, parse
 
 Kind = Literal["webhook", "action"]
@@ -77,6 +79,15 @@ class Message:
             )
         except (orjson.JSONDecodeError, KeyError, TypeError) as error:
             raise Malformed(f"not an action of ours: {error}") from None
+
+
+def fingerprint(event_id: str, body: bytes) -> str:
+    """Return what tells one webhook from another: a resend, by whomever, has the same.
+
+    The id alone does not tell: Codat's test events of all types share one, and an alert of the
+    older service may have that of an event of today's.
+    """
+    return sha256(event_id.encode() + b"\0" + canonical(body)).hexdigest()[:40]
 
 
 def webhook_fields(

@@ -3,7 +3,7 @@
 import json
 import re
 from dataclasses import replace
-from itertools import permutations
+from itertools import pairwise, permutations
 from pathlib import Path
 
 import pytest
@@ -214,10 +214,10 @@ def test_a_newer_sight_of_a_connection_keeps_what_it_does_not_tell():
 
 def test_an_older_sight_of_a_connection_changes_no_status():
     held = Company("1").with_connection(shown("Unlinked"), (2, "b"))
-    assert held.is_stale("c-1", (2, "b"))
-    assert held.is_stale("c-1", (1, "z"))
-    assert not held.is_stale("c-1", (2, "c"))
-    assert not held.is_stale("c-2", (1, "a"))
+    assert held.is_stale(shown("Linked"), (2, "b"))
+    assert held.is_stale(shown("Deauthorized"), (1, "z"))
+    assert not held.is_stale(shown("PendingAuth"), (2, "c"))
+    assert not held.is_stale(shown(id="c-2"), (1, "a"))
     assert held.with_connection(shown("PendingAuth"), (1, "a")) is held
     past = held.with_connection(shown("Linked"), (1, "a")).connections["c-1"]
     assert (past.status, past.version, past.ever_linked) == ("Unlinked", (2, "b"), True)
@@ -248,6 +248,34 @@ def test_connections_end_the_same_in_whatever_order_they_were_told(told, random)
     dated = [(sight, (sight[2], f"event-{n}")) for n, sight in enumerate(told)]
     shuffled = random.sample(dated, len(dated))
     assert fold(dated) == fold(shuffled) == fold(sorted(dated, key=lambda one: one[1]))
+
+
+@given(sights, st.randoms(use_true_random=False))
+def test_so_do_those_of_one_event_and_moment(told, random):
+    """As Codat's test events are: they share one id and one date."""
+    dated = [((id, status, 1, deleted, "gbol"), (1, "e")) for id, status, _, deleted, _ in told]
+    assert fold(dated) == fold(random.sample(dated, len(dated)))
+
+
+@given(st.permutations(["", "A", "B"]), st.permutations([{}, {"team": "a"}, {"team": "b"}]))
+def test_names_tags_and_reads_of_one_moment_end_the_same_too(names, tags):
+    held = Company("1")
+    for name, some in zip(names, tags, strict=True):
+        held = held.named(name, (1, "e")).tagged(some, (1, "e"))
+        held = held.with_read("c|bills", f"Complete{name}", (1, "e"), success=True)
+    assert (held.name, held.tags) == ("B", {"team": "b"})
+    assert held.data_types["c|bills"].status == "CompleteB"
+
+
+def test_of_two_reports_of_one_moment_the_later_in_a_connections_life_counts():
+    statuses = [PENDING, LINKED, UNLINKED, DEAUTHORIZED, DELETED]
+    for earlier, later in pairwise(statuses):
+        held = Company("1").with_connection(shown(earlier), (1, "e"))
+        assert not held.is_stale(shown(later), (1, "e"))
+        held = held.with_connection(shown(later), (1, "e"))
+        assert held.connections["c-1"].status == later
+        assert held.is_stale(shown(earlier), (1, "e"))
+        assert held.is_stale(shown(later), (1, "e"))
 
 
 def fold(dated):

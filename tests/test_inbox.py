@@ -63,6 +63,53 @@ def test_the_same_call_sent_twice_counts_once_and_still_wakes(store, client):
     assert store.inbox.depths()["duplicates"] == 0
 
 
+def as_an_older_version_kept_it(store, client, body):
+    """Store a message and mark its event by the id alone, as versions before fingerprints did."""
+    stored = put(store, key="by its id", body=body)
+    client.set(keys.SEEN + "e-1", f"{stored.entry} {'a' * 32}", px=60_000)
+    return stored
+
+
+def resend(store, body, key="fingerprint"):
+    fields = webhook_fields(
+        source="default", message_id="m", event_type="t", company_id=company_id(1), body=body
+    )
+    return store.inbox.ingest(key, company_id(1), fields, older_key="e-1")
+
+
+def test_a_resend_of_what_an_older_version_took_in_is_a_duplicate(store, client):
+    first = as_an_older_version_kept_it(store, client, b'{"id":"e-1"}')
+    again = resend(store, b'{"id":"e-1"}')
+    assert (again.duplicate, again.entry) == (True, first.entry)
+    assert store.inbox.depths()["duplicates"] == 1
+
+
+def test_another_body_under_the_id_of_what_an_older_version_took_in_is_new(store, client):
+    first = as_an_older_version_kept_it(store, client, b'{"id":"e-1"}')
+    other = resend(store, b'{"id":"e-1","eventType":"x"}')
+    assert not other.duplicate
+    again = resend(store, b'{"id":"e-1","eventType":"x"}')
+    assert (again.duplicate, again.entry) == (True, other.entry)
+    assert client.xlen(keys.LANE + str(first.lane)) == 2
+
+
+def test_what_is_no_longer_kept_of_an_older_version_counts_as_the_same(store, client):
+    first = as_an_older_version_kept_it(store, client, b'{"id":"e-1"}')
+    client.xdel(keys.LANE + str(first.lane), first.entry)
+    assert resend(store, b"{}").duplicate
+
+
+def test_a_message_sent_twice_over_an_older_marker_counts_once(store, client):
+    first = as_an_older_version_kept_it(store, client, b'{"id":"e-1"}')
+    script = client.register_script(source("ingest"))
+    lane = keys.LANE + str(first.lane)
+    names = [keys.SEEN + "new", lane, keys.WAITING, keys.COUNTERS, keys.SEEN + "e-1"]
+    arguments = ["nonce", 1000, first.lane, "kind", "webhook", "body", "{}"]
+    assert script(names, arguments)[:2] == script(names, arguments)[:2]
+    assert client.xlen(lane) == 2
+    assert store.inbox.depths()["duplicates"] == 0
+
+
 def test_one_company_stays_on_one_lane_and_companies_spread(store):
     lanes = {store.inbox.lane_of(company_id(n)) for n in range(1000)}
     assert len(lanes) > 50

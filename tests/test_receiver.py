@@ -3,6 +3,7 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from portal_bench import Portal
 from receiver.app import create_app
 from receiver.intake import LARGEST_BODY
 from relay.replays import Wanted
+from relay.store import keys
 from relay.store.durable import NotDurable
 
 PAYLOADS = Path(__file__).parent / "payloads"
@@ -302,9 +304,71 @@ def test_the_same_webhook_a_hundred_times_at_once_has_one_effect(bench):
     assert (depths["accepted"], depths["duplicates"]) == (1, 99)
 
 
-def test_one_event_sent_as_two_messages_has_one_effect(bench):
+ONE = make_event("connection.connected", connection=(1, "Linked"), id="e-1")
+RULE_ONE = {"AlertId": "e-1", "RuleType": "Data sync completed", "CompanyId": company_id(1)}
+NAMELESS = {name: value for name, value in ONE.items() if name != "id"}
+SAME = {
+    "the same message again": (ONE, "m-1", ONE, "m-1"),
+    "the same event as another message": (ONE, "m-1", ONE, "m-2"),
+    "its fields in another order": (ONE, "m-1", dict(reversed(ONE.items())), "m-2"),
+    "an event without an id again": (NAMELESS, "m-1", NAMELESS, "m-1"),
+    "an alert again": (RULE_ONE, None, RULE_ONE, None),
+    "an alert by both services": (RULE_ONE, None, RULE_ONE, "m-1"),
+    "an unreadable body again": (b"{", "m-1", b"{", "m-1"),
+}
+DIFFERENT = {
+    "another type": (ONE, "m-1", ONE | {"eventType": "connection.disconnected"}, "m-2"),
+    "another date": (ONE, "m-1", ONE | {"generatedDate": "2026-01-06T00:00:00Z"}, "m-2"),
+    "another payload": (ONE, "m-1", ONE | {"payload": {}}, "m-2"),
+    "another body as the same message": (ONE, "m-1", ONE | {"payload": {}}, "m-1"),
+    "another id": (ONE, "m-1", ONE | {"id": "e-2"}, "m-1"),
+    "two events without an id": (NAMELESS, "m-1", NAMELESS, "m-2"),
+    "an alert and an event of one id": (RULE_ONE, None, ONE, "m-1"),
+    "two alerts of one id": (RULE_ONE, None, RULE_ONE | {"RuleType": "Sync Failed"}, None),
+    "two unreadable bodies": (b"{", "m-1", b"{{", "m-1"),
+    "bytes that differ where they are no text": (
+        b'{"id":"e-1","eventType":"x","a":"\xe8"}',
+        "m-1",
+        b'{"id":"e-1","eventType":"x","a":"\xe9"}',
+        "m-1",
+    ),
+}
+
+
+def send(bench: Any, event: Any, message_id: str | None) -> None:
+    body = event if isinstance(event, bytes) else json.dumps(event).encode()
+    headers = proved(body, "shared") if message_id is None else signed(body, message_id=message_id)
+    assert bench.take(headers, body).status == 204
+
+
+@pytest.mark.parametrize(("first", "a", "second", "b"), SAME.values(), ids=SAME.keys())
+def test_a_resend_of_one_event_by_whichever_way_has_one_effect(bench, first, a, second, b):
     """Two endpoints, or a replay from the Portal, carry the same event under another message id."""
-    event = make_event("connection.connected", connection=(1, "Linked"))
-    assert bench.deliver(event, message_id="msg_1").status == 204
-    assert bench.deliver(event, message_id="msg_2").status == 204
+    send(bench, first, a)
+    send(bench, second, b)
     assert bench.drain() == 1
+    assert bench.store.inbox.depths()["duplicates"] == 1
+
+
+@pytest.mark.parametrize(("first", "a", "second", "b"), DIFFERENT.values(), ids=DIFFERENT.keys())
+def test_two_different_bodies_are_two_messages_whatever_id_they_share(bench, first, a, second, b):
+    send(bench, first, a)
+    send(bench, second, b)
+    send(bench, first, a)
+    send(bench, second, b)
+    assert bench.drain() == 2
+    assert bench.store.inbox.depths()["duplicates"] == 2
+
+
+def test_an_event_from_before_an_upgrade_is_known_by_its_id(bench):
+    """Versions before marked events by their id, or the message's, or a digest of the body."""
+    bodies = [json.dumps(one).encode() for one in (ONE, NAMELESS)] + [b"{"]
+    for body, older in zip(bodies, ["e-1", "m-1", sha256(b"{").hexdigest()], strict=True):
+        message_id = "m-1" if body != b"{" else None
+        send(bench, body, message_id)
+        [marker] = bench.store.client.keys(keys.SEEN + "*")
+        bench.store.client.rename(marker, keys.SEEN + older)
+        send(bench, body, message_id)
+        bench.store.client.delete(keys.SEEN + older)
+    assert bench.drain() == 3
+    assert bench.store.inbox.depths()["duplicates"] == 3

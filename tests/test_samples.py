@@ -13,6 +13,7 @@ import pytest
 import published
 from codat.webhook import parse
 from parts import SHARED, Bench, signed
+from relay.replays import Wanted
 
 OWN = sorted((Path(__file__).parent / "payloads").glob("*.json"))
 FOLDERS = [
@@ -155,6 +156,37 @@ def test_the_published_signature_vector_is_accepted(store, make_settings):
         now=int(vector["headers"]["webhook-timestamp"]),
     )
     assert given == vector["headers"]["webhook-id"]
+
+
+@published.needs_published
+@pytest.mark.parametrize("order", [1, -1])
+def test_samples_that_share_their_id_are_all_applied_and_resends_of_them_are_not(bench, order):
+    """Codat's test events are such samples: of whatever type, they have the same id."""
+    bodies = [p.read_bytes() for folder in FOLDERS for p in published.paths(folder)][::order]
+    distinct = len(set(bodies))
+    assert len({parse(body).id for body in bodies}) < distinct / 3
+    for _ in range(2):
+        for body in bodies:
+            assert bench.take(signed(body), body).status == 204
+    depths = bench.store.inbox.depths()
+    assert (depths["accepted"], depths["duplicates"]) == (distinct, 2 * len(bodies) - distinct)
+    bench.drain()
+    assert bench.store.inbox.dead_letters() == []
+    kept = bench.store.messages.newest(Wanted(result="applied"), None, 500, 500).messages
+    assert sorted(one.message.body for one in kept) == sorted(set(bodies))
+    types = bench.types()
+    for told in ("push.completed", "push.failed", "solution.reported", "rate_limit.reset"):
+        assert types.count(told) == sum(leads_to(body) == told for body in set(bodies)), told
+    company = bench.store.companies.get("0498e921-9b53-4396-a412-4f2f5983b0a2")
+    assert [connection.status for connection in company.connections.values()] == ["deleted"]
+
+
+def leads_to(body: bytes) -> str:
+    event = parse(body)
+    if event.type == "PushOperationStatusChanged" and event.payload["status"] != "Success":
+        return "push.failed"
+    found = [EXPECTED[p][0] for p in EXPECTED if fnmatch.fnmatchcase(event.type, p)]
+    return found[0][-1] if found and found[0] else ""
 
 
 def test_an_unknown_type_is_kept_and_told(bench):

@@ -108,10 +108,16 @@ class Inbox:
         return crc32(company_id.encode()) % self.lanes
 
     def ingest(
-        self, event_key: str, company_id: str | None, fields: Mapping[str, str | bytes]
+        self,
+        event_key: str,
+        company_id: str | None,
+        fields: Mapping[str, str | bytes],
+        *,
+        older_key: str | None = None,
     ) -> Ingested:
         """Store a message unless its event is known, and return once it is on disk.
 
+        `older_key`: by what an older version of ours knew it, which did not look at its body.
         Raises redis.RedisError or NotDurable: then it may or may not be stored, and sending it
         again is safe.
         """
@@ -120,6 +126,8 @@ class Inbox:
         for name, value in fields.items():
             arguments += (name, value)
         names = [keys.SEEN + event_key, keys.LANE + str(lane), keys.WAITING, keys.COUNTERS]
+        if older_key is not None:
+            names.append(keys.SEEN + older_key)
         answer = durably(self._client, self._server, self._scripts.ingest, names, arguments)
         duplicate, entry, wake = answer
         return Ingested(bool(duplicate), entry.decode(), lane, bool(wake))

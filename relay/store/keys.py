@@ -65,7 +65,7 @@ JOURNEY_TOKENS = TAG + "journeys:tokens"  # hash: SHA-256 of a link's token -> j
 READ_BY_CODAT = TAG + "read-by-codat"  # string: data types that Codat reads by itself, JSON
 INTEGRATIONS = TAG + "integrations"  # string: what Codat last said of them, JSON
 
-SEEN = TAG + "seen:"  # + event key -> "<entry id> <nonce>", expires
+SEEN = TAG + "seen:"  # + fingerprint of a webhook, or id of an action -> "<entry> <nonce>", expires
 LANE = TAG + "lane:"  # + lane -> stream of messages
 COMPANY = TAG + "state:"  # + company id -> its state, packed
 INTENT = TAG + "intent:"  # + intent name -> hash

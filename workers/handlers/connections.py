@@ -63,7 +63,7 @@ def _take_over(company: Company, event: Event, status: str | None = None) -> Out
     if connection is None or version is None:
         # Nothing to go by but the fact that something changed: ask Codat how it stands.
         return Outcome(company).then("reread", link=event.type in LINKS)
-    stale = company.is_stale(connection.id, version)
+    stale = company.is_stale(connection, version, status)
     if stale and connection.id not in company.connections and status != DELETED:
         # Codat listed it no more when asked after that; a clock may differ, so ask once more.
         return replace(Outcome(company).then("reread"), stale=True)

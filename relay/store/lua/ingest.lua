@@ -1,24 +1,41 @@
 -- Take one message in: once, however often it is delivered.
 -- KEYS  1 marker of this event  2 the lane's stream  3 waiting lanes  4 counters
+--       5 the marker that an older version of ours set, if there may be one
 -- ARGV  1 nonce of this call  2 how long to remember the event, ms  3 the lane's number
 --       4... field, value, field, value ... of the message, `kind` first
 -- Gives {0 new | 1 duplicate, entry id, 1 when the lane was idle and needs a hint}
 -- Resend: the marker is set last and carries the nonce, so our own second sending hears "new"
 -- again, with a hint (one too many is harmless); any other sending is a duplicate. The entry id
 -- is given by the server inside this script: strictly rising in a lane, and a time to search by.
+local entry, body = {}, nil
+for i = 4, #ARGV do
+  entry[#entry + 1] = ARGV[i]
+  if i % 2 == 1 and ARGV[i - 1] == 'body' then body = ARGV[i] end
+end
+local function known(id)
+  -- What we tell a lane twice ourselves, after a kill, is no duplicate of Codat's.
+  if ARGV[5] == 'webhook' then redis.call('HINCRBY', KEYS[4], 'duplicates', 1) end
+  return {1, id, 0}
+end
 local marker = redis.call('GET', KEYS[1])
 if marker then
   local id, nonce = string.match(marker, '^(%S+) (%S+)$')
   if nonce == ARGV[1] then
     return {0, id, 1}
   end
-  -- What we tell a lane twice ourselves, after a kill, is no duplicate of Codat's.
-  if ARGV[5] == 'webhook' then redis.call('HINCRBY', KEYS[4], 'duplicates', 1) end
-  return {1, id, 0}
+  return known(id)
 end
-local entry = {}
-for i = 4, #ARGV do
-  entry[#entry + 1] = ARGV[i]
+-- An older version told events by their id alone, though another body may have the same: what is
+-- kept of the first says which it was. Where nothing is, it counts as the same.
+local older = KEYS[5] and redis.call('GET', KEYS[5])
+if older then
+  local id = string.match(older, '^(%S+)')
+  local kept = redis.call('XRANGE', KEYS[2], id, id)[1]
+  local same = not kept
+  for i = 1, kept and #kept[2] or 0, 2 do
+    if kept[2][i] == 'body' and kept[2][i + 1] == body then same = true end
+  end
+  if same then return known(id) end
 end
 local id = redis.call('XADD', KEYS[2], '*', unpack(entry))
 local woke = redis.call('ZADD', KEYS[3], 'NX', now_ms(), ARGV[3])
