@@ -17,7 +17,8 @@ from ops.faults import FAILED, UNREACHABLE, WRONG_SETTINGS, CannotStart
 from ops.here import UNPROVABLE, check_brand
 from relay.settings import Settings
 from relay.store.connect import connect
-from relay.store.server import ServerRefused, inspect
+from relay.store.guard import Guard
+from relay.store.server import ServerRefused
 from relay.store.store import Store, WrongStore
 from relay.times import now_ms
 
@@ -81,15 +82,18 @@ def check_server(settings: Settings) -> Finding:
         return Finding("server", UNSURE, f"not running; `codat-relay up` would start {binary}")
     try:
         with connect(settings.redis_url, timeout=WITHIN, retries=0) as client:
-            server = inspect(client, settings.relay_accept_risks)
+            risks, replicas = settings.relay_accept_risks, settings.relay_replicas_to_wait
+            guard = Guard.open(client, risks, replicas)
+            faults, server = guard.faults(), guard.server
     except ServerRefused as error:
         return Finding("server", WRONG, str(error), WRONG_SETTINGS)
     except RedisError as error:
         return Finding("server", WRONG, f"does not answer: {error}", UNREACHABLE)
+    if faults:
+        return Finding("server", WRONG, "; ".join(faults.values()))
     if server.accepted_risks:
         return Finding("server", UNSURE, f"risks taken: {', '.join(server.accepted_risks)}")
-    how = "each write is waited for (WAITAOF)" if server.must_wait else "on disk before it answers"
-    return Finding("server", OK, f"version {server.version}, {how}")
+    return Finding("server", OK, f"version {server.version}, {server.durability}")
 
 
 def check_tokens(settings: Settings) -> Finding:

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from ops import faults
 from relay.files import BadFile
+from relay.masking import without_secrets
 from relay.settings import BadSettings
 from relay.store.server import ServerRefused
 from relay.store.store import WrongStore
@@ -95,7 +96,7 @@ def told() -> Iterator[None]:
 
 
 def _leave(message: str, code: int) -> None:
-    click.echo(message, err=True)
+    click.echo(without_secrets(message), err=True)
     sys.exit(code)
 
 

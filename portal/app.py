@@ -14,6 +14,7 @@ from portal import (
     bodies,
     companies,
     compression,
+    durability,
     erasure,
     event_types,
     events,
@@ -138,6 +139,7 @@ def create_app(
     headers.register(app)
     compression.register(app)
     auth.guard(app, tokens)
+    durability.register(app, store.guard)
     bodies.read_bodies(app)
     for group in GROUPS:
         app.register_api(group)

@@ -31,12 +31,3 @@ def read(store: Store) -> Figures:
         last_event=store.events.last(),
         heartbeats=store.heartbeats(),
     )
-
-
-def durability(store: Store) -> str:
-    """Say what an acknowledged message has behind it, as found when the store was opened."""
-    server = store.server
-    lost = {"no-aof", "fsync", "unknown-config"} & set(server.accepted_risks)
-    if lost:
-        return f"at risk, accepted by setting: {', '.join(sorted(lost))}"
-    return "each write waited for (WAITAOF)" if server.must_wait else "on disk before it answers"

@@ -7,10 +7,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from pydantic import BaseModel
 from redis.exceptions import RedisError
 
-from portal import figures
 from portal.groups import Reply, named_as_the_view
 from portal.metrics import RelayCollector
 from portal.parts import parts
+from relay.store.guard import NotDurable
 
 api = APIBlueprint(
     "health", __name__, abp_tags=[{"name": "Health"}], operation_id_callback=named_as_the_view
@@ -50,13 +50,16 @@ def readyz() -> Reply:
     missing = []
     try:
         p.store.ping()
+        missing += [f"server: {fault}" for fault in p.store.guard.faults().values()]
+    except NotDurable as error:
+        missing.append(f"server: {error}")
     except RedisError as error:
         log.warning("readiness.failed", error=str(error)[:200])
         missing.append("redis: the server does not answer")
     answer = Readiness(
         ready=not missing,
         missing=missing,
-        durability=figures.durability(p.store),
+        durability=p.store.server.durability,
         accepted_risks=list(p.store.server.accepted_risks),
         uses_sandbox=p.settings.uses_sandbox,
     ).model_dump()

@@ -71,6 +71,9 @@ class Status(BaseModel):
     heartbeats: Annotated[dict[str, Moment], Field(description="Each process's last sign of life.")]
     server: str
     durability: str
+    server_faults: Annotated[
+        list[str], Field(description="Why nothing is acknowledged now: what the server lacks.")
+    ]
     uses_sandbox: Annotated[bool, Field(description="The sandbox stands in for Codat.")]
 
 
@@ -89,7 +92,8 @@ def get_status() -> Reply:
         lanes=p.store.inbox.lanes,
         heartbeats={name: iso_from_ms(at) for name, at in sorted(found.heartbeats.items())},
         server=p.store.server.version,
-        durability=figures.durability(p.store),
+        durability=p.store.server.durability,
+        server_faults=list(p.store.guard.faults().values()),
         uses_sandbox=p.settings.uses_sandbox,
     ).model_dump()
 

@@ -82,6 +82,12 @@ KINDS: dict[str, Kind] = {
     "store-away": Kind(
         503, "The store is away", "Redis does not answer; nothing can be read or kept for now."
     ),
+    "not-durable": Kind(
+        503,
+        "Not durable",
+        "The server does not keep for sure what it is told now. What was asked may be done or not;"
+        " it is safe to ask again.",
+    ),
 }
 BY_STATUS = {400: "malformed", 404: "not-found", 405: "method-not-allowed", 413: "too-large"}
 BY_STATUS |= {415: "not-json"}
@@ -161,7 +167,7 @@ def register(app: Flask, base_url: str) -> None:
         log.warning("store.unavailable", error=str(error)[:200], path=_shown_path())
         return _answer(
             Refusal(
-                "store-away",
+                "not-durable" if isinstance(error, NotDurable) else "store-away",
                 f"Try again in {STORE_AWAY_SECONDS} seconds.",
                 retry_after=STORE_AWAY_SECONDS,
             )

@@ -9,17 +9,10 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-MASK = "[hidden]"
+from relay.masking import MASK, SECRET_NAMES, without_secrets
+
 LONGEST = 400  # characters of any one value; what a sender wrote must not flood the log
 LONGEST_TRACE = 20 * LONGEST
-SECRET_NAMES = re.compile(r"(authorization|signature|secret|token|api[_-]?key|password)", re.I)
-SECRET_VALUES = re.compile(
-    r"(whsec_[A-Za-z0-9+/=]+"
-    r"|(?:Basic|Bearer)\s+[A-Za-z0-9+/=._~-]{6,}"
-    r"|(?<=://)[^\s/@]+(?=@)"  # an address's user and password
-    r"|(?<=otp=)[^\s&#]+)",  # Codat's link addresses may hold a one-time password
-    re.I,
-)
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 CONTROLS_IN_TRACE = re.compile(r"(?!\n)" + CONTROLS.pattern)
 
@@ -78,7 +71,7 @@ def _shown(name: object, value: Any, longest: int) -> Any:
     if isinstance(value, bytes):
         value = value.decode(errors="backslashreplace")
     if isinstance(value, str):
-        return SECRET_VALUES.sub(MASK, value)[:longest]
+        return without_secrets(value)[:longest]
     if isinstance(value, Mapping):
         return {str(key): _shown(key, inner, longest) for key, inner in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):

@@ -16,12 +16,12 @@ from codat import signature
 from codat.client import Generation
 from relay.policy import BadPolicy, Policy
 from relay.retention import Retention, read_rules
+from relay.server_address import read_address
 from relay.tokens import read_tokens
 
 CODAT_URL = "https://api.codat.io"
-REDIS_SCHEMES = {"redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel"}
 SECRET_FILE_SUFFIX = "_FILE"  # noqa: S105 (a name, not a password)
-RISKS = {"no-aof", "fsync", "eviction", "old-server", "unknown-config"}
+RISKS = {"no-aof", "fsync", "eviction", "old-server", "unknown-config", "no-min-replicas"}
 DAILY_AT = "^([01][0-9]|2[0-3]):[0-5][0-9]$|^never$"
 
 
@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     relay_data_dir: Path = Path(".relay")
     relay_lanes: Annotated[int, Field(ge=1, le=1024)] = 64
     relay_accept_risks: Commas = ()
+    relay_replicas_to_wait: Annotated[str | None, Field(pattern="^(all|[0-9])$")] = None
 
     codat_api_key: SecretStr | None = None
     codat_api_url: str | None = None
@@ -139,9 +140,9 @@ class Settings(BaseSettings):
 
     @field_validator("redis_url")
     @classmethod
-    def _known_scheme(cls, value: str | None) -> str | None:
-        if value is not None and _address(value).scheme not in REDIS_SCHEMES:
-            raise ValueError(f"must start with one of {', '.join(sorted(REDIS_SCHEMES))} and ://")
+    def _readable(cls, value: str | None) -> str | None:
+        if value is not None:
+            read_address(value)
         return value
 
     @field_validator("codat_api_url", "relay_public_url")
@@ -276,8 +277,7 @@ def _address(text: str) -> SplitResult:
     """Take an address apart; ValueError without a word of it, as it may hold a password."""
     try:
         parts = urlsplit(text)
-        # Behind Sentinel there are several hosts, each with a port of its own.
-        _ = "+sentinel" in parts.scheme or parts.port
+        _ = parts.port
     except ValueError:
         raise ValueError("is not an address, or its port is not a number up to 65535") from None
     return parts

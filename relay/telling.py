@@ -5,11 +5,13 @@ from relay.queues import Hints
 from relay.store import Store
 
 
-def tell(store: Store, hints: Hints, action: Action) -> None:
+def tell(store: Store, hints: Hints, action: Action, *, anyway: bool = False) -> None:
     """Put an action into its lane, once by its id; raises redis.RedisError or NotDurable.
 
-    One without a company goes to the lane of what concerns all.
+    One without a company goes to the lane of what concerns all. `anyway` tells it to a server that
+    is too weak, too.
     """
-    told = store.inbox.ingest(action.id, action.company_id or None, action_fields(action))
+    company_id = action.company_id or None
+    told = store.inbox.ingest(action.id, company_id, action_fields(action), anyway=anyway)
     if told.wake:
         hints.drain(told.lane)

@@ -13,8 +13,10 @@ from redis.exceptions import RedisError
 from relay.queues import Hints
 from relay.settings import Settings
 from relay.store import Store
+from relay.store.guard import NotDurable
 from scheduler import jumps, ticks
 from scheduler.jumps import Reading
+from scheduler.strength import Strength
 from scheduler.watch import Watch
 
 TICK = 1.0  # seconds
@@ -38,6 +40,7 @@ class Clock:
         self._store = store
         self._hints = hints
         self._watch = Watch(settings, store, hints)
+        self._strength = Strength(store, hints)
         self._looked = float("-inf")
         self.last_tick = time.monotonic()
         self._read: Reading | None = None
@@ -60,6 +63,7 @@ class Clock:
         self.last_tick = time.monotonic()
         self._safely("clock", lambda: self.compare(Reading.take(self._store)))
         self._safely("sweep", lambda: ticks.sweep(self._store, self._hints))
+        self._safely("strength", self._strength.look)
         # First, so that the watch knows of our own silence too.
         self._safely("beat", lambda: self._store.beat("scheduler"))
         if self.last_tick - self._looked > LOOK_EVERY:
@@ -102,7 +106,7 @@ class Clock:
     def _safely(self, name: str, action: Callable[[], object]) -> None:
         try:
             action()
-        except RedisError as error:
+        except (RedisError, NotDurable) as error:
             log.warning("tick.failed", tick=name, error=str(error)[:200])
         except Exception:
             log.exception("tick.failed", tick=name)

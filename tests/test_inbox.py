@@ -299,17 +299,12 @@ def test_everysec_waits_until_the_write_is_on_disk(client):
         client.config_set("appendfsync", "always")
 
 
-def test_an_unconfirmed_write_is_not_durable(client):
-    from relay.store.durable import NotDurable
+def test_an_unconfirmed_write_is_not_durable(client, monkeypatch):
+    from relay.store import guard
     from relay.store.server import Server
     from relay.store.store import Store
 
     no_such_replica = Server("x", must_wait=True, replicas=1)
-    import relay.store.durable as durable
-
-    patience, durable.WAITAOF_MS = durable.WAITAOF_MS, 50
-    try:
-        with pytest.raises(NotDurable):
-            put(Store(client, no_such_replica))
-    finally:
-        durable.WAITAOF_MS = patience
+    monkeypatch.setattr(guard, "REPLICAS_MS", 50)
+    with pytest.raises(guard.NotDurable):
+        put(Store(client, no_such_replica))

@@ -56,7 +56,7 @@ def test_ready_tells_what_is_missing(portal):
     ],
 )
 def test_ready_tells_how_durable_a_write_is(portal, server, durability):
-    portal.store.server = server
+    portal.store.guard.server = server
     assert portal.get("/readyz", token=None).json["durability"] == durability
 
 

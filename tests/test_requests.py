@@ -56,7 +56,7 @@ def test_a_record_that_is_gone_is_not_written_to(store):
 
 
 def test_a_server_that_must_be_waited_for_has_it_on_disk(store, monkeypatch):
-    monkeypatch.setattr(store.requests, "_server", Server("valkey 9", True, 0))
+    monkeypatch.setattr(store.requests._guard, "server", Server("valkey 9", True, 0))
     begun = begin(store)
     assert store.requests.note(begun, tries=1)
     store.requests.note(begun, until=0)

@@ -78,8 +78,10 @@ def test_settings_are_not_ours_unless_we_name_them():
 
 WRONG = [
     ("REDIS_URL", "http://localhost", "must start with one of"),
-    ("REDIS_URL", "localhost:6379", "must start with one of"),
-    ("REDIS_URL", "redis://localhost:port", "not an address"),
+    ("REDIS_URL", "localhost:6379", "not an address"),
+    ("REDIS_URL", "redis://localhost:port", "port is not a number"),
+    ("REDIS_URL", "redis://localhost?pasword=x", "the nearest that is known is password"),
+    ("RELAY_REPLICAS_TO_WAIT", "most", "all|[0-9]"),
     ("RELAY_LANES", "0", "greater than or equal to 1"),
     ("RELAY_LANES", "many", "integer"),
     ("RELAY_ACCEPT_RISKS", "fsync,fire", "does not know fire"),
@@ -257,7 +259,7 @@ def test_secrets_show_in_no_representation_of_the_settings():
 
 
 WRONG_SECRETS = {
-    "REDIS_URL": f"redis://:{CANARY}\u2100@localhost",  # urlsplit itself would quote this one
+    "REDIS_URL": f"redis://:{CANARY}/@localhost:port",
     "CODAT_WEBHOOK_SECRETS": f"{SECRET},whsec_{CANARY}",
     "RELAY_TOKENS": f"ops:admin:{CANARY}",
     "CODAT_API_URL": f"ftp://user:{CANARY}@codat.test",

@@ -86,7 +86,7 @@ def test_what_is_over_is_named_until_it_has_ended(store):
 def test_a_server_that_must_be_waited_for_has_each_step_on_disk(store, monkeypatch):
     from relay.store.server import Server
 
-    monkeypatch.setattr(store.journeys, "_server", Server("valkey 9", True, 0))
+    monkeypatch.setattr(store.journeys._guard, "server", Server("valkey 9", True, 0))
     assert start(store).journey.id == NEW.id
     assert told(store) == ["journey.started"]
 

@@ -1,9 +1,14 @@
 """One worker process: stock RQ on one queue, with our parts behind the jobs."""
 
 import re
+import time
+from contextlib import suppress
 
 import structlog
+from redis import Redis
+from redis.exceptions import RedisError
 from rq import SimpleWorker
+from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 
 from relay.budget import make_client
@@ -16,6 +21,7 @@ from workers import deliver
 from workers.context import Context, use
 
 MAINTENANCE_SECONDS = 60
+COME_BACK_AFTER = 1.0  # seconds
 
 log = structlog.get_logger(__name__)
 
@@ -41,8 +47,23 @@ def work(queue_name: str, settings: Settings, burst: bool = False) -> None:
     store = Store.open(settings)
     assert settings.redis_url is not None
     use(make_context(settings, store))
+    if not burst:
+        Heartbeat(f"worker {queue_name}", lambda: store).start()
+    log.info("worker.started", queue=queue_name)
     # RQ lengthens the timeouts of the pool it is given, so it gets one of its own.
-    connection = connect(settings.redis_url)
+    url = settings.redis_url
+    with suppress(StopRequested):  # told to between two tries
+        while not _work_once(queue_name, connect(url), burst=burst) and not burst:
+            time.sleep(COME_BACK_AFTER)
+    if queue_name == DELIVER:
+        deliver.finish()
+
+
+def _work_once(queue_name: str, connection: Redis, *, burst: bool) -> bool:
+    """Work until told to stop (True), or until RQ gave up on an error of the server (False).
+
+    RQ ends at an answer it does not know, as in a fail-over: by then the primary is a replica.
+    """
     worker = SimpleWorker(
         [queue(queue_name, connection)],
         connection=connection,
@@ -51,9 +72,13 @@ def work(queue_name: str, settings: Settings, burst: bool = False) -> None:
         log_job_description=False,
         maintenance_interval=MAINTENANCE_SECONDS,
     )
-    if not burst:
-        Heartbeat(f"worker {queue_name}", lambda: store).start()
-    log.info("worker.started", queue=queue_name)
-    worker.work(burst=burst, with_scheduler=False, logging_level="WARNING")
-    if queue_name == DELIVER:
-        deliver.finish()
+    try:
+        with connection:
+            worker.work(burst=burst, with_scheduler=False, logging_level="WARNING")
+    except StopRequested:
+        return True
+    except RedisError as error:
+        if burst:
+            raise
+        log.warning("worker.broke_off", queue=queue_name, error=str(error)[:200])
+    return worker._shutdown_requested_date is not None

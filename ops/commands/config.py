@@ -6,6 +6,7 @@ import click
 from pydantic import SecretStr
 
 from ops.output import Columns, as_json, print_json, show_rows
+from relay.masking import without_secrets
 from relay.settings import BadSettings, Settings
 
 MASK = "[set, hidden]"
@@ -53,19 +54,11 @@ def shown(value: Any) -> Any:
         return [shown(one) for one in value]
     if value is None or isinstance(value, (bool, int, float)):
         return value
-    return without_password(str(value))
-
-
-def without_password(text: str) -> str:
-    """Mask what stands between `://` and the last `@` of an address."""
-    scheme, found, rest = text.partition("://")
-    if not found or "@" not in rest:
-        return text
-    return f"{scheme}://{MASK}@{rest.rpartition('@')[2]}"
+    return without_secrets(str(value))
 
 
 def _derived(name: str, value: str, settings: Settings) -> dict[str, Any]:
     """Give what stands in for a setting that is not set."""
     if name in settings.model_fields_set:
         return {}
-    return {"name": name.upper(), "value": without_password(value), "from": "in effect"}
+    return {"name": name.upper(), "value": without_secrets(value), "from": "in effect"}

@@ -9,6 +9,7 @@ from ops.api import service_url
 from ops.checkup import WRONG, findings
 from ops.here import settings_here
 from ops.output import Columns, as_json, print_json, show_rows
+from relay.masking import without_secrets
 
 COLUMNS: Columns = {
     "check": lambda row: row["check"],
@@ -27,7 +28,7 @@ def doctor(*, url: str | None, as_json: bool) -> None:
     """
     settings = settings_here()
     found = list(findings(settings, service_url(settings, url)))
-    rows = [asdict(finding) for finding in found]
+    rows = [{**asdict(one), "detail": without_secrets(one.detail)} for one in found]
     if as_json:
         print_json({"findings": rows})
     else:

@@ -20,6 +20,7 @@ from ops.local import Attendant, check_ports, make_secrets, processes
 from ops.processes import SANDBOX, Process
 from ops.runner import Runner
 from ops.tokens import Operator, keep_operator
+from relay.masking import without_secrets
 from relay.settings import Settings
 from relay.store import Store
 
@@ -79,9 +80,9 @@ def announce(console: Console, settings: Settings, token: Operator) -> None:
     if settings.uses_sandbox:
         rows.append(("Sandbox", f"{settings.api_url}/sandbox/"))
     else:
-        rows.append(("Codat", settings.api_url))
-    if settings.redis_url and "@" not in settings.redis_url:
-        rows.append(("Server", settings.redis_url))
+        rows.append(("Codat", without_secrets(settings.api_url)))
+    if settings.redis_url:
+        rows.append(("Server", without_secrets(settings.redis_url)))
     text = ["", "codat-relay is up.", *(f"  {name:<9} {where}" for name, where in rows), ""]
     if settings.uses_sandbox:
         text += [

@@ -59,6 +59,22 @@ class ClockDiffered(Told):
     """By how much the scheduler's is ahead."""
 
 
+class ServerWeakened(Told):
+    """The server could lose what it acknowledges; until it is mended nothing is acknowledged."""
+
+    risks: list[str]
+    """By name, those of RELAY_ACCEPT_RISKS and others."""
+    faults: list[str]
+    """What is wrong and what to do, a sentence for each."""
+
+
+class ServerMended(Told):
+    """The server is as strong as it must be again."""
+
+    risks: list[str]
+    """Those that are over."""
+
+
 class UnknownType(Told):
     """A webhook of a type that no handler takes; the message is kept."""
 
@@ -107,6 +123,19 @@ ENTRIES = (
         " server's; schedules follow the server's.",
         ClockDiffered,
         {"seconds": -3600.0},
+    ),
+    Entry(
+        "server.weakened",
+        "The server was set up weaker, became a replica or takes no writes: webhooks and changes"
+        " are answered 503 until it is mended.",
+        ServerWeakened,
+        {"risks": ["fsync"], "faults": ["appendfsync is no; set `appendfsync always`"]},
+    ),
+    Entry(
+        "server.mended",
+        "The server is as strong as it must be again; webhooks are taken in.",
+        ServerMended,
+        {"risks": ["fsync"]},
     ),
     Entry(
         "webhook.stale",

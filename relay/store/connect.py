@@ -1,16 +1,17 @@
 """Open the connection to Redis or Valkey: alone, by TLS, by socket, or behind Sentinel."""
 
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import redis
-from redis.backoff import ExponentialWithJitterBackoff
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
+from redis.connection import SSLConnection
 from redis.retry import Retry
-from redis.sentinel import Sentinel
+from redis.sentinel import Sentinel, SentinelManagedConnection
+
+from relay.server_address import ServerAddress, read_address
 
 BACKOFF = ExponentialWithJitterBackoff(base=0.02, cap=0.5)
-SENTINEL_PORT = 26379
-DEFAULT_SENTINEL_SERVICE = "mymaster"
+SENTINEL_ANSWERS_WITHIN = 1.0  # seconds; then the next one is asked
 
 
 class Connections:
@@ -28,8 +29,33 @@ class Connections:
         self.latest = object()
 
 
+class PromptConnection(SentinelManagedConnection):
+    """A connection to the primary that Sentinel names.
+
+    redis-py keeps one of these open when a read of it breaks off, as by a signal that ends a
+    worker: the answer still to come would be taken for that of the next command, or waited for
+    without end. Other connections are closed then, and so is this one.
+    """
+
+    def read_response(
+        self,
+        disable_decoding: Any = False,
+        *,
+        disconnect_on_error: bool | None = True,
+        **more: Any,
+    ) -> Any:
+        """Read an answer; closes the connection when that breaks off."""
+        return super().read_response(
+            disable_decoding, disconnect_on_error=disconnect_on_error, **more
+        )
+
+
+class PromptTLSConnection(PromptConnection, SSLConnection):
+    """The same by TLS."""
+
+
 def connections_of(client: redis.Redis) -> Connections:
-    """Give what notices a client's connections: nothing, unless `connect` made the client."""
+    """Return what notices a client's connections: nothing, unless `connect` made the client."""
     held = client.get_connection_kwargs().get("redis_connect_func")
     return held if isinstance(held, Connections) else Connections()
 
@@ -37,12 +63,13 @@ def connections_of(client: redis.Redis) -> Connections:
 def connect(
     url: str, *, timeout: float = 5.0, retries: int = 3, max_connections: int | None = None
 ) -> redis.Redis:
-    """Give a client for `url`; nothing is sent yet.
+    """Return a client for `url`; nothing is sent yet. Raises BadAddress.
 
     `timeout` is in seconds, for connecting and for each answer. redis-py sends a command again, up
     to `retries` times, when its answer is lost: only scripts safe to send twice and reads may go
     through such a client.
     """
+    address = read_address(url)
     options: dict[str, Any] = {
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,
@@ -50,38 +77,34 @@ def connect(
         "max_connections": max_connections,
         "health_check_interval": 0,
         "redis_connect_func": Connections(),
+        **address.options,
     }
-    parts = urlsplit(url)
-    if "+sentinel" in parts.scheme:
-        return _behind_sentinel(url, options)
-    return redis.Redis.from_url(url, **options)
+    if address.service is not None:
+        return _behind_sentinel(address, address.service, options)
+    if address.path is not None:
+        pool = redis.ConnectionPool(
+            connection_class=redis.UnixDomainSocketConnection, path=address.path, **options
+        )
+    else:
+        [(host, port)] = address.hosts
+        kind = redis.SSLConnection if address.tls else redis.Connection
+        pool = redis.ConnectionPool(connection_class=kind, host=host, port=port, **options)
+    return redis.Redis.from_pool(pool)
 
 
-def _behind_sentinel(url: str, options: dict[str, Any]) -> redis.Redis:
-    """Read `redis+sentinel://[user:password@]host[:port][,host...]/service[/db]`."""
-    parts = urlsplit(url)
-    credentials, _, hosts = parts.netloc.rpartition("@")
-    username, _, password = credentials.partition(":")
-    path = [piece for piece in parts.path.split("/") if piece]
-    query = parse_qs(parts.query)
-    addresses = []
-    for host in hosts.split(","):
-        name, _, port = host.partition(":")
-        addresses.append((name, int(port or SENTINEL_PORT)))
-    if parts.scheme.startswith("rediss"):
-        options["ssl"] = True
-    if password or username:
-        options |= {"password": password or username, "username": username if password else None}
-    sentinel_options = {
-        "password": query["sentinel_password"][0] if "sentinel_password" in query else None,
-        "socket_timeout": options["socket_timeout"],
-    }
+def _behind_sentinel(address: ServerAddress, service: str, options: dict[str, Any]) -> redis.Redis:
     make: Any = Sentinel  # redis-py leaves it without types
-    sentinel = make(addresses, sentinel_kwargs=sentinel_options)
-    client = sentinel.master_for(
-        path[0] if path else DEFAULT_SENTINEL_SERVICE,
-        db=int(path[1]) if len(path) > 1 else 0,
-        **options,
+    sentinel = make(
+        address.hosts,
+        sentinel_kwargs={
+            "socket_timeout": min(SENTINEL_ANSWERS_WITHIN, options["socket_timeout"]),
+            # One that is down is not waited for: the next is asked.
+            "retry": Retry(NoBackoff(), 0),
+            "ssl": address.sentinel_tls,
+            **address.sentinel_options,
+        },
     )
+    kind = PromptTLSConnection if address.tls else PromptConnection
+    client = sentinel.master_for(service, connection_class=kind, **options)
     assert isinstance(client, redis.Redis)
     return client

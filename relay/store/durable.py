@@ -3,27 +3,33 @@
 from collections.abc import Sequence
 from typing import Any
 
-from relay.store.server import WAITAOF_MS, Server
+from relay.store.guard import Guard, NotDurable
 
-
-class NotDurable(Exception):
-    """The server did not confirm in time that a write is on disk; it may be, so send it again."""
+__all__ = ["NotDurable", "durably"]
 
 
 def durably(
-    client: Any, server: Server, script: Any, names: Sequence[str], arguments: Sequence[Any]
+    client: Any,
+    guard: Guard,
+    script: Any,
+    names: Sequence[str],
+    arguments: Sequence[Any],
+    *,
+    anyway: bool = False,
 ) -> Any:
-    """Run a script and give its answer once the write is as safe as the server is to make it.
+    """Run a script and return its answer once the write is as safe as it must be.
 
-    Raises redis.RedisError or NotDurable: then it may or may not be made.
+    `anyway` runs it on a server that is too weak, too. Raises redis.RedisError or NotDurable: then
+    it may or may not be made.
     """
-    if not server.must_wait:
-        return script(names, arguments)
-    with client.pipeline(transaction=False) as pipe:
-        script(names, arguments, client=pipe)
-        # WAITAOF speaks for the writes of its own connection only, so it rides behind.
-        pipe.execute_command("WAITAOF", 1, server.replicas, WAITAOF_MS)
-        answer, (local, replicas) = pipe.execute()
-    if local < 1 or replicas < server.replicas:
-        raise NotDurable("the server did not confirm the write to disk in time")
+    if not anyway:
+        guard.demand()
+    if guard.server.waits:
+        with client.pipeline(transaction=False) as pipe:
+            script(names, arguments, client=pipe)
+            answer = guard.confirmed(pipe)[0]
+    else:
+        answer = script(names, arguments)
+    if not anyway:
+        guard.demand()  # again, as the connection may have been made meanwhile, to another server
     return answer

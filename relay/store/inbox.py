@@ -14,10 +14,10 @@ from relay.message import Message
 from relay.replays import Tally
 from relay.store import keys
 from relay.store.durable import durably
+from relay.store.guard import Guard
 from relay.store.intents import Need
 from relay.store.packed import pack
 from relay.store.scripts import Scripts
-from relay.store.server import Server
 
 DAY_MS = 86_400_000
 NOT_FOR_A_COMPANY = 0  # the lane of events that name no company
@@ -93,11 +93,11 @@ class Inbox:
     """The lanes of one store."""
 
     def __init__(
-        self, client: Redis, scripts: Scripts, server: Server, lanes: int, dedupe_days: int
+        self, client: Redis, scripts: Scripts, guard: Guard, lanes: int, dedupe_days: int
     ) -> None:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
         self._scripts = scripts
-        self._server = server
+        self._guard = guard
         self._remember_ms = dedupe_days * DAY_MS
         self.lanes = lanes
 
@@ -114,12 +114,13 @@ class Inbox:
         fields: Mapping[str, str | bytes],
         *,
         older_key: str | None = None,
+        anyway: bool = False,
     ) -> Ingested:
         """Store a message unless its event is known, and return once it is on disk.
 
         `older_key`: by what an older version of ours knew it, which did not look at its body.
-        Raises redis.RedisError or NotDurable: then it may or may not be stored, and sending it
-        again is safe.
+        `anyway` stores it on a server that is too weak, too. Raises redis.RedisError or
+        NotDurable: then it may or may not be stored, and sending it again is safe.
         """
         lane = self.lane_of(company_id)
         arguments: list[str | bytes | int] = [uuid4().hex, self._remember_ms, lane]
@@ -128,7 +129,8 @@ class Inbox:
         names = [keys.SEEN + event_key, keys.LANE + str(lane), keys.WAITING, keys.COUNTERS]
         if older_key is not None:
             names.append(keys.SEEN + older_key)
-        answer = durably(self._client, self._server, self._scripts.ingest, names, arguments)
+        script = self._scripts.ingest
+        answer = durably(self._client, self._guard, script, names, arguments, anyway=anyway)
         duplicate, entry, wake = answer
         return Ingested(bool(duplicate), entry.decode(), lane, bool(wake))
 

@@ -14,9 +14,9 @@ from relay.journeys import ENDED, Change, Journey, Step
 from relay.message import action_body
 from relay.store import keys
 from relay.store.durable import durably
+from relay.store.guard import Guard
 from relay.store.inbox import Inbox
 from relay.store.scripts import Scripts
-from relay.store.server import Server
 
 TRIES = 5  # of one change, when others write the same journey at the same time
 PAGE = 500
@@ -39,10 +39,10 @@ class Moved:
 class Journeys:
     """The journeys of one store."""
 
-    def __init__(self, client: Redis, scripts: Scripts, server: Server, inbox: Inbox) -> None:
+    def __init__(self, client: Redis, scripts: Scripts, guard: Guard, inbox: Inbox) -> None:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
         self._scripts = scripts
-        self._server = server
+        self._guard = guard
         self._inbox = inbox
 
     def get(self, journey_id: str) -> Journey | None:
@@ -145,7 +145,7 @@ class Journeys:
             keys.WAITING,
         ]
         script = self._scripts.put_journey
-        written, woke = durably(self._client, self._server, script, names, arguments)
+        written, woke = durably(self._client, self._guard, script, names, arguments)
         return Moved(journey, lane if woke else None) if written else None
 
 

@@ -11,8 +11,8 @@ from redis import Redis
 
 from relay.store import keys
 from relay.store.durable import durably
+from relay.store.guard import Guard
 from relay.store.scripts import Scripts
-from relay.store.server import Server
 
 KEPT = 24 * 3_600_000  # ms that a key is remembered
 MAY_TAKE = 240_000  # ms; longer than the calls to Codat that one request makes, at their slowest
@@ -44,10 +44,10 @@ class Begun:
 class Requests:
     """The requests of one store."""
 
-    def __init__(self, client: Redis, scripts: Scripts, server: Server) -> None:
+    def __init__(self, client: Redis, scripts: Scripts, guard: Guard) -> None:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
         self._scripts = scripts
-        self._server = server
+        self._guard = guard
 
     def begin(self, caller: str, key: str, asked: str, facts: dict[str, Any]) -> Begun:
         """Begin a request, or tell what came of it; raises redis.RedisError or NotDurable.
@@ -58,7 +58,7 @@ class Requests:
         place, nonce = keys.REQUEST + digest, uuid4().hex
         arguments = [nonce, asked, orjson.dumps(facts), MAY_TAKE, KEPT]
         script = self._scripts.begin_request
-        found = durably(self._client, self._server, script, [place], arguments)
+        found = durably(self._client, self._guard, script, [place], arguments)
         state, rest = State(found[0].decode()), found[1:]
         if state is State.RUN:
             held, company_id, tries = rest
@@ -72,4 +72,4 @@ class Requests:
         """Note how far it has come; False when another works on it by now. Raises as `begin`."""
         pairs = [one for pair in noted.items() for one in pair]
         script, arguments = self._scripts.note_request, [begun.nonce, *pairs]
-        return bool(durably(self._client, self._server, script, [begun.place], arguments))
+        return bool(durably(self._client, self._guard, script, [begun.place], arguments))

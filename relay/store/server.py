@@ -1,15 +1,27 @@
-"""Judge the server at start: what is acknowledged must be on disk, or nothing is acknowledged."""
+"""Judge the server: what is acknowledged must be on disk, or nothing is acknowledged."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from redis import Redis
 from redis.exceptions import ResponseError
+from redis.sentinel import SentinelConnectionPool
 
 OLDEST = (6, 2)  # ZADD LT, SET PXAT, XRANGE with exclusive ends
 WAITAOF_SINCE = (7, 2)  # Redis and Valkey alike
 WAITAOF_MS = 2000
+REPLICAS_MS = 1500  # until each replica must have confirmed a write
+LONGEST_LAG = 5  # seconds; a replica confirms every second what it has
+READ = (
+    "appendonly",
+    "appendfsync",
+    "no-appendfsync-on-rewrite",
+    "maxmemory-policy",
+    "min-replicas-to-write",
+    "min-replicas-max-lag",
+)
+ALL = "all"  # of the replicas that are in step must confirm each write
 
 
 class ServerRefused(Exception):
@@ -22,56 +34,142 @@ class Server:
 
     version: str
     must_wait: bool  # appendfsync everysec: WAITAOF on the writing connection before answering
-    replicas: int
+    replicas: int  # so many must confirm each acknowledged write at least
     accepted_risks: tuple[str, ...] = ()
+    every_replica: bool = False  # and each one that is in step
+    faults: Mapping[str, str] = field(default_factory=dict)  # risk not accepted -> what to change
+    is_replica: bool = False
+    aof_failed: bool = False  # the last write to the append-only file
+
+    @property
+    def waits(self) -> bool:
+        """Whether a write is confirmed by more than its own answer."""
+        return self.must_wait or self.replicas > 0 or self.every_replica
+
+    @property
+    def durability(self) -> str:
+        """Say what an acknowledged message has behind it."""
+        if lost := {"no-aof", "fsync", "unknown-config"} & set(self.accepted_risks):
+            return f"at risk, accepted by setting: {', '.join(sorted(lost))}"
+        said = "each write waited for (WAITAOF)" if self.must_wait else "on disk before it answers"
+        if self.every_replica:
+            return f"{said}, and with every replica in step"
+        return f"{said}, and with {self.replicas} replicas" if self.replicas else said
 
 
-def inspect(client: Redis, accept: Collection[str] = ()) -> Server:
-    """Read version, append-only file, fsync mode and eviction; raise ServerRefused if too weak.
+def inspect(client: Redis, accept: Collection[str] = (), replicas: str | None = None) -> Server:
+    """Judge a server as `judge` does; raise ServerRefused if it is set up too weak."""
+    server = judge(client, accept, replicas)
+    if server.faults:
+        lines = "\n".join(f"  {fault}  [risk: {name}]" for name, fault in server.faults.items())
+        raise ServerRefused(
+            "The Redis or Valkey server may lose what has been acknowledged:\n"
+            f"{lines}\nChange the server, or accept by name: "
+            f"RELAY_ACCEPT_RISKS={','.join([*server.accepted_risks, *server.faults])}"
+        )
+    return server
+
+
+def judge(client: Redis, accept: Collection[str] = (), replicas: str | None = None) -> Server:
+    """Read version, append-only file, fsync mode, eviction and what is demanded of replicas.
 
     `accept` names the risks an operator takes on: `old-server`, `no-aof`, `fsync`, `eviction`,
-    `unknown-config` (a managed server that does not show its configuration).
+    `no-min-replicas` (behind Sentinel), `unknown-config` (a managed server that does not show its
+    configuration). `replicas` is how many confirm each acknowledged write: a number or `all`; None
+    stands for `all` behind Sentinel and for none elsewhere. Raises redis.RedisError.
     """
     info: Any = client.info()
     version = str(info.get("valkey_version") or info.get("redis_version", "0"))
     numbers = tuple(int(part) for part in version.split(".")[:2])
+    is_behind_sentinel = isinstance(client.connection_pool, SentinelConnectionPool)
+    config = _config(client)
     faults: dict[str, str] = {}
     if numbers < OLDEST:
         faults["old-server"] = f"version {version}; 6.2 or newer is needed"
-    config = _config(client)
     must_wait = False
     if config is None:
         faults["unknown-config"] = (
             "it does not let us read its configuration (CONFIG GET), so durability cannot be seen"
         )
     else:
-        if config.get("appendonly") != "yes":
-            faults["no-aof"] = "appendonly is off; set `appendonly yes`"
-        elif config.get("appendfsync") != "always":
-            must_wait = numbers >= WAITAOF_SINCE and config.get("appendfsync") == "everysec"
-            if not must_wait:
-                faults["fsync"] = (
-                    f"appendfsync is {config.get('appendfsync')}; set `appendfsync always`"
-                    " (or everysec on a server that has WAITAOF: Redis 7.2, Valkey)"
-                )
-        if config.get("maxmemory-policy") not in ("noeviction", None):
-            faults["eviction"] = (
-                f"maxmemory-policy is {config['maxmemory-policy']}, which drops keys silently;"
-                " set `maxmemory-policy noeviction`"
-            )
-    refused = {name: fault for name, fault in faults.items() if name not in accept}
-    if refused:
-        lines = "\n".join(f"  {fault}  [risk: {name}]" for name, fault in refused.items())
-        raise ServerRefused(
-            "The Redis or Valkey server may lose what has been acknowledged:\n"
-            f"{lines}\nChange the server, or accept by name: RELAY_ACCEPT_RISKS={','.join(refused)}"
+        must_wait = numbers >= WAITAOF_SINCE and config.get("appendfsync") == "everysec"
+        faults |= _on_disk(config, must_wait=must_wait)
+        if is_behind_sentinel:
+            faults |= _on_replicas(config)
+    wanted = replicas or (ALL if is_behind_sentinel else "0")
+    return Server(
+        version,
+        must_wait,
+        1 if wanted == ALL else int(wanted),
+        tuple(name for name in faults if name in accept),
+        every_replica=wanted == ALL,
+        faults={name: fault for name, fault in faults.items() if name not in accept},
+        is_replica=info.get("role") == "slave",
+        aof_failed=info.get("aof_last_write_status", "ok") != "ok",
+    )
+
+
+def in_step(replication: Mapping[str, Any]) -> int | None:
+    """Count the replicas that confirm what they are sent, by INFO; None: this is no primary."""
+    if replication.get("role") != "master":
+        return None
+    replicas = (replication.get(f"slave{n}") for n in range(replication["connected_slaves"]))
+    return sum(
+        1
+        for replica in replicas
+        if isinstance(replica, Mapping)
+        and replica.get("state") == "online"
+        and replica.get("lag", 0) <= LONGEST_LAG
+    )
+
+
+def _on_disk(config: Mapping[str, str], *, must_wait: bool) -> dict[str, str]:
+    faults = {}
+    fsync = config.get("appendfsync")
+    if config.get("appendonly") != "yes":
+        faults["no-aof"] = "appendonly is off; set `appendonly yes`"
+    elif fsync != "always" and not must_wait:
+        faults["fsync"] = (
+            f"appendfsync is {fsync}; set `appendfsync always`"
+            " (or everysec on a server that has WAITAOF: Redis 7.2, Valkey)"
         )
-    return Server(version, must_wait, int(info.get("connected_slaves", 0)), tuple(faults))
+    elif fsync == "always" and config.get("no-appendfsync-on-rewrite") == "yes":
+        faults["fsync"] = (
+            "no-appendfsync-on-rewrite is on, so nothing is on disk while files are written anew;"
+            " set `no-appendfsync-on-rewrite no`"
+        )
+    if config.get("maxmemory-policy") not in ("noeviction", None):
+        faults["eviction"] = (
+            f"maxmemory-policy is {config['maxmemory-policy']}, which drops keys silently;"
+            " set `maxmemory-policy noeviction`"
+        )
+    return faults
+
+
+def _on_replicas(config: Mapping[str, str]) -> dict[str, str]:
+    """Behind Sentinel a primary that has lost its replicas must take nothing, as it may be lost."""
+    least, lag = int(config["min-replicas-to-write"]), int(config["min-replicas-max-lag"])
+    if least >= 1 and 1 <= lag <= LONGEST_LAG:
+        return {}
+    return {
+        "no-min-replicas": f"min-replicas-to-write is {least} and min-replicas-max-lag {lag}, so a"
+        " primary that was cut off takes in what a fail-over loses; set `min-replicas-to-write 1`"
+        f" (or more) and `min-replicas-max-lag 2` (1 to {LONGEST_LAG}) on every server"
+    }
 
 
 def _config(client: Redis) -> dict[str, str] | None:
+    """Read what matters of the configuration; None if the server does not show it.
+
+    One by one, as several names in one CONFIG GET came with 7.0.
+    """
+    config: dict[str, str] = {}
     try:
-        config: Any = client.config_get("appendonly", "appendfsync", "maxmemory-policy")
-        return dict(config)
+        with client.pipeline(transaction=False) as pipe:
+            for name in READ:
+                pipe.config_get(name)
+            for answer in pipe.execute():
+                config |= answer
     except ResponseError:
         return None
+    return config

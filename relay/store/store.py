@@ -1,5 +1,6 @@
 """One store: the parts that read and write Redis, over one client."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from redis import Redis
@@ -12,6 +13,7 @@ from relay.store.companies import Companies
 from relay.store.connect import connect
 from relay.store.erasure import Erasure
 from relay.store.events import Events
+from relay.store.guard import Guard
 from relay.store.inbox import Inbox
 from relay.store.intent_list import IntentList
 from relay.store.intents import Intents
@@ -26,7 +28,7 @@ from relay.store.replays import Replays
 from relay.store.requests import Requests
 from relay.store.schedules import Schedules
 from relay.store.scripts import Scripts
-from relay.store.server import Server, inspect
+from relay.store.server import Server
 from relay.store.sessions import Sessions
 from relay.store.subscriptions import Subscriptions
 from relay.store.tokens import KeptTokens
@@ -40,23 +42,33 @@ class WrongStore(Exception):
     """The store was made by a version or with settings that do not fit; `str()` says which."""
 
 
+@dataclass(frozen=True)
+class Weakening:
+    """One change of how strong the server is: its number, when (ms), and what it lacks since."""
+
+    number: int
+    at: int
+    risks: tuple[str, ...]
+
+
 class Store:
-    """Everything kept, over one client. `server` says what a durable write must wait for."""
+    """Everything kept, over one client. `guard` says whether a write can be acknowledged now."""
 
     def __init__(
         self,
         client: Redis,
-        server: Server,
+        server: Server | Guard,
         *,
         lanes: int = 64,
         dedupe_days: int = 30,
         limits: Limits | None = None,
     ) -> None:
         self.client = client
-        self.server = server
+        guard = server if isinstance(server, Guard) else Guard(client, server)
+        self.guard = guard
         scripts = Scripts(client)
         self._scripts = scripts
-        self.inbox = Inbox(client, scripts, server, lanes, dedupe_days)
+        self.inbox = Inbox(client, scripts, guard, lanes, dedupe_days)
         self.intents = Intents(client, scripts)
         self.intent_list = IntentList(client, self.intents)
         self.budget = Budget(client, scripts, limits or Limits())
@@ -72,12 +84,12 @@ class Store:
         self.trimming = Trimming(client, scripts, self.subscriptions)
         self.replays = Replays(client, scripts)
         self.events = Events(client, scripts)
-        self.journeys = Journeys(client, scripts, server, self.inbox)
-        self.requests = Requests(client, scripts, server)
+        self.journeys = Journeys(client, scripts, guard, self.inbox)
+        self.requests = Requests(client, scripts, guard)
         self.platforms = Platforms(client)
         self.codes = Codes(client, scripts)
         self.sessions = Sessions(client)
-        self.tokens = KeptTokens(client, scripts, server)
+        self.tokens = KeptTokens(client, scripts, guard)
 
     @classmethod
     def open(cls, settings: Settings, *, timeout: float = 5.0, retries: int = 3) -> "Store":
@@ -90,15 +102,20 @@ class Store:
                 "No server is set. Start everything with `codat-relay up`, or set REDIS_URL."
             )
         client = connect(settings.redis_url, timeout=timeout, retries=retries)
-        server = inspect(client, settings.relay_accept_risks)
+        guard = Guard.open(client, settings.relay_accept_risks, settings.relay_replicas_to_wait)
         lanes = fix_lanes(client, settings.relay_lanes)
         return cls(
             client,
-            server,
+            guard,
             lanes=lanes,
             dedupe_days=settings.relay_dedupe_days,
             limits=Limits(settings.relay_calls_per_minute, settings.relay_link_reserve),
         )
+
+    @property
+    def server(self) -> Server:
+        """What the server is, as it was last found."""
+        return self.guard.server
 
     def time(self) -> float:
         """Give the server's time (epoch seconds), which is the same for all who ask it."""
@@ -135,6 +152,17 @@ class Store:
         """Remember the server of this change as the one met; safe to say twice."""
         left, _, run_id = change.partition("-")
         self.client.hset(keys.META, mapping={"run_id": run_id, "servers_left": str(int(left) + 1)})
+
+    def weakening(self) -> Weakening:
+        """Tell what was last told of the server's being too weak."""
+        held: Any = self.client.hmget(keys.META, ["weakenings", "weakened_at", "weakened"])
+        risks = tuple((held[2] or b"").decode().split())
+        return Weakening(int(held[0] or 0), int(held[1] or 0), risks)
+
+    def note_weakening(self, number: int, at: int, risks: tuple[str, ...]) -> None:
+        """Remember what was told of it, under its number; safe to say twice."""
+        told: Any = {"weakenings": number, "weakened_at": at, "weakened": " ".join(risks)}
+        self.client.hset(keys.META, mapping=told)
 
     def heartbeats(self) -> dict[str, int]:
         """Tell when each kind of process last gave a sign of life, in ms since the epoch."""

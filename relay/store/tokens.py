@@ -8,8 +8,8 @@ from redis import Redis
 
 from relay.store import keys
 from relay.store.durable import durably
+from relay.store.guard import Guard
 from relay.store.scripts import Scripts
-from relay.store.server import Server
 from relay.tokens import Token, digest_of
 
 
@@ -29,10 +29,10 @@ class KeptToken:
 class KeptTokens:
     """The tokens of one store. A revoked token never becomes valid again."""
 
-    def __init__(self, client: Redis, scripts: Scripts, server: Server) -> None:
+    def __init__(self, client: Redis, scripts: Scripts, guard: Guard) -> None:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
         self._scripts = scripts
-        self._server = server
+        self._guard = guard
 
     def owner(self, digest: str) -> Token | None:
         """Return whose the token with this SHA-256 (hex) is, or None."""
@@ -70,7 +70,7 @@ class KeptTokens:
 
     def _run(self, script: Any, arguments: list[Any]) -> Any:
         names = [keys.TOKENS, keys.TOKENS_REVOKED]
-        return durably(self._client, self._server, script, names, arguments)
+        return durably(self._client, self._guard, script, names, arguments)
 
 
 def _read(digest: str, held: bytes) -> KeptToken:

@@ -1,0 +1,61 @@
+"""Tell in the log that the server became too weak to keep what it is told, and that it is mended.
+
+While it takes no writes nothing can be told: then what was found is told, in order, once it does.
+Any number of schedulers find the same, each a moment apart; a change is known by its number.
+"""
+
+from dataclasses import dataclass, field
+
+import structlog
+from redis.exceptions import RedisError
+
+from relay import telling
+from relay.message import Action
+from relay.queues import Hints
+from relay.store import Store
+
+MOST_KEPT = 100  # changes not told yet; the oldest are dropped first
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Strength:
+    """What one scheduler has found of the server, and what is still to be told of it."""
+
+    store: Store
+    hints: Hints
+    untold: list[tuple[int, dict[str, str]]] = field(default_factory=list)  # ms, faults then
+    _found: frozenset[str] | None = None
+
+    def look(self) -> None:
+        """Look at the server, and tell what changed; raises redis.RedisError or NotDurable."""
+        faults = dict(self.store.guard.faults())
+        if frozenset(faults) != self._found and (faults or self._found is not None):
+            self.untold = [*self.untold, (self.store.now_ms(), faults)][-MOST_KEPT:]
+        if self._found is None:  # what another scheduler told before we began may be over
+            held = self.store.weakening()
+            if held.risks and not faults:
+                self.untold.append((self.store.now_ms(), {}))
+        self._found = frozenset(faults)
+        while self.untold:
+            if not self._tell(*self.untold[0]):
+                return
+            self.untold.pop(0)
+
+    def _tell(self, at: int, faults: dict[str, str]) -> bool:
+        """Tell one change unless it is told already; False when the server takes no writes."""
+        held = self.store.weakening()
+        risks = tuple(sorted(faults))
+        if at <= held.at or risks == held.risks:
+            return True
+        kind = "relay.server_weakened" if faults else "relay.server_mended"
+        facts = {"risks": list(risks or held.risks), "faults": list(faults.values())}
+        action = Action(f"server:{held.number + 1}", kind, "", at * 1000, facts)
+        try:
+            telling.tell(self.store, self.hints, action, anyway=True)
+            self.store.note_weakening(held.number + 1, at, risks)
+        except RedisError as error:
+            log.warning("server.untold", error=str(error)[:200])
+            return False
+        return True

@@ -1,0 +1,180 @@
+"""A primary with two replicas and three sentinels on loopback, any of which can be killed."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from ops import embedded
+
+SERVICE = "relay-test"
+PATIENCE = 60.0  # seconds; only a failing test waits so long
+SERVERS, SENTINELS = 3, 3
+STRONG = {
+    "appendonly": "yes",
+    "appendfsync": "always",
+    "save": '""',
+    "maxmemory-policy": "noeviction",
+    "min-replicas-to-write": "1",
+    "min-replicas-max-lag": "2",
+    "repl-diskless-sync-delay": "0",
+    "repl-ping-replica-period": "1",
+    "protected-mode": "no",
+    "loglevel": "warning",
+}
+
+
+def free_ports(count: int) -> list[int]:
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(probe.getsockname()[1]) for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+def until(met: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
+    """Wait until `met` gives something; a server that is away is asked again."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        try:
+            if found := met():
+                return found
+        except (redis.RedisError, OSError, LookupError):
+            pass
+        time.sleep(0.02)
+    raise AssertionError(f"{what} did not come about")
+
+
+@dataclass
+class Sentinels:
+    """Servers and sentinels, each by its port."""
+
+    folder: Path
+    servers: list[int]
+    sentinels: list[int]
+    password: str = ""
+    running: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def url(self, options: str = "") -> str:
+        hosts = ",".join(f"127.0.0.1:{port}" for port in self.sentinels)
+        return f"redis+sentinel://{hosts}/{SERVICE}{options}"
+
+    def client(self, port: int) -> redis.Redis:
+        return redis.Redis(port=port, socket_timeout=2, retry=None)
+
+    def start(self, port: int, *, of: int | None = None, **settings: str) -> None:
+        """Start a server, or again, as a replica of the server at `of` unless it knows of which."""
+        place = self.folder / str(port)
+        place.mkdir(exist_ok=True)
+        config = place / "server.conf"
+        if not config.exists():
+            lines = {"port": str(port), "bind": "127.0.0.1", "dir": str(place), **STRONG}
+            lines |= {name.replace("_", "-"): value for name, value in settings.items()}
+            if of is not None:
+                lines["replicaof"] = f"127.0.0.1 {of}"
+            config.write_text("".join(f"{n} {v}\n" for n, v in lines.items()))
+        self._run(port, [str(config)])
+
+    def start_sentinel(self, port: int) -> None:
+        place = self.folder / str(port)
+        place.mkdir()
+        config = place / "sentinel.conf"
+        config.write_text(
+            f"port {port}\nbind 127.0.0.1\ndir {place}\nloglevel notice\n"
+            f"logfile {place}/log\nprotected-mode no\n"
+            f"sentinel monitor {SERVICE} 127.0.0.1 {self.servers[0]} 2\n"
+            f"sentinel down-after-milliseconds {SERVICE} 800\n"
+            f"sentinel failover-timeout {SERVICE} 4000\n"
+            f"sentinel parallel-syncs {SERVICE} 2\n"
+        )
+        self._run(port, [str(config), "--sentinel"])
+
+    def _run(self, port: int, arguments: list[str]) -> None:
+        self.running[port] = subprocess.Popen(
+            [embedded.find_binary(), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def primary(self) -> int:
+        """The port of the primary, which all sentinels name."""
+        named = []
+        for port in self.sentinels:
+            host_and_port = self.client(port).execute_command(
+                "SENTINEL", "get-master-addr-by-name", SERVICE
+            )
+            named.append(int(host_and_port[1]))
+        if len(set(named)) > 1:
+            raise LookupError("the sentinels do not agree yet")
+        return named[0]
+
+    def in_step(self) -> bool:
+        """Whether every server that runs but the primary follows it."""
+        info: Any = self.client(self.primary()).info("replication")
+        wanted = sum(1 for port in self.servers if port in self.running) - 1
+        good = [info[f"slave{n}"]["state"] == "online" for n in range(info["connected_slaves"])]
+        return info["role"] == "master" and len(good) == wanted and all(good)
+
+    def settled(self) -> bool:
+        """Whether every sentinel knows of all others and of all servers, so they can fail over."""
+        for port in self.sentinels:
+            [state] = [
+                one
+                for one in self.client(port).sentinel_masters().values()
+                if one["name"] == SERVICE
+            ]
+            if int(state["num-other-sentinels"]) < SENTINELS - 1:
+                return False
+            if int(state["num-slaves"]) < SERVERS - 1 or state["is_sdown"]:
+                return False
+        return self.in_step()
+
+    def signal(self, port: int, number: signal.Signals) -> None:
+        os.kill(self.running[port].pid, number)
+
+    def kill(self, port: int) -> None:
+        process = self.running.pop(port)
+        process.kill()
+        process.wait()
+
+    def fail_over(self) -> tuple[int, int]:
+        """Kill the primary and wait until the sentinels name another; give the old and the new."""
+        old = self.primary()
+        self.kill(old)
+        new = until(lambda: (port := self.primary()) != old and port, "another primary")
+        return old, new
+
+    def stop(self) -> None:
+        for process in self.running.values():
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+        for process in self.running.values():
+            process.wait()
+
+
+@contextmanager
+def running_sentinels(folder: Path, **settings: str) -> Iterator[Sentinels]:
+    """Run a set of its own; `settings` are the servers', over `STRONG`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ports = free_ports(SERVERS + SENTINELS)
+    site = Sentinels(folder, ports[:SERVERS], ports[SERVERS:])
+    try:
+        first, *others = site.servers
+        site.start(first, **settings)
+        for port in others:
+            site.start(port, of=first, **settings)
+        for port in site.sentinels:
+            site.start_sentinel(port)
+        until(site.settled, "a settled set of sentinels")
+        yield site
+    finally:
+        site.stop()
