@@ -156,7 +156,10 @@ def progress(journey: Journey, company: Company | None) -> dict[str, str]:
     counts_all = journey.was_linked_already or is_first(journey)
     since = 0 if counts_all else journey.sent * 1000 - SKEW
     for data_type in consent.data_types if consent else ():
-        state = states.get(f"{journey.connection_id}|{data_type}")
+        # Codat's data status names no connection where several can be meant.
+        keys = (f"{journey.connection_id}|{data_type}", f"|{data_type}")
+        held = [states[key] for key in keys if key in states]
+        state = max(held, key=lambda one: one.version, default=None)
         is_new = state is not None and state.version[0] > since
         outcome = pull_outcome(state.status) if state and is_new else PullOutcome.IN_PROGRESS
         found[data_type] = words.get(outcome, "waiting")

@@ -158,6 +158,7 @@ class FakeCodat:
     companies: dict[str, dict[str, Any]] = field(default_factory=dict)
     infos: dict[str, dict[str, Any]] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
+    statuses: dict[str, dict[str, Any]] = field(default_factory=dict)  # by data type
     failing: Callable[[str, str], CodatError | None] = lambda operation, company: None
     asked: list[tuple[str, str]] = field(default_factory=list)
     refreshed: list[tuple[str, str]] = field(default_factory=list)
@@ -202,6 +203,13 @@ class FakeCodat:
         if connection not in self.connections:
             raise NotFound("no such connection", status=404)
         return records.Connection(connection, self.connections[connection])
+
+    def get_company_data_status(self, company: str) -> dict[str, records.DataStatus]:
+        self._ask("get_company_data_status", company)
+        return {
+            name: records.DataStatus.from_json({**one, "dataType": name})
+            for name, one in self.statuses.items()
+        }
 
     def delete_connection(self, company: str, connection: str) -> None:
         self._ask("delete_connection", company)

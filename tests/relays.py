@@ -95,6 +95,11 @@ class Relay:
         answer = requests.post(f"{self.sandbox.url}/sandbox/faults", json=fault, timeout=10)
         assert answer.ok, answer.text
 
+    def deliver_webhooks(self, **how: Any) -> None:
+        """Disturb the sandbox's webhooks, or with other values no more."""
+        answer = requests.post(f"{self.sandbox.url}/sandbox/delivery", json=how, timeout=10)
+        assert answer.ok, answer.text
+
     def slow_reads(self, seconds: float) -> None:
         world = self.sandbox.world
         with world.lock:

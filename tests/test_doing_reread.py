@@ -32,7 +32,7 @@ def test_a_company_is_told_as_codat_shows_it(bench):
     assert (shown["id"], shown["name"]) == (COMPANY, "Bakery")
     assert shown["dataConnections"][0]["id"] == connection_id(1)
     assert "canary" not in json.dumps(shown)
-    assert set(shown) == {"id", "name", "created", "tags", "dataConnections"}
+    assert set(shown) == {"id", "name", "created", "lastSync", "tags", "dataConnections"}
     assert before <= ended.at <= now_micros()
 
 

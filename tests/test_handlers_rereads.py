@@ -49,7 +49,7 @@ def test_a_link_that_no_webhook_told_starts_the_companys_work():
     folded = apply(
         company_after(told("connection.created", "PendingAuth", 1)), shown((1, "Linked"))
     )
-    assert sorted(wanted(folded)) == ["cadence", "info"]
+    assert sorted(wanted(folded)) == ["cadence", "info", "track"]
     # A second link of a linked company changes no status, but brings info of its own.
     second = apply(folded.company, shown((1, "Linked"), (2, "Linked"), at=11))
     assert wanted(second) == {"info": 0}

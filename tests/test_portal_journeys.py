@@ -516,6 +516,19 @@ def test_an_open_page_that_waits_has_codat_looked_at_now_and_then(portal, path):
     assert portal.hints.performed == 1
 
 
+def test_an_open_page_whose_bar_waits_has_the_data_status_asked(portal, codat):
+    """The webhooks of the first read may be lost: the bar would wait for ever."""
+    portal.hold(make_company(1))
+    codat.connections = (Connection(connection_id(1), "Linked", platform_key="gbol"),)
+    made, at = invite(portal, company_id=company_id(1))
+    agreed(portal, at)
+    for _ in range(2):
+        portal.web.get(at)
+    assert portal.get(f"/v1/journeys/{made['id']}").json["stage"] == "reading"
+    assert portal.store.intents.get(f"data:{company_id(1)}")["priority"] == "0"
+    assert portal.hints.performed == 1
+
+
 def waited(portal, made, seconds):
     """Let the customer have been sent so long ago."""
     portal.store.journeys.change(

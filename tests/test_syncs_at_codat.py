@@ -153,3 +153,23 @@ def test_a_company_of_which_a_person_took_all_away_is_kept_alive(relay, platform
     relay.until(lambda: relay.journal("POST", company, f"/data/queue/{kept}"), "the small sync")
     assert portal.put(path, json={"cadence": "daily"}).status_code == 201
     relay.until(lambda: list(schedules.of(company)) == [ALL], "the end of the keep-alive")
+
+
+def test_with_every_webhook_lost_the_reads_of_a_new_link_are_known_all_the_same(relay):
+    company = relay.create("Session 14")
+    relay.deliver_webhooks(dropShare=1.0)
+    relay.control(company, "authorise", **XERO)
+    now = now_ms()
+    relay.store.intents.put([Need(f"reread:{company}", company, Priority.LINK, now, "test")], now)
+    relay.until(lambda: relay.status(company) == "Linked", "the link")
+    relay.until(lambda: relay.store.companies.get(company).syncs.get(ALL), "the first sync")
+    relay.until(lambda: relay.store.companies.get(company).data_types, "the reads")
+    look(relay, company)
+    sync = relay.until(lambda: ended(relay, company, ALL), "the first sync's end")
+    assert (sync.period, sync.state) == ("first", "completed")
+    states = relay.store.companies.get(company).data_types
+    assert len(states) == sync.total > 3
+    assert all(state.last_success for state in states.values() if state.status == "Complete")
+    relay.until(lambda: relay.named(company), "the real name")
+    told = [data for kind, data in relay.told(company) if kind == "sync.completed"]
+    assert {data["source"] for data in told if data["data_type"] != ALL} == {"data_status"}

@@ -17,6 +17,7 @@ from relay.times import now_micros, now_ms
 from workers.context import Context, current
 from workers.doing import (
     cadence,
+    data,
     drop,
     fresh,
     info,
@@ -43,6 +44,7 @@ KINDS: dict[str, Doing] = {
     "reconcile": reconcile.do,
     "track": track.do,
     "fresh": fresh.do,
+    "data": data.do,
     "platforms": platforms.do,
 }
 VERDICTS = {Ending.LATER: "later", Ending.GAVE_UP: "dead"}

@@ -69,6 +69,8 @@ class Read(Told):
     done: int | None = None
     failed: int | None = None
     reason: str | None = None
+    source: str | None = None
+    """`data_status` where no webhook told of the read, and Codat said so when it was asked."""
 
 
 class Changed(Told):

@@ -1,14 +1,25 @@
-"""Judge whether a company's data is as fresh as its schedules want it. Calls nobody."""
+"""Judge whether a company's data is as fresh as its schedules want it.
+
+Codat is asked only before something is told to be stale: the webhooks of its reads may be lost.
+"""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 
+import structlog
+
+from codat.errors import CodatError
 from codat.statuses import ConnectionStatus
 from relay.cadence import ALL, Schedule
-from relay.company import Company
+from relay.company import Company, CompanyStatus
+from relay.data_status import Read
 from relay.store.intents import Intent
 from relay.times import now_micros
 from workers.context import Context
+from workers.doing.data import look
 from workers.endings import Ended, Ending, Told
+
+log = structlog.get_logger(__name__)
 
 SECOND = 1_000_000  # microseconds
 HOUR = 3600 * SECOND
@@ -24,12 +35,34 @@ def do(context: Context, intent: Intent) -> Ended:
         return Ended(Ending.DONE)
     at = now_micros()
     stale, wait = judge(company, wanted, at)
+    reads: list[Read] = []
+    if set(stale) - set(company.stale):
+        reads = _ask(context, company, at)
+        for read in reads:
+            version = (read.at, read.id)
+            company = company.with_read(read.key, read.status, version, success=read.is_success)
+        stale, wait = judge(company, wanted, at)
     told = None
-    if stale != company.stale:
-        told = Told("relay.freshness_judged", {"stale": list(stale)})
+    if reads or stale != company.stale:
+        facts = {"stale": list(stale), "reads": [asdict(read) for read in reads]}
+        told = Told("relay.freshness_judged", facts)
     if not wanted:
         return Ended(Ending.DONE, told=told, at=at)
     return Ended(Ending.LATER, told=told, at=at, wait=wait, expected=True)
+
+
+def _ask(context: Context, company: Company, at: int) -> list[Read]:
+    """Return the reads that no webhook told of; none where Codat does not answer.
+
+    An alarm does not wait for Codat: most often it is Codat's silence that it tells of.
+    """
+    if company.status is not CompanyStatus.LINKED:
+        return []
+    try:
+        return look(context, company, at)
+    except CodatError as error:
+        log.info("data_status.unavailable", company_id=company.id, error=str(error)[:200])
+        return []
 
 
 def judge(company: Company, wanted: Iterable[Schedule], at: int) -> tuple[tuple[str, ...], float]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from codat import errors
 from codat.records import Company as CodatCompany
 from relay.company import Company
+from relay.data_status import may_lack_reads
 from relay.drift import differences
 from relay.message import Action
 from relay.store.intents import Intent, Need, Priority
@@ -170,6 +171,8 @@ def _tell_differences(context: Context, run: Run, shown: Iterable[CodatCompany],
     companies = {company.id: company for company in shown}
     held = context.store.companies.get_many(companies)
     _reread_dummies(context, run, held.values())
+    lacking = [one for one in companies.values() if may_lack_reads(held[one.id], one)]
+    _leave(context, run, "data", [one.id for one in lacking])
     for company in companies.values():
         found = differences(held[company.id], company)
         if not found:
@@ -184,12 +187,19 @@ def _tell_differences(context: Context, run: Run, shown: Iterable[CodatCompany],
 
 def _reread_dummies(context: Context, run: Run, held: Iterable[Company | None]) -> None:
     """Have companies read whose names the pattern takes for dummies since it was set or changed."""
-    now, pattern = now_ms(), context.placeholders
-    needs = [
-        Need(f"reread:{company.id}", company.id, Priority.RECONCILE, now, f"reconcile:{run.id}")
+    pattern = context.placeholders
+    dummies = [
+        company.id
         for company in held
         if company and not company.deleted and company.recognise_placeholder(pattern) is not company
     ]
+    _leave(context, run, "reread", dummies)
+
+
+def _leave(context: Context, run: Run, kind: str, company_ids: Iterable[str]) -> None:
+    """Leave an intent of this kind for each company."""
+    now, cause = now_ms(), f"reconcile:{run.id}"
+    needs = [Need(f"{kind}:{one}", one, Priority.RECONCILE, now, cause) for one in company_ids]
     if needs:
         context.store.intents.put(needs, now)
 

@@ -9,7 +9,7 @@ from relay.times import now_micros
 from workers.context import Context
 from workers.endings import Ended, Ending, Told
 
-KEPT = ("id", "name", "created", "tags", "dataConnections")
+KEPT = ("id", "name", "created", "lastSync", "tags", "dataConnections")
 
 
 def do(context: Context, intent: Intent) -> Ended:

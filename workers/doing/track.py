@@ -5,6 +5,7 @@ from itertools import islice, takewhile
 
 from codat.records import PullOperation, parse_time
 from relay.company import CompanyStatus, Sync
+from relay.data_status import unheard
 from relay.store.intents import Intent
 from relay.times import now_micros
 from relay.tracking import SKEW, checked, next_look, open_syncs, patience, why_failed
@@ -15,6 +16,8 @@ SECOND = 1_000_000  # microseconds
 PAGE = 100
 NO_WORD = "no word from Codat for longer than this platform may take"
 NOTHING: Mapping[str, str | None] = {}
+SILENT = 600  # seconds after which a sync without any pull in the history is looked into
+NO_NEWS = Told("relay.syncs_checked", {"syncs": []})
 MOST = 500  # pull operations looked at, newest first
 
 
@@ -34,11 +37,18 @@ def do(context: Context, intent: Intent) -> Ended:
     lost = {n: NO_WORD for n, s in after.items() if s.is_open and at - s.requested > late}
     why = {n: why_failed(s, n, operations) for n, s in waiting.items() if not after[n].is_open}
     told = _told(waiting, after, lost, why)
+    if unheard(company, {}, operations, at) or (not operations and _is_silent(waiting, at)):
+        told = Told("relay.syncs_checked", {**(told or NO_NEWS).payload, "unheard": True})
     left = [sync for name, sync in after.items() if sync.is_open and name not in lost]
     if not left:
         return Ended(Ending.DONE, told=told, at=at)
     wait = min(next_look((at - sync.requested) / SECOND) for sync in left)
     return Ended(Ending.LATER, told=told, at=at, wait=wait, expected=True)
+
+
+def _is_silent(waiting: Mapping[str, Sync], at: int) -> bool:
+    """Tell whether a sync was asked for so long ago that something should be known of it."""
+    return any(at - sync.requested > SILENT * SECOND for sync in waiting.values())
 
 
 def _since(context: Context, company_id: str, since: int) -> list[PullOperation]:

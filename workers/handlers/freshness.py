@@ -5,6 +5,7 @@ from dataclasses import replace
 from relay.company import Company
 from relay.message import Action
 from relay.outcome import Outcome
+from workers.handlers.reads import learned
 from workers.routing import Router
 
 router = Router()
@@ -14,7 +15,8 @@ router = Router()
 def judged(company: Company, action: Action) -> Outcome:
     """Tell of each data type that became stale, and of each that is fresh again."""
     stale = tuple(action.payload["stale"])
-    outcome = Outcome(replace(company, stale=stale))
+    outcome = learned(Outcome(company), action.payload.get("reads", ()))
+    outcome = outcome.now(replace(outcome.company, stale=stale))
     for data_type in stale:
         if data_type not in company.stale:
             outcome = outcome.log("data.stale", data_type=data_type)

@@ -1,11 +1,15 @@
 """What became of each data type that Codat read: completed does not mean succeeded."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from codat.statuses import PullOutcome, pull_outcome
 from codat.webhook import Event
 from relay.cadence import ALL
 from relay.company import Company, Version, version_of
+from relay.data_status import Read, is_heard
+from relay.message import Action
 from relay.outcome import Outcome
 from relay.tracking import open_syncs, settle
 from workers.routing import Router
@@ -68,6 +72,43 @@ def read_completed(company: Company, event: Event) -> Outcome:
     if any(kind is PullOutcome.NEEDS_CUSTOMER for kind, _ in kinds):
         # The source no longer lets Codat in: see whether the connection says so too.
         outcome = outcome.then("reread")
+    return outcome.now(company)
+
+
+@router.on("relay.data_status_read")
+def data_status_read(company: Company, action: Action) -> Outcome:
+    """Take over the reads that Codat's data status showed and no webhook told of."""
+    return learned(Outcome(company), action.payload["reads"])
+
+
+def learned(outcome: Outcome, reads: Iterable[Mapping[str, Any]]) -> Outcome:
+    """Take over reads that Codat told of when asked; those heard of meanwhile are left out.
+
+    `reads` are `relay.data_status.Read`s as mappings. Whether records changed is not known of
+    them, so `data.changed` is not told.
+    """
+    company = outcome.company
+    new = [read for told in reads if not is_heard(company, read := Read(**told))]
+    for read in new:
+        version = (read.at, read.id)
+        period = _period(company, read.data_type, version)
+        outcome = outcome.log(
+            LOGGED[pull_outcome(read.status)],
+            connection_id=read.connection_id or None,
+            data_type=read.data_type,
+            status=read.status,
+            initial=False,
+            issues=[],
+            source="data_status",
+            **({"period": period} if period else {}),
+        )
+        company = company.with_read(read.key, read.status, version, success=read.is_success)
+    successes = {read.data_type for read in new if read.is_success}
+    if company.stale and successes:
+        outcome = outcome.then("fresh")
+    if successes & INFO_TYPES:
+        company = replace(company, info_reads=company.info_reads + 1)
+        outcome = outcome.then("info")
     return outcome.now(company)
 
 

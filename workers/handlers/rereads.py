@@ -3,12 +3,18 @@
 from dataclasses import replace
 
 from codat.records import Company as CodatCompany
-from relay.company import DELETED, Company, NameSource, Version
+from codat.records import parse_time
+from relay.cadence import ALL
+from relay.company import DELETED, Company, CompanyStatus, NameSource, Sync, Version
+from relay.data_status import may_lack_reads
 from relay.message import Action
 from relay.outcome import Outcome
+from relay.tracking import FIRST, begin
 from workers.routing import Router
 
 router = Router()
+
+LOOK_AFTER = 60_000  # ms, at how far Codat's own first sync has come
 
 
 @router.on("relay.company_read")
@@ -55,7 +61,28 @@ def as_shown(company: Company, shown: CodatCompany, version: Version) -> Outcome
         outcome = outcome.then("name")  # it finds out who renamed it, perhaps we, and says so
     if after.status != company.status:
         outcome = outcome.then("cadence")
-    return outcome.then("info", link=True) if newly_linked else outcome
+    if may_lack_reads(after, shown):
+        outcome = outcome.then("data")
+    if newly_linked:
+        outcome = _first_sync(company, shown, outcome, version).then("info", link=True)
+    return outcome
+
+
+def _first_sync(
+    company: Company, shown: CodatCompany, outcome: Outcome, version: Version
+) -> Outcome:
+    """Follow the first sync of a link whose webhook was lost, where we know since when it can run.
+
+    That is since the connection was last known not to be linked, else since it was made. Of a
+    company that we first hear of, or with others linked before, it is not known.
+    """
+    if not company.known or company.status is CompanyStatus.LINKED:
+        return outcome
+    known = [held.version[0] for held in company.connections.values()]
+    made = [at for one in shown.connections if (at := parse_time(one.created)) is not None]
+    since = max(known or made, default=version[0])
+    began = begin(outcome.company, Sync(FIRST, min(since, version[0])), ALL)
+    return outcome.now(began).then("track", delay=LOOK_AFTER)
 
 
 def _without_gone(company: Company, present: set[str], version: Version) -> Company:

@@ -13,6 +13,7 @@ from workers.routing import Router
 router = Router()
 
 LOOK_AFTER = 60_000  # ms; Codat names no operation for `all`, its history does
+WEBHOOK_LATE = 30_000  # ms after which a webhook of a read that the history shows is late
 LOOK_AFTER_ONE = 600_000  # ms; one data type's own webhook usually tells
 DAY = 86_400_000_000  # microseconds
 
@@ -68,6 +69,8 @@ def syncs_checked(company: Company, action: Action) -> Outcome:
             why = told["reason"] or told.get("why")
             reason = {"reason": why} if why else {}
             outcome = outcome.log(f"sync.{state}", **facts(data_type, after), **reason)
+    if action.payload.get("unheard"):
+        outcome = outcome.then("data", delay=WEBHOOK_LATE)
     return outcome.now(company)
 
 

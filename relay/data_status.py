@@ -1,0 +1,143 @@
+"""What Codat says of its reads when it is asked, and which of them no webhook told us of.
+
+Pure: records of Codat's in, reads out. A company's data status names no connection and does not
+say when a read failed (Codat: core-concepts/status); its pull history does both.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from codat.records import Company as CodatCompany
+from codat.records import DataStatus, PullOperation, parse_time
+from codat.statuses import ConnectionStatus, PullOutcome, pull_outcome
+from relay.company import Company, CompanyStatus
+
+SKEW = 5_000_000  # microseconds by which one read's times may differ in webhook and record
+LATE = 60_000_000  # microseconds after a read at which its webhook is late
+AHEAD = 600_000_000  # microseconds from now at which nothing can have been read
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """How one read of a data type ended; `at` in microseconds since the epoch.
+
+    `connection_id` is empty where it is not known. `id` is Codat's for the read.
+    """
+
+    connection_id: str
+    data_type: str
+    status: str
+    at: int
+    id: str
+
+    @property
+    def key(self) -> str:
+        """Its key among a company's data types."""
+        return f"{self.connection_id}|{self.data_type}"
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the data was read."""
+        return pull_outcome(self.status) is PullOutcome.COMPLETE
+
+
+def unheard(
+    company: Company,
+    statuses: Mapping[str, DataStatus],
+    operations: Iterable[PullOperation],
+    now: int,
+) -> list[Read]:
+    """Return the ended reads that the company does not hold yet; `now` in microseconds."""
+    of_connections = list(_of_operations(operations))
+    read = dict[tuple[str, bool], int]()
+    for one in of_connections:
+        kind = (one.data_type, one.is_success)
+        read[kind] = max(one.at, read.get(kind, 0))
+    for status in statuses.values():
+        for one in _of_status(company, status):
+            known = read.get((one.data_type, one.is_success))
+            if known is None or (one.is_success and one.at > known + SKEW):
+                of_connections.append(one)
+    return [one for one in of_connections if one.at <= now + AHEAD and not is_heard(company, one)]
+
+
+def is_heard(company: Company, read: Read) -> bool:
+    """Tell whether the company holds this read already, or a later one."""
+    keys = [read.key]
+    if not read.connection_id:
+        keys = [key for key in company.data_types if key.partition("|")[2] == read.data_type]
+    for held in (company.data_types[key] for key in keys if key in company.data_types):
+        if read.is_success:
+            if held.last_success is not None and held.last_success >= read.at - SKEW:
+                return True
+        elif (
+            held.version[0] >= read.at
+            or held.version[1] == read.id
+            or pull_outcome(held.status) is pull_outcome(read.status)
+        ):
+            return True
+    return False
+
+
+def may_lack_reads(company: Company | None, shown: CodatCompany) -> bool:
+    """Tell whether Codat's record of a company names a later sync than any read we hold.
+
+    Codat: `lastSync` of the company and of its connections.
+    """
+    if company is None or company.status is not CompanyStatus.LINKED:
+        return False
+    named = [shown.last_sync, *(one.last_sync for one in shown.connections)]
+    times = map(parse_time, named)
+    latest = max((at for at in times if at is not None), default=None)
+    heard = max((state.version[0] for state in company.data_types.values()), default=0)
+    return latest is not None and latest > heard + LATE
+
+
+def linked_connections(company: Company) -> list[str]:
+    """Return the ids of the connections that are linked."""
+    return [c.id for c in company.connections.values() if c.status == ConnectionStatus.LINKED]
+
+
+def _of_operations(operations: Iterable[PullOperation]) -> Iterator[Read]:
+    """Return the latest ended read of each connection and data type, and its latest success."""
+    latest = dict[tuple[str, bool], Read]()
+    for one in operations:
+        at = parse_time(one.completed) or parse_time(one.requested)
+        if at is None or not one.connection_id or not one.data_type:
+            continue
+        if pull_outcome(one.status) is PullOutcome.IN_PROGRESS:
+            continue
+        read = Read(one.connection_id, one.data_type, one.status, at, one.id)
+        held = latest.get((read.key, read.is_success))
+        if held is None or held.at < at:
+            latest[read.key, read.is_success] = read
+    for read in latest.values():
+        good = latest.get((read.key, True))
+        if read.is_success or good is None or good.at < read.at:
+            yield read
+
+
+def _of_status(company: Company, status: DataStatus) -> Iterator[Read]:
+    """Return the last success, and the failure after it if there was one.
+
+    Codat does not say when it failed: it counts from what is known of the data type by then.
+    """
+    data_type, word = status.data_type, status.current_status or ""
+    connection = _connection_of(company, data_type)
+    success = parse_time(status.last_successful_sync)
+    if success is not None:
+        good = status.latest_successful_sync_id or ""
+        complete = word if pull_outcome(word) is PullOutcome.COMPLETE else "Complete"
+        yield Read(connection, data_type, complete, success, good)
+    if pull_outcome(word) not in (PullOutcome.COMPLETE, PullOutcome.IN_PROGRESS):
+        held = company.data_types.get(f"{connection}|{data_type}")
+        known = max(success or 0, held.version[0] if held else 0)
+        yield Read(connection, data_type, word, known + 1, status.latest_sync_id or "")
+
+
+def _connection_of(company: Company, data_type: str) -> str:
+    """Return the one linked connection that a data type can be of, empty where several can be."""
+    linked = linked_connections(company)
+    readers = [one for one in linked if f"{one}|{data_type}" in company.data_types]
+    candidates = readers or linked
+    return candidates[0] if len(candidates) == 1 else ""

@@ -1,0 +1,187 @@
+"""Reads that Codat tells of when it is asked, and that no webhook told of, are taken in once."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from codat.records import Company as CodatCompany
+from codat.records import DataStatus, PullOperation
+from folding import action, apply
+from parts import company_id, connection_id, make_connection
+from relay.cadence import ALL
+from relay.company import Company, Connection, DataTypeState
+from relay.data_status import Read, is_heard, may_lack_reads, unheard
+from relay.stages import progress
+from relay.times import iso_from_micros
+from relay.tracking import FIRST, open_syncs
+from test_stages import CONSENT, T0, sent
+from tests.published import load, needs_published
+
+COMPANY = company_id(1)
+MINUTE = 60_000_000
+HOUR = 60 * MINUTE
+AT = 1_767_603_600_000_000
+
+
+def status(word, success=None, latest="a", good="a"):
+    given = {"dataType": "invoices", "currentStatus": word, "latestSyncId": latest * 8}
+    if success is not None:
+        given |= {
+            "lastSuccessfulSync": iso_from_micros(success),
+            "latestSuccessfulSyncId": good * 8,
+        }
+    return {"invoices": DataStatus.from_json(given)}
+
+
+def linked(*numbers, **data_types):
+    connections = {f"c{n}": Connection(f"c{n}", "Linked", (AT - HOUR, "e")) for n in numbers}
+    states = {key.replace("_", "|"): state for key, state in data_types.items()}
+    return Company(COMPANY, name="Acme", connections=connections, data_types=states)
+
+
+def held(word, at, success=None):
+    return DataTypeState(word, (at, "e"), success)
+
+
+def facts(reads):
+    return [(one.connection_id, one.status, one.at) for one in reads]
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        (status("Complete", AT), [("c1", "Complete", AT)]),
+        (status("success", AT), [("c1", "success", AT)]),  # as the older API says it
+        (
+            status("FetchError", AT, latest="b"),
+            [("c1", "Complete", AT), ("c1", "FetchError", AT + 1)],
+        ),
+        (status("FetchError"), [("c1", "FetchError", 1)]),
+        (status("NotSupported"), [("c1", "NotSupported", 1)]),
+        (status("Fetching", AT), [("c1", "Complete", AT)]),
+        (status("Queued"), []),
+        (status(None), []),  # never read
+        (status("Complete", AT + 2 * HOUR), []),  # nothing was read in the future
+    ],
+)
+def test_what_the_status_says_is_read_as_far_as_it_goes(given, read):
+    assert facts(unheard(linked(1), given, (), AT)) == read
+
+
+@needs_published
+@pytest.mark.parametrize(
+    ("sample", "read"),
+    [
+        ("sync-was-successful", [("suppliers", "Complete")]),
+        ("first-sync-for-the-data-type-failed", [("suppliers", "FetchError")]),
+        (
+            "last-sync-failed-although-a-previous-sync-was-successful",
+            [("suppliers", "Complete"), ("suppliers", "FetchError")],
+        ),
+        ("data-type-that-has-never-been-synced", []),
+    ],
+)
+def test_codats_own_samples_are_read(sample, read):
+    body = load(f"api-current/get-company-data-status.docs.{sample}.json")
+    statuses = {name: DataStatus.from_json(one) for name, one in body.items()}
+    assert [(one.data_type, one.status) for one in unheard(linked(1), statuses, (), AT)] == read
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        held("Complete", AT + MINUTE, AT + MINUTE),  # the webhook comes after the read
+        held("Complete", AT - 1_000_000, AT - 1_000_000),  # or its clock is a little behind
+        held("FetchError", AT + HOUR, AT + MINUTE),  # a later one failed
+    ],
+)
+def test_a_read_that_a_webhook_told_of_is_no_news(known):
+    assert unheard(linked(1, c1_invoices=known), status("Complete", AT), (), AT) == []
+
+
+def test_a_failure_that_a_webhook_told_of_is_no_news_but_one_after_a_success_is():
+    failing = status("FetchError", AT - HOUR, latest="b")
+    told = linked(1, c1_invoices=held("MapError", AT, AT - HOUR))
+    assert unheard(told, failing, (), AT) == []
+    again = linked(1, c1_invoices=held("Complete", AT, AT))
+    assert facts(unheard(again, failing, (), AT)) == [("c1", "FetchError", AT + 1)]
+    by_id = linked(1, c1_invoices=DataTypeState("FetchError", (AT, "b" * 8), AT))
+    assert unheard(by_id, failing, (), AT) == []
+
+
+def test_of_several_connections_the_history_says_which_was_read():
+    def pull(connection, word, at):
+        return PullOperation(
+            connection, connection_id=connection, data_type="invoices", status=word,
+            completed=iso_from_micros(at),
+        )  # fmt: skip
+
+    company = linked(1, 2)
+    assert facts(unheard(company, status("Complete", AT), (), AT)) == [("", "Complete", AT)]
+    history = [
+        pull("c1", "Complete", AT),
+        pull("c2", "Fetching", AT),
+        pull("c2", "Complete", AT - HOUR),
+        pull("c2", "MapError", AT - 2 * HOUR),
+    ]
+    found = unheard(company, status("Complete", AT), history, AT)
+    assert facts(found) == [("c1", "Complete", AT), ("c2", "Complete", AT - HOUR)]
+    reader = linked(1, 2, c2_invoices=held("FetchError", AT - HOUR))
+    assert facts(unheard(reader, status("Complete", AT), (), AT)) == [("c2", "Complete", AT)]
+
+
+def test_codats_record_tells_that_reads_are_missing():
+    def shown(last_sync):
+        raw = {"id": COMPANY, "name": "Acme", "lastSync": None}
+        connections = [make_connection(1, "Linked") | {"lastSync": iso_from_micros(last_sync)}]
+        return CodatCompany.from_json({**raw, "dataConnections": connections})
+
+    company = linked(1, c1_invoices=held("Complete", AT, AT))
+    assert may_lack_reads(company, shown(AT + HOUR))
+    assert not may_lack_reads(company, shown(AT + MINUTE // 2))
+    assert may_lack_reads(linked(1), shown(AT))
+    assert not may_lack_reads(None, shown(AT))
+    assert not may_lack_reads(replace(company, deleted=True), shown(AT + HOUR))
+    assert not may_lack_reads(company, CodatCompany.from_json({"id": COMPANY, "lastSync": "soon"}))
+
+
+def test_what_was_missed_is_told_and_begins_what_a_webhook_would_have():
+    before = replace(linked(1), stale=("invoices",), info_reads=1)
+    reads = [
+        {"connection_id": "c1", "data_type": name, "status": word, "at": AT, "id": "x"}
+        for name, word in (("company", "Complete"), ("bills", "NotSupported"))
+    ]
+    folded = apply(before, action("relay.data_status_read", reads=reads))
+    told = {json.loads(one.data)["data_type"]: one.type for one in folded.events}
+    assert told == {"company": "sync.completed", "bills": "sync.skipped"}
+    assert {need.name.partition(":")[0] for need in folded.needs} == {"info", "fresh"}
+    assert folded.company.info_reads == 2
+    again = apply(folded.company, action("relay.data_status_read", reads=reads))
+    assert (again.events, again.company) == ([], folded.company)
+
+
+def test_is_heard_looks_at_every_connection_where_none_is_named():
+    company = linked(1, 2, c2_invoices=held("Complete", AT, AT))
+    assert is_heard(company, Read("", "invoices", "Complete", AT, "x"))
+    assert not is_heard(company, Read("c1", "invoices", "Complete", AT, "x"))
+
+
+def test_the_customers_bar_shows_a_read_of_no_named_connection():
+    read = DataTypeState("Complete", (T0 * 1000, "x"), T0 * 1000)
+    company = Company("c-1", data_types={"|invoices": read})
+    assert progress(sent(), company)["invoices"] == "read"
+    assert set(progress(sent(), company)) == set(CONSENT.data_types)
+
+
+def test_a_link_whose_webhook_was_lost_has_its_first_sync_followed():
+    before = Company(
+        COMPANY, name="Acme", connections={connection_id(1): Connection(
+            connection_id(1), "PendingAuth", (AT - HOUR, "e"))},
+    )  # fmt: skip
+    shown = {"id": COMPANY, "name": "Acme", "dataConnections": [make_connection(1, "Linked")]}
+    folded = apply(before, action("relay.company_read", company=shown))
+    sync = open_syncs(folded.company)[ALL]
+    assert (sync.period, sync.requested) == (FIRST, AT - HOUR)
+    assert "track" in {need.name.partition(":")[0] for need in folded.needs}
+    assert open_syncs(apply(None, action("relay.company_read", company=shown)).company) == {}
