@@ -14,7 +14,9 @@ from codat.signature import TOLERANCE
 from ops import embedded, tokens
 from ops.addresses import session_for
 from ops.faults import FAILED, UNREACHABLE, WRONG_SETTINGS, CannotStart
-from ops.here import UNPROVABLE, check_brand
+from ops.here import UNPROVABLE, check_brand, unread_names
+from portal import journeys_words
+from portal.journeys_words import Brand
 from relay.settings import Settings
 from relay.store.connect import connect
 from relay.store.guard import Guard
@@ -55,10 +57,14 @@ def findings(settings: Settings, service: str) -> Iterator[Finding]:
 def check_secrets(settings: Settings) -> Finding:
     """Whether webhooks can be proved genuine."""
     if settings.codat_webhook_secrets or settings.codat_legacy_authorization:
-        return Finding("settings", OK, "all there and well formed")
-    if settings.uses_sandbox:
-        return Finding("settings", OK, "`codat-relay up` will make the sandbox's signing secret")
-    return Finding("settings", WRONG, UNPROVABLE, WRONG_SETTINGS)
+        said = "all there and well formed"
+    elif settings.uses_sandbox:
+        said = "`codat-relay up` will make the sandbox's signing secret"
+    else:
+        return Finding("settings", WRONG, UNPROVABLE, WRONG_SETTINGS)
+    if unread := unread_names():
+        return Finding("settings", UNSURE, "; ".join(unread.values()))
+    return Finding("settings", OK, said)
 
 
 def check_pages(settings: Settings) -> Finding:
@@ -69,7 +75,11 @@ def check_pages(settings: Settings) -> Finding:
         return Finding("pages", WRONG, str(error), WRONG_SETTINGS)
     if lacks:
         return Finding("pages", UNSURE, "; ".join(lacks))
-    return Finding("pages", OK, "the firm's name, and each language whole")
+    if settings.relay_brand_file is None:
+        return Finding("pages", OK, "plain ones in English, as RELAY_BRAND_FILE is not set")
+    named, _ = journeys_words.load(settings.relay_brand_file)
+    name = "the firm's name" if named.name != Brand.name else "the firm's name is not set"
+    return Finding("pages", OK, f"{name}, and each language is whole")
 
 
 def check_server(settings: Settings) -> Finding:

@@ -3,14 +3,18 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
 from pydantic import SecretStr
 
 from codat.signature import new_secret
 from ops import embedded
 from ops.faults import CannotStart
 from portal import journeys_words
+from relay.environment import not_a_setting
+from relay.files import BadFile, read_text
+from relay.logging import set_up
 from relay.settings import Settings
-from relay.texts import Unreadable, read_text, trimmed
+from relay.texts import trimmed
 
 SECRET_FILE = "webhook-secret"  # noqa: S105 (a file's name)
 OPERATOR = "operator"
@@ -18,6 +22,7 @@ UNPROVABLE = (
     "No webhook could be proved genuine: set CODAT_WEBHOOK_SECRETS (or start everything with"
     " `codat-relay up`, which makes one for the sandbox)."
 )
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,23 @@ def settings_here() -> Settings:
     return settings.model_copy(update=made)
 
 
+def begin_process() -> Settings:
+    """Read the settings as `settings_here` does, set up the log, and warn of names nobody reads."""
+    settings = settings_here()
+    set_up(settings.relay_log_level)
+    for name, why in unread_names().items():
+        log.warning("settings.not_read", name=name, why=why)
+    return settings
+
+
+def unread_names() -> dict[str, str]:
+    """Return names in the environment that look like settings and are none, each with a sentence.
+
+    Platforms may set names that begin like ours, so they are not refused.
+    """
+    return {name: not_a_setting(name, meant) for name, meant in Settings.unread().items()}
+
+
 def refuse_unprovable(settings: Settings) -> None:
     """Raise CannotStart when there is nothing by which to tell Codat's webhooks from others."""
     if not settings.codat_webhook_secrets and not settings.codat_legacy_authorization:
@@ -91,6 +113,6 @@ def _read(path: Path) -> str | None:
     if not path.exists():
         return None
     try:
-        return trimmed(read_text(path)) or None
-    except Unreadable as error:
-        raise CannotStart(f"{path} cannot be read ({error}).") from None
+        return trimmed(read_text(path, may_be_empty=True)) or None
+    except BadFile as error:
+        raise CannotStart(f"{error}.") from None

@@ -42,7 +42,7 @@ class Record:
     cells: dict[str, str]
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, *, may_be_empty: bool = False) -> str:
     """Return what a file says, in UTF-8 with or without a mark in front; raises BadFile."""
     try:
         with path.open("rb") as file:
@@ -61,7 +61,7 @@ def read_text(path: Path) -> str:
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise BadFile(f"{path} line {line}: holds a zero byte, so it is no text; save it as UTF-8")
-    if not text.strip():
+    if not may_be_empty and not text.strip():
         raise BadFile(f"{path} is empty")
     return text
 
@@ -108,7 +108,7 @@ def read_table(path: Path, needed: Sequence[str], known: Collection[str]) -> lis
 
 def read_toml(path: Path) -> tuple[dict[str, Any], str]:
     """Return what a TOML file holds, and its text for `place`; raises BadFile."""
-    text = read_text(path)
+    text = read_text(path, may_be_empty=True)
     try:
         return parse_toml(text), text
     except ValueError as error:

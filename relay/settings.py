@@ -2,25 +2,24 @@
 
 import os
 import re
-from collections.abc import Mapping
-from ipaddress import ip_network
+from collections.abc import Collection, Mapping
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import SplitResult, urlsplit
 
-from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from codat import signature
 from codat.client import Generation
+from relay.environment import FILE, Kind, entries, gather, unread
 from relay.policy import BadPolicy, Policy
 from relay.retention import Retention, read_rules
 from relay.server_address import read_address
 from relay.tokens import read_tokens
 
 CODAT_URL = "https://api.codat.io"
-SECRET_FILE_SUFFIX = "_FILE"  # noqa: S105 (a name, not a password)
 RISKS = {"no-aof", "fsync", "eviction", "old-server", "unknown-config", "no-min-replicas"}
 DAILY_AT = "^([01][0-9]|2[0-3]):[0-5][0-9]$|^never$"
 
@@ -38,7 +37,7 @@ def _split(value: object) -> object:
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
     if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
+        return entries(value)
     return value
 
 
@@ -75,18 +74,18 @@ class Settings(BaseSettings):
     relay_policy_file: Path | None = None
     relay_dedupe_days: Annotated[int, Field(ge=14, le=400)] = 30
     relay_message_days: Annotated[int, Field(ge=1, le=400)] = 30
-    relay_calls_per_minute: Annotated[int, Field(ge=1)] = 900
+    relay_calls_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 900
     relay_link_reserve: Annotated[int, Field(ge=0, le=500)] = 50  # per mille of the day's quota
     # As many as use a minute's calls up though each answer takes two seconds.
     relay_worker_threads: Annotated[int, Field(ge=1, le=256)] = 32
     relay_reconcile_at: Annotated[str, Field(pattern=DAILY_AT)] = "03:30"  # UTC
     relay_reconcile_page_size: Annotated[int, Field(ge=1, le=5000)] = 100  # what Codat advises
-    relay_silence_minutes: Annotated[int, Field(ge=1)] = 60
-    relay_retry_seconds: Annotated[float, Field(gt=0)] = 5.0
-    relay_codat_timeout: Annotated[float, Field(gt=0)] = 15.0
+    relay_silence_minutes: Annotated[int, Field(ge=1, le=100_000)] = 60
+    relay_retry_seconds: Annotated[float, Field(gt=0, le=900)] = 5.0
+    relay_codat_timeout: Annotated[float, Field(gt=0, le=900)] = 15.0
     relay_streams: Annotated[int, Field(ge=0, le=1000)] = 64
     relay_link_streams: Annotated[int, Field(ge=0, le=1000)] = 32
-    relay_streams_per_token: Annotated[int | None, Field(ge=1)] = None  # a quarter of all
+    relay_streams_per_token: Annotated[int | None, Field(ge=1, le=1000)] = None  # a quarter of all
     relay_log_days: Annotated[int, Field(ge=1, le=4000)] = 30
     relay_log_hard_days: Annotated[int, Field(ge=1, le=4000)] = 90
     relay_log_type_days: Commas = ()
@@ -97,8 +96,8 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
-    web_processes: Annotated[int, Field(ge=1)] = 1
-    web_threads: Annotated[int, Field(ge=2)] = 16
+    web_processes: Annotated[int, Field(ge=1, le=256)] = 1
+    web_threads: Annotated[int, Field(ge=2, le=1000)] = 16
     sandbox_port: Annotated[int | None, Field(ge=0, le=65535)] = None
     sandbox_api_key: SecretStr = SecretStr("sandbox")
 
@@ -110,21 +109,26 @@ class Settings(BaseSettings):
 
         Raises BadSettings, which names every fault in one message.
         """
-        values, faults = _read_env_file(env_file)
-        values.update(os.environ if environ is None else environ)
-        faults += _read_secret_files(values)
-        given = {
-            name: values[name.upper()] for name in cls.model_fields if values.get(name.upper())
-        }
+        values, faults = gather(_kinds(), os.environ if environ is None else environ, env_file)
+        given = {name: values[name.upper()] for name in cls.model_fields if name.upper() in values}
+        faulty = {fault.partition(":")[0].removesuffix(FILE) for fault in faults}
+        faults += _disagreements(values, faulty)
         try:
             settings = cls.model_validate(given)
         except ValidationError as error:
-            faults += [_sentence(e) for e in error.errors()]
-            raise BadSettings(faults + _disagreements(values)) from None
-        faults += _disagreements(values)
+            raise BadSettings(faults + [_sentence(e) for e in error.errors()]) from None
         if faults:
             raise BadSettings(faults)
         return settings
+
+    @classmethod
+    def unread(cls, environ: Mapping[str, str] | None = None) -> dict[str, str | None]:
+        """Return names in the environment that look like settings and are none.
+
+        Each with the setting that may have been meant. They are no fault: other programs may set
+        names that begin like ours.
+        """
+        return unread(_kinds(), os.environ if environ is None else environ)
 
     @classmethod
     def settings_customise_sources(
@@ -153,7 +157,33 @@ class Settings(BaseSettings):
         parts = _address(value)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("must be an http:// or https:// address")
+        if re.search(r"[\s?#]", value):
+            raise ValueError("must be an address without spaces, ? and #")
         return value.rstrip("/")
+
+    @field_validator("codat_api_key", "sandbox_api_key")
+    @classmethod
+    def _bare_key(cls, value: SecretStr | None) -> SecretStr | None:
+        text = value.get_secret_value() if value else "key"
+        if re.match(r"(basic|bearer)\s", text, re.IGNORECASE):
+            raise ValueError("must be the bare key, without the word before it")
+        if not re.fullmatch(r"[ -~]+", text):
+            raise ValueError("must be visible ASCII characters")
+        return value
+
+    @field_validator("host")
+    @classmethod
+    def _host(cls, value: str) -> str:
+        bare = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+        try:
+            return str(ip_address(bare))
+        except ValueError:
+            if not re.fullmatch(r"(?!-)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?", value):
+                raise ValueError(
+                    "must be an address such as 127.0.0.1 or :: (0.0.0.0 is all of them), or a"
+                    " host's name, without a port"
+                ) from None
+        return value
 
     @field_validator("relay_placeholder_pattern")
     @classmethod
@@ -283,50 +313,30 @@ def _address(text: str) -> SplitResult:
     return parts
 
 
-def _read_env_file(path: str | Path | None) -> tuple[dict[str, str], list[str]]:
-    """Give what a `.env` file sets, which need not be there, or why it cannot be read."""
-    if path is None:
-        return {}, []
-    try:
-        return {name: value for name, value in dotenv_values(path).items() if value}, []
-    except (OSError, UnicodeDecodeError) as error:
-        return {}, [f"{path}: cannot be read ({_reason(error)})"]
+def _kinds() -> dict[str, Kind]:
+    """Return how the text of each setting is read, by its name in the environment."""
+    return {name.upper(): _kind(str(f.annotation)) for name, f in Settings.model_fields.items()}
 
 
-def _reason(error: OSError | UnicodeDecodeError) -> str:
-    return str(error.strerror) if isinstance(error, OSError) else "is not text"
+def _kind(annotation: str) -> Kind:
+    if annotation.startswith("tuple"):
+        return Kind.LIST
+    if "SecretStr" in annotation:
+        return Kind.SECRET
+    return Kind.PATH if "Path" in annotation else Kind.PLAIN
 
 
-def _read_secret_files(values: dict[str, str]) -> list[str]:
-    """Fill each setting given as `NAME_FILE` from that file; tell what could not be read."""
-    faults = []
-    for name in (field.upper() for field in Settings.model_fields):
-        path = values.get(name + SECRET_FILE_SUFFIX)
-        if not path:
-            continue
-        if values.get(name):
-            faults.append(f"{name}: is set, and {name}_FILE too; keep one of them")
-            continue
-        try:
-            values[name] = Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            faults.append(f"{name}_FILE: {path} cannot be read ({_reason(error)})")
-            continue
-        if not values[name]:
-            faults.append(f"{name}_FILE: {path} is empty")
-    return faults
-
-
-def _disagreements(values: Mapping[str, str]) -> list[str]:
+def _disagreements(values: Mapping[str, str], faulty: Collection[str]) -> list[str]:
+    """Return what is missing beside what is given; what is given with a fault is not missing."""
     proofs = ("CODAT_WEBHOOK_SECRETS", "CODAT_LEGACY_AUTHORIZATION")
-    given = any(
-        _split(values.get(name, "")) or values.get(name + SECRET_FILE_SUFFIX) for name in proofs
-    )
-    if values.get("CODAT_API_KEY") and not given:
+    given = any(entries(values.get(name, "")) or name in faulty for name in proofs)
+    if "CODAT_API_KEY" in values and not given:
         return [
             "CODAT_WEBHOOK_SECRETS: is needed with CODAT_API_KEY, or no webhook could be proved"
             " genuine; the Codat Portal shows it per endpoint (whsec_...)"
         ]
+    if "RELAY_TOKENS" in values and not entries(values["RELAY_TOKENS"]):
+        return ["RELAY_TOKENS: names no token"]
     return []
 
 

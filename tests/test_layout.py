@@ -34,12 +34,13 @@ LIBRARIES: dict[str, set[str]] = {
     "granian": {"ops"},
     "click": {"ops"},
     "rich": {"ops"},
-    "dotenv": {"relay/settings.py"},
+    "dotenv": {"relay/environment.py"},
     "pydantic_settings": {"relay/settings.py"},
 }
 UNWANTED = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve"}
 ENVIRONMENT = {
     "relay/settings.py",
+    "relay/environment.py",  # reads `.env` for it
     "ops/commands/up.py",  # hands a copy on to the processes it starts
 }
 PURE = [

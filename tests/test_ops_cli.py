@@ -221,7 +221,7 @@ def test_the_doctor_names_the_first_thing_that_is_wrong() -> None:
 @pytest.mark.parametrize(
     ("brand", "key", "verdict", "said"),
     [
-        ("", "", "ok", "the firm's name"),
+        ("", "", "ok", "the firm's name is not set"),
         ("", "k", "unsure", "customers read “Your firm”"),
         ('[brand]\nname = "Harbour"', "k", "ok", ""),
         ('[words.de]\npick.title = "Welche?"', "", "unsure", "[words.de] leaves"),

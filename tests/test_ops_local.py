@@ -1,5 +1,7 @@
 """What is made before the service starts, and what is said when it cannot."""
 
+import ipaddress
+import re
 import socket
 import stat
 import threading
@@ -16,6 +18,7 @@ from werkzeug.wrappers import Response
 from ops.faults import CannotStart, Failed
 from ops.here import Here
 from ops.local import Attendant, check_ports, make_secrets, processes
+from ops.ports import address_of
 from ops.processes import PROCESSES
 from ops.restarts import TOO_MANY, Restarts
 from relay.settings import Settings
@@ -144,3 +147,30 @@ def ready_at(port: int) -> Iterator[None]:
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as found:
         return int(found.getsockname()[1])
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1", "0.0.0.0", "::"])
+def test_a_host_may_be_a_name_or_an_address(make_settings: MakeSettings, host: str) -> None:
+    if ":" in host and not _has_ipv6():
+        pytest.skip("needs IPv6")
+    settings = make_settings(host=host, port=_free_port(), sandbox_port=_free_port())
+    check_ports(settings)
+    assert ipaddress.ip_address(address_of(settings.host))
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "999.1.1.1", "192.0.2.1", "a" * 70])
+def test_a_host_that_is_none_of_ours_is_one_sentence(
+    make_settings: MakeSettings, host: str
+) -> None:
+    """Passed on to the web server, it would end again and again."""
+    with pytest.raises(CannotStart, match=re.escape(host)) as refused:
+        check_ports(make_settings(host=host, port=_free_port()))
+    assert "\n" not in str(refused.value)
+
+
+def _has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True

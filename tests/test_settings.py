@@ -207,7 +207,7 @@ def test_a_secret_given_twice_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(None, "No such file"), (b"\xff\xfe", "is not text"), (" \n", "is empty")]
+    ("content", "said"), [(None, "No such file"), (b"\xff\xfe", "is UTF-16"), (" \n", "is empty")]
 )
 def test_a_secret_file_that_holds_no_secret_is_refused_not_passed_over(tmp_path, content, said):
     """Passed over, a key that was meant for Codat would start the sandbox instead."""
@@ -232,7 +232,7 @@ def test_an_env_file_need_not_be_there(tmp_path):
 
 def test_an_env_file_that_is_not_text_is_refused(tmp_path):
     path = written(tmp_path / ".env", b"PORT=9000\xff\n")
-    with pytest.raises(BadSettings, match=re.escape(f"{path}: cannot be read (is not text)")):
+    with pytest.raises(BadSettings, match=re.escape(f"{path} line 1: is not UTF-8 text")):
         read(env_file=path)
 
 

@@ -213,7 +213,7 @@ def test_a_file_that_was_written_anew_is_what_counts(
         (b"two words are no token at all", "no header can carry"),
         ("\u00fc".encode() * 20, "no header can carry"),
         (ONE.encode("utf-16"), "UTF-16"),
-        (b"\xff" * 20, "is not text"),
+        (b"\xff" * 20, "is not UTF-8 text"),
     ],
 )
 def test_a_file_that_holds_no_token_is_a_fault(

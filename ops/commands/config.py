@@ -5,6 +5,7 @@ from typing import Any
 import click
 from pydantic import SecretStr
 
+from ops.here import unread_names
 from ops.output import Columns, as_json, print_json, show_rows
 from relay.masking import without_secrets
 from relay.settings import BadSettings, Settings
@@ -40,6 +41,7 @@ def config(*, as_json: bool) -> None:
     rows += [_derived("codat_api_url", settings.api_url, settings)]
     rows += [_derived("relay_public_url", settings.public_url, settings)]
     rows = [row for row in rows if row]
+    rows += [{"name": name, "value": None, "from": why} for name, why in unread_names().items()]
     if as_json:
         print_json({"settings": rows})
     else:

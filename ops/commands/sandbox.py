@@ -8,10 +8,9 @@ from ops.addresses import local
 from ops.commands.play import play
 from ops.commands.storm import storm
 from ops.faults import CannotStart
-from ops.here import settings_here
+from ops.here import begin_process
 from ops.ports import refuse_taken
 from ops.signing import first, webhook_secret
-from relay.logging import set_up
 from sandbox.config import SandboxConfig
 from sandbox.memory import BadState
 from sandbox.server import serve as serve_sandbox
@@ -48,8 +47,7 @@ def serve(
     Needs nothing else: without CODAT_WEBHOOK_SECRETS a signing secret is made and kept in the data
     directory. Without --state all is held in memory.
     """
-    settings = settings_here()
-    set_up(settings.relay_log_level)
+    settings = begin_process()
     config = SandboxConfig(
         webhook_secret=webhook_secret(settings),
         webhook_url=webhook_url or f"{local(settings)}/webhooks/codat",

@@ -6,8 +6,7 @@ from types import FrameType
 
 import click
 
-from ops.here import settings_here
-from relay.logging import set_up
+from ops.here import begin_process
 from scheduler import clock
 
 
@@ -17,8 +16,7 @@ def scheduler() -> None:
 
     Several may run: each period is requested once.
     """
-    settings = settings_here()
-    set_up(settings.relay_log_level)
+    settings = begin_process()
     signal.signal(signal.SIGTERM, _leave)
     clock.run(settings)
 

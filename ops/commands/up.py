@@ -14,7 +14,7 @@ from rich.console import Console
 from ops import embedded
 from ops.addresses import local
 from ops.faults import FAILED
-from ops.here import Here, check_brand
+from ops.here import Here, check_brand, unread_names
 from ops.lines import Lines
 from ops.local import Attendant, check_ports, make_secrets, processes
 from ops.processes import SANDBOX, Process
@@ -40,6 +40,9 @@ def up() -> None:
     settings = Settings.from_env()
     here = Here(settings.relay_data_dir)
     console = Console()
+    unread = unread_names()
+    for why in unread.values():
+        console.print(f"Warning: {why}.", style="yellow", soft_wrap=True, markup=False)
     check_brand(settings)  # what it lacks, the web process says
     check_ports(settings)
     made = make_secrets(settings, here)
@@ -58,7 +61,8 @@ def up() -> None:
             settings, server, lines.say, lambda: announce(console, settings, token)
         )
         # Handed on to the processes, which read it by their own settings.
-        environment = {**os.environ, **made}
+        inherited = {name: value for name, value in os.environ.items() if name not in unread}
+        environment = {**inherited, **made}
         done = Runner(wanted, environment, lines, attendant).run()
     if not done:
         sys.exit(FAILED)

@@ -5,10 +5,9 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 
-from ops.here import settings_here
-from ops.ports import refuse_taken
+from ops.here import begin_process
+from ops.ports import address_of, refuse_taken
 from ops.web import check
-from relay.logging import set_up
 
 STOP_WITHIN = 8  # seconds given to requests under way
 
@@ -21,15 +20,14 @@ def web() -> None:
     open. Comes up even while Redis is away, answers 503 then, and works again when it is back. A
     server that could lose acknowledged webhooks is refused with exit code 2.
     """
-    settings = settings_here()
-    set_up(settings.relay_log_level)
+    settings = begin_process()
     check(settings)
     refuse_taken(settings.host, settings.port, "PORT")
     streams = settings.relay_streams + settings.relay_link_streams
     Granian(
         "ops.web:app",
         factory=True,
-        address=settings.host,
+        address=address_of(settings.host),
         port=settings.port,
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,

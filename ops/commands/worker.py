@@ -2,8 +2,7 @@
 
 import click
 
-from ops.here import settings_here
-from relay.logging import set_up
+from ops.here import begin_process
 from relay.queues import QUEUES
 from workers.worker import work
 
@@ -17,6 +16,5 @@ def worker(queue: str, burst: bool) -> None:
     `drain` applies what webhooks told; `codat` does what must be done at Codat, `deliver` posts
     events to subscribers. Run as many of each as you like, on any number of machines.
     """
-    settings = settings_here()
-    set_up(settings.relay_log_level)
+    settings = begin_process()
     work(queue, settings, burst=burst)
