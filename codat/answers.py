@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from codat.bodies import load
+from codat.capabilities import hidden_text
 from codat.errors import (
     BadAnswer,
     BadRequest,
@@ -147,7 +148,7 @@ def _error_text(body: dict[str, Any] | None) -> str:
 
 def _one_line(text: str) -> str:
     plain = re.sub(r"[^ -~\u00a0-\u1fff]+", " ", text)
-    return " ".join(plain.split())[:_MAX_ERROR_TEXT]
+    return hidden_text(" ".join(plain.split()))[:_MAX_ERROR_TEXT]
 
 
 def _phrase(status: int) -> str:

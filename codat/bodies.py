@@ -48,9 +48,12 @@ def _tolerantly(body: bytes) -> Any:
         parse_int=lambda text: int(text) if len(text) <= _MAX_DIGITS else _number(text),
         parse_constant=lambda _: None,
     )
-    # The way there and back joins surrogates that are pairs, and replaces those that are none.
-    written = json.dumps(value, ensure_ascii=False).encode("utf-16-le", "surrogatepass")
-    return orjson.loads(written.decode("utf-16-le", "replace"))
+    return orjson.loads(_joined(json.dumps(value, ensure_ascii=False)))
+
+
+def text_of(body: bytes) -> str:
+    """Return a body as text, in the encoding that JSON would have; what is none is replaced."""
+    return _joined(_decoded(body))
 
 
 def _decoded(body: bytes) -> str:
@@ -60,6 +63,11 @@ def _decoded(body: bytes) -> str:
         return body.decode(encoding, "surrogatepass")
     except UnicodeDecodeError:
         return body.decode(encoding, "replace")
+
+
+def _joined(text: str) -> str:
+    """Join surrogates that are pairs, and replace those that are none."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _number(text: str) -> float | None:

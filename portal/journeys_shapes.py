@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from codat.capabilities import hidden_text
 from relay import stages
 from relay.attempts import with_outcome
 from relay.company import Company
@@ -85,7 +86,9 @@ class JourneyDetail(JourneyShape):
     """All that is held of one journey; the link itself is not, only its hash."""
 
     language: str
-    return_url: str | None
+    return_url: Annotated[
+        str | None, Field(description="Without codes and tokens that stand in it.")
+    ]
     allowed_platforms: list[str]
     allowed_types: list[str]
     expected: IdentityShape | None
@@ -124,7 +127,7 @@ def whole(journey: Journey, company: Company | None, now: int) -> JourneyDetail:
     return JourneyDetail(
         **_short(journey, company, now),
         language=journey.language,
-        return_url=journey.return_url,
+        return_url=journey.return_url and hidden_text(journey.return_url),
         allowed_platforms=list(journey.allowed_platforms),
         allowed_types=list(journey.allowed_types),
         expected=IdentityShape.model_validate(expected, from_attributes=True) if expected else None,

@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from codat.bodies import load
+from codat.bodies import load, text_of
+from codat.capabilities import hidden, hidden_body, hidden_text
 from portal.events import EventType
 from portal.groups import Given, Reply, described, group
 from portal.parts import parts
@@ -116,20 +117,20 @@ def _shape(kept: Kept) -> MessageShape:
     )
 
 
-def shown_reason(reason: str, raw: bytes | str) -> str:
+def shown_reason(reason: str, raw: bytes) -> str:
     """Give why a message could not be handled, without values that are not to be shown."""
-    return redacted_reason(reason, raw, frozenset(parts().settings.relay_redact_fields))
+    redacted = redacted_reason(reason, raw, frozenset(parts().settings.relay_redact_fields))
+    return hidden_text(redacted)
 
 
-def shown(raw: bytes | str) -> Any:
+def shown(raw: bytes) -> Any:
     """Give a body without the fields that are not to be shown; one that is no JSON as text.
 
-    None for such a one where fields are not to be shown, as it cannot be told what is in it.
+    Nobody is shown an address, token or code that opens something. None for a body that is no JSON
+    where fields are not to be shown, as it cannot be told what is in it.
     """
-    hidden = frozenset(parts().settings.relay_redact_fields)
+    fields = frozenset(parts().settings.relay_redact_fields)
     try:
-        return redacted(load(raw if isinstance(raw, bytes) else raw.encode()), hidden)
+        return redacted(hidden(load(raw)), fields)
     except ValueError:
-        if hidden:
-            return None
-        return raw.decode(errors="replace") if isinstance(raw, bytes) else raw
+        return None if fields else hidden_body(text_of(raw))

@@ -1,6 +1,6 @@
 """How things stand, and what could not be handled: for whoever runs the service."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 from pydantic import BaseModel, Field
@@ -105,11 +105,11 @@ def list_dead_letters(query: DeadLetterQuery) -> Reply:
     return DeadLetters(dead_letters=[_letter(letter) for letter in letters]).model_dump()
 
 
-def _letter(fields: dict[str, str]) -> DeadLetter:
-    body = fields["body"]
-    reason = shown_reason(fields["reason"], body)
-    if parts().settings.relay_redact_fields:
-        body = orjson.dumps(shown(body)).decode()
+def _letter(fields: dict[str, Any]) -> DeadLetter:
+    reason = shown_reason(fields["reason"], fields["body"])
+    body = shown(fields["body"])
+    if not isinstance(body, str):
+        body = orjson.dumps(body).decode()
     return DeadLetter(
         id=fields["id"],
         received=iso_from_ms(int(fields["entry"].partition("-")[0])),

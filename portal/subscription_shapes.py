@@ -4,6 +4,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
+from codat.capabilities import hidden_text
 from portal.events import LARGEST, EventType
 from portal.groups import Given
 from relay import addresses
@@ -101,7 +102,7 @@ class SubscriptionShape(BaseModel):
     """A subscription and how it stands."""
 
     id: str
-    url: str
+    url: Annotated[str, Field(description="Without codes and tokens that stand in it.")]
     types: list[str]
     companies: list[str]
     description: str
@@ -172,7 +173,7 @@ def shape(held: Held, last: int) -> SubscriptionShape:
     one, now = held.subscription, now_ms()
     return SubscriptionShape(
         id=one.id,
-        url=one.url,
+        url=hidden_text(one.url),
         types=list(one.types),
         companies=list(one.companies),
         description=one.description,
@@ -199,7 +200,7 @@ def attempt(one: Attempt) -> AttemptShape:
         taken=one.taken,
         status=one.status,
         ms=one.ms,
-        body=one.body,
+        body=hidden_text(one.body),
         error=one.error,
         next_attempt=None if one.next_at is None else iso_from_ms(one.next_at),
     )

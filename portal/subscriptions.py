@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import orjson
 from pydantic import BaseModel, Field
 
+from codat.capabilities import hidden_text
 from codat.signature import new_secret
 from portal import subscription_shapes as shapes
 from portal.auth import caller
@@ -196,7 +197,7 @@ def test_subscription(path: SubscriptionPath) -> Reply:
         taken=answer.taken,
         status=answer.status,
         ms=answer.ms,
-        body=answer.body,
+        body=hidden_text(answer.body),
         error=answer.error,
     ).model_dump()
 

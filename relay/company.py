@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import orjson
 
+from codat.capabilities import hidden_text
 from codat.records import Connection as CodatConnection
 from codat.records import reads_differently, sanitise_name
 from codat.statuses import ConnectionStatus
@@ -330,7 +331,9 @@ def _connection_seen(given: CodatConnection, version: Version, status: str | Non
         platform_name=given.platform_name or "",
         source_type=given.source_type or "",
         errors=tuple(
-            text for issue in given.errors if (text := issue.message or issue.status_text)
+            hidden_text(text)
+            for issue in given.errors
+            if (text := issue.message or issue.status_text)
         ),
         ever_linked=status == ConnectionStatus.LINKED,
         code=next((issue.status_code for issue in given.errors[-1:] if issue.status_code), ""),

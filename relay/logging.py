@@ -9,6 +9,7 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from codat.capabilities import is_capability
 from relay.masking import MASK, SECRET_NAMES, without_secrets
 
 LONGEST = 400  # characters of any one value; what a sender wrote must not flood the log
@@ -66,7 +67,7 @@ def escape_controls(_logger: WrappedLogger, _method: str, event: EventDict) -> E
 
 
 def _shown(name: object, value: Any, longest: int) -> Any:
-    if SECRET_NAMES.search(str(name)):
+    if SECRET_NAMES.search(str(name)) or is_capability(str(name)):
         return MASK
     if isinstance(value, bytes):
         value = value.decode(errors="backslashreplace")

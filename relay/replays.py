@@ -74,7 +74,7 @@ class Tally:
         )
 
 
-def redacted_reason(reason: str, raw: bytes | str, fields: frozenset[str]) -> str:
+def redacted_reason(reason: str, raw: bytes, fields: frozenset[str]) -> str:
     """Give why a message could not be handled without what is left out of its body.
 
     Where the body cannot be read only the sort of fault is given: what it shows cannot be told.
@@ -82,7 +82,7 @@ def redacted_reason(reason: str, raw: bytes | str, fields: frozenset[str]) -> st
     if not fields:
         return reason
     try:
-        body = load(raw if isinstance(raw, bytes) else raw.encode())
+        body = load(raw)
     except ValueError:
         return reason.partition(":")[0]
     for value in sorted(_values(body, fields), key=len, reverse=True):

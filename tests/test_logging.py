@@ -11,7 +11,8 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.logging import LONGEST, MASK, hide_secrets, set_up
+from codat.capabilities import HIDDEN as MASK
+from relay.logging import LONGEST, hide_secrets, set_up
 
 CANARY = "canary-3f9c1d7ab04e"
 WHSEC = "whsec_Y2FuYXJ5LWNhbmFyeS1jYW5hcnk="

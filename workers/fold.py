@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import orjson
 
+from codat.capabilities import hidden_json
 from codat.statuses import ConnectionStatus
 from codat.webhook import Event, Quota
 from relay.catalogue.book import dated, identity
@@ -258,5 +259,5 @@ def _status_event(logged: Logged, message: Message, event: Event | Action) -> St
         subject=subject,
         time=message.received * 1000 if at is None else at,
         cause=message.message_id,
-        data=orjson.dumps(dated(logged.type, logged.data)),
+        data=hidden_json(orjson.dumps(dated(logged.type, logged.data))),
     )

@@ -284,12 +284,13 @@ class Inbox:
             "dead_letters": int(self._client.xlen(keys.DEAD)),
         }
 
-    def dead_letters(self, limit: int = 100) -> list[dict[str, str]]:
-        """Give the newest messages that could not be handled, newest first."""
+    def dead_letters(self, limit: int = 100) -> list[dict[str, Any]]:
+        """Give the newest messages that could not be handled, newest first; `body` as bytes."""
         entries = self._client.xrevrange(keys.DEAD, count=limit)
         return [
             {"id": entry.decode()}
             | {name.decode(): value.decode(errors="replace") for name, value in fields.items()}
+            | {"body": fields[b"body"]}
             for entry, fields in entries
         ]
 

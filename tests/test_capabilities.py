@@ -1,0 +1,216 @@
+"""What opens something for whoever reads it is hidden, wherever it stands; all else stays."""
+
+import json
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codat.capabilities import (
+    HIDDEN,
+    hidden,
+    hidden_body,
+    hidden_json,
+    hidden_text,
+    is_capability,
+)
+
+SECRET = "Zq7-Zq7-Zq7-Zq7-Zq7-Zq7"
+NAMES = [
+    "linkUrl",
+    "LinkUrl",
+    "link_url",
+    "link-uri",
+    "redirect",
+    "Redirect",
+    "redirectUrl",
+    "redirect_uri",
+    "authUrl",
+    "authorizationUrl",
+    "loginLink",
+    "accessToken",
+    "access_token",
+    "refresh_token",
+    "id_token",
+    "connectionManagementToken",
+    "token",
+    "tokens",
+    "clientSecret",
+    "secret",
+    "webhookSecrets",
+    "password",
+    "oneTimePassword",
+    "passcode",
+    "otp",
+    "apiKey",
+    "api key",
+    "x-api-key",
+    "private_key",
+    "Authorization",
+    "credentials",
+    "cookie",
+    "authorizationCode",
+    "verification_code",
+    "oauthState",
+    "oauth",
+]
+PLAIN_NAMES = [
+    "id",
+    "name",
+    "description",
+    "platformKey",
+    "platform_key",
+    "integrationKey",
+    "pushOperationKey",
+    "statusCode",
+    "code",
+    "state",
+    "links",
+    "webLinks",
+    "logoUrl",
+    "portal",
+    "status",
+    "identity_mark",
+    "previous",
+    "placeholder",
+    "author",
+    "linked",
+    "redirected",
+]
+SECRET_TEXTS = [
+    f"https://link.codat.io/company/{SECRET}",
+    f"https://link-api.codat.io/companies/c/connections/d/start?otp={SECRET}",
+    f"https://link-uat.codat.io/company/{SECRET}",
+    f"https://link-api-uat.codat.io/{SECRET}",
+    f"HTTPS://LINK.CODAT.IO/company/{SECRET}",
+    f"open link.codat.io/company/{SECRET} now",
+    f"https://x.example/go?to=https%3A%2F%2Flink.codat.io%2Fcompany%2F{SECRET}",
+    f"https://x.example/cb?code={SECRET}&state=1",
+    f"https://x.example/cb?a=1&state={SECRET}",
+    f"https://x.example/cb#access_token={SECRET}",
+    f"https://x.example/cb?a=1;refresh_token={SECRET}",
+    f"https://x.example/go?to=%2Fcb%3Fcode%3D{SECRET}",
+    f"https://x.example/hook?api-key={SECRET}",
+    f"https://x.example/hook?X-Amz-Signature={SECRET}",
+    f"https://x.example/hook?sig={SECRET}",
+    f"https://user:{SECRET}@x.example/hook",
+    f"https://relay.example.com/link/{SECRET}",
+    f"otp={SECRET}",
+    f"the password={SECRET} was refused",
+    f"whsec_{SECRET.replace('-', '')}",
+    f"Authorization: Bearer {SECRET}",
+    f"basic {SECRET}",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0." + SECRET,
+]
+PLAIN_TEXTS = [
+    "",
+    "Quayside Bakery Ltd",
+    "https://app.codat.io/companies/1/overview",
+    "https://static.codat.io/public/platforms/gbol.png",
+    "https://api.codat.io/companies?page=1&pageSize=100",
+    "https://docs.codat.io/using-the-api/webhooks#link",
+    "User cancelled",
+    "the code was 403, the state TX",
+    "code=403",
+    "Basic data",
+    "Bearer of news",
+    "linked to codat.io",
+    "1 = 1",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_stands_under_such_a_name_is_hidden(name):
+    assert is_capability(name)
+    for value in (SECRET, [SECRET], {"a": SECRET}, 7123456):
+        raw = orjson.dumps({"a": [{name: value, "b": 1}]})
+        assert hidden(orjson.loads(raw)) == {"a": [{name: HIDDEN, "b": 1}]}
+        assert orjson.loads(hidden_json(raw)) == {"a": [{name: HIDDEN, "b": 1}]}
+    nothing = {name: None, "a": [{name: ""}, {name: False}]}
+    assert hidden(nothing) == nothing
+
+
+@pytest.mark.parametrize("name", PLAIN_NAMES)
+def test_what_stands_under_another_name_is_shown(name):
+    assert hidden({name: "shown"}) == {name: "shown"}
+
+
+def test_a_code_and_a_state_beside_each_other_are_hidden():
+    """By themselves they are an error's or a country's; together they are a sign-in's."""
+    assert hidden({"Code": SECRET, "state": "s", "a": 1}) == {
+        "Code": HIDDEN,
+        "state": HIDDEN,
+        "a": 1,
+    }
+
+
+@pytest.mark.parametrize("text", SECRET_TEXTS)
+def test_what_has_the_shape_of_one_is_hidden_wherever_it_stands(text):
+    for around in ("{}", "see {} please", '"{}"', "<{}>", "({})"):
+        shown = hidden_text(around.format(text))
+        assert HIDDEN in shown
+        assert SECRET not in shown
+        assert SECRET.replace("-", "") not in shown
+    raw = json.dumps({"note": text, text: ["x"]}).encode()
+    assert SECRET.encode() not in hidden_json(raw).replace(b"-", b"") + hidden_json(raw)
+    for body in (raw[:-1], raw.replace(b"/", b"\\/")[:-3], raw.replace(b"h", b"\\u0068")[:-1]):
+        assert SECRET not in hidden_body(body.decode())
+
+
+@pytest.mark.parametrize("text", PLAIN_TEXTS)
+def test_other_texts_are_shown_as_they_are(text):
+    assert hidden_text(text) == text
+    raw = orjson.dumps({"note": text})
+    assert hidden_json(raw) == raw
+
+
+def test_an_address_still_shows_whose_it_is():
+    assert hidden_text("at https://link.codat.io/a?b=c.") == f"at https://link.codat.io/{HIDDEN}"
+    found = hidden_text("https://x.example/cb?code=abc&page=2")
+    assert found == f"https://x.example/cb?code={HIDDEN}&page=2"
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{{"{}":"{}","a":',
+        '{{"{}" : {}',
+        '{{"a":{{"{}":[1,["{}"',
+        '{{"{}":"x\\"{}',
+        '{{"{}":{{"b":"{}"',
+    ],
+)
+def test_a_body_that_cannot_be_read_shows_none_either(name, body):
+    assert SECRET not in hidden_body(body.format(name, SECRET))
+
+
+names = st.sampled_from(NAMES)
+plain = st.none() | st.booleans() | st.integers(0, 99) | st.sampled_from(PLAIN_TEXTS)
+holding = st.builds(lambda name: {name: SECRET}, names) | st.sampled_from(SECRET_TEXTS)
+nested = st.recursive(
+    plain | holding,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(PLAIN_NAMES) | names, inner, max_size=4)
+    ),
+    max_leaves=15,
+)
+
+
+@given(nested)
+def test_none_is_found_however_deep_it_lies(value):
+    raw = orjson.dumps(hidden(value))
+    assert SECRET.encode() not in raw
+    assert SECRET.replace("-", "").encode() not in raw
+    assert hidden(orjson.loads(raw)) == orjson.loads(raw)
+    assert orjson.loads(hidden_json(orjson.dumps(value))) == orjson.loads(raw)
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "a.", "link", "://", '"a"', '"\\"', "eyJ", "otp", "?code", "bearer ", "\\u00"]
+)
+def test_a_long_body_takes_no_longer_than_it_must(piece):
+    """Shapes that look back would take minutes for these."""
+    assert hidden_body(piece * (256 * 1024 // len(piece)))
