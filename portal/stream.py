@@ -5,15 +5,16 @@ server has that many threads besides those for requests. Events are read and wri
 process, whatever the number of its readers.
 """
 
+import re
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import structlog
 from flask import Response, request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from portal.auth import caller, presented
 from portal.events import LARGEST, EventType, refuse_reset
@@ -41,11 +42,17 @@ UNTAKEN = 10.0  # seconds before a stream's end in which its last piece was not 
 LAG = 50_000  # events that a stream may fall behind once it was up to date
 FOLLOWING = (
     "One event of the log each, `id` its epoch and number; a client that connects again sends the"
-    " last as `Last-Event-ID`, as browsers' EventSource does by itself; after a fail-over that is"
-    " refused if the number may stand for another event by now. Silence is broken every 15 seconds"
-    " by an `id` alone, which passes what the filter left out. A stream that falls 50,000 events"
+    " last as `Last-Event-ID`, as browsers' EventSource does by itself, or as `lastEventId` in the"
+    " address, as polyfills do; after a fail-over that is refused if the number may stand for"
+    " another event by now. Silence is broken every 15 seconds by a line with the `id` that the"
+    " stream has come to, which is no event; most clients keep the `id` of events alone, so one"
+    " that may be cut off before its first event gives `after`. A stream that falls 50,000 events"
     " behind ends with `relay.dropped`: read on by `/v1/events`, then connect again."
 )
+PLACE = r"^(([A-Za-z0-9_-]{1,64}:)?[0-9]{1,16})?$"
+LAST_ID = "The last `id` that came, `<epoch>:<number>`; the number alone will do."
+# Letters of the names by which clients send it in the address: `lastEventId`, `Last-Event-ID`, ...
+SPELLED = re.compile("(evs)?lasteventid")
 
 
 log = structlog.get_logger(__name__)
@@ -58,18 +65,36 @@ class StreamQuery(Given):
     epoch: Annotated[str | None, Field(max_length=64)] = None
     company: Annotated[str | None, Field(max_length=64)] = None
     type: Annotated[list[EventType], Field(default_factory=list, max_length=20)]
+    last_event_id: Annotated[
+        str | None,
+        Field(
+            alias="lastEventId",
+            pattern=PLACE,
+            description=f"{LAST_ID} However it is spelled: `Last-Event-ID`, `last_event_id`, ...",
+        ),
+    ] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _however_spelled(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        names = [name for name in given if SPELLED.fullmatch(re.sub("[_-]", "", name.lower()))]
+        sent = [value for value in map(given.get, names) if value]
+        others = {name: value for name, value in given.items() if name not in names}
+        return others | ({"lastEventId": max(sent, key=_far)} if sent else {})
 
 
 class LastEvent(BaseModel):
-    """Where the stream broke off."""
+    """Where the stream broke off; empty before the first event."""
 
     last_event_id: Annotated[
         str | None,
         Field(
             alias="Last-Event-ID",
             serialization_alias="after",
-            pattern=r"^([A-Za-z0-9_-]{1,64}:)?[0-9]{1,16}$",
-            description="The last `id` that came, `<epoch>:<number>`; the number alone will do.",
+            pattern=PLACE,
+            description=LAST_ID,
         ),
     ] = None
 
@@ -116,9 +141,10 @@ def stream_events(query: StreamQuery, header: LastEvent) -> Reply:
     p = parts()
     head = p.store.events.head()
     epoch, cursor = query.epoch, head.last if query.after is None else query.after
-    if header.last_event_id is not None:
-        sent, _, number = header.last_event_id.rpartition(":")
-        epoch, cursor = sent or epoch, int(number)
+    # Of several the furthest: some clients go on sending the one that they began with.
+    if sent := max(header.last_event_id or "", query.last_event_id or "", key=_far):
+        of, _, number = sent.rpartition(":")
+        epoch, cursor = of or epoch, int(number)
     refuse_reset(head, cursor, epoch)
     _refuse_trimmed(head, cursor)
     name, digest = caller().name, digest_of(presented())
@@ -218,8 +244,8 @@ class Follow:
                 yield b""  # sends nothing, and ends the stream of a reader that has gone
 
     def _place(self) -> bytes:
-        """Give an id alone: browsers' EventSource keeps it and shows nothing."""
-        return b"id: %s:%d\n\n" % (self._epoch.encode(), self._cursor)
+        """Return a line with the place: no blank line ends it, which many take for an event."""
+        return b"id: %s:%d\n" % (self._epoch.encode(), self._cursor)
 
     def _too_late(self, head: Head) -> str:
         """Return why the stream must end: its token, another log, a slow reader; else ''."""
@@ -229,6 +255,12 @@ class Follow:
             return RESET
         behind = head.last - self._cursor
         return f"it fell {behind} events behind" if self._was_live and behind > LAG else ""
+
+
+def _far(place: str) -> int:
+    """Return the number of an event's id, -1 for what is none."""
+    number = place.rpartition(":")[2]
+    return int(number) if number.isdecimal() else -1
 
 
 def _refuse_trimmed(head: Head, cursor: int) -> None:

@@ -1,12 +1,15 @@
 """What the portal's tests share: an app over a fake server, companies in it, a scripted Codat."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
 import fakeredis
 import orjson
+import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -14,6 +17,7 @@ from codat.client import Codat
 from codat.records import Company as CodatCompany
 from parts import SentHints, company_id, connection_id
 from portal.app import create_app
+from portal.tail import Tail
 from relay.company import Company, Connection, DataTypeState
 from relay.message import Action, action_fields
 from relay.settings import Settings
@@ -70,6 +74,24 @@ def trim(store: Store, up_to: int) -> None:
     """Drop the log's old end, up to this number."""
     names = [keys.LOG, keys.META, keys.MARKS, keys.ERASED]
     Scripts(store.client).trim_log(names, [up_to])
+
+
+@contextmanager
+def tails_ended(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """See that whoever watches the log's end in the block stops with it, before its server does."""
+    tails: list[Tail] = []
+    begin = Tail._start
+
+    def begun(self: Tail) -> None:
+        tails.append(self)
+        begin(self)
+
+    monkeypatch.setattr(Tail, "_start", begun)
+    yield
+    for tail in tails:
+        tail.close()
+        while tail._running:
+            time.sleep(0.01)
 
 
 class Portal:

@@ -18,7 +18,7 @@ from portal import stream as streaming
 from portal.events import wanted
 from portal.stream import Follow
 from portal.tail import Tail
-from portal_bench import OPERATOR, VIEWER, Portal, kind, problem, trim
+from portal_bench import OPERATOR, VIEWER, Portal, kind, problem, tails_ended, trim
 from relay.store import keys
 
 ROOT = Path(__file__).parents[1]
@@ -26,19 +26,8 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture
 def portal(store, monkeypatch) -> Iterator[Portal]:
-    tails: list[Tail] = []
-    begin = Tail._start
-
-    def begun(self: Tail) -> None:
-        tails.append(self)
-        begin(self)
-
-    monkeypatch.setattr(Tail, "_start", begun)
-    yield Portal(store=store, relay_streams=2, relay_streams_per_token=1)
-    for tail in tails:
-        tail.close()
-        while tail._running:
-            time.sleep(0.01)
+    with tails_ended(monkeypatch):
+        yield Portal(store=store, relay_streams=2, relay_streams_per_token=1)
 
 
 def opened(portal, query="", token=OPERATOR, **headers):
@@ -85,7 +74,7 @@ def test_a_stream_gives_what_was_and_then_what_comes(portal):
 def test_without_a_cursor_it_begins_now(portal):
     portal.log(("a.b", 1))
     response = opened(portal)
-    assert next(iter(response.response)) == b"retry: 3000\n" + place(portal, 1) + b"\n"
+    assert next(iter(response.response)) == b"retry: 3000\n" + place(portal, 1)
     portal.log(("c.d", 1))
     assert [e["id"] for e in events(response, 1)] == ["2"]
     response.close()
@@ -104,7 +93,7 @@ def test_filters_choose_and_silence_passes_what_they_leave_out(portal):
     pieces = follow(portal, tail, wanted(company_id(1), ["a.*"]), 0.05)
     given = [next(pieces) for _ in range(3)]
     assert given[1].startswith(place(portal, 1) + b"event: a.b\n")
-    assert given[2] == place(portal, 3) + b"\n"
+    assert given[2] == place(portal, 3)
 
 
 def test_silence_is_broken_though_events_come_all_the_time_that_are_left_out(portal, monkeypatch):
@@ -113,7 +102,7 @@ def test_silence_is_broken_though_events_come_all_the_time_that_are_left_out(por
     portal.log(*(("a.b", 1),) * 300)
     pieces = follow(portal, tail, wanted(None, ["c.*"]), 0.0)
     next(pieces)
-    assert [next(pieces) for _ in range(2)] == [place(portal, n) + b"\n" for n in (200, 300)]
+    assert [next(pieces) for _ in range(2)] == [place(portal, n) for n in (200, 300)]
 
 
 def test_a_cursor_that_does_not_fit_the_log_is_refused(portal):
@@ -172,7 +161,7 @@ def test_a_stream_ends_with_the_reason_when_the_log_is_reset(portal):
     three = place(portal, 3)
     assert three in b"".join(next(pieces) for _ in range(2))
     portal.store.client.hset(keys.META, "log_seq", 2)  # as after a fail-over
-    ended = [piece for piece in pieces if piece != three + b"\n"]
+    ended = [piece for piece in pieces if piece != three]
     assert ended == [b'event: relay.dropped\ndata: {"reason":"the log was reset","cursor":"3"}\n\n']
 
 

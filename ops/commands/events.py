@@ -8,6 +8,7 @@ import orjson
 
 from ops.api import Api, uses_api
 from ops.output import Columns, as_json, print_json, show_rows
+from relay.store.written import one_line
 
 PAGE = 500
 WAIT = 20  # seconds per long poll
@@ -76,7 +77,7 @@ def _follow(api: Api, after: int, wanted: dict[str, Any], as_json: bool) -> None
         while True:
             page = api.get("/v1/events", after=cursor, epoch=epoch, limit=PAGE, wait=WAIT, **wanted)
             for event in page["events"]:
-                click.echo(orjson.dumps(event).decode() if as_json else _line(event))
+                click.echo(one_line(orjson.dumps(event)).decode() if as_json else _line(event))
             cursor, epoch = page["cursor"], page["epoch"]
     except KeyboardInterrupt:
         return

@@ -1,5 +1,6 @@
 """Events as readers get them: each written out once per process, however many read it."""
 
+import re
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
@@ -15,6 +16,9 @@ from relay.times import iso_from_micros
 
 BLOCK = 500  # events; block n holds the numbers from n * BLOCK + 1 on
 KEPT = 40  # blocks; with events of the usual size about 15 MB
+
+# U+0085, U+2028 and U+2029 in UTF-8: JSON may hold them, and many readers of lines break at them.
+BREAKS = re.compile(rb"\xc2\x85|\xe2\x80[\xa8\xa9]")
 
 Fields = Mapping[bytes, bytes]
 
@@ -50,7 +54,16 @@ def write(sequence: int, fields: Fields, epoch: str) -> Written:
         orjson.dumps(fields[b"cause"].decode()),
         dated_text(kind, fields[b"data"]),
     )
-    return Written(sequence, kind, subject, text, epoch)
+    return Written(sequence, kind, subject, one_line(text), epoch)
+
+
+def one_line(text: bytes) -> bytes:
+    """Return JSON text that is one line to whoever reads lines, as Python's `splitlines` does."""
+    return text if text.isascii() else BREAKS.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[bytes]) -> bytes:
+    return b"\\u%04x" % ord(found[0].decode())
 
 
 @dataclass(frozen=True, slots=True)
