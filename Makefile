@@ -7,8 +7,11 @@ CODE := codat relay receiver workers scheduler portal ops sandbox tests bench ex
 
 .PHONY: run install dev test check format bench chaos proofs week freeze comeback zones hunt lock clean
 
+# Programs are called by the interpreter: the first line of pip's scripts breaks at quotes and $$ in a path.
+RUN := $(BIN)/python -P -m
+
 run: install  ## install and start everything on one port
-	@$(BIN)/codat-relay up
+	@$(RUN) ops up
 
 install: $(VENV)/.installed  ## what running needs, and nothing else
 
@@ -18,13 +21,13 @@ test: dev  ## all tests; those that need what the machine lacks skip and say so
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: dev  ## format, lint, types
-	@$(BIN)/ruff format --check $(CODE)
-	@$(BIN)/ruff check $(CODE)
-	@$(BIN)/mypy
+	@$(RUN) ruff format --check $(CODE)
+	@$(RUN) ruff check $(CODE)
+	@$(RUN) mypy
 
 format: dev  ## rewrite to the project's format
-	@$(BIN)/ruff format $(CODE)
-	@$(BIN)/ruff check --fix $(CODE)
+	@$(RUN) ruff format $(CODE)
+	@$(RUN) ruff check --fix $(CODE)
 
 bench: dev  ## measure against the naive way, in one run; writes bench/results/
 	@$(BIN)/python -m bench $(ARGS)
@@ -54,12 +57,12 @@ hunt: dev  ## property tests on thousands of new examples each, ten minutes or s
 	@RELAY_HUNT=$${RELAY_HUNT:-2000} $(BIN)/python -m pytest --timeout=1200 $$(grep -l '^from hypothesis import given' tests/test_*.py) $(ARGS)
 
 lock: dev  ## renew both lock files within the bounds of pyproject.toml
-	@$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --extra embedded --group build -o requirements.lock $(ARGS)
-	@$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --extra dev --group build -c requirements.lock -o requirements-dev.lock $(ARGS)
+	@$(RUN) uv pip compile pyproject.toml --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --extra embedded --group build -o requirements.lock $(ARGS)
+	@$(RUN) uv pip compile pyproject.toml --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --extra dev --group build -c requirements.lock -o requirements-dev.lock $(ARGS)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "codat-relay needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 run"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { echo "Could not make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Could not make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv. Where the path has a colon in it: make VENV=/another/place ..."; rm -rf $(VENV); exit 1; }
 
 $(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
 	@echo "Installing (once) ..."

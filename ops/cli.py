@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -69,6 +70,9 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand; an expected fault becomes a sentence and an exit code."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):  # a path may have bytes that are no text
+                stream.reconfigure(errors="backslashreplace")
         with told():
             return super().invoke(ctx)
 

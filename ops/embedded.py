@@ -17,6 +17,8 @@ import redis
 
 from ops.faults import CannotStart
 from ops.tethered import tethered
+from relay.server_address import socket_address
+from relay.store.connect import connect
 
 NAMES_ON_PATH = ("valkey-server", "redis-server")
 NO_SERVER = (
@@ -110,7 +112,7 @@ def start(data_dir: Path) -> EmbeddedServer:
     _turn_over(data_dir / LOG)
     socket, socket_dir = _socket_for(data_dir)
     command = [binary, *_arguments(data_dir, socket)]
-    server = EmbeddedServer(f"unix://{socket}", command, lock, data_dir, socket_dir)
+    server = EmbeddedServer(socket_address(socket), command, lock, data_dir, socket_dir)
     server.launch()
     write_private(data_dir / ADDRESS, server.url)
     return server
@@ -209,7 +211,7 @@ def _socket_for(data_dir: Path) -> tuple[Path, Path | None]:
 
 
 def _wait_until_loaded(server: EmbeddedServer) -> None:
-    client = redis.Redis.from_url(server.url, socket_timeout=2)
+    client = connect(server.url, timeout=2, retries=0)
     deadline = time.monotonic() + ANSWER_WITHIN
     with client:
         while server.process.poll() is None:

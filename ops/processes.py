@@ -14,8 +14,8 @@ class Process:
 
     @property
     def command(self) -> list[str]:
-        """What to start: the same Python and the same code that run now."""
-        return [sys.executable, "-m", "ops", *self.arguments]
+        """What to start: the same Python and code that run now, none of it from where we stand."""
+        return [sys.executable, "-P", "-m", "ops", *self.arguments]
 
 
 # What takes work in stops first, what does the work last.

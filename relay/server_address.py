@@ -7,12 +7,13 @@ Sentinel those that begin with `sentinel_` are the sentinels' own; TLS and its o
 them and the servers alike, unless `sentinel_` says otherwise.
 """
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, quote, unquote, unquote_to_bytes
 
 from relay.nearest import hint
 
@@ -20,6 +21,7 @@ SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 PORT, SENTINEL_PORT = 6379, 26379
 DEFAULT_SERVICE = "mymaster"
 SENTINEL = "sentinel_"
+LONGEST_SOCKET = 107  # bytes; the kernel takes one more, a zero
 SHAPE = re.compile(r"([A-Za-z+]+)://([^/?#]*)([^?#]*)(?:\?([^#]*))?")
 BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
 UNFIT = re.compile(r"[\x00-\x1f\x7f]")
@@ -66,7 +68,7 @@ def read_address(text: str) -> ServerAddress:
     if scheme == "unix":
         if hosts or not path.strip("/"):
             raise BadAddress("must name the socket by its whole path: unix:///path/to/socket")
-        return ServerAddress(path=_decoded(path), options=ours)
+        return ServerAddress(path=_socket(path), options=ours)
     parts = [_decoded(part) for part in path.strip("/").split("/") if part]
     if not by_sentinel:
         addresses = _hosts(hosts or "localhost", PORT)
@@ -85,6 +87,22 @@ def read_address(text: str) -> ServerAddress:
         options=_database(rest, ours),
         sentinel_options=theirs,
     )
+
+
+def socket_address(path: Path) -> str:
+    """Return the address of the socket at a path, whatever bytes its name is made of."""
+    return f"unix://{quote(os.fsencode(path))}"
+
+
+def _socket(text: str) -> str:
+    if BROKEN.search(text):
+        raise BadAddress("has a % that begins no code; write % as %25")
+    path = unquote_to_bytes(os.fsencode(text))
+    if b"\0" in path:
+        raise BadAddress("has a zero byte in its path")
+    if len(path) > LONGEST_SOCKET:
+        raise BadAddress(f"has a path of more than {LONGEST_SOCKET} bytes, too long for a socket")
+    return os.fsdecode(path)
 
 
 def _credentials(text: str) -> dict[str, Any]:

@@ -41,6 +41,7 @@ UNWANTED = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve"}
 ENVIRONMENT = {
     "relay/settings.py",
     "relay/environment.py",  # reads `.env` for it
+    "ops/commands/web.py",  # sets what its processes inherit
     "ops/commands/up.py",  # hands a copy on to the processes it starts
 }
 PURE = [

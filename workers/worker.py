@@ -26,6 +26,16 @@ COME_BACK_AFTER = 1.0  # seconds
 log = structlog.get_logger(__name__)
 
 
+class HintWorker(SimpleWorker):
+    """RQ's worker as it is, but for looking itself up in the server's list of clients.
+
+    redis-py cannot read that list when a socket's path has a space in it, and nobody needs it.
+    """
+
+    def _set_ip_address(self, connection: Redis) -> None:
+        self.ip_address = "unknown"
+
+
 def make_context(settings: Settings, store: Store) -> Context:
     """Put a worker's parts together."""
     pattern = settings.relay_placeholder_pattern
@@ -64,7 +74,7 @@ def _work_once(queue_name: str, connection: Redis, *, burst: bool) -> bool:
 
     RQ ends at an answer it does not know, as in a fail-over: by then the primary is a replica.
     """
-    worker = SimpleWorker(
+    worker = HintWorker(
         [queue(queue_name, connection)],
         connection=connection,
         job_class=HintJob,

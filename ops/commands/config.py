@@ -56,7 +56,12 @@ def shown(value: Any) -> Any:
         return [shown(one) for one in value]
     if value is None or isinstance(value, (bool, int, float)):
         return value
-    return without_secrets(str(value))
+    return without_secrets(_text(value))
+
+
+def _text(value: object) -> str:
+    """Return a value as text that can be written out: a path may have bytes that are none."""
+    return str(value).encode("utf-8", "backslashreplace").decode()
 
 
 def _derived(name: str, value: str, settings: Settings) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from relay.store import Store
 
 NAME = "codat-relay"
 SANDBOX_STATE = "sandbox.json"
+BREAKING = set('"$`\\\n')
 
 
 @click.command()
@@ -61,12 +63,22 @@ def up() -> None:
             settings, server, lines.say, lambda: announce(console, settings, token)
         )
         # Handed on to the processes, which read it by their own settings.
-        inherited = {name: value for name, value in os.environ.items() if name not in unread}
-        environment = {**inherited, **made}
+        environment = {**_inherited(unread), **made}
         done = Runner(wanted, environment, lines, attendant).run()
     if not done:
         sys.exit(FAILED)
     console.print("Stopped.")
+
+
+def _inherited(unread: Collection[str]) -> dict[str, str]:
+    """Return the environment as processes are to have it: told of once what nobody reads.
+
+    They must not import what lies in the folder we were started in, be it called `redis` or `json`.
+    """
+    kept = {name: value for name, value in os.environ.items() if name not in unread}
+    if path := kept.pop("PYTHONPATH", ""):  # an empty part of it means the present folder
+        kept["PYTHONPATH"] = os.pathsep.join(filter(None, path.split(os.pathsep)))
+    return {**kept, "PYTHONSAFEPATH": "1"}
 
 
 def _remembering(process: Process, here: Here) -> Process:
@@ -124,8 +136,11 @@ def _about_token(settings: Settings, token: Operator) -> list[str]:
 
 
 def _call() -> str:
-    """Give what to type to call us again: the bare name if the shell would find it."""
+    """Return what to type to call us again: the bare name if the shell would find it."""
     if shutil.which(NAME):
         return NAME
     script = Path(sys.executable).with_name(NAME)
-    return os.path.relpath(script) if script.is_relative_to(Path.cwd()) else str(script)
+    at = Path(os.path.relpath(script)) if script.is_relative_to(Path.cwd()) else script
+    if set(str(script)) & BREAKING:  # pip's scripts name the interpreter within a shell's quotes
+        return f"{shlex.quote(str(at.with_name(Path(sys.executable).name)))} -P -m ops"
+    return shlex.quote(str(at))

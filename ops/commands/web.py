@@ -1,5 +1,7 @@
 """Serve webhooks and the portal, in the foreground."""
 
+import os
+
 import click
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
@@ -7,7 +9,7 @@ from granian.log import LogLevels
 
 from ops.here import begin_process
 from ops.ports import address_of, refuse_taken
-from ops.web import check
+from ops.web import app, check
 
 STOP_WITHIN = 8  # seconds given to requests under way
 
@@ -22,6 +24,7 @@ def web() -> None:
     """
     settings = begin_process()
     check(settings)
+    os.environ.setdefault("PYTHONSAFEPATH", "1")  # for processes that it starts anew, not by fork
     refuse_taken(settings.host, settings.port, "PORT")
     streams = settings.relay_streams + settings.relay_link_streams
     Granian(
@@ -37,4 +40,4 @@ def web() -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=STOP_WITHIN,
         log_level=LogLevels.error,  # its one warning is advice on the number of threads
-    ).serve()
+    ).serve(target_loader=app, wrap_loader=False)  # its own would look where we stand first
