@@ -55,7 +55,9 @@ class Up:
                     self.process.pid,
                     *found,
                 ):
-                    found[int(folder.name)] = (folder / "cmdline").read_text(errors="replace").replace("\0", " ")
+                    found[int(folder.name)] = (
+                        (folder / "cmdline").read_text(errors="replace").replace("\0", " ")
+                    )
             except (OSError, IndexError):
                 continue
         return found
