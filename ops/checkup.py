@@ -17,6 +17,7 @@ from ops.faults import FAILED, UNREACHABLE, WRONG_SETTINGS, CannotStart
 from ops.here import UNPROVABLE, check_brand, unread_names
 from portal import journeys_words
 from portal.journeys_words import Brand
+from relay.queues import lengths
 from relay.settings import Settings
 from relay.store.connect import connect
 from relay.store.guard import Guard
@@ -28,6 +29,7 @@ OK, UNSURE, WRONG = "ok", "unsure", "wrong"
 WITHIN = 3.0  # seconds for each answer
 SLOW_CLOCK = 60.0  # seconds
 SILENT_AFTER_MS = 60_000
+LONG_QUEUE = 100  # hints; there are 64 of a kind at most, and one per replay
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,8 @@ def check_tokens(settings: Settings) -> Finding:
 def check_processes(settings: Settings) -> Iterator[Finding]:
     """Whether the processes that give signs of life still do."""
     try:
-        heartbeats = Store.open(settings, timeout=WITHIN, retries=0).heartbeats()
+        store = Store.open(settings, timeout=WITHIN, retries=0)
+        heartbeats, queues = store.heartbeats(), lengths(store.client)
     except WrongStore as error:
         yield Finding("store", WRONG, str(error), WRONG_SETTINGS)
         return
@@ -134,6 +137,18 @@ def check_processes(settings: Settings) -> Iterator[Finding]:
         silent = now_ms() - at
         verdict = OK if silent < SILENT_AFTER_MS else WRONG
         yield Finding(name, verdict, f"last sign of life {silent / 1000:.0f} s ago")
+    yield check_queues(queues)
+
+
+def check_queues(queues: dict[str, int]) -> Finding:
+    """Whether hints wait for workers: at most some per worker do, unless none takes them."""
+    long = {name: length for name, length in queues.items() if length > LONG_QUEUE}
+    if not long:
+        return Finding("queues", OK, f"{sum(queues.values())} hints wait for workers")
+    told = ", ".join(f"{length} in {name}" for name, length in long.items())
+    return Finding(
+        "queues", UNSURE, f"hints pile up ({told}): see whether that queue's workers are running"
+    )
 
 
 def check_service(url: str) -> Finding:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from relay.queues import lengths
 from relay.store import Store
 from relay.store.budget import BudgetState
 from relay.times import now_ms
@@ -18,6 +19,7 @@ class Figures:
     schedules: int
     last_event: int
     heartbeats: dict[str, int]
+    queues: dict[str, int]  # hints that wait in each queue of RQ's
 
 
 def read(store: Store) -> Figures:
@@ -30,4 +32,5 @@ def read(store: Store) -> Figures:
         schedules=store.schedules.count(),
         last_event=store.events.last(),
         heartbeats=store.heartbeats(),
+        queues=lengths(store.client),
     )

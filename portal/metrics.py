@@ -86,6 +86,12 @@ def _metrics(found: Figures) -> Iterator[Metric]:
     yield _gauge("relay_companies", "Companies held.", found.companies)
     yield _gauge("relay_schedules", "Schedules that run.", found.schedules)
     yield _counter("relay_events", "Events in the log, trimmed ones too.", found.last_event)
+    queues = GaugeMetricFamily(
+        "relay_queue_length", "Hints that wait for a worker, by queue.", labels=["queue"]
+    )
+    for queue, length in found.queues.items():
+        queues.add_metric([queue], length)
+    yield queues
     beats = GaugeMetricFamily(
         "relay_heartbeat_seconds", "Each process's last sign of life.", labels=["process"]
     )

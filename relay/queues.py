@@ -1,13 +1,18 @@
 """RQ as a carrier of hints: a job says "look there", never what to do; a lost one costs seconds."""
 
 from typing import Any
+from uuid import uuid4
 
 import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue
-from rq.job import Job
+from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
+from rq.utils import now as rq_now
+from rq.worker_registration import WORKERS_BY_QUEUE_KEY
+
+from relay.store.scripts import Scripts
 
 DRAIN = "drain"
 CODAT = "codat"
@@ -23,7 +28,10 @@ FUNCTIONS = {
 }
 RESULT_TTL = 0
 FAILURE_TTL = 7 * 86_400
+RECORD_TTL = 86_400  # seconds; a backstop for a job that RQ lost, it deletes those it has done
 JOB_TIMEOUT = 120  # seconds; a backstop, the jobs hand on long before
+PER_WORKER = 0  # as many hints as workers listen on the queue
+FAILED_KEPT = 100  # of each queue
 
 log = structlog.get_logger(__name__)
 
@@ -49,36 +57,75 @@ def queue(name: str, client: Redis) -> Queue:
 
 
 class Hints:
-    """Sends hints; a failure is logged and forgiven, because the sweeper makes up for it."""
+    """Sends hints; a failure is logged and forgiven, because the sweeper makes up for it.
+
+    A hint is left out while as many of its kind wait in its queue as workers may take them. Those
+    that wait do for all that comes meanwhile: a drain takes the lane that waited for longest when
+    its own is empty. So a queue never grows, whatever the rate.
+    """
 
     def __init__(self, client: Redis) -> None:
         self._queues = {name: queue(name, client) for name in QUEUES}
+        self._put = Scripts(client).hint
 
     def drain(self, lane: int) -> None:
-        """Ask a worker to drain `lane`."""
-        self._send("workers.drain.drain", lane, described=f"drain lane {lane}")
+        """Ask a worker to drain `lane`, or whatever lane has waited for longer."""
+        self._send("drain", "workers.drain.drain", lane, described=f"drain lane {lane}")
 
     def perform(self) -> None:
         """Ask a worker to do what is due at Codat."""
-        self._send("workers.perform.perform", described="perform due intents")
+        self._send("perform", "workers.perform.perform", described="perform due intents")
 
     def deliver(self) -> None:
         """Ask a worker to deliver events to subscribers."""
-        self._send("workers.deliver.deliver", described="deliver events")
+        self._send("deliver", "workers.deliver.deliver", described="deliver events")
 
     def replay(self, replay_id: str) -> None:
-        """Ask a worker to go on with a replay."""
-        self._send("workers.replay.replay", replay_id, described=f"replay {replay_id}")
+        """Ask a worker to go on with a replay: one at a time."""
+        about = f"replay {replay_id}"
+        what = f"replay-{replay_id}"
+        self._send(what, "workers.replay.replay", replay_id, described=about, most=1)
 
-    def _send(self, function: str, *args: int | str, described: str) -> None:
+    def _send(
+        self, what: str, function: str, *args: int | str, described: str, most: int = PER_WORKER
+    ) -> None:
+        into = self._queues[FUNCTIONS[function]]
+        job = into.create_job(
+            function,
+            args=args,
+            timeout=JOB_TIMEOUT,
+            result_ttl=RESULT_TTL,
+            failure_ttl=FAILURE_TTL,
+            description=described,
+            status=JobStatus.QUEUED,
+            job_id=f"{what}-{uuid4().hex}",
+        )
+        job.origin, job.enqueued_at = into.name, rq_now()
+        record = [part for item in job.to_dict().items() if item[1] is not None for part in item]
         try:
-            self._queues[FUNCTIONS[function]].enqueue_call(
-                function,
-                args=args,
-                timeout=JOB_TIMEOUT,
-                result_ttl=RESULT_TTL,
-                failure_ttl=FAILURE_TTL,
-                description=described,
+            self._put(
+                [into.key, WORKERS_BY_QUEUE_KEY % into.name, Queue.redis_queues_keys, job.key],
+                [job.id, f"{what}-", most, RECORD_TTL, *record],
             )
         except RedisError as error:
             log.warning("hint.failed", hint=described, error=str(error)[:200])
+
+
+def lengths(client: Redis) -> dict[str, int]:
+    """Tell how many hints wait in each queue; raises redis.RedisError."""
+    counted: Any = client  # redis-py types each answer as a union of all it may be
+    return {name: int(counted.llen(queue(name, client).key)) for name in QUEUES}
+
+
+def tidy(client: Redis) -> int:
+    """Forget all but the latest jobs that failed, as each fault is in the log; tell how many.
+
+    RQ keeps them for a week, which is without bound where every job fails.
+    """
+    forgotten = 0
+    for name in QUEUES:
+        failed = queue(name, client).failed_job_registry
+        for job_id in failed.get_job_ids(0, -1 - FAILED_KEPT):
+            failed.remove(job_id, delete_job=True)
+            forgotten += 1
+    return forgotten

@@ -10,7 +10,7 @@ import structlog
 from apscheduler.schedulers.blocking import BlockingScheduler
 from redis.exceptions import RedisError
 
-from relay.queues import Hints
+from relay.queues import Hints, tidy
 from relay.settings import Settings
 from relay.store import Store
 from relay.store.guard import NotDurable
@@ -25,6 +25,7 @@ TRIM_EVERY = 3600.0  # seconds
 ADOPT_EVERY = 3600.0  # seconds
 EXPIRE_EVERY = 60.0  # seconds
 FORGET_EVERY = 60.0  # seconds
+TIDY_EVERY = 60.0  # seconds
 PLATFORMS_EVERY = 600.0  # seconds between looks whether this night's are there
 STALLED_AFTER = 60.0  # seconds without a tick, after which the process ends itself
 STALLED = 70  # its exit code then
@@ -98,6 +99,10 @@ class Clock:
         """Go on with forgetting what was to be forgotten."""
         self._safely("forget", lambda: ticks.finish_forgetting(self._store, self._hints))
 
+    def tidy(self) -> None:
+        """Forget what RQ keeps of jobs that failed, but the latest."""
+        self._safely("tidy", lambda: tidy(self._store.client))
+
     def platforms(self) -> None:
         """Have the platforms to choose from read anew, once a night."""
         store, hints = self._store, self._hints
@@ -125,6 +130,7 @@ def run(settings: Settings) -> None:
     scheduler.add_job(clock.trim, "interval", seconds=TRIM_EVERY, **options)
     scheduler.add_job(clock.expire, "interval", seconds=EXPIRE_EVERY, **options)
     scheduler.add_job(clock.forget, "interval", seconds=FORGET_EVERY, **options)
+    scheduler.add_job(clock.tidy, "interval", seconds=TIDY_EVERY, **options)
     scheduler.add_job(clock.platforms, **options)
     scheduler.add_job(clock.platforms, "interval", seconds=PLATFORMS_EVERY, **options)
     Thread(target=_end_when_stalled, args=(clock,), daemon=True).start()

@@ -37,6 +37,7 @@ def drain_lanes(context: Context, lane: int | None = None) -> int:
     while lease is not None:
         applied += _drain_lane(context, lease, until)
         if time.monotonic() > until:
+            context.hints.drain(lease.lane)  # it, or others, may wait; no other hint need be there
             break
         lease = context.store.inbox.claim(None, LEASE_MS)
     return applied
@@ -65,7 +66,6 @@ def _drain_lane(context: Context, lease: Lease, until: float) -> int:
             context.hints.deliver()
         if time.monotonic() > until:
             inbox.release(lease, unread=True)
-            context.hints.drain(lease.lane)
             return applied
 
 

@@ -74,6 +74,7 @@ class Scripts:
         self.revoke_tokens = _script(client, "revoke_tokens")
         self.lease = _script(client, "lease")
         self.beat = _script(client, "beat")
+        self.hint = _script(client, "hint")
 
 
 def _script(client: Redis, name: str) -> Script:

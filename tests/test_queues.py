@@ -1,0 +1,164 @@
+"""Hints in RQ's queues: no more than there are workers to take them, none missed for long."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
+from rq.worker_registration import WORKERS_BY_QUEUE_KEY
+
+from parts import SECRET, make_event, signed
+from receiver.intake import Delivery, Intake
+from relay import queues
+from relay.queues import CODAT, DELIVER, DRAIN, HintJob, Hints, lengths, queue, tidy
+from scheduler import ticks
+from workers import context
+from workers import drain as draining
+from workers.context import use
+
+BURST = 200  # webhooks, to companies of as many lanes as there are
+
+
+@pytest.fixture
+def hints(client):
+    return Hints(client)
+
+
+def workers_listen(client, queue_name: str, count: int) -> None:
+    client.sadd(WORKERS_BY_QUEUE_KEY % queue_name, *(f"rq:worker:{n}" for n in range(count)))
+
+
+def records(client) -> int:
+    return len(list(client.scan_iter("rq:job:*")))
+
+
+def post(store, hints, number: int) -> None:
+    """Take one webhook in, for a company of its own."""
+    body = json.dumps(make_event("company.created", company=number)).encode()
+    intake = Intake(store, hints, secrets=[SECRET])
+    assert intake.take(Delivery(signed(body), "default"), body).status == 204
+
+
+def work_off(client) -> None:
+    """Let one stock worker do what its queue holds."""
+    SimpleWorker(
+        [queue(DRAIN, client)], connection=client, job_class=HintJob, serializer=JSONSerializer
+    ).work(burst=True, logging_level="WARNING")
+
+
+@pytest.mark.parametrize("listening", [0, 1, 3])
+def test_webhooks_to_idle_lanes_leave_no_more_hints_than_workers(store, client, hints, listening):
+    if listening:
+        workers_listen(client, DRAIN, listening)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: post(store, hints, number), range(1, BURST + 1)))
+    assert store.inbox.depths()["lanes_waiting"] > 50
+    assert lengths(client)[DRAIN] == max(1, listening)
+    assert records(client) == max(1, listening)
+
+
+def test_one_hint_has_a_burst_over_all_lanes_drained(store, client, hints, bench):
+    use(bench.context)
+    for number in range(1, BURST + 1):
+        post(store, hints, number)
+    assert lengths(client)[DRAIN] == 1
+    work_off(client)
+    assert store.inbox.depths()["lanes_waiting"] == 0
+    assert store.companies.count() == BURST
+
+
+@pytest.mark.parametrize("lose", ["the queue", "everything of RQ's", "the job as it is taken"])
+def test_a_hint_that_was_lost_stands_in_no_other_ones_way(store, client, hints, lose):
+    hints.drain(1)
+    if lose == "the job as it is taken":
+        client.lpop("rq:queue:drain")
+    else:
+        client.delete("rq:queue:drain")
+    if lose == "everything of RQ's":
+        client.delete(*client.scan_iter("rq:*"))
+    hints.drain(2)
+    [left] = queue(DRAIN, client).jobs
+    assert left.args == (2,) or left.args == [2]
+
+
+def test_the_sweeper_makes_up_for_a_lost_hint_and_adds_none_beside_one(
+    store, client, hints, monkeypatch
+):
+    monkeypatch.setattr(ticks, "HINT_IS_OLD", 0)
+    for number in range(1, BURST + 1):
+        post(store, hints, number)
+    client.delete("rq:queue:drain")
+    for _ in range(5):
+        ticks.sweep(store, hints)
+    assert lengths(client)[DRAIN] == 1
+
+
+@pytest.mark.parametrize(
+    ("send", "where"), [(Hints.perform, CODAT), (Hints.deliver, DELIVER)], ids=["codat", "deliver"]
+)
+def test_hints_of_every_kind_are_as_few_though_no_worker_takes_them(client, hints, send, where):
+    for _ in range(50):
+        send(hints)
+    assert lengths(client) == {DRAIN: 0, CODAT: 0, DELIVER: 0, where: 1}
+
+
+def test_a_replay_has_one_hint_and_keeps_no_drain_from_having_its_own(client, hints):
+    for _ in range(20):
+        hints.replay("rep_1")
+        hints.replay("rep_2")
+        hints.drain(5)
+    assert [job.func_name for job in queue(DRAIN, client).jobs] == [
+        "workers.replay.replay",
+        "workers.replay.replay",
+        "workers.drain.drain",
+    ]
+
+
+def test_a_hint_sent_twice_for_want_of_an_answer_is_there_once(client, hints, monkeypatch):
+    put = hints._put
+    monkeypatch.setattr(hints, "_put", lambda *sent: (put(*sent), put(*sent)))
+    workers_listen(client, DRAIN, 5)
+    hints.drain(1)
+    assert lengths(client)[DRAIN] == records(client) == 1
+
+
+def test_the_thousands_of_hints_an_older_version_left_get_no_more(client, hints):
+    client.rpush("rq:queue:drain", *(f"{number:032x}" for number in range(1000)))
+    hints.drain(1)
+    assert lengths(client)[DRAIN] == 1000
+    client.lpop("rq:queue:drain")
+    hints.drain(1)
+    assert lengths(client)[DRAIN] == 1000
+
+
+def test_a_drain_whose_time_is_over_hands_on_whatever_waits(store, client, bench, monkeypatch):
+    """While one hint waits no other is sent, so whoever takes it must not leave lanes behind."""
+    monkeypatch.setattr(draining, "HAND_ON_AFTER", -1.0)
+    for number in range(1, 4):
+        post(store, bench.context.hints, number)
+    bench.hints.drained.clear()
+    draining.drain_lanes(bench.context)
+    assert len(bench.hints.drained) == 1
+    while store.inbox.depths()["lanes_waiting"]:
+        draining.drain_lanes(bench.context)
+    assert store.companies.count() == 3
+
+
+def test_each_record_goes_by_itself_though_rq_lost_sight_of_it(client, hints):
+    hints.drain(1)
+    [record] = client.scan_iter("rq:job:*")
+    assert 0 < client.ttl(record) <= queues.RECORD_TTL
+
+
+def test_jobs_that_fail_are_kept_to_the_latest(client, hints, monkeypatch):
+    monkeypatch.setattr(queues, "FAILED_KEPT", 3)
+    monkeypatch.setattr(context, "_current", [])  # so that every job fails
+    for lane in range(7):
+        hints.drain(lane)
+        work_off(client)
+    failed = queue(DRAIN, client).failed_job_registry
+    assert failed.count == 7
+    assert tidy(client) == 4
+    assert failed.count == records(client) == 3
+    assert tidy(client) == 0
