@@ -1,5 +1,6 @@
 """Codat's API as methods, named after Codat's operationIds."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar
@@ -45,7 +46,8 @@ class Codat:
 
     Every method raises a CodatError when the call fails, and ValueError for an id, key or data
     type that must not stand in a path. Each call passes `gate`, which hears what the answer's
-    headers say of the rate limit. `timeout` is (connect, read) in seconds.
+    headers say of the rate limit. `timeout` is (connect, read) in seconds. `clock` tells the time
+    (epoch seconds) from which waits that Codat asks for are counted.
     """
 
     def __init__(
@@ -57,10 +59,16 @@ class Codat:
         timeout: tuple[float, float] = (3.05, 15.0),
         pool_size: int = 16,
         gate: Gate | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.generation = Generation(generation)
         self._transport = Transport(
-            api_key, base_url, timeout=timeout, pool_size=pool_size, gate=gate or OpenGate()
+            api_key,
+            base_url,
+            timeout=timeout,
+            pool_size=pool_size,
+            gate=gate or OpenGate(),
+            clock=clock,
         )
 
     def __repr__(self) -> str:

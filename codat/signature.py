@@ -29,6 +29,10 @@ class Refused(Exception):
         self.reason = reason
 
 
+class OutOfTime(Refused):
+    """The signature's timestamp is too far from the time by which it was judged."""
+
+
 class Verifier:
     """One signing secret, decoded once; never shows it."""
 
@@ -66,7 +70,7 @@ def verify(
     """
     message_id, timestamp, signatures = _read_headers(headers)
     if abs((time.time() if now is None else now) - timestamp) > TOLERANCE:
-        raise Refused("the timestamp is too old or too new")
+        raise OutOfTime("the timestamp is too old or too new")
     given = [signature.encode() for signature in signatures]
     for secret in secrets:
         verifier = secret if isinstance(secret, Verifier) else Verifier(secret)

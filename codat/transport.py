@@ -2,7 +2,7 @@
 
 import base64
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_address
@@ -52,12 +52,14 @@ class Transport:
         timeout: tuple[float, float],
         pool_size: int,
         gate: Gate,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         if not api_key:
             raise ValueError("the Codat API key is empty")
         self.base_url = _checked(base_url)
         self._timeout = timeout
         self._gate = gate
+        self._clock = clock
         self._session = _session(api_key, self.base_url, pool_size)
 
     def send(
@@ -116,7 +118,7 @@ class Transport:
                 if time.monotonic() > deadline:
                     raise Unreachable(f"{method} {path}: the answer came too slowly")
             return Answer(
-                method, path, response.status_code, response.headers, bytes(content), time.time()
+                method, path, response.status_code, response.headers, bytes(content), self._clock()
             )
 
 

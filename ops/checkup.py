@@ -1,7 +1,7 @@
 """The doctor's checks, each a question with one answer: ok, unsure or wrong, and what to do."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
@@ -17,13 +17,14 @@ from ops.faults import FAILED, UNREACHABLE, WRONG_SETTINGS, CannotStart
 from ops.here import UNPROVABLE, check_brand, unread_names
 from portal import journeys_words
 from portal.journeys_words import Brand
+from relay.clocks import host, wrong_clocks
 from relay.queues import lengths
 from relay.settings import Settings
 from relay.store.connect import connect
 from relay.store.guard import Guard
 from relay.store.server import ServerRefused
 from relay.store.store import Store, WrongStore
-from relay.times import now_ms
+from relay.times import host_is_ahead, now_ms
 
 OK, UNSURE, WRONG = "ok", "unsure", "wrong"
 WITHIN = 3.0  # seconds for each answer
@@ -127,6 +128,7 @@ def check_processes(settings: Settings) -> Iterator[Finding]:
     try:
         store = Store.open(settings, timeout=WITHIN, retries=0)
         heartbeats, queues = store.heartbeats(), lengths(store.client)
+        ahead = store.clocks()
     except WrongStore as error:
         yield Finding("store", WRONG, str(error), WRONG_SETTINGS)
         return
@@ -138,6 +140,15 @@ def check_processes(settings: Settings) -> Iterator[Finding]:
         verdict = OK if silent < SILENT_AFTER_MS else WRONG
         yield Finding(name, verdict, f"last sign of life {silent / 1000:.0f} s ago")
     yield check_queues(queues)
+    yield check_clocks(ahead)
+
+
+def check_clocks(ahead: Mapping[str, float]) -> Finding:
+    """Whether the machines' clocks agree with the server's, which all go by."""
+    wrong = wrong_clocks({f"this machine ({host()})": host_is_ahead(), **ahead})
+    if wrong:
+        return Finding("clocks", UNSURE, "; ".join(wrong) + ": set NTP up on both")
+    return Finding("clocks", OK, "this machine's and all processes' agree with the server's")
 
 
 def check_queues(queues: dict[str, int]) -> Finding:

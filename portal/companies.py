@@ -1,6 +1,5 @@
 """Companies: page by page with filters, one with all that is held of it, and new ones."""
 
-import time
 from http import HTTPStatus
 from typing import Annotated
 
@@ -20,7 +19,7 @@ from relay.identity import mark_of
 from relay.message import Action
 from relay.store.companies import Companies
 from relay.telling import tell
-from relay.times import now_micros
+from relay.times import now_micros, now_ms
 
 api = group("companies", __name__, "Companies")
 
@@ -84,7 +83,7 @@ def list_companies(query: CompanyQuery) -> Reply:
 def get_company(path: CompanyPath) -> Reply:
     """Give one company: status, connections, info, freshness and schedules."""
     company = known(path.company_id)
-    schedules = schedule_shapes.of_company(parts().store, company, int(time.time()))
+    schedules = schedule_shapes.of_company(parts().store, company, now_ms() // 1000)
     return company_shapes.whole(company, schedules).model_dump()
 
 

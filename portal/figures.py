@@ -19,6 +19,7 @@ class Figures:
     schedules: int
     last_event: int
     heartbeats: dict[str, int]
+    clocks: dict[str, float]  # seconds ahead of the server's, by process and machine
     queues: dict[str, int]  # hints that wait in each queue of RQ's
 
 
@@ -32,5 +33,6 @@ def read(store: Store) -> Figures:
         schedules=store.schedules.count(),
         last_event=store.events.last(),
         heartbeats=store.heartbeats(),
+        clocks=store.clocks(),
         queues=lengths(store.client),
     )

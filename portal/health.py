@@ -1,15 +1,18 @@
 """For load balancers and monitoring, without a token: alive, ready, and figures for Prometheus."""
 
+from typing import Annotated
+
 import structlog
 from flask import Response
 from flask_openapi.blueprint import APIBlueprint
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from redis.exceptions import RedisError
 
 from portal.groups import Reply, named_as_the_view
 from portal.metrics import RelayCollector
 from portal.parts import parts
+from relay.clocks import wrong_clocks
 from relay.store.guard import NotDurable
 
 api = APIBlueprint(
@@ -32,6 +35,7 @@ class Readiness(BaseModel):
 
     ready: bool
     missing: list[str]
+    warnings: Annotated[list[str], Field(description="What is wrong, though requests are served.")]
     durability: str
     accepted_risks: list[str]
     uses_sandbox: bool
@@ -47,9 +51,11 @@ def healthz() -> Reply:
 def readyz() -> Reply:
     """Tell whether requests can be served."""
     p = parts()
-    missing = []
+    missing: list[str] = []
+    warnings: list[str] = []
     try:
         p.store.ping()
+        warnings += wrong_clocks(p.store.clocks())
         missing += [f"server: {fault}" for fault in p.store.guard.faults().values()]
     except NotDurable as error:
         missing.append(f"server: {error}")
@@ -59,6 +65,7 @@ def readyz() -> Reply:
     answer = Readiness(
         ready=not missing,
         missing=missing,
+        warnings=warnings,
         durability=p.store.server.durability,
         accepted_risks=list(p.store.server.accepted_risks),
         uses_sandbox=p.settings.uses_sandbox,

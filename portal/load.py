@@ -1,6 +1,5 @@
 """The load of the coming hours: how many syncs each holds, and whether the budget covers them."""
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, repeat
 from typing import Annotated
@@ -15,7 +14,7 @@ from relay import load
 from relay.cadence import Schedule, next_run
 from relay.company import CompanyStatus
 from relay.load import HOUR, Planned
-from relay.times import Moment
+from relay.times import Moment, now_ms
 
 api = group("load", __name__, "Schedules")
 
@@ -92,7 +91,7 @@ def load_as_it_would_be(body: LoadBody) -> Reply:
 
 def load_of(hours: int, added: Sequence[int] = (), selection: Selection | None = None) -> Load:
     """Work out the load of the coming hours, the present one first."""
-    p, start = parts(), int(time.time()) // HOUR * HOUR
+    p, start = parts(), now_ms() // 1000 // HOUR * HOUR
     if selection is None:
         sample, total = p.store.outlook.sample(MOST), p.store.schedules.count()
         planned = [Planned(one.plan, one.key, one.due) for one in sample if one.plan]

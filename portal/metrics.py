@@ -92,6 +92,14 @@ def _metrics(found: Figures) -> Iterator[Metric]:
     for queue, length in found.queues.items():
         queues.add_metric([queue], length)
     yield queues
+    clocks = GaugeMetricFamily(
+        "relay_clock_ahead_seconds",
+        "By how much a machine's clock is ahead of the server's.",
+        labels=["process"],
+    )
+    for process, ahead in found.clocks.items():
+        clocks.add_metric([process], ahead)
+    yield clocks
     beats = GaugeMetricFamily(
         "relay_heartbeat_seconds", "Each process's last sign of life.", labels=["process"]
     )

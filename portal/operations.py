@@ -68,6 +68,10 @@ class Status(BaseModel):
     schedules: int
     last_event: str
     lanes: int
+    clocks: Annotated[
+        dict[str, float],
+        Field(description="Seconds by which a machine's clock is ahead of the server's."),
+    ]
     queues: Annotated[dict[str, int], Field(description="Hints that wait for a worker, by queue.")]
     heartbeats: Annotated[dict[str, Moment], Field(description="Each process's last sign of life.")]
     server: str
@@ -91,6 +95,7 @@ def get_status() -> Reply:
         schedules=found.schedules,
         last_event=str(found.last_event),
         lanes=p.store.inbox.lanes,
+        clocks=found.clocks,
         queues=found.queues,
         heartbeats={name: iso_from_ms(at) for name, at in sorted(found.heartbeats.items())},
         server=p.store.server.version,

@@ -1,6 +1,5 @@
 """Pauses through the API: what is held back and how much, new ones, and their end."""
 
-import time
 from dataclasses import replace
 from datetime import UTC
 from http import HTTPStatus
@@ -19,7 +18,7 @@ from relay.cadence import ALL
 from relay.definition import known_zone
 from relay.pause import EVERY_DAY, Pause, Scope, Window
 from relay.policy import known_data_type
-from relay.times import Moment, iso_from_ms
+from relay.times import Moment, iso_from_ms, now_ms
 
 api = group("pauses", __name__, "Pauses")
 
@@ -110,7 +109,7 @@ class PauseList(BaseModel):
 @api.get("/pauses", responses={200: PauseList})
 def list_pauses() -> Reply:
     """List pauses, those between their windows too."""
-    store, now = parts().store, int(time.time())
+    store, now = parts().store, now_ms() // 1000
     found = [pause for pause in store.pauses.all() if not pause.is_over(now)]
     counts = store.pauses.parked(found)
     shapes = [_shape(p, now, count) for p, count in zip(found, counts, strict=True)]
@@ -132,7 +131,7 @@ class PauseQuery(Given):
 )
 def create_pause(query: PauseQuery, body: PauseBody) -> Reply:
     """Hold back scheduled syncs; what is held back is caught up with as each schedule says."""
-    store, now = parts().store, int(time.time())
+    store, now = parts().store, now_ms() // 1000
     window = body.window
     pause = Pause(
         id=uuid4().hex[:12],
@@ -162,7 +161,7 @@ def create_pause(query: PauseQuery, body: PauseBody) -> Reply:
 )
 def end_pause(path: PausePath) -> Reply:
     """End a pause; what it held back falls due again within a second or so."""
-    store, now = parts().store, int(time.time())
+    store, now = parts().store, now_ms() // 1000
     found = next((p for p in store.pauses.all() if p.id == path.pause_id), None)
     if found is None or found.is_over(now):
         raise Refusal("not-found", NO_PAUSE)

@@ -1,6 +1,5 @@
 """See and set which schedules companies are given, and what a change would come to."""
 
-import time
 from collections import Counter
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -151,7 +150,7 @@ def _refuse_beside_a_file() -> None:
 
 
 def _preview(policy: Policy, companies: Iterable[Company]) -> Preview:
-    store, now = parts().store, int(time.time())
+    store, now = parts().store, now_ms() // 1000
     kinds: Counter[str] = Counter()
     examples: list[ChangeShape] = []
     found_first = list(islice(companies, LOOKED_AT))

@@ -1,6 +1,5 @@
 """See and set when a company's data is synced."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from http import HTTPStatus
@@ -73,7 +72,7 @@ class ScheduleList(BaseModel):
 )
 def list_schedules(query: ScheduleQuery) -> Reply:
     """List some companies' schedules, or those of all that run next, the soonest first."""
-    store, now = parts().store, int(time.time())
+    store, now = parts().store, now_ms() // 1000
     if query.company:
         companies = [known(company) for company in query.company]
         found = [one for c in companies for one in schedule_shapes.of_company(store, c, now)]
@@ -93,7 +92,7 @@ def get_schedule(path: SchedulePath) -> Reply:
     held = parts().store.schedules.of(known(path.company_id).id).get(path.data_type)
     if held is None:
         raise Refusal("not-found", NO_SCHEDULE)
-    store, now = parts().store, int(time.time())
+    store, now = parts().store, now_ms() // 1000
     return schedule_shapes.with_runs(store, held, now, RUNS_SHOWN, saved=True).model_dump()
 
 
@@ -107,7 +106,7 @@ def get_schedule(path: SchedulePath) -> Reply:
 )
 def put_schedule(path: SchedulePath, query: PutQuery, body: ScheduleBody) -> Reply:
     """Set when a data type of a company is synced; the company's status may suspend it."""
-    company, now = known(path.company_id), int(time.time())
+    company, now = known(path.company_id), now_ms() // 1000
     schedule, store = of_definition(company, path.data_type, body, now), parts().store
     if query.preview:
         answer = schedule_shapes.with_runs(store, schedule, now, RUNS_SHOWN, saved=False)
@@ -131,7 +130,7 @@ def put_schedule(path: SchedulePath, query: PutQuery, body: ScheduleBody) -> Rep
 def delete_schedule(path: SchedulePath) -> Reply:
     """Remove a schedule; the data type is then synced on request only."""
     company = known(path.company_id)
-    remove(company.id, path.data_type, int(time.time()))
+    remove(company.id, path.data_type, now_ms() // 1000)
     keep_alive([company.id])
     return "", HTTPStatus.NO_CONTENT
 

@@ -1,6 +1,5 @@
 """Set or remove one schedule of many companies at once, and what that does to the load."""
 
-import time
 from typing import Annotated
 
 from pydantic import BaseModel, Field
@@ -17,7 +16,7 @@ from portal.selections import MOST_CHOSEN
 from relay.cadence import Schedule, next_run
 from relay.company import Company
 from relay.definition import Definition
-from relay.times import Moment
+from relay.times import Moment, now_ms
 
 # The same group: of two with one path, the description would show the last alone.
 api = schedules.api
@@ -69,7 +68,7 @@ class ManyDone(BaseModel):
 @api.post("/schedules", responses={200: ManyDone, **described("forbidden", "conflict")})
 def set_schedules(body: ManyBody) -> Reply:
     """Set or remove a schedule of many companies; one that is refused stops no other."""
-    store, now = parts().store, int(time.time())
+    store, now = parts().store, now_ms() // 1000
     ids = [read_id(given) or given for given in body.companies]
     companies = store.companies.get_many(dict.fromkeys(ids))
     held = store.schedules.of_many(list(companies))

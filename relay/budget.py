@@ -12,6 +12,7 @@ from relay.settings import Settings
 from relay.store import Store
 from relay.store.budget import BudgetState, Short
 from relay.store.intents import Priority
+from relay.times import now_ms
 
 WORDS = {
     "hold": "Codat asked us to wait",
@@ -127,4 +128,5 @@ def make_client(settings: Settings, store: Store) -> Codat:
         timeout=(min(3.05, settings.relay_codat_timeout), settings.relay_codat_timeout),
         pool_size=settings.relay_worker_threads,
         gate=SharedGate(store),
+        clock=lambda: now_ms() / 1000,
     )

@@ -226,6 +226,47 @@ class Company:
         names = (c.platform_name for c in self.connections.values() if c.status != DELETED)
         return sorted({name for name in names if name})
 
+    @property
+    def latest(self) -> int:
+        """The latest time in any version, microseconds since the epoch."""
+        versions: list[int] = [getattr(self, name)[0] for name in VERSIONS]
+        versions += [connection.version[0] for connection in self.connections.values()]
+        versions += [state.version[0] for state in self.data_types.values()]
+        versions += [sync.requested for sync in self.syncs.values()]
+        return max(versions)
+
+    def without_versions_after(self, limit: int) -> Self:
+        """Return the company with whatever is dated after `limit` (microseconds) as undated.
+
+        What it holds stays, but anything that is dated is newer.
+        """
+        changes: dict[str, Any] = {
+            name: NEVER for name in VERSIONS if getattr(self, name)[0] > limit
+        }
+        changes["connections"] = {
+            key: replace(held, version=NEVER) if held.version[0] > limit else held
+            for key, held in self.connections.items()
+        }
+        changes["data_types"] = {
+            key: replace(
+                held,
+                version=NEVER if held.version[0] > limit else held.version,
+                last_success=min(held.last_success or 0, limit) or None,
+            )
+            for key, held in self.data_types.items()
+        }
+        changes["syncs"] = {
+            key: replace(
+                held,
+                requested=min(held.requested, limit),
+                ended=None if held.ended is None else min(held.ended, limit),
+            )
+            for key, held in self.syncs.items()
+        }
+        changes["last_webhook"] = min(self.last_webhook, limit // 1000)
+        changes["first_seen"] = min(self.first_seen, limit // 1000)
+        return changed(self, **changes)
+
     def named(self, name: str, version: Version) -> Self:
         """Give the company with Codat's present name for it, unless we know a newer one."""
         if not name or (version, name) <= (self.name_version, self.name):

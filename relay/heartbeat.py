@@ -1,4 +1,4 @@
-"""A thread that gives a sign of life for its process, also while there is nothing to do."""
+"""A thread that gives a sign of life for its process, and compares its machine's clock."""
 
 from collections.abc import Callable
 from threading import Event, Thread
@@ -6,7 +6,10 @@ from threading import Event, Thread
 import structlog
 from redis.exceptions import RedisError
 
+from relay.clocks import Comparison, Reading
+from relay.queues import Hints
 from relay.store import Store
+from relay.store.durable import NotDurable
 from relay.store.server import ServerRefused
 from relay.store.store import WrongStore
 
@@ -29,6 +32,7 @@ class Heartbeat:
         self._open = open_store
         self._every = every
         self._store: Store | None = None
+        self._clock = Comparison(process)
         self._stopping = Event()
         self._thread = Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -46,7 +50,8 @@ class Heartbeat:
             try:
                 self._store = self._store or self._open()
                 self._store.beat(self._process)
-            except (RedisError, ServerRefused, WrongStore) as error:
+                self._clock.look(self._store, Hints(self._store.client), Reading.take(self._store))
+            except (RedisError, NotDurable, ServerRefused, WrongStore) as error:
                 log.debug("heartbeat.missed", process=self._process, error=str(error)[:200])
             except Exception:
                 # A live process that seems dead would hide the end of the next real outage.

@@ -50,6 +50,7 @@ class Message:
     body: bytes
     replay: str = ""  # which replay put it here again
     priority: int | None = None  # of the work that an action came of
+    again: bool = False  # taken in while markers were missing: it may have been handled before
 
     @classmethod
     def from_entry(cls, entry: bytes, fields: Mapping[bytes, bytes]) -> "Message":
@@ -66,6 +67,7 @@ class Message:
             body=fields[b"body"],
             replay=fields.get(b"replay", b"").decode(),
             priority=int(fields[b"priority"]) if b"priority" in fields else None,
+            again=b"again" in fields,
         )
 
     def read(self) -> Event | Action:

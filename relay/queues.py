@@ -31,6 +31,7 @@ FAILURE_TTL = 7 * 86_400
 RECORD_TTL = 86_400  # seconds; a backstop for a job that RQ lost, it deletes those it has done
 JOB_TIMEOUT = 120  # seconds; a backstop, the jobs hand on long before
 PER_WORKER = 0  # as many hints as workers listen on the queue
+RQ_CLEANS = 900  # seconds; RQ cleans its registries as often
 FAILED_KEPT = 100  # of each queue
 
 log = structlog.get_logger(__name__)
@@ -123,7 +124,11 @@ def tidy(client: Redis) -> int:
     RQ keeps them for a week, which is without bound where every job fails.
     """
     forgotten = 0
+    flags: Any = client  # redis-py types each answer as a union of all it may be
     for name in QUEUES:
+        flag = queue(name, client).registry_cleaning_key
+        if int(flags.ttl(flag)) > RQ_CLEANS:  # raised while the server's clock was ahead
+            flags.delete(flag)
         failed = queue(name, client).failed_job_registry
         for job_id in failed.get_job_ids(0, -1 - FAILED_KEPT):
             failed.remove(job_id, delete_job=True)

@@ -1,4 +1,8 @@
-"""Moments as whole numbers, as they are kept, and as text, as people and programs read them."""
+"""Moments as whole numbers, as they are kept, and as text, as people and programs read them.
+
+Which time it is, the server says. A process reads its clock every few seconds (`follow`) and counts
+on from there by a clock that nobody sets, so that a wrong clock of its host changes nothing.
+"""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -21,14 +25,50 @@ Moment = Annotated[
 ]
 
 
+SAME = 0.05  # seconds; by less our time is not moved, so that it does not run back at each reading
+AT_ONCE = 1.0  # seconds; a reading that takes longer says nothing, as in a frozen process
+
+# By how much the server's clock, when it was last read, was ahead of our steady one, nanoseconds.
+_ahead: list[int] = []
+
+
+def steady_ns() -> int:
+    """Return the time of a clock that only runs on, also while the machine sleeps."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    return time.monotonic_ns()
+
+
+def follow(server: float, began_ns: int) -> None:
+    """Take over the server's time (epoch seconds), which was asked for at `began_ns`, steady."""
+    now = steady_ns()
+    ahead = int(server * 1e9) - (began_ns + now) // 2
+    if not _ahead or (now - began_ns < AT_ONCE * 1e9 and abs(ahead - _ahead[0]) > SAME * 1e9):
+        _ahead[:] = [ahead]
+
+
+def forget_server() -> None:
+    """Go by this machine's clock again, as before a server was first asked."""
+    _ahead.clear()
+
+
+def _now_ns() -> int:
+    return steady_ns() + _ahead[0] if _ahead else time.time_ns()
+
+
 def now_ms() -> int:
-    """Give this machine's time in milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
+    """Return the server's time in milliseconds since the epoch, as `follow` last heard it."""
+    return _now_ns() // 1_000_000
 
 
 def now_micros() -> int:
-    """Give this machine's time in microseconds since the epoch."""
-    return time.time_ns() // 1_000
+    """Return the server's time in microseconds since the epoch, as `follow` last heard it."""
+    return _now_ns() // 1_000
+
+
+def host_is_ahead() -> float:
+    """Return by how many seconds this machine's clock is ahead of the server's; 0 if unknown."""
+    return (time.time_ns() - _now_ns()) / 1e9
 
 
 def iso_from_micros(micros: int) -> str:

@@ -3,19 +3,21 @@
 import os
 import time
 from collections.abc import Callable
-from datetime import UTC
+from datetime import UTC, datetime
 from threading import Thread
 
 import structlog
 from apscheduler.schedulers.blocking import BlockingScheduler
+from apscheduler.triggers.interval import IntervalTrigger
 from redis.exceptions import RedisError
 
+from relay.clocks import Comparison, Reading
 from relay.queues import Hints, tidy
 from relay.settings import Settings
 from relay.store import Store
 from relay.store.guard import NotDurable
 from scheduler import jumps, ticks
-from scheduler.jumps import Reading
+from scheduler.mending import Mending
 from scheduler.strength import Strength
 from scheduler.watch import Watch
 
@@ -45,6 +47,8 @@ class Clock:
         self._looked = float("-inf")
         self.last_tick = time.monotonic()
         self._read: Reading | None = None
+        self._clock = Comparison("scheduler")
+        self._mending = Mending(store)
 
     def tick(self) -> None:
         """Do what must not wait, and dispatch."""
@@ -69,6 +73,7 @@ class Clock:
         self._safely("beat", lambda: self._store.beat("scheduler"))
         if self.last_tick - self._looked > LOOK_EVERY:
             self._looked = self.last_tick
+            self._safely("mend", self._mending.look)
             self._safely("watch", lambda: self._watch.look(self._store.now_ms()))
 
     def compare(self, read: Reading | None) -> None:
@@ -77,21 +82,24 @@ class Clock:
             return
         if self._read and (jump := read.jump_since(self._read)):
             jumps.tell_jump(self._store, self._hints, read, jump)
-        if read.difference and not (self._read and self._read.difference):
-            jumps.tell_difference(self._store, self._hints, read)
         self._read = read
+        self._clock.look(self._store, self._hints, read)
 
     def adopt(self) -> None:
         """Have what is parked under pauses that nobody knows any more let go."""
         self._safely("adopt", self._store.pauses.find_parked)
 
     def trim(self) -> None:
-        """Drop old messages and events."""
+        """Drop old messages and events, unless the clock by which they are old is in doubt."""
+        if self._in_doubt():
+            return
         self._safely("trim", lambda: ticks.trim(self._store, self._settings))
         self._safely("trim_log", lambda: ticks.trim_log(self._store, self._settings, self._hints))
 
     def expire(self) -> None:
-        """End journeys whose time is over."""
+        """End journeys whose time is over, unless the clock that says so is in doubt."""
+        if self._in_doubt():
+            return
         store, hints = self._store, self._hints
         self._safely("expire", lambda: ticks.expire_journeys(store, hints, store.now_ms()))
 
@@ -108,6 +116,15 @@ class Clock:
         store, hints = self._store, self._hints
         self._safely("platforms", lambda: ticks.refresh_platforms(store, hints, store.now_ms()))
 
+    def _in_doubt(self) -> bool:
+        try:
+            doubted = self._store.mending.in_doubt(self._store.now_ms())
+        except RedisError:
+            return True
+        if doubted:
+            log.warning("clock.doubted")
+        return doubted
+
     def _safely(self, name: str, action: Callable[[], object]) -> None:
         try:
             action()
@@ -117,25 +134,69 @@ class Clock:
             log.exception("tick.failed", tick=name)
 
 
+class Every(IntervalTrigger):  # type: ignore[misc]
+    """APScheduler's interval, but of the times that passed, however many, one stands for all.
+
+    Its own lists each of them: after a leap of the host's clock by a year, millions.
+    """
+
+    def get_next_fire_time(
+        self, previous_fire_time: datetime | None, now: datetime
+    ) -> datetime | None:
+        """Return the time after the last one, or a whole interval from `now` if that has passed."""
+        following: datetime | None = super().get_next_fire_time(previous_fire_time, now)
+        if previous_fire_time is None or following is None or following > now:
+            return following
+        return now + self.interval  # type: ignore[no-any-return]
+
+
+def make_scheduler(clock: Clock) -> BlockingScheduler:
+    """Return the scheduler with all ticks; it is not started."""
+    scheduler = BlockingScheduler(timezone=UTC)
+    # Late ticks run once, and none is dropped: APScheduler's own default drops those 1 s late.
+    options = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+    for tick, seconds in (
+        (clock.tick, TICK),
+        (clock.adopt, ADOPT_EVERY),
+        (clock.trim, TRIM_EVERY),
+        (clock.expire, EXPIRE_EVERY),
+        (clock.forget, FORGET_EVERY),
+        (clock.tidy, TIDY_EVERY),
+        (clock.platforms, PLATFORMS_EVERY),
+    ):
+        scheduler.add_job(tick, Every(seconds=seconds, timezone=UTC), **options)
+    for at_once in (clock.adopt, clock.platforms):
+        scheduler.add_job(at_once, **options)
+    return scheduler
+
+
 def run(settings: Settings) -> None:
     """Tick until told to stop. Any number may run: the store decides who was first."""
     store = Store.open(settings)
     clock = Clock(settings, store, Hints(store.client))
-    scheduler = BlockingScheduler(timezone=UTC)
-    # Late ticks run once, and none is dropped: APScheduler's own default drops those 1 s late.
-    options = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-    scheduler.add_job(clock.tick, "interval", seconds=TICK, **options)
-    scheduler.add_job(clock.adopt, **options)
-    scheduler.add_job(clock.adopt, "interval", seconds=ADOPT_EVERY, **options)
-    scheduler.add_job(clock.trim, "interval", seconds=TRIM_EVERY, **options)
-    scheduler.add_job(clock.expire, "interval", seconds=EXPIRE_EVERY, **options)
-    scheduler.add_job(clock.forget, "interval", seconds=FORGET_EVERY, **options)
-    scheduler.add_job(clock.tidy, "interval", seconds=TIDY_EVERY, **options)
-    scheduler.add_job(clock.platforms, **options)
-    scheduler.add_job(clock.platforms, "interval", seconds=PLATFORMS_EVERY, **options)
+    scheduler = make_scheduler(clock)
     Thread(target=_end_when_stalled, args=(clock,), daemon=True).start()
+    Thread(target=_follow_the_host, args=(scheduler,), daemon=True).start()
     log.info("scheduler.started")
     scheduler.start()
+
+
+def set_back(scheduler: BlockingScheduler, now: datetime) -> None:
+    """Have every tick run now: their next times are of a clock that has been set back since."""
+    for job in scheduler.get_jobs():
+        job.modify(next_run_time=now)
+
+
+def _follow_the_host(scheduler: BlockingScheduler) -> None:
+    """See when the host's clock is set back, as APScheduler would then wait for its old time."""
+    before = time.time() - time.monotonic()
+    while True:
+        time.sleep(1)
+        apart = time.time() - time.monotonic()
+        if apart < before - TICK:
+            log.warning("clock.set_back", seconds=round(before - apart))
+            set_back(scheduler, datetime.now(UTC))
+        before = apart
 
 
 def _end_when_stalled(clock: Clock) -> None:

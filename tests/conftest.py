@@ -64,6 +64,15 @@ def store(client: redis.Redis) -> "Store":
 
 
 @pytest.fixture(autouse=True)
+def _no_test_leaves_another_a_servers_time() -> Iterator[None]:
+    from relay import times
+
+    times.forget_server()
+    yield
+    times.forget_server()
+
+
+@pytest.fixture(autouse=True)
 def _nothing_is_told_that_is_not_in_the_catalogue(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[None]:

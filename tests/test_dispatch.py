@@ -19,10 +19,11 @@ import pytest
 import structlog
 
 from parts import SentHints, company_id
+from relay import clocks
 from relay.cadence import Anchor, Cadence, CatchUp, Schedule, next_run, runs
-from scheduler import jumps, ticks
+from relay.clocks import Reading
+from scheduler import ticks
 from scheduler.clock import Clock
-from scheduler.jumps import Reading
 from test_at_codat import linked, relay  # noqa: F401
 
 # ruff: noqa: F811 (a fixture is imported, and named as a parameter)
@@ -224,5 +225,5 @@ def test_a_host_whose_clock_is_apart_from_the_servers_is_told_once_each_time(ben
 
 def test_a_reading_that_took_long_says_nothing(store, monkeypatch):
     assert Reading.take(store) is not None
-    monkeypatch.setattr(jumps, "AT_ONCE", 0.0)
+    monkeypatch.setattr(clocks, "AT_ONCE", 0.0)
     assert Reading.take(store) is None

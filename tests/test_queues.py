@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from rq import SimpleWorker
@@ -59,7 +60,7 @@ def test_webhooks_to_idle_lanes_leave_no_more_hints_than_workers(store, client, 
 
 
 def test_one_hint_has_a_burst_over_all_lanes_drained(store, client, hints, bench):
-    use(bench.context)
+    use(replace(bench.context, hints=hints))
     for number in range(1, BURST + 1):
         post(store, hints, number)
     assert lengths(client)[DRAIN] == 1

@@ -113,6 +113,7 @@ def fold_all(context: Context, messages: Sequence[Message], lane: int) -> Batch:
         if message.replay:
             added = len(folded.events)
             _count(batch, message, Tally(handled=1, added=added, already=folded.already))
+        if message.replay or message.again:
             before |= {identity(one.type, orjson.loads(one.data)) for one in folded.events}
         if folded.company is not None:
             companies[company_id] = changed[company_id] = folded.company
@@ -142,10 +143,10 @@ def _note_limits(batch: Batch, folded: Folded) -> None:
 
 
 def _told_before(context: Context, messages: Sequence[Message]) -> dict[tuple[str, str], set[str]]:
-    """Give what the messages that are replays have caused before, by company and message id."""
+    """Return what messages that may come again have caused before, by company and message id."""
     replayed: dict[str, set[str]] = {}
     for message in messages:
-        if message.replay:
+        if message.replay or message.again:
             replayed.setdefault(message.company_id or "", set()).add(message.message_id)
     return {
         (company, cause): told

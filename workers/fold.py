@@ -55,25 +55,29 @@ def fold(
     `now` is in ms since the epoch. A company that we do not hold begins blank, and is kept only if
     the message tells something of it: hints alone do not make one.
 
-    A replay adds what is missing: of the events it comes to, those that `told` holds (by
-    `catalogue.book.identity`) stand in the log already, and where nothing is missing and nothing
-    changes, nothing is left to be done either.
+    A replay adds what is missing, and so does what may have been handled before (`again`): of the
+    events it comes to, those that `told` holds (by `catalogue.book.identity`) stand in the log
+    already, and where nothing is missing and nothing changes, nothing is left to be done either.
     """
     event = _dated(message)
+    latest = max(now, message.received) * 1000 + AHEAD
+    wrong = held is not None and held.latest > latest
     before = held or Company(
         id=message.company_id or "", source=message.source, first_seen=message.received
     )
+    if wrong:  # of a time when the server's clock was ahead: what comes now would count as older
+        before = before.without_versions_after(latest)
     seen = _seen(before, event).recognise_placeholder(placeholders)
     outcome = _handle(seen, event)
     after = outcome.company.recognise_placeholder(placeholders)
     recognised = after is not outcome.company or seen.placeholder != before.placeholder
     keep = bool(after.id) and (held is not None or after != before)
     logged = list(_logged(held, before, after, outcome, event, keep=keep))
-    if message.replay:
+    if message.replay or message.again:
         logged = [one for one in logged if _is_missing(one, told)]
         if not logged and after == before:
             return Folded(None, [], [], None, already=True)
-    elif keep and message.kind == "webhook":
+    if keep and message.kind == "webhook" and not message.replay:
         after = changed(after, last_webhook=max(after.last_webhook, message.received))
     # What Codat said of its limits long ago says nothing of now, when they may be reached again.
     told_at = _told_at(event)
@@ -90,7 +94,7 @@ def fold(
                 due=now + wanted.delay,
                 cause=message.message_id,
             )
-            for wanted in _wanted(outcome, seen, before, recognised=recognised)
+            for wanted in _wanted(outcome, seen, before, recognised=recognised, wrong=wrong)
             if after.id
         ],
         hold_until=outcome.hold_until if speaks_of_now else None,
@@ -238,9 +242,11 @@ def _linked_for_journey(company: Company, connection: Connection) -> Iterator[Lo
 
 
 def _wanted(
-    outcome: Outcome, seen: Company, before: Company, *, recognised: bool
+    outcome: Outcome, seen: Company, before: Company, *, recognised: bool, wrong: bool
 ) -> Iterator[Wanted]:
     yield from outcome.wanted
+    if wrong:
+        yield Wanted("reread")
     # Someone renamed it, perhaps we: the `name` intent finds out who, and says so.
     renamed = before.name_source is NameSource.PLACEHOLDER and seen.name != before.name
     # A name that only now is known for a dummy, where the real one is at hand already.

@@ -53,10 +53,16 @@ class ClockJumped(Told):
 
 
 class ClockDiffered(Told):
-    """The clocks of a scheduler's machine and of the server are apart; one of them is wrong."""
+    """The clocks of a machine of ours and of the server are apart; one of them is wrong."""
 
     seconds: float
-    """By how much the scheduler's is ahead."""
+    """By how much the machine's is ahead."""
+
+    process: str = "scheduler"
+    """Which kind of process found it, such as `web` or `worker drain`."""
+
+    host: str = ""
+    """The machine's name."""
 
 
 class ServerWeakened(Told):
@@ -119,10 +125,10 @@ ENTRIES = (
     ),
     Entry(
         "clock.differed",
-        "The clock of a machine on which a scheduler runs is over 30 seconds apart from the"
-        " server's; schedules follow the server's.",
+        "The clock of a machine on which a process of ours runs is over 30 seconds apart from the"
+        " server's; all go by the server's.",
         ClockDiffered,
-        {"seconds": -3600.0},
+        {"seconds": -3600.0, "process": "worker drain", "host": "relay-2"},
     ),
     Entry(
         "server.weakened",

@@ -10,6 +10,7 @@ from relay.store.scripts import Scripts
 
 AT_ONCE_PER_COMPANY = 10  # Codat: using-the-api/rate-limits, concurrent requests
 LEASE_MS = 90_000  # how long an intent stays claimed after its last call began; one call is shorter
+LONGEST_HOLD = 93_660_000  # ms: Codat's day ends at midnight UTC, so nothing is held for longer
 LONGEST_CALL = 120_000  # ms after which a call that never ended no longer counts as under way
 
 
@@ -137,10 +138,10 @@ class Budget:
         with self._client.pipeline(transaction=False) as pipe:
             pipe.hmget(keys.BUDGET, "limit", "remaining", "reset")
             pipe.get(keys.HOLD)
-            pipe.zcount(keys.CALLS, now - 60_000, "+inf")
-            pipe.zcount(keys.UNDER_WAY, now, "+inf")
+            pipe.zcount(keys.CALLS, now - 60_000, now + 60_000)
+            pipe.zcount(keys.UNDER_WAY, now, now + 2 * LONGEST_CALL)
             (limit, remaining, reset), hold, minute, under_way = pipe.execute()
-        known = reset is not None and int(reset) > now
+        known = reset is not None and now < int(reset) <= now + LONGEST_HOLD
         return BudgetState(
             limit=None if limit is None else int(limit),
             remaining=int(remaining) if known and remaining is not None else None,

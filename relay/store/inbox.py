@@ -20,6 +20,7 @@ from relay.store.packed import pack
 from relay.store.scripts import Scripts
 
 DAY_MS = 86_400_000
+LONGEST_LEASE_MS = 60_000  # no drain asks for more; what ends later is of a wrong clock
 NOT_FOR_A_COMPANY = 0  # the lane of events that name no company
 
 
@@ -234,7 +235,8 @@ class Inbox:
 
     def sweep(self, older_than_ms: int) -> list[int]:
         """Name lanes with unread messages, no live lease, and no hint within `older_than_ms`."""
-        return list(self._scripts.sweep_lanes([keys.WAITING, keys.LEASES], [older_than_ms]))
+        ages = [older_than_ms, LONGEST_LEASE_MS]
+        return list(self._scripts.sweep_lanes([keys.WAITING, keys.LEASES], ages))
 
     def trim(self, before_ms: int) -> int:
         """Drop applied messages received before `before_ms`; unread ones always stay.

@@ -173,11 +173,11 @@ class Intents:
 
     def may_hint(self) -> bool:
         """Whether a `perform` hint is wanted: the first to ask in a while hears yes."""
-        return bool(self._client.set(keys.HINTED, "1", nx=True, px=HINT_MS))
+        return bool(self._scripts.once([keys.HINTED], [HINT_MS, "1"]))
 
     def may_leave(self, what: str, within_ms: int) -> bool:
         """Whether to leave what many may ask for: the first to ask in that time hears yes."""
-        return bool(self._client.set(keys.LEFT + what, "1", nx=True, px=within_ms))
+        return bool(self._scripts.once([keys.LEFT + what], [within_ms, "1"]))
 
     def hint_taken(self) -> None:
         """Let new needs send a hint again: a worker has begun to claim."""

@@ -59,6 +59,7 @@ SESSION = TAG + "session:"  # + SHA-256 of its id -> SHA-256 of the token it is 
 HINTED = TAG + "intents:hinted"  # string, short-lived: a `perform` job is already on its way
 LEFT = TAG + "intents:left:"  # + what -> string: such an intent was left lately, expires
 HEARTBEATS = TAG + "heartbeats"  # hash: kind of process -> ms of its last sign of life
+CLOCKS = TAG + "clocks"  # hash: "<process> on <machine>" -> "<ms ahead of the server's> <ms when>"
 SILENCES = TAG + "silences"  # hash: kind of process -> "<ms> <ms>", the last time none was alive
 
 JOURNEYS = TAG + "journeys"  # sorted set of journey ids, all with score 0: ids rise with time

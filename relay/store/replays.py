@@ -153,7 +153,7 @@ class Replays:
 
     def may_hint(self) -> bool:
         """Whether a `replay` hint is wanted: the first to ask in a while hears yes."""
-        return bool(self._client.set(keys.REPLAY_HINTED, "1", nx=True, px=HINT_MS))
+        return bool(self._scripts.once([keys.REPLAY_HINTED], [HINT_MS, "1"]))
 
     def _forget_old(self) -> None:
         old = self._client.zrange(keys.REPLAYS, 0, -KEPT - 1)

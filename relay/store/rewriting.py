@@ -16,7 +16,7 @@ LONGEST_MS = 600_000
 @contextmanager
 def alone(client: Any, what: str) -> Iterator[bool]:
     """Let one at a time delete from streams and write them anew; False while another does."""
-    mine = bool(client.set(keys.ERASING, what, nx=True, px=LONGEST_MS))
+    mine = bool(Scripts(client).once([keys.ERASING], [LONGEST_MS, what]))
     try:
         yield mine
     finally:

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from redis import Redis
 
-from relay.cadence import Schedule, next_run
+from relay.cadence import Run, Schedule, next_run
 from relay.catchup import GRACE, Slot, Turn, slots
 from relay.change import Change, Move, Standing, first_run, last_periods
 from relay.message import Action, action_fields
@@ -25,6 +25,7 @@ from relay.store.scripts import Scripts
 PERIOD = b"#period"
 PLANS_KNOWN = 10_000  # of which a dispatch sends the calendars of those that are due along
 MARK = 8  # letters
+NEVER_SO_LATE = 2**40  # epoch seconds
 
 Calendar = tuple[int | str, ...]  # slots, one after another
 
@@ -195,6 +196,25 @@ class Schedules:
         )
         rows = zip(*[iter(flat)] * 4, strict=True)
         return [_due(name, int(float(due)), raw, why.decode()) for name, due, raw, why in rows]
+
+    def bring_forward(self, one: Due, to: Run) -> None:
+        """Have a schedule run at `to` that was put further ahead while a clock was wrong.
+
+        Nothing is done if it has been moved or changed since. Later periods that were dispatched
+        meanwhile are forgotten, as they are to run when their time comes.
+        """
+        self._client.zadd(keys.SCHEDULES_DUE, {one.member: to.due}, xx=True, lt=True)
+        name, field = keys.SCHEDULES + one.company_id, one.data_type.encode() + PERIOD
+        ran: bytes | None = self._client.hget(name, field)
+        periods = ran.decode().split() if ran else []
+        kept = [p for p in periods if len(p) != len(to.period) or p < to.period]
+        if kept != periods:
+            self._client.hset(name, field, " ".join(kept))
+
+    def due_after(self, now: int, limit: int, past: int = 0) -> list[Due]:
+        """Return up to `limit` schedules due later than `now` (epoch seconds), after `past`."""
+        before = int(self._client.zcount(keys.SCHEDULES_DUE, "-inf", now))
+        return self.due(NEVER_SO_LATE, limit, before + past)
 
     def next_due(self, schedules: Sequence[Schedule]) -> list[int | None]:
         """Tell when each schedule runs next (epoch seconds); None for those that do not."""

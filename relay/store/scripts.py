@@ -8,6 +8,7 @@ from redis.commands.core import Script
 
 PIECES = {
     "now_ms(": "_now",
+    "put_in_lane(": "_lane",
     "due_member(": "_due",
     "pause_is_on(": "_pause",
     "whole_sync(": "_sync",
@@ -74,6 +75,9 @@ class Scripts:
         self.revoke_tokens = _script(client, "revoke_tokens")
         self.lease = _script(client, "lease")
         self.beat = _script(client, "beat")
+        self.mend = _script(client, "mend")
+        self.once = _script(client, "once")
+        self.note_clock = _script(client, "note_clock")
         self.hint = _script(client, "hint")
 
 

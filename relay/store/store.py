@@ -18,6 +18,7 @@ from relay.store.inbox import Inbox
 from relay.store.intent_list import IntentList
 from relay.store.intents import Intents
 from relay.store.journeys import Journeys
+from relay.store.mending import Mending
 from relay.store.messages import Messages
 from relay.store.outlook import Outlook
 from relay.store.pauses import Pauses
@@ -33,8 +34,10 @@ from relay.store.sessions import Sessions
 from relay.store.subscriptions import Subscriptions
 from relay.store.tokens import KeptTokens
 from relay.store.trimming import Trimming
+from relay.times import follow, steady_ns
 
 SCHEMA = 2
+CLOCK_NOTED_MS = 60_000  # after which the note of a machine's clock says nothing any more
 OUTAGE_MS = 60_000  # without a sign of life, after which webhooks may have been given up on
 
 
@@ -90,6 +93,7 @@ class Store:
         self.codes = Codes(client, scripts)
         self.sessions = Sessions(client)
         self.tokens = KeptTokens(client, scripts, guard)
+        self.mending = Mending(client, scripts, dedupe_days)
 
     @classmethod
     def open(cls, settings: Settings, *, timeout: float = 5.0, retries: int = 3) -> "Store":
@@ -104,13 +108,15 @@ class Store:
         client = connect(settings.redis_url, timeout=timeout, retries=retries)
         guard = Guard.open(client, settings.relay_accept_risks, settings.relay_replicas_to_wait)
         lanes = fix_lanes(client, settings.relay_lanes)
-        return cls(
+        store = cls(
             client,
             guard,
             lanes=lanes,
             dedupe_days=settings.relay_dedupe_days,
             limits=Limits(settings.relay_calls_per_minute, settings.relay_link_reserve),
         )
+        store.time()
+        return store
 
     @property
     def server(self) -> Server:
@@ -119,8 +125,11 @@ class Store:
 
     def time(self) -> float:
         """Give the server's time (epoch seconds), which is the same for all who ask it."""
+        began = steady_ns()
         seconds, micros = self.client.time()
-        return seconds + micros / 1_000_000
+        now = seconds + micros / 1_000_000
+        follow(now, began)
+        return now
 
     def now_ms(self) -> int:
         """Give the server's time in milliseconds, which leases, holds and limits follow."""
@@ -133,6 +142,21 @@ class Store:
     def beat(self, process: str) -> None:
         """Note that a process of this kind is alive, such as `web`."""
         self._scripts.beat([keys.HEARTBEATS, keys.SILENCES], [process, OUTAGE_MS])
+
+    def note_clock(self, process: str, ahead: float) -> None:
+        """Note by how many seconds the clock of a process's machine is ahead of the server's."""
+        self._scripts.note_clock([keys.CLOCKS], [process, round(ahead * 1000), CLOCK_NOTED_MS])
+
+    def clocks(self) -> dict[str, float]:
+        """Tell by how many seconds each machine's clock is ahead, by process and machine."""
+        held: Any = self.client.hgetall(keys.CLOCKS)
+        now = self.now_ms()
+        read = {name.decode(): [int(part) for part in note.split()] for name, note in held.items()}
+        return {
+            name: ahead / 1000
+            for name, (ahead, at) in sorted(read.items())
+            if abs(now - at) < CLOCK_NOTED_MS
+        }
 
     def server_changed(self) -> str | None:
         """Give a name for the change if the server is not the one last met; the first is met.

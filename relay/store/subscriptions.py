@@ -192,7 +192,7 @@ class Subscriptions:
         now = time.monotonic()
         if now - self._looked > LOOK_EVERY:
             self._looked, self._any = now, bool(self._client.zcard(keys.DELIVERIES))
-        return self._any and bool(self._client.set(keys.DELIVERY_HINTED, "1", nx=True, px=HINT_MS))
+        return self._any and bool(self._scripts.once([keys.DELIVERY_HINTED], [HINT_MS, "1"]))
 
     def hint_taken(self) -> None:
         """Let new events send a hint again: a worker has begun to claim."""

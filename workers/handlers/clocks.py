@@ -1,4 +1,4 @@
-"""That the clock which schedules follow was moved, or a scheduler's differs from it: alarms."""
+"""That the clock which all go by was moved, or a machine's differs from it: alarms."""
 
 from relay.company import Company
 from relay.message import Action
@@ -16,5 +16,5 @@ def jumped(company: Company, action: Action) -> Outcome:
 
 @router.on("relay.clock_differed")
 def differed(company: Company, action: Action) -> Outcome:
-    """Tell by how many seconds the scheduler's is ahead."""
+    """Tell by how many seconds the machine's is ahead, and which it is."""
     return Outcome(company).log("clock.differed", **action.payload)

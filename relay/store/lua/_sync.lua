@@ -11,7 +11,7 @@ local function unpack_syncs(pieces, due, meta, now, wanted)
         words[#words + 1] = at
         words[#words + 1] = 'sync:' .. string.gsub(word, '|', ':')
       else
-        at = word
+        at = math.min(tonumber(word), now) -- later only by a clock that was wrong
       end
     end
     redis.call('ZADD', due, 'NX', unpack(words))

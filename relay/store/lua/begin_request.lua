@@ -21,7 +21,7 @@ if held[5] then
   return {'done', held[2], held[5]}
 end
 local left = tonumber(held[4]) - now
-if held[3] ~= ARGV[1] and left > 0 then
+if held[3] ~= ARGV[1] and left > 0 and left <= tonumber(ARGV[4]) then
   return {'running', tostring(left)}
 end
 redis.call('HSET', KEYS[1], 'nonce', ARGV[1], 'until', now + ARGV[4])

@@ -13,6 +13,12 @@
 local before = remembered(KEYS[1])
 if before then return before end
 local now = tonumber(ARGV[4])
+local LONGEST_CALL = 120000
+-- Of what was noted while the server's clock was ahead, nothing is later than now.
+local function before_now(ms)
+  if not ms or ms == '' then return '' end
+  return string.format('%d', math.min(tonumber(ms), now))
+end
 local most = tonumber(ARGV[6])
 local claimed = {}
 for p = 9, #ARGV do
@@ -34,20 +40,22 @@ for p = 9, #ARGV do
     else
       local inflight = ARGV[3] .. held[1]
       redis.call('ZREMRANGEBYSCORE', inflight, '-inf', now)
+      redis.call('ZREMRANGEBYSCORE', inflight, now + 2 * LONGEST_CALL, '+inf')
       if redis.call('ZCARD', inflight) >= tonumber(ARGV[7]) then
         redis.call('ZADD', due, string.format('%d', now + 1000), name)
       else
         local till = string.format('%d', now + tonumber(ARGV[5]))
         local fence = redis.call('HINCRBY', KEYS[3], 'intent_fence', 1)
         local attempts = tonumber(held[2]) + 1
-        local tried = held[6] == 'running' and ARGV[4] or held[7] or ''
+        local tried = held[6] == 'running' and ARGV[4] or before_now(held[7])
         redis.call('HSET', key, 'state', 'running', 'fence', fence, 'attempts', attempts)
         if tried ~= '' then redis.call('HSET', key, 'tried', tried) end
         redis.call('ZADD', due, till, name)
         redis.call('ZADD', inflight, till, name)
         redis.call('PEXPIRE', inflight, ARGV[5])
-        claimed[#claimed + 1] = {name, fence, held[1], attempts, tonumber(held[3]), held[4],
-          held[5], tonumber(ARGV[p]), tried, held[8] or '', held[9] or ''}
+        claimed[#claimed + 1] = {name, fence, held[1], attempts,
+          math.min(tonumber(held[3]), now), held[4], held[5], tonumber(ARGV[p]), tried,
+          before_now(held[8]), held[9] or ''}
       end
     end
   end

@@ -2,7 +2,8 @@
 -- KEYS  1 leases  2 fences  3 cursors  4 log  5 meta  6 company index  7 dead letters  8 hold
 --       9 the day's budget  10 counters  11 marks of the log  12... one key per company state, then
 --       one per count
--- ARGV  1 lane  2 fence  3 cursor as read  4 cursor to move to  5 owner  6 lease, ms  7 now, ms
+-- ARGV  1 lane  2 fence  3 cursor as read  4 cursor to move to  5 owner  6 lease, ms
+--       7 now, ms, by the clock from which the dues below were counted
 --       8 intent key prefix  9 due-set key prefix  10 hold until, ms, or ''; 0 when a day began
 --       11 calls a day  12 calls left  13 when the day ends, ms (each '' when Codat did not say)
 --       14 when Codat said that, or without a date when we heard of it, ms  15 when it last said
@@ -38,8 +39,9 @@ local newest = math.max(tonumber(ARGV[15]) or 0,
   tonumber(redis.call('HGET', KEYS[5], 'limits_said') or '0'))
 local outdated = said_at < newest
 local held_at = tonumber(redis.call('HGET', KEYS[5], 'held_at') or '0')
-local hold = math.min(tonumber(ARGV[10]) or 0, tonumber(ARGV[7]) + 93600000)
 local now = now_ms()
+local longest = math.min(now, tonumber(ARGV[7])) + 93600000
+local hold = math.min(tonumber(ARGV[10]) or 0, longest)
 local timeline = ARGV[#ARGV]
 local oldest = tonumber(redis.call('HGET', KEYS[5], 'log_oldest') or '0')
 local i = 16
@@ -82,14 +84,16 @@ end
 redis.call('HSET', KEYS[5], 'log_seq', string.format('%d', seq))
 local woken = 0
 for _ = 1, count() do
-  woken = woken + put_intent(ARGV[8], ARGV[9], ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3],
-    ARGV[i + 4], ARGV[i + 5], ARGV[7])
+  -- The wait alone is the drain's: from when on, the server says.
+  local due = string.format('%d', now + ARGV[i + 3] - ARGV[7])
+  woken = woken + put_intent(ARGV[8], ARGV[9], ARGV[i], ARGV[i + 1], ARGV[i + 2], due,
+    ARGV[i + 4], ARGV[i + 5], string.format('%d', now))
   i = i + 6
 end
 for _ = 1, count() do
-  redis.call('XADD', KEYS[7], '*', 'lane', ARGV[i], 'entry', ARGV[i + 1], 'type', ARGV[i + 2],
+  put_in_lane(KEYS[7], {'lane', ARGV[i], 'entry', ARGV[i + 1], 'type', ARGV[i + 2],
     'company', ARGV[i + 3], 'reason', ARGV[i + 4], 'kind', ARGV[i + 5], 'source', ARGV[i + 6],
-    'id', ARGV[i + 7], 'replay', ARGV[i + 8], 'body', ARGV[i + 9])
+    'id', ARGV[i + 7], 'replay', ARGV[i + 8], 'body', ARGV[i + 9]})
   i = i + 10
 end
 for _ = 1, count() do
@@ -121,18 +125,18 @@ end
 if ARGV[10] == '0' and not outdated then
   if tonumber(redis.call('HGET', KEYS[9], 'learnt') or '0') <= said_at then
     redis.call('DEL', KEYS[9])
-    local ends = math.min(tonumber(ARGV[13]) or 0, tonumber(ARGV[7]) + 93600000)
-    if ARGV[11] ~= '' and ARGV[12] ~= '' and ends > tonumber(ARGV[7]) then
+    local ends = math.min(tonumber(ARGV[13]) or 0, longest)
+    if ARGV[11] ~= '' and ARGV[12] ~= '' and ends > now then
       redis.call('HSET', KEYS[9], 'limit', ARGV[11], 'remaining', ARGV[12], 'reset',
         string.format('%d', ends), 'learnt', ARGV[14])
     end
   end
   -- A wait of up to a minute may be for the minute's limit, which a new day does not renew.
   local held = tonumber(redis.call('GET', KEYS[8]) or '0')
-  if held > tonumber(ARGV[7]) + 60000 and held_at <= said_at then
+  if held > now + 60000 and held_at <= said_at then
     redis.call('DEL', KEYS[8])
   end
-elseif hold > tonumber(ARGV[7]) and not outdated then
+elseif hold > now and not outdated then
   if hold > tonumber(redis.call('GET', KEYS[8]) or '0') then
     local till = string.format('%d', hold)
     redis.call('SET', KEYS[8], till, 'PXAT', till)

@@ -33,9 +33,9 @@ for i, row in ipairs(rows) do
       syncs[#syncs + 1] = 'sync:' .. company .. ':' .. data_type .. ':' .. runs[n]
     end
     if row[8] ~= '' then
-      redis.call('XADD', ARGV[2] .. row[7], '*', 'kind', 'action', 'type', 'relay.periods_missed',
+      put_in_lane(ARGV[2] .. row[7], {'kind', 'action', 'type', 'relay.periods_missed',
         'company', company, 'id', 'missed:' .. company .. '|' .. data_type .. ':' .. row[4],
-        'at', ARGV[3], 'body', row[8])
+        'at', ARGV[3], 'body', row[8]})
       if redis.call('ZADD', KEYS[2], 'NX', now_ms(), row[7]) == 1 then
         lanes[#lanes + 1] = row[7]
       end

@@ -25,7 +25,8 @@ if reset and reset > now and reset <= now + most then
   -- A minute's slack: Codat gives the reset in a form of its choice, cut to the second or so. Where
   -- the day that is held is over, any that goes on is a later one.
   local before = tonumber(held[2])
-  local later = not before or before <= now or reset > before + 60000
+  local wrong = before and before > now + most -- noted while the server's clock was ahead
+  local later = not before or wrong or before <= now or reset > before + 60000
   if limit and not later and held[3] then
     -- The quota grows with each company that links: what it grew by is ours to spend.
     local grown = math.max(0, limit - tonumber(held[3]))
@@ -52,7 +53,8 @@ end
 local asked = math.min(tonumber(ARGV[6]) or 0, now + most)
 if asked > now then
   local hold = string.format('%d', asked)
-  if asked > tonumber(redis.call('GET', KEYS[1]) or '0') then
+  local before = tonumber(redis.call('GET', KEYS[1]) or '0')
+  if asked > before or before > now + most then
     redis.call('SET', KEYS[1], hold, 'PXAT', hold)
   end
   redis.call('HSET', KEYS[5], 'held_at', ARGV[1])

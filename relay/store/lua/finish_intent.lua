@@ -25,7 +25,7 @@ if #ARGV >= 13 then
   for i = 13, #ARGV do
     entry[#entry + 1] = ARGV[i]
   end
-  redis.call('XADD', KEYS[4], '*', unpack(entry))
+  put_in_lane(KEYS[4], entry)
   woke = redis.call('ZADD', KEYS[5], 'NX', now_ms(), ARGV[7])
 end
 redis.call('ZREM', KEYS[3], ARGV[1])

@@ -4,7 +4,9 @@
 -- Gives 1, or 0 while it is another's
 -- Resend: the owner holds it already and hears so again; what was given back and taken by another
 -- meanwhile is left alone.
+-- One that lasts for far longer than is asked for was taken while the server's clock was ahead.
 local holder = redis.call('GET', KEYS[1])
+if holder and ARGV[2] ~= '0' and redis.call('PTTL', KEYS[1]) > 10 * ARGV[2] then holder = nil end
 if holder and holder ~= ARGV[1] then return 0 end
 if ARGV[2] == '0' then
   redis.call('DEL', KEYS[1])

@@ -31,8 +31,8 @@ if ARGV[7] ~= '' then
 end
 local woke = 0
 for i = 9, #ARGV, 4 do
-  redis.call('XADD', KEYS[5], '*', 'kind', 'action', 'id', ARGV[i], 'type', ARGV[i + 1],
-    'company', ARGV[i + 2], 'body', ARGV[i + 3])
+  put_in_lane(KEYS[5], {'kind', 'action', 'id', ARGV[i], 'type', ARGV[i + 1],
+    'company', ARGV[i + 2], 'body', ARGV[i + 3]})
   if redis.call('ZADD', KEYS[6], 'NX', now_ms(), ARGV[8]) == 1 then
     woke = 1
   end

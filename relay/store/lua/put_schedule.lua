@@ -34,5 +34,5 @@ if ARGV[6] ~= '' then
   if why and ARGV[5] == ARGV[6] then redis.call('HSET', KEYS[4], to, why) end
 end
 if #ARGV < 9 then return {1, 0} end
-redis.call('XADD', KEYS[5], '*', unpack(ARGV, 9))
+put_in_lane(KEYS[5], {unpack(ARGV, 9)})
 return {1, redis.call('ZADD', KEYS[6], 'NX', now_ms(), ARGV[8])}

@@ -38,7 +38,7 @@ if verdict == 'pause' then
   for i = 12, #ARGV do
     entry[#entry + 1] = ARGV[i]
   end
-  redis.call('XADD', KEYS[4], '*', unpack(entry))
+  put_in_lane(KEYS[4], entry)
   woke = redis.call('ZADD', KEYS[5], 'NX', now_ms(), ARGV[11])
 else
   redis.call('ZADD', KEYS[2], string.format('%d', now_ms() + ARGV[6]), ARGV[1])

@@ -14,7 +14,7 @@ local count = tonumber(ARGV[6])
 local i = 7
 for _ = 1, count do
   local values = tonumber(ARGV[i + 1])
-  redis.call('XADD', KEYS[3], '*', unpack(ARGV, i + 2, i + 1 + values))
+  put_in_lane(KEYS[3], {unpack(ARGV, i + 2, i + 1 + values)})
   if ARGV[i] ~= '' then
     redis.call('XDEL', KEYS[5], ARGV[i])
   end

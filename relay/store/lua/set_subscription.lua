@@ -43,7 +43,7 @@ if #ARGV >= 8 and before and before ~= state then
   for i = 8, #ARGV do
     entry[#entry + 1] = ARGV[i]
   end
-  redis.call('XADD', KEYS[5], '*', unpack(entry))
+  put_in_lane(KEYS[5], entry)
   woke = redis.call('ZADD', KEYS[6], 'NX', now_ms(), ARGV[7])
 end
 return {1, woke}

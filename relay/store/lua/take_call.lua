@@ -17,15 +17,18 @@ if ARGV[10] ~= '' and claim[1] ~= ARGV[10] then
   return {0, now, 'intent'}
 end
 local hold = tonumber(redis.call('GET', KEYS[1]) or '0')
-if hold > now then return {0, hold, 'hold'} end
+-- No wait and no day ends later than this; what does was noted while the server's clock was ahead.
+local most = now + 93660000
+if hold > now and hold <= most then return {0, hold, 'hold'} end
 local day = redis.call('HMGET', KEYS[2], 'limit', 'remaining', 'reset')
 local remaining, reset = tonumber(day[2]), tonumber(day[3])
-if remaining and reset and reset > now then
+if remaining and reset and reset > now and reset <= most then
   local reserve = 0
   if ARGV[3] ~= '0' then reserve = math.ceil(tonumber(day[1] or '0') * tonumber(ARGV[6]) / 1000) end
   if remaining <= reserve then return {0, reset, 'day'} end
 end
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - 60000)
+redis.call('ZREMRANGEBYSCORE', KEYS[3], now + 60000, '+inf')
 if redis.call('ZCARD', KEYS[3]) >= tonumber(ARGV[4]) then
   local oldest = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
   return {0, tonumber(oldest[2]) + 60001, 'minute'}
@@ -33,6 +36,7 @@ end
 local till = string.format('%d', now + tonumber(ARGV[7]))
 if ARGV[9] == '1' and (ARGV[8] == '' or not redis.call('ZSCORE', KEYS[4], ARGV[8])) then
   redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now)
+  redis.call('ZREMRANGEBYSCORE', KEYS[4], now + 2 * ARGV[7], '+inf')
   if redis.call('ZCARD', KEYS[4]) >= tonumber(ARGV[5]) then
     return {0, now + 500, 'company'}
   end
@@ -42,6 +46,7 @@ end
 redis.call('ZADD', KEYS[3], ARGV[1], ARGV[2])
 redis.call('PEXPIRE', KEYS[3], 60001)
 redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now)
+redis.call('ZREMRANGEBYSCORE', KEYS[5], now + 2 * ARGV[7], '+inf')
 if redis.call('ZCARD', KEYS[5]) == 0 then
   redis.call('HSET', KEYS[2], 'alone', ARGV[2])
 else

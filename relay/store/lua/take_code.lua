@@ -5,6 +5,7 @@
 -- Resend: the answer to this nonce is remembered, though the code is used up.
 local before = remembered(KEYS[1])
 if before then return before end
+if redis.call('TTL', KEYS[3]) > tonumber(ARGV[2]) then redis.call('DEL', KEYS[3]) end
 if tonumber(redis.call('GET', KEYS[3]) or '0') >= tonumber(ARGV[1]) then
   return remember(KEYS[1], '')
 end

@@ -13,5 +13,5 @@ redis.call('HINCRBY', KEYS[4], 'pauses_version', 1)
 if ARGV[4] == '1' then
   redis.call('HSET', KEYS[4], 'resumed', string.format('%d', now_ms()))
 end
-redis.call('XADD', KEYS[2], '*', unpack(ARGV, 5))
+put_in_lane(KEYS[2], {unpack(ARGV, 5)})
 return {1, redis.call('ZADD', KEYS[3], 'NX', now_ms(), '0')}
