@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from threading import Thread
+from threading import Event, Thread
 
 import structlog
 from apscheduler.schedulers.blocking import BlockingScheduler
@@ -33,6 +33,7 @@ STALLED_AFTER = 60.0  # seconds without a tick, after which the process ends its
 STALLED = 70  # its exit code then
 
 log = structlog.get_logger(__name__)
+_never = Event()  # waited for, it sleeps by a clock that nobody sets
 
 
 class Clock:
@@ -190,8 +191,7 @@ def set_back(scheduler: BlockingScheduler, now: datetime) -> None:
 def _follow_the_host(scheduler: BlockingScheduler) -> None:
     """See when the host's clock is set back, as APScheduler would then wait for its old time."""
     before = time.time() - time.monotonic()
-    while True:
-        time.sleep(1)
+    while not _never.wait(1):
         apart = time.time() - time.monotonic()
         if apart < before - TICK:
             log.warning("clock.set_back", seconds=round(before - apart))
@@ -201,8 +201,7 @@ def _follow_the_host(scheduler: BlockingScheduler) -> None:
 
 def _end_when_stalled(clock: Clock) -> None:
     """End the process when ticks have stopped, so that its supervisor starts a working one."""
-    while True:
-        time.sleep(1)
+    while not _never.wait(1):
         if time.monotonic() - clock.last_tick > STALLED_AFTER:
             log.error("scheduler.stalled")
             os._exit(STALLED)

@@ -21,6 +21,8 @@ from relay.store.scripts import Scripts
 
 DAY_MS = 86_400_000
 LONGEST_LEASE_MS = 60_000  # no drain asks for more; what ends later is of a wrong clock
+LOOKED_AT = 500  # entries read at a time
+AHEAD_SECONDS = 60  # by which an id is ahead that the clock has given while it was wrong
 NOT_FOR_A_COMPANY = 0  # the lane of events that name no company
 
 
@@ -249,8 +251,33 @@ class Inbox:
             first = min((before_ms, 0), (int(ms), int(n) + 1))  # that stays
             lane_key, minid = keys.LANE + lane.decode(), f"{first[0]}-{first[1]}"
             dropped += int(self._client.xtrim(lane_key, minid=minid, approximate=False))
+            dropped += self._trim_leapt(lane_key, before_ms, up_to=cursor.decode())
         self._client.xtrim(keys.DEAD, minid=f"{before_ms}-0", approximate=False)
+        self._trim_leapt(keys.DEAD, before_ms)
         return dropped
+
+    def _trim_leapt(self, stream: str, before_ms: int, up_to: str = "+") -> int:
+        """Drop what is as old by when it was received, where ids do not tell; return how many.
+
+        After a leap of the server's clock ids stay ahead, and entries carry `received` instead.
+        """
+        old, seconds = None, int(self._client.time()[0])
+        after = f"{(seconds + AHEAD_SECONDS) * 1000}"
+        while page := self._client.xrange(stream, after, up_to, count=LOOKED_AT):
+            # A replay carries when its message came first, which says nothing of its place here.
+            told = [
+                (entry, int(fields.get(b"received", 0)))
+                for entry, fields in page
+                if not fields.get(b"replay")
+            ]
+            old = next((entry for entry, at in reversed(told) if 0 < at < before_ms), old)
+            if any(at >= before_ms for _, at in told):
+                break
+            after = f"({page[-1][0].decode()}"
+        if old is None:
+            return 0
+        ms, _, n = old.decode().partition("-")
+        return int(self._client.xtrim(stream, minid=f"{ms}-{int(n) + 1}", approximate=False))
 
     def tails(self) -> dict[int, str]:
         """Give the last message of each lane that has any."""
