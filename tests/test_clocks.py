@@ -143,7 +143,7 @@ def test_each_process_tells_once_that_its_clock_is_apart_and_again_when_that_cha
 def test_it_is_told_the_next_time_when_it_could_not_be(bench, monkeypatch):
     web = Comparison("web")
     with monkeypatch.context() as patched:
-        patched.setattr(bench.store.inbox, "ingest", lambda *_: 1 / 0)
+        patched.setattr(bench.store.inbox, "ingest", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             web.look(bench.store, bench.hints, Reading(1e6, 1e6 + 40, 0))
     web.look(bench.store, bench.hints, Reading(1e6, 1e6 + 40, 1))

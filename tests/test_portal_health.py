@@ -159,3 +159,21 @@ def test_the_description_names_every_route_and_only_schemas_that_are_there(porta
     named = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
     assert named <= set(schemas)
     assert described["paths"]["/v1/events"]["get"]["security"] == [{"token": []}]
+
+
+def test_hints_that_wait_are_told_by_status_and_metrics(portal):
+    portal.store.client.rpush("rq:queue:drain", "drain-1", "drain-2")
+    assert portal.get("/v1/status").json["queues"] == {"drain": 2, "codat": 0, "deliver": 0}
+    assert figures(portal)["relay_queue_lengthdrain"] == 2
+
+
+def test_a_machine_whose_clock_is_apart_is_named_and_requests_are_served_all_the_same(portal):
+    portal.store.note_clock("web on a", 3600.0)
+    portal.store.note_clock("scheduler on b", 0.25)
+    assert portal.get("/v1/status").json["clocks"] == {"scheduler on b": 0.25, "web on a": 3600.0}
+    assert figures(portal)["relay_clock_ahead_secondsweb on a"] == 3600
+    answer = portal.get("/readyz", token=None)
+    assert (answer.status_code, answer.json["ready"]) == (200, True)
+    assert answer.json["warnings"] == [
+        "clock: that of web on a is 3600 s ahead of the server's; one of them is wrong"
+    ]

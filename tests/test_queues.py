@@ -9,6 +9,7 @@ from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
+from ops import checkup
 from parts import SECRET, make_event, signed
 from receiver.intake import Delivery, Intake
 from relay import queues
@@ -163,3 +164,10 @@ def test_jobs_that_fail_are_kept_to_the_latest(client, hints, monkeypatch):
     assert tidy(client) == 4
     assert failed.count == records(client) == 3
     assert tidy(client) == 0
+
+
+@pytest.mark.parametrize(("length", "verdict"), [(0, "ok"), (64, "ok"), (101, "unsure")])
+def test_the_doctor_warns_of_hints_that_pile_up(length, verdict):
+    found = checkup.check_queues({DRAIN: length, CODAT: 0, DELIVER: 1})
+    assert found.verdict == verdict
+    assert verdict == "ok" or f"{length} in drain" in found.detail
