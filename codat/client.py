@@ -15,8 +15,10 @@ from codat.records import (
     Connection,
     DataStatus,
     Integration,
+    ProfileSyncSettings,
     PullOperation,
     SyncSetting,
+    read_id,
 )
 from codat.routes import Generation, route
 from codat.transport import Transport, download
@@ -100,14 +102,19 @@ class Codat:
         answer = self._call("get-integration", platform_key=platform_key)
         return _read(answer, Integration.from_json)
 
-    def get_profile_sync_settings(self) -> list[SyncSetting]:
-        """Give when Codat reads each data type of companies that have no settings of their own."""
+    def get_profile_sync_settings(self) -> ProfileSyncSettings:
+        """Return when Codat reads each data type of companies without settings of their own.
+
+        Says whose key ours is, too: it is the one place where Codat tells the client's id.
+        """
         answer = self._call("get-profile-syncSettings")
-        settings = answer.json_object().get("settings")
+        found = answer.json_object()
+        settings = found.get("settings")
         listed = settings if isinstance(settings, list) else []
-        return [
+        read = (
             _reading(answer, one, SyncSetting.from_json) for one in listed if isinstance(one, dict)
-        ]
+        )
+        return ProfileSyncSettings(read_id(found.get("clientId")), tuple(read))
 
     def download_logo(self, integration: Integration) -> tuple[str, bytes]:
         """Give media type and content of a platform's logo, from its public address."""

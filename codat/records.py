@@ -15,6 +15,7 @@ __all__ = [
     "ConnectionIssue",
     "DataStatus",
     "Integration",
+    "ProfileSyncSettings",
     "PullOperation",
     "SyncSetting",
     "kept_by_codat",
@@ -245,6 +246,14 @@ class SyncSetting:
             on_first_link=data.get("fetchOnFirstLink") is not False,
             hours=hours if type(hours) is int else 0,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSyncSettings:
+    """What Codat reads by itself of companies without settings of their own, and for whom."""
+
+    client_id: str | None
+    settings: tuple[SyncSetting, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

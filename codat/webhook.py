@@ -1,5 +1,6 @@
 """Turns the body of a webhook into an event, whichever of Codat's two generations sent it."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,6 +8,7 @@ from codat.bodies import load
 from codat.legacy import legacy_type
 from codat.records import Company, Connection, parse_time, read_id
 
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MAX_NAME = 256  # no type or id of Codat's is nearly as long
 
 
@@ -51,6 +53,7 @@ class Event:
     generated: int | None
     payload: dict[str, Any] = field(repr=False)
     connection_id: str | None = None
+    client_ids: tuple[str, ...] = ()  # which Codat client the body says it is of
 
     @property
     def connection(self) -> Connection | None:
@@ -128,6 +131,7 @@ def _current(kind: str, data: dict[str, Any]) -> Event:
         generated=parse_time(data.get("generatedDate")),
         payload=payload,
         connection_id=read_id(connection_id),
+        client_ids=_client_ids(data, payload),
     )
 
 
@@ -147,7 +151,23 @@ def _legacy(folded: dict[str, Any]) -> Event:
         payload=payload,
         connection_id=read_id(payload.get("dataConnectionId"))
         or read_id(folded.get("dataconnectionid")),
+        client_ids=_client_ids(folded, payload),
     )
+
+
+def _client_ids(*parts: dict[str, Any]) -> tuple[str, ...]:
+    """Return the ids of Codat clients that the envelope or the payload name, in any case.
+
+    The older service always names one; today's does not, unless a transformation adds it
+    (Codat: using-the-api/webhooks/migrating-to-new-event-types).
+    """
+    named = (
+        read_id(value)
+        for part in parts
+        for name, value in part.items()
+        if name.lower().replace("_", "") == "clientid"
+    )
+    return tuple(dict.fromkeys(one for one in named if one and _UUID.fullmatch(one)))
 
 
 def _is_about_company(kind: str) -> bool:

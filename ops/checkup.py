@@ -51,6 +51,7 @@ def findings(settings: Settings, service: str) -> Iterator[Finding]:
     yield server
     if settings.redis_url is not None and server.verdict != WRONG:
         yield check_tokens(settings)
+        yield check_client(settings)
         yield from check_processes(settings)
     yield check_service(service)
     yield check_codat(settings)
@@ -121,6 +122,25 @@ def check_tokens(settings: Settings) -> Finding:
     if not names:
         return Finding("tokens", UNSURE, tokens.NOBODY_LET_IN)
     return Finding("tokens", OK, f"made here: {', '.join(dict.fromkeys(names))}")
+
+
+def check_client(settings: Settings) -> Finding:
+    """Whether webhooks are of the Codat client whose key ours is."""
+    try:
+        store = Store.open(settings, timeout=WITHIN, retries=0)
+        told, refused = store.platforms.client_id(settings.key_mark), store.inbox.depths()
+    except (RedisError, WrongStore, ServerRefused) as error:
+        return Finding("client", UNSURE, f"cannot be read: {error}")
+    named = (settings.codat_client_id or "").lower()
+    if named and told and named != told:
+        said = f"CODAT_CLIENT_ID is {named}, but Codat says that the key is of {told}"
+        return Finding("client", WRONG, said, WRONG_SETTINGS)
+    if count := refused["of_other_clients"]:
+        said = (
+            f"{count} webhooks were refused, as they name another Codat client; the log says which"
+        )
+        return Finding("client", UNSURE, said)
+    return Finding("client", OK, named or told or "not known yet, so webhooks of any are taken")
 
 
 def check_processes(settings: Settings) -> Iterator[Finding]:

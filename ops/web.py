@@ -17,6 +17,7 @@ from ops import tokens
 from ops.here import check_brand, refuse_unprovable, settings_here
 from portal.app import create_app as create_portal
 from receiver.app import create_app as create_receiver
+from receiver.paths import is_for_webhooks
 from relay.heartbeat import Heartbeat
 from relay.logging import set_up
 from relay.queues import Hints
@@ -28,7 +29,6 @@ from relay.store.store import WrongStore
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-WEBHOOKS = "/webhooks/"
 # With the one retry, an answer of "later" comes within 5 s even from a server that hangs (Codat
 # gives a delivery 15), and no request holds one of the few threads for longer.
 PATIENCE = WAITAOF_MS / 1000 + 0.1  # seconds for each answer
@@ -77,7 +77,7 @@ def build(settings: Settings) -> "WSGIApplication":
     portal = create_portal(settings, store, hints, waiting=waiting)
 
     def divided(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        chosen = receiver if environ.get("PATH_INFO", "").startswith(WEBHOOKS) else portal
+        chosen = receiver if is_for_webhooks(environ.get("PATH_INFO", "")) else portal
         return chosen(environ, start_response)
 
     return divided

@@ -46,6 +46,11 @@ def _metrics(found: Figures) -> Iterator[Metric]:
         "relay_messages_accepted", "Messages taken in, each counted once.", messages["accepted"]
     )
     yield _counter("relay_messages_duplicate", "Messages delivered again.", messages["duplicates"])
+    yield _counter(
+        "relay_messages_of_other_clients",
+        "Genuine messages that were refused, as they name another Codat client.",
+        messages["of_other_clients"],
+    )
     yield _gauge("relay_lanes_waiting", "Lanes with unread messages.", messages["lanes_waiting"])
     yield _gauge(
         "relay_dead_letters", "Messages that could not be handled.", messages["dead_letters"]

@@ -1,6 +1,5 @@
 """The small Flask app around the intake; webhook routes are answered before Flask is reached."""
 
-import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask
 
 from receiver.intake import RETRY_AFTER, Answer, Delivery, Intake
+from receiver.paths import PATH, is_for_webhooks, source_of
 from relay.queues import Hints
 from relay.settings import Settings
 from relay.store import Store
@@ -15,10 +15,7 @@ from relay.store import Store
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-PATH = "/webhooks/codat"
-DEFAULT_SOURCE = "default"
-SOURCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
-NOT_FOUND = Answer(404, f"webhooks are taken at {PATH} and {PATH}/<source>")
+NOT_FOUND = Answer(404, f"webhooks are taken at {PATH}")
 NOT_ALLOWED = Answer(405, "webhooks are posted")
 CUT_OFF = Answer(503, "the body ended early")
 
@@ -31,30 +28,40 @@ def create_app(settings: Settings, store: Store, hints: Hints) -> Flask:
         hints,
         secrets=[secret.get_secret_value() for secret in settings.codat_webhook_secrets],
         authorizations=[value.get_secret_value() for value in settings.codat_legacy_authorization],
+        our_client=lambda: our_client(settings, store),
     )
     # In front of Flask, whose request handling costs more than all the work done here.
-    app.wsgi_app = WebhookRoutes(app.wsgi_app, intake)  # type: ignore[method-assign]
+    app.wsgi_app = WebhookRoutes(app.wsgi_app, intake, settings.relay_webhook_source)  # type: ignore[method-assign]
     return app
+
+
+def our_client(settings: Settings, store: Store) -> str | None:
+    """Return the id of the Codat client whose webhooks are ours, None where it is not known."""
+    if settings.codat_client_id:
+        return settings.codat_client_id.lower()
+    # Beside the sandbox anything may be sent, such as Codat's samples, which name many clients.
+    return None if settings.uses_sandbox else store.platforms.client_id(settings.key_mark)
 
 
 class WebhookRoutes:
     """WSGI middleware: answers the webhook routes, and leaves all else to the app behind it."""
 
-    def __init__(self, app: "WSGIApplication", intake: Intake) -> None:
+    def __init__(self, app: "WSGIApplication", intake: Intake, source: str | None) -> None:
         self._app = app
         self._intake = intake
+        self._source = source
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Serve one request."""
         path: str = environ.get("PATH_INFO", "")
-        if not path.startswith("/webhooks/"):
+        if not is_for_webhooks(path):
             return self._app(environ, start_response)
         return _send(self._answer(path, environ), start_response)
 
     def _answer(self, path: str, environ: "WSGIEnvironment") -> Answer:
-        source = _source(path)
+        source = source_of(path, self._source)
         if source is None:
             return NOT_FOUND
         # A transformation set in Codat's Portal may turn POST into PUT.
@@ -71,13 +78,6 @@ class WebhookRoutes:
         if len(body) != length:
             return CUT_OFF
         return self._intake.take(delivery, body)
-
-
-def _source(path: str) -> str | None:
-    if path == PATH:
-        return DEFAULT_SOURCE
-    name = path.removeprefix(PATH + "/")
-    return name if SOURCE.fullmatch(name) else None
 
 
 def _headers(environ: dict[str, Any]) -> dict[str, str]:

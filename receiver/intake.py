@@ -1,6 +1,6 @@
 """Decide what to answer to one delivery: headers and raw body in, stored by the way, status out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -42,8 +42,19 @@ TAKEN = Answer(204)
 UNAVAILABLE = Answer(503, "try again later")
 
 
+class OtherClient(Exception):
+    """A genuine webhook of another Codat client, whose companies our key does not know."""
+
+    def __init__(self, client_id: str) -> None:
+        super().__init__(f"it is of another Codat client, {client_id}")
+        self.client_id = client_id
+
+
 class Intake:
-    """Takes deliveries in. `secrets` and `authorizations` are what it accepts as proof."""
+    """Takes deliveries in. `secrets` and `authorizations` are what it accepts as proof.
+
+    `our_client` tells the id of our Codat client, None if it is not known.
+    """
 
     def __init__(
         self,
@@ -52,6 +63,7 @@ class Intake:
         *,
         secrets: Sequence[str],
         authorizations: Sequence[str] = (),
+        our_client: Callable[[], str | None] = lambda: None,
     ) -> None:
         if not secrets and not any(authorizations):
             raise ValueError("without a secret no webhook can be proved genuine")
@@ -59,11 +71,13 @@ class Intake:
         self._hints = hints
         self._verifiers = signature.prepare(secrets)
         self._authorizations = tuple(authorizations)
+        self._our_client = our_client
 
     def before_body(self, delivery: Delivery) -> Answer | int:
         """Judge the headers alone: an answer to give at once, or how many bytes to read."""
         headers = delivery.headers
-        if headers.get("content-encoding", "identity") != "identity":
+        encodings = headers.get("content-encoding", "").lower().split(",")
+        if any(encoding.strip() not in ("", "identity") for encoding in encodings):
             return Answer(415, "send the body without a content encoding")
         content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         if content_type and content_type not in JSON_TYPES and not content_type.endswith("+json"):
@@ -82,6 +96,11 @@ class Intake:
         except signature.Refused as refusal:
             log.info("webhook.refused", reason=refusal.reason, source=delivery.source)
             return Answer(401, "not proved genuine")
+        except OtherClient as refusal:
+            # Final for the older service; today's tries again for a day, should a setting be wrong.
+            log.warning("webhook.refused", reason=str(refusal), source=delivery.source)
+            self._store.inbox.note_other_client()
+            return Answer(403, "of another Codat client")
         except (RedisError, NotDurable, OSError) as error:
             log.warning("webhook.not_stored", error=str(error)[:200], source=delivery.source)
         except Exception:
@@ -99,6 +118,8 @@ class Intake:
             log.warning("webhook.malformed", reason=str(error), message_id=message_id)
         if event and message_id is None and not event.is_legacy:
             raise signature.Refused("only rule webhooks may come without a signature")
+        if event and event.client_ids:
+            self._refuse_others(event.client_ids)
         company_id = event.company_id if event else None
         event_id = (event and event.id) or message_id or ""
         name = event_id or sha256(body).hexdigest()
@@ -117,6 +138,12 @@ class Intake:
         if stored.wake:
             self._hints.drain(stored.lane)
         return TAKEN
+
+    def _refuse_others(self, named: Sequence[str]) -> None:
+        ours = self._our_client()
+        for client_id in named:
+            if ours is not None and client_id != ours:
+                raise OtherClient(client_id)
 
     def _prove(self, headers: Mapping[str, str], body: bytes) -> str | None:
         """Give the signed message id, or None for a shared header; raises Refused."""

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Collection, Mapping
+from hashlib import sha256
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -21,6 +22,7 @@ from relay.tokens import read_tokens
 
 CODAT_URL = "https://api.codat.io"
 RISKS = {"no-aof", "fsync", "eviction", "old-server", "unknown-config", "no-min-replicas"}
+UUID = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 DAILY_AT = "^([01][0-9]|2[0-3]):[0-5][0-9]$|^never$"
 
 
@@ -59,11 +61,13 @@ class Settings(BaseSettings):
     codat_api_key: SecretStr | None = None
     codat_api_url: str | None = None
     codat_api_generation: Generation = Generation.CURRENT
+    codat_client_id: Annotated[str | None, Field(pattern=UUID)] = None
     codat_webhook_secrets: SecretCommas = ()
     codat_legacy_authorization: SecretCommas = ()
 
     relay_tokens: SecretCommas = ()
     relay_public_url: str | None = None
+    relay_webhook_source: Annotated[str | None, Field(pattern="^[A-Za-z0-9_-]{1,64}$")] = None
     relay_link_hosts: Commas = ("codat.io", "*.codat.io")
     relay_brand_file: Path | None = None
     relay_placeholder_pattern: str | None = None
@@ -269,6 +273,11 @@ class Settings(BaseSettings):
     def api_key(self) -> str:
         """The bare key for Codat, or the sandbox's."""
         return (self.codat_api_key or self.sandbox_api_key).get_secret_value()
+
+    @property
+    def key_mark(self) -> str:
+        """Stands for the key and whose it is: what was learnt by one says nothing of another."""
+        return sha256(f"{self.api_url}\n{self.api_key}".encode()).hexdigest()[:32]
 
     @property
     def api_url(self) -> str:

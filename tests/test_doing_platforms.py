@@ -1,9 +1,10 @@
 """Codat's integrations are read anew once a night, whoever looks at them."""
 
 import pytest
+from pydantic import SecretStr
 
 from codat import errors
-from codat.records import Integration, SyncSetting
+from codat.records import Integration, ProfileSyncSettings, SyncSetting
 from relay.store.intents import Need, Priority
 from scheduler import ticks
 
@@ -23,11 +24,12 @@ def codat(bench):
     codat.breaks = False
     codat.list_integrations = listed
     codat.get_profile_sync_settings = lambda: codat.settings
-    codat.settings = [
+    settings = (
         SyncSetting("invoices", on_first_link=True, hours=0),
         SyncSetting("bills", on_first_link=False, hours=24),
         SyncSetting("journals", on_first_link=False, hours=0),
-    ]
+    )
+    codat.settings = ProfileSyncSettings("4b6091c4-32b8-4e08-ac31-f7dc7477674b", settings)
     return codat
 
 
@@ -67,6 +69,20 @@ def test_what_codat_reads_by_itself_is_kept_besides(bench, codat):
     nightly(bench, TWO)
     bench.perform()
     assert bench.store.platforms.read_by_codat() == {"invoices", "bills"}
+
+
+def test_which_client_our_key_is_of_is_kept_and_says_nothing_of_another_key(bench, codat):
+    platforms, mark = bench.store.platforms, bench.settings.key_mark
+    assert platforms.client_id(mark) is None
+    nightly(bench, TWO)
+    bench.perform()
+    assert platforms.client_id(mark) == codat.settings.client_id
+    other = bench.settings.model_copy(update={"codat_api_key": SecretStr("another-key")})
+    assert platforms.client_id(other.key_mark) is None
+    codat.settings = ProfileSyncSettings(None)
+    bench.store.intents.put([Need("platforms:all", "", Priority.NOW, TWO, "again")], TWO)
+    bench.perform()
+    assert platforms.client_id(mark) is not None
 
 
 def test_settings_that_cannot_be_read_keep_no_list_back(bench, codat):

@@ -8,7 +8,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisAway
 from structlog.testing import capture_logs
 
-from ops.checkup import check_tokens
+from ops.checkup import check_client, check_tokens
 from ops.web import LOOK_AGAIN_AFTER, LateApp, check
 from parts import SECRET
 from relay.settings import Settings
@@ -123,3 +123,18 @@ def test_where_no_token_is_valid_the_start_and_the_doctor_say_so(
     store.tokens.put(KEY, Token("operator", "operate"), made=1)
     assert said(tokenless) == []
     assert check_tokens(tokenless).verdict == "ok"
+
+
+def test_the_doctor_tells_of_webhooks_of_other_clients(
+    store: Store, server: Any, make_settings: Callable[..., Settings]
+) -> None:
+    ours, other = "4b6091c4-32b8-4e08-ac31-f7dc7477674b", "bae71d36-ff47-420a-b4a6-f8c9ddf41140"
+    given = {"redis_url": server.url, "codat_webhook_secrets": SECRET}
+    settings = make_settings(**given, codat_client_id=ours.upper())
+    assert "not known" in check_client(make_settings(**given)).detail
+    assert (check_client(settings).verdict, check_client(settings).detail) == ("ok", ours)
+    store.inbox.note_other_client()
+    assert check_client(settings).verdict == "unsure"
+    store.platforms.keep_client_id(settings.key_mark, other)
+    assert check_client(settings).verdict == "wrong"
+    assert other in check_client(settings).detail

@@ -109,6 +109,6 @@ def test_codats_settings_are_read_over_a_socket():
             "overridesDefaults": True,
         })  # fmt: skip
         with Codat("sandbox", sandbox.url, timeout=(2, 5)) as codat:
-            settings = {one.data_type: one for one in codat.get_profile_sync_settings()}
+            settings = {one.data_type: one for one in codat.get_profile_sync_settings().settings}
     assert not settings["bills"].on_first_link
     assert settings["invoices"].on_first_link

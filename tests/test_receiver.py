@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from redis.exceptions import ConnectionError as RedisGone
@@ -15,6 +16,7 @@ from parts import (
     OTHER_SECRET,
     SECRET,
     SHARED,
+    FakeCodat,
     SentHints,
     company_id,
     make_event,
@@ -24,9 +26,12 @@ from parts import (
 from portal_bench import Portal
 from receiver.app import create_app
 from receiver.intake import LARGEST_BODY
+from relay.message import Action, action_fields, webhook_fields
 from relay.replays import Wanted
 from relay.store import keys
 from relay.store.durable import NotDurable
+from workers.context import Context
+from workers.drain import drain_lanes
 
 PAYLOADS = Path(__file__).parent / "payloads"
 
@@ -45,7 +50,10 @@ def web(store, make_settings, hints):
 
 
 def post(web: Client, body: bytes, headers: dict[str, str], path: str = "/webhooks/codat") -> Any:
-    return web.post(path, data=body, headers=headers)
+    path, _, query = path.partition("?")
+    # As a server hands it over; the client would take a path of two slashes for a host.
+    given = {"PATH_INFO": unquote(path), "QUERY_STRING": query}
+    return web.post("/", data=body, headers=headers, environ_overrides=given)
 
 
 def body_of(**more: Any) -> bytes:
@@ -278,14 +286,96 @@ def test_a_hint_that_cannot_be_sent_does_not_fail_the_webhook(store, make_settin
     assert post(web, body, signed(body)).status_code == 204
 
 
-def test_other_methods_paths_and_sources_are_refused_plainly(web, store):
-    assert web.get("/webhooks/codat").status_code == 405
-    assert web.post("/webhooks/other").status_code == 404
-    assert web.post("/webhooks/codat/a%2Fb").status_code == 404
+@pytest.mark.parametrize(
+    "path", ["", "/other", "/codat/default", "/codat/second-client", "/codat/a%2Fb"]
+)
+def test_webhooks_are_taken_at_one_address_and_nowhere_else(web, store, path):
+    """One relay serves one Codat client: one key, one quota, one record to compare with."""
     body = body_of()
-    assert post(web, body, signed(body), "/webhooks/codat/second-client").status_code == 204
-    lease = store.inbox.claim(None, 1000)
-    assert store.inbox.read(lease, lease.cursor, 1)[0].source == "second-client"
+    answer = post(web, body, signed(body), f"/webhooks{path}")
+    assert (answer.status_code, answer.mimetype) == (404, "text/plain")
+    assert store.inbox.depths()["accepted"] == 0
+
+
+def test_other_methods_are_refused_plainly(web):
+    for method in ("GET", "HEAD", "DELETE", "PATCH", "OPTIONS"):
+        assert web.open("/webhooks/codat", method=method).status_code == 405
+
+
+SPELLINGS = [
+    "/webhooks/codat",
+    "/webhooks/codat/",
+    "/webhooks/codat//",
+    "//webhooks/codat",
+    "///webhooks//codat/",
+    "/webhooks%2Fcodat",
+    "/%77ebhooks/%63odat",
+    "/Webhooks/Codat",
+    "/WEBHOOKS/CODAT/",
+    "/webhooks/codat%20",
+    "/webhooks/codat?a=1&b=/x",
+    "/webhooks/codat/?",
+]
+
+
+@pytest.mark.parametrize("path", SPELLINGS)
+def test_the_address_may_be_written_in_other_ways(web, store, path):
+    body = body_of()
+    assert post(web, body, signed(body), path).status_code == 204
+    assert store.inbox.depths()["accepted"] == 1
+
+
+@pytest.mark.parametrize("path", ["/webhooks/codat", *(f"{one}/uk" for one in SPELLINGS[1:6])])
+def test_a_source_that_is_set_is_taken_by_its_name_too_and_told(store, make_settings, hints, path):
+    settings = make_settings(codat_webhook_secrets=SECRET, relay_webhook_source="UK")
+    web = Client(create_app(settings, store, hints))
+    body = body_of()
+    assert post(web, body, signed(body), "/webhooks/codat/de").status_code == 404
+    assert post(web, body, signed(body), path).status_code == 204
+    drain_lanes(Context(settings, store, hints, FakeCodat()))
+    [event] = store.events.read(0).events
+    assert event.source == f"/codat/UK/companies/{company_id(1)}"
+
+
+def test_what_we_learn_ourselves_is_told_under_the_same_source(store, make_settings, hints):
+    settings = make_settings(codat_webhook_secrets=SECRET, relay_webhook_source="UK")
+    action = Action("a", "relay.company_created", company_id(1), 1, {"name": "N"})
+    store.inbox.ingest(action.id, company_id(1), action_fields(action))
+    drain_lanes(Context(settings, store, hints, FakeCodat()))
+    assert {one.source for one in store.events.read(0).events} == {
+        f"/codat/UK/companies/{company_id(1)}"
+    }
+    assert store.companies.get(company_id(1)).source == "UK"
+
+
+def test_what_another_source_left_in_a_lane_is_still_handled(bench):
+    body = body_of()
+    fields = webhook_fields(
+        source="second-client",
+        message_id="m-1",
+        event_type="company.created",
+        company_id=company_id(1),
+        body=body,
+    )
+    bench.store.inbox.ingest("e-1", company_id(1), fields)
+    bench.drain()
+    [event] = bench.store.events.read(0).events
+    assert event.source == f"/codat/second-client/companies/{company_id(1)}"
+
+
+@pytest.mark.parametrize(
+    "encoding", ["", "identity", "Identity", "IDENTITY", " identity ", "identity, identity", ","]
+)
+def test_a_body_that_is_not_encoded_may_say_so_in_any_way(web, encoding):
+    body = body_of()
+    headers = signed(body) | {"content-encoding": encoding}
+    assert post(web, body, headers).status_code == 204
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "Gzip", "identity, gzip", "br", "identityx", "x"])
+def test_one_that_is_encoded_is_refused(web, encoding):
+    body = body_of()
+    assert post(web, body, signed(body) | {"content-encoding": encoding}).status_code == 415
 
 
 def test_the_same_webhook_a_hundred_times_at_once_has_one_effect(bench):
@@ -372,3 +462,76 @@ def test_an_event_from_before_an_upgrade_is_known_by_its_id(bench):
         bench.store.client.delete(keys.SEEN + older)
     assert bench.drain() == 3
     assert bench.store.inbox.depths()["duplicates"] == 3
+
+
+OURS, OTHERS = "4b6091c4-32b8-4e08-ac31-f7dc7477674b", "bae71d36-ff47-420a-b4a6-f8c9ddf41140"
+TODAY = make_event("connection.connected", connection=(1, "Linked"))
+NAMING = {
+    "an alert": lambda client: RULE_ONE | {"ClientId": client},
+    "an alert in other letters": lambda client: RULE_ONE | {"clientId": client.upper()},
+    "an alert, in its data": lambda client: RULE_ONE | {"Data": {"ClientId": client}},
+    "today's, around it": lambda client: TODAY | {"clientId": client},
+    "today's, in its payload": lambda client: (
+        TODAY | {"payload": TODAY["payload"] | {"clientId": client}}
+    ),
+    "a limit": lambda client: {
+        "id": "e-9",
+        "eventType": "client.rateLimit.reached",
+        "payload": {"client_id": client},
+    },
+}
+
+
+def sent_by(web: Client, event: dict[str, Any]) -> int:
+    body = json.dumps(event).encode()
+    legacy = "AlertId" in event
+    return post(web, body, proved(body, "shared") if legacy else signed(body)).status_code
+
+
+@pytest.mark.parametrize("naming", NAMING.values(), ids=NAMING.keys())
+@pytest.mark.parametrize("known", ["set", "learnt"])
+def test_a_webhook_of_another_client_is_refused_and_counted(
+    store, make_settings, hints, naming, known
+):
+    given = {"codat_client_id": OURS.upper()} if known == "set" else {}
+    settings = make_settings(
+        codat_api_key="k" * 20,
+        codat_webhook_secrets=SECRET,
+        codat_legacy_authorization=SHARED,
+        **given,
+    )
+    store.platforms.keep_client_id(settings.key_mark, OTHERS if known == "set" else OURS)
+    web = Client(create_app(settings, store, hints))
+    assert sent_by(web, naming(OTHERS)) == 403
+    depths = store.inbox.depths()
+    assert (depths["accepted"], depths["of_other_clients"], hints.drained) == (0, 1, [])
+    assert sent_by(web, naming(OURS)) == 204
+    assert store.inbox.depths()["accepted"] == 1
+
+
+@pytest.mark.parametrize("named", [None, "", 7, "ours", "00000000-0000-0000-0000-000000000000"])
+def test_what_names_no_client_is_anybodys(store, make_settings, hints, named):
+    settings = make_settings(
+        codat_webhook_secrets=SECRET, codat_legacy_authorization=SHARED, codat_client_id=OURS
+    )
+    web = Client(create_app(settings, store, hints))
+    assert sent_by(web, NAMING["an alert"](OURS) | {"ClientId": named}) == 204
+    assert sent_by(web, TODAY) == 204
+
+
+def test_while_it_is_not_known_whose_key_ours_is_nothing_is_refused(store, make_settings, hints):
+    """Refused by a guess, a webhook of the older service would be lost for good."""
+    settings = make_settings(
+        codat_api_key="k" * 20, codat_webhook_secrets=SECRET, codat_legacy_authorization=SHARED
+    )
+    store.platforms.keep_client_id("the mark of another key", OURS)
+    web = Client(create_app(settings, store, hints))
+    assert sent_by(web, NAMING["an alert"](OTHERS)) == 204
+
+
+def test_what_is_not_proved_is_not_told_whose_it_would_be(store, make_settings, hints):
+    settings = make_settings(codat_webhook_secrets=SECRET, codat_client_id=OURS)
+    web = Client(create_app(settings, store, hints))
+    body = json.dumps(NAMING["an alert"](OTHERS)).encode()
+    assert post(web, body, {}).status_code == 401
+    assert store.inbox.depths()["of_other_clients"] == 0

@@ -108,6 +108,8 @@ WRONG = [
     ("RELAY_CALLS_PER_MINUTE", "0", "greater than or equal to 1"),
     ("RELAY_LINK_RESERVE", "501", "less than or equal to 500"),
     ("RELAY_WORKER_THREADS", "0", "greater than or equal to 1"),
+    ("CODAT_CLIENT_ID", "acme", "[0-9A-Fa-f]{8}"),
+    ("RELAY_WEBHOOK_SOURCE", "a/b", "[A-Za-z0-9_-]"),
     ("RELAY_RECONCILE_AT", "24:00", "|^never$"),
     ("RELAY_RECONCILE_PAGE_SIZE", "5001", "less than or equal to 5000"),
     ("RELAY_SILENCE_MINUTES", "0", "greater than or equal to 1"),

@@ -79,7 +79,10 @@ def fold_all(context: Context, messages: Sequence[Message], lane: int) -> Batch:
     changed: dict[str, Company] = {}
     needs: dict[str, Need] = {}
     told = _told_before(context, messages)
+    source = context.settings.relay_webhook_source
     for message in messages:
+        if source and message.kind == "action":
+            message = replace(message, source=source)  # noqa: PLW2901
         company_id = message.company_id or ""
         try:
             before = told.setdefault((company_id, message.message_id), set())

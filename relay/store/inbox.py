@@ -303,7 +303,7 @@ class Inbox:
         return {name.decode(): int(value) for name, value in counters.items()}
 
     def depths(self) -> dict[str, int]:
-        """Tell how many messages wait unread, and how many were accepted and duplicated."""
+        """Tell how many messages wait unread, and how many were accepted, duplicated, refused."""
         waiting: Sequence[bytes] = self._client.zrange(keys.WAITING, 0, -1)
         counters: dict[bytes, bytes] = self._client.hgetall(keys.COUNTERS)
         return {
@@ -311,7 +311,12 @@ class Inbox:
             "accepted": int(counters.get(b"accepted", 0)),
             "duplicates": int(counters.get(b"duplicates", 0)),
             "dead_letters": int(self._client.xlen(keys.DEAD)),
+            "of_other_clients": int(counters.get(b"other_clients", 0)),
         }
+
+    def note_other_client(self) -> None:
+        """Count a webhook that was refused because it is of another Codat client."""
+        self._client.hincrby(keys.COUNTERS, "other_clients", 1)
 
     def dead_letters(self, limit: int = 100) -> list[dict[str, Any]]:
         """Give the newest messages that could not be handled, newest first; `body` as bytes."""

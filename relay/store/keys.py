@@ -8,7 +8,7 @@ TAG = "{relay}:"
 # last told of the server
 META = TAG + "meta"
 CONFIRMED = TAG + "confirmed"  # string: written so that what was written before can be waited for
-COUNTERS = TAG + "counters"  # hash: accepted, duplicates
+COUNTERS = TAG + "counters"  # hash: accepted, duplicates, other_clients
 WAITING = (
     TAG + "waiting"
 )  # sorted set: lane -> ms of its last hint; holds lanes with unread messages
@@ -66,6 +66,7 @@ JOURNEYS = TAG + "journeys"  # sorted set of journey ids, all with score 0: ids 
 JOURNEYS_OPEN = TAG + "journeys:open"  # sorted set: journey id -> ms when its time is over
 JOURNEY_TOKENS = TAG + "journeys:tokens"  # hash: SHA-256 of a link's token -> journey id
 READ_BY_CODAT = TAG + "read-by-codat"  # string: data types that Codat reads by itself, JSON
+CLIENT = TAG + "codat:client"  # string: "<mark of our key> <id of the Codat client it is of>"
 INTEGRATIONS = TAG + "integrations"  # string: what Codat last said of them, JSON
 
 SEEN = TAG + "seen:"  # + fingerprint of a webhook, or id of an action -> "<entry> <nonce>", expires

@@ -47,6 +47,15 @@ class Platforms:
         """Keep which data types Codat reads by itself."""
         self._client.set(keys.READ_BY_CODAT, orjson.dumps(sorted(data_types)))
 
+    def client_id(self, key_mark: str) -> str | None:
+        """Return the id of the Codat client that a key is of, None if Codat has not told it."""
+        mark, _, client_id = (self._client.get(keys.CLIENT) or b"").decode().partition(" ")
+        return client_id if client_id and mark == key_mark else None
+
+    def keep_client_id(self, key_mark: str, client_id: str) -> None:
+        """Keep which Codat client a key is of; `key_mark` is that of the settings."""
+        self._client.set(keys.CLIENT, f"{key_mark} {client_id}")
+
     def logo(self, key: str, url: str) -> Logo | None:
         """Give the logo that was kept for a platform from this address."""
         raw = self._client.get(keys.LOGO + key)

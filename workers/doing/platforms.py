@@ -1,4 +1,4 @@
-"""Read Codat's integrations anew, for those who choose a platform, and what is read of them."""
+"""Read Codat's integrations anew, what is read of them, and which client our key is of."""
 
 import structlog
 
@@ -16,11 +16,13 @@ def do(context: Context, intent: Intent) -> Ended:
     found = [one.raw for one in context.codat.list_integrations()]
     context.store.platforms.keep(found, now_ms())
     try:
-        settings = context.codat.get_profile_sync_settings()
+        profile = context.codat.get_profile_sync_settings()
     except (BadAnswer, BadRequest, Forbidden, NotFound) as error:
         # Customers are then told of all that could be read, which is never too little.
         log.info("sync_settings.not_read", error=str(error)[:200])
         return Ended(Ending.DONE)
-    read = [one.data_type for one in settings if one.on_first_link or one.hours]
+    read = [one.data_type for one in profile.settings if one.on_first_link or one.hours]
     context.store.platforms.keep_read_by_codat(read)
+    if profile.client_id:
+        context.store.platforms.keep_client_id(context.settings.key_mark, profile.client_id)
     return Ended(Ending.DONE)
