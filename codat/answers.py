@@ -23,7 +23,7 @@ from codat.errors import (
     SyncInProgress,
     Unauthorized,
 )
-from codat.times import parse_moment
+from codat.times import parse_moment, read_count
 
 TOO_MANY = 429
 UNSAID_WAIT = 60.0  # seconds after a 429 that does not say how long
@@ -160,4 +160,4 @@ def _phrase(status: int) -> str:
 
 def _count(text: str | None) -> int | None:
     text = (text or "").strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+    return read_count(int(text)) if text.isascii() and text.isdigit() and len(text) <= 18 else None

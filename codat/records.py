@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from codat.names import kept_by_codat, loses_letters, reads_differently, sanitise_name
-from codat.times import parse_time
+from codat.times import parse_time, read_time
 
 __all__ = [
     "Company",
@@ -22,6 +22,7 @@ __all__ = [
     "loses_letters",
     "parse_time",
     "read_id",
+    "read_time",
     "reads_differently",
     "sanitise_name",
 ]

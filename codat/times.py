@@ -19,10 +19,37 @@ _LOOSE = re.compile(
 # Below this a number is a wait in seconds, above it a moment: 2001 in seconds since the epoch.
 _FIRST_EPOCH_SECOND = 1_000_000_000
 _FIRST_EPOCH_MILLISECOND = 1_000 * _FIRST_EPOCH_SECOND
+# Codat was founded in 2017. Dates before it stand for "never", such as 0001-01-01 and 1970-01-01,
+# and so do dates that nobody alive waits for, such as 9999-12-31. Seconds since the epoch.
+EARLIEST = 1_483_228_800  # 2017-01-01
+LATEST = 4_102_444_800  # 2100-01-01
+MOST = 10**12  # of whatever Codat counts: more is no count, and would not fit where it is kept
+
+
+def is_plausible(seconds: float) -> bool:
+    """Whether somebody can mean this moment (seconds since the epoch) when telling of Codat."""
+    return EARLIEST <= seconds < LATEST
+
+
+def read_time(text: object) -> int | None:
+    """Return a Codat date-time as microseconds since the epoch, where somebody can mean it.
+
+    None for what is no date-time, and for dates that stand for none: both count as undated.
+    """
+    micros = parse_time(text)
+    return micros if micros is not None and is_plausible(micros / 1_000_000) else None
+
+
+def read_count(value: object) -> int | None:
+    """Return what Codat counts, such as calls left; None for what can be no count."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and 0 <= value <= MOST else None  # type: ignore[return-value, operator]
 
 
 def parse_time(text: object) -> int | None:
-    """Give a Codat date-time as whole microseconds since the epoch; None if it is not one.
+    """Return a date-time as Codat writes them as whole microseconds since the epoch, else None.
+
+    It may be one that nobody can mean: what acts on it takes `read_time`.
 
     Codat sends `Z`, an offset, or no zone (read as UTC), with up to seven fraction digits, of
     which the seventh is dropped (Codat: schema DateTime). A published example of
@@ -40,15 +67,17 @@ def parse_time(text: object) -> int | None:
 
 
 def parse_moment(text: str | None, now: float) -> float | None:
-    """Read a header that says when, as epoch seconds; None if it says nothing readable.
+    """Return when a header says, as epoch seconds; None for what nobody can read, or mean.
 
     Takes a wait in seconds, an HTTP date, ISO 8601 (also with spaces in it), an epoch, and what
     .NET writes by default, since Codat names no format (Codat: using-the-api/rate-limits). Seconds
     past 59, as in the `23:59:99Z` of a published example, are the minute's last.
     """
-    if text is None:
-        return None
-    text = text.strip()
+    moment = None if text is None else _moment(text.strip(), now)
+    return moment if moment is not None and is_plausible(moment) else None
+
+
+def _moment(text: str, now: float) -> float | None:
     if loose := _LOOSE.fullmatch(text):
         second = min(loose["second"], "59")
         text = f"{loose['day']}T{loose['minute']}:{second}{loose['rest']}{loose['zone']}"
@@ -77,10 +106,11 @@ def _dotnet_date(text: str) -> float | None:
 
 
 def parse_http_date(text: str) -> float | None:
-    """Read an HTTP date as epoch seconds; None if it is not one."""
+    """Return an HTTP date as epoch seconds; None if it is not one, or one nobody can mean."""
     try:
         moment = parsedate_to_datetime(text)
         # An HTTP date is always in GMT, also where it says `-0000` or nothing.
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError, TypeError, IndexError):
         return None
+    return seconds if is_plausible(seconds) else None

@@ -6,7 +6,8 @@ from typing import Any
 
 from codat.bodies import load
 from codat.legacy import legacy_type
-from codat.records import Company, Connection, parse_time, read_id
+from codat.records import Company, Connection, parse_time, read_id, read_time
+from codat.times import read_count
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MAX_NAME = 256  # no type or id of Codat's is nearly as long
@@ -29,7 +30,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """The daily request quota; `expires` in microseconds since the epoch."""
+    """The daily request quota; `expires` in microseconds since the epoch, however odd."""
 
     daily_quota: int | None
     quota_remaining: int | None
@@ -42,7 +43,8 @@ class Event:
 
     `type` is today's name as sent, or for a legacy rule the name it has in today's service;
     `sent_type` is always as sent. `generated` is in microseconds since the epoch, None for legacy
-    bodies, which carry no time. A legacy `payload` is its `Data`, with keys in camelCase.
+    bodies, which carry no time, and for dates that nobody can mean. `heard` is when it came in, in
+    microseconds, where that is known. A legacy `payload` is its `Data`, with keys in camelCase.
     """
 
     id: str | None
@@ -54,6 +56,7 @@ class Event:
     payload: dict[str, Any] = field(repr=False)
     connection_id: str | None = None
     client_ids: tuple[str, ...] = ()  # which Codat client the body says it is of
+    heard: int | None = None
 
     @property
     def connection(self) -> Connection | None:
@@ -91,8 +94,8 @@ class Event:
         if not self.type.startswith(("client.rateLimit.", "ClientRateLimit")):
             return None
         return Quota(
-            daily_quota=_int(self.payload.get("dailyQuota")),
-            quota_remaining=_int(self.payload.get("quotaRemaining")),
+            daily_quota=read_count(self.payload.get("dailyQuota")),
+            quota_remaining=read_count(self.payload.get("quotaRemaining")),
             expires=parse_time(self.payload.get("expiryDate") or self.payload.get("expiresUtc")),
         )
 
@@ -128,7 +131,7 @@ def _current(kind: str, data: dict[str, Any]) -> Event:
         sent_type=kind,
         is_legacy=False,
         company_id=read_id(company.get("id")) or read_id(payload.get("companyId")),
-        generated=parse_time(data.get("generatedDate")),
+        generated=read_time(data.get("generatedDate")),
         payload=payload,
         connection_id=read_id(connection_id),
         client_ids=_client_ids(data, payload),
@@ -180,10 +183,6 @@ def _name(value: object) -> str | None:
 
 def _dict(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _int(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _read(item: dict[str, Any]) -> Read:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
+import orjson
 import requests
 
 from ops.addresses import local, session_for
@@ -72,8 +73,9 @@ class Api:
         if not answer.content:
             return None
         try:
-            return answer.json()
-        except requests.JSONDecodeError:
+            # What no 64 bits hold is a fraction then, as in other readers, and can be printed.
+            return orjson.loads(answer.content)
+        except orjson.JSONDecodeError:
             raise Failed(f"{answer.url} does not answer with JSON; is it codat-relay?") from None
 
 

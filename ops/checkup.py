@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 
 import requests
 from redis.exceptions import RedisError
@@ -11,6 +10,7 @@ from redis.exceptions import RedisError
 from codat.client import Codat
 from codat.errors import CodatError, Unauthorized
 from codat.signature import TOLERANCE
+from codat.times import parse_http_date
 from ops import embedded, tokens
 from ops.addresses import session_for
 from ops.faults import FAILED, UNREACHABLE, WRONG_SETTINGS, CannotStart
@@ -31,6 +31,7 @@ WITHIN = 3.0  # seconds for each answer
 SLOW_CLOCK = 60.0  # seconds
 SILENT_AFTER_MS = 60_000
 LONG_QUEUE = 100  # hints; there are 64 of a kind at most, and one per replay
+MOST_NAMED = 5  # damaged entries, of which there may be a hundred
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ def findings(settings: Settings, service: str) -> Iterator[Finding]:
         yield check_tokens(settings)
         yield check_client(settings)
         yield from check_processes(settings)
+        yield from check_readers(settings)
     yield check_service(service)
     yield check_codat(settings)
     yield check_clock(settings)
@@ -182,6 +184,34 @@ def check_queues(queues: dict[str, int]) -> Finding:
     )
 
 
+def check_readers(settings: Settings) -> Iterator[Finding]:
+    """Whether whoever reads the log gets all of it."""
+    try:
+        store = Store.open(settings, timeout=WITHIN, retries=0)
+        readers, damaged = store.readers(), store.events.damaged()
+    except (WrongStore, RedisError):
+        return  # said before, of the processes
+    for one in readers:
+        name = f"subscription {one.id}"
+        if one.stuck:
+            why = one.reason or "nothing says why, so see the worker's log"
+            late = f"{one.behind} events behind, since {one.late // 60_000} min"
+            yield Finding(name, WRONG, f"gets nothing more, {late}: {why}")
+        elif not one.active:
+            yield Finding(name, UNSURE, f"paused: {one.reason or 'by a person'}")
+        elif one.failures:
+            yield Finding(name, UNSURE, f"did not take the last {one.failures}: {one.reason}")
+    if damaged:
+        shown = ", ".join(map(str, damaged[:MOST_NAMED]))
+        yield Finding(
+            "log",
+            UNSURE,
+            f"{len(damaged)} entries are damaged, and told only in part: {shown}",
+        )
+    elif not any(one.stuck for one in readers):
+        yield Finding("log", OK, f"{len(readers)} subscriptions, none of them stuck")
+
+
 def check_service(url: str) -> Finding:
     """Whether the web process is up and ready."""
     address = f"{url}/readyz"
@@ -216,8 +246,10 @@ def check_clock(settings: Settings) -> Finding:
     """Whether our clock agrees with Codat's: a webhook's signature is good for minutes only."""
     try:
         answer = session_for(settings.api_url).head(settings.api_url, timeout=WITHIN)
-        theirs = parsedate_to_datetime(answer.headers["Date"]).timestamp()
-    except (requests.RequestException, KeyError, ValueError):
+    except requests.RequestException:
+        return Finding("clock", UNSURE, "no one to compare with")
+    theirs = parse_http_date(answer.headers.get("Date", ""))
+    if theirs is None:
         return Finding("clock", UNSURE, "no one to compare with")
     off = abs(time.time() - theirs)
     if off > TOLERANCE:

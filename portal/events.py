@@ -15,6 +15,7 @@ from portal.problems import Refusal
 from relay.selection import Typed, selection
 from relay.store.events import CursorTooOld, Events, LogReset, WrittenPage
 from relay.store.written import Head
+from relay.times import ms_of
 
 api = group("events", __name__, "Events")
 
@@ -79,7 +80,7 @@ def list_events(query: EventQuery) -> Reply:
     head = events.head()
     after = query.after
     if query.since is not None:
-        after = events.since(int(query.since.timestamp() * 1000))
+        after = events.since(ms_of(query.since))
     refuse_reset(head, after, query.epoch)
     page = _read(events, query, after, head)
     headers = {}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from relay.queues import lengths
 from relay.store import Store
 from relay.store.budget import BudgetState
+from relay.store.reading import Reader
 from relay.times import now_ms
 
 
@@ -21,6 +22,8 @@ class Figures:
     heartbeats: dict[str, int]
     clocks: dict[str, float]  # seconds ahead of the server's, by process and machine
     queues: dict[str, int]  # hints that wait in each queue of RQ's
+    readers: tuple[Reader, ...]
+    damaged: list[int]
 
 
 def read(store: Store) -> Figures:
@@ -35,4 +38,6 @@ def read(store: Store) -> Figures:
         heartbeats=store.heartbeats(),
         clocks=store.clocks(),
         queues=lengths(store.client),
+        readers=store.readers(),
+        damaged=store.events.damaged(),
     )

@@ -12,7 +12,7 @@ from portal.parts import parts
 from portal.problems import Refusal
 from relay.replays import Wanted, redacted, redacted_reason
 from relay.store.messages import Kept, read_id
-from relay.times import Moment, iso_from_ms
+from relay.times import Moment, iso_from_ms, ms_of
 
 api = group("messages", __name__, "Messages")
 
@@ -37,8 +37,8 @@ class Filter(Given):
         return Wanted(
             company=self.company,
             types=tuple(self.type),
-            since=None if self.since is None else int(self.since.timestamp() * 1000),
-            until=None if self.until is None else int(self.until.timestamp() * 1000),
+            since=None if self.since is None else ms_of(self.since),
+            until=None if self.until is None else ms_of(self.until),
             result=self.result,
             ids=ids,
         )

@@ -90,6 +90,28 @@ def _metrics(found: Figures) -> Iterator[Metric]:
     yield _gauge("relay_codat_calls_under_way", "Calls under way.", found.budget.under_way)
     yield _gauge("relay_companies", "Companies held.", found.companies)
     yield _gauge("relay_schedules", "Schedules that run.", found.schedules)
+    active = [one for one in found.readers if one.active]
+    yield _gauge("relay_subscriptions", "Subscriptions that are delivered to.", len(active))
+    yield _gauge(
+        "relay_subscriptions_failing",
+        "Of these, such as did not take the last delivery.",
+        sum(one.failures > 0 for one in active),
+    )
+    yield _gauge(
+        "relay_subscriptions_stuck",
+        "Of these, such as get nothing more though the log grew minutes ago.",
+        sum(one.stuck for one in active),
+    )
+    yield _gauge(
+        "relay_subscriptions_behind",
+        "Events that the slowest of these has not had.",
+        max((one.behind for one in active), default=0),
+    )
+    yield _gauge(
+        "relay_log_damaged",
+        "Entries of the log that readers met and that cannot be told as they stand.",
+        len(found.damaged),
+    )
     yield _counter("relay_events", "Events in the log, trimmed ones too.", found.last_event)
     queues = GaugeMetricFamily(
         "relay_queue_length", "Hints that wait for a worker, by queue.", labels=["queue"]

@@ -58,6 +58,26 @@ class Budget(BaseModel):
     under_way: int
 
 
+class Readers(BaseModel):
+    """How those that get the log get on."""
+
+    active: int
+    paused: int
+    failing: Annotated[int, Field(description="Active, and the last delivery was not taken.")]
+    behind: Annotated[int, Field(description="Events that the slowest active one has not had.")]
+    stuck: Annotated[
+        list[str],
+        Field(description="Active ones that get nothing more, though the log grew minutes ago."),
+    ]
+    damaged: Annotated[
+        list[str],
+        Field(
+            description="Numbers in the log that readers met and whose entries are damaged: told as"
+            " `event.unreadable`, or with the nearest time there is."
+        ),
+    ]
+
+
 class Status(BaseModel):
     """How things stand."""
 
@@ -73,6 +93,7 @@ class Status(BaseModel):
         Field(description="Seconds by which a machine's clock is ahead of the server's."),
     ]
     queues: Annotated[dict[str, int], Field(description="Hints that wait for a worker, by queue.")]
+    readers: Annotated[Readers, Field(description="Subscriptions, and what they cannot be told.")]
     heartbeats: Annotated[dict[str, Moment], Field(description="Each process's last sign of life.")]
     server: str
     durability: str
@@ -97,12 +118,25 @@ def get_status() -> Reply:
         lanes=p.store.inbox.lanes,
         clocks=found.clocks,
         queues=found.queues,
+        readers=_readers(found),
         heartbeats={name: iso_from_ms(at) for name, at in sorted(found.heartbeats.items())},
         server=p.store.server.version,
         durability=p.store.server.durability,
         server_faults=list(p.store.guard.faults().values()),
         uses_sandbox=p.settings.uses_sandbox,
     ).model_dump()
+
+
+def _readers(found: figures.Figures) -> Readers:
+    active = [one for one in found.readers if one.active]
+    return Readers(
+        active=len(active),
+        paused=len(found.readers) - len(active),
+        failing=sum(one.failures > 0 for one in active),
+        behind=max((one.behind for one in active), default=0),
+        stuck=[one.id for one in active if one.stuck],
+        damaged=[str(number) for number in found.damaged],
+    )
 
 
 @api.get("/dead-letters", responses={200: DeadLetters})

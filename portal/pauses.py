@@ -1,7 +1,6 @@
 """Pauses through the API: what is held back and how much, new ones, and their end."""
 
 from dataclasses import replace
-from datetime import UTC
 from http import HTTPStatus
 from typing import Annotated, Self
 from uuid import uuid4
@@ -9,6 +8,7 @@ from uuid import uuid4
 from pydantic import AwareDatetime, BaseModel, Field, field_validator, model_validator
 
 from codat.records import read_id
+from codat.times import LATEST
 from portal.auth import caller
 from portal.groups import Given, Reply, described, group
 from portal.held_back import would_hold_back
@@ -18,7 +18,7 @@ from relay.cadence import ALL
 from relay.definition import known_zone
 from relay.pause import EVERY_DAY, Pause, Scope, Window
 from relay.policy import known_data_type
-from relay.times import Moment, iso_from_ms, now_ms
+from relay.times import Moment, iso_from_ms, ms_of, now_ms
 
 api = group("pauses", __name__, "Pauses")
 
@@ -27,6 +27,7 @@ NOT_ALL = (
     "Schedules for `all` read this data type too, and this pause does not hold them back; one of"
     " `all`, a company, platform or tag does."
 )
+NO_END = "must be before the year 2100; leave it out for a pause that lasts until somebody ends it"
 NO_PAUSE = "There is no pause of this id; GET /v1/pauses lists those there are."
 
 
@@ -66,6 +67,13 @@ class PauseBody(Given):
     reason: Annotated[str, Field(min_length=1, max_length=500)]
     ends: AwareDatetime | None = None
     window: WindowBody | None = None
+
+    @field_validator("ends")
+    @classmethod
+    def _is_an_end(cls, value: AwareDatetime | None) -> AwareDatetime | None:
+        if value is not None and ms_of(value) >= LATEST * 1000:
+            raise ValueError(NO_END)
+        return value
 
     @model_validator(mode="after")
     def _value_fits_its_scope(self) -> Self:
@@ -140,7 +148,7 @@ def create_pause(query: PauseQuery, body: PauseBody) -> Reply:
         owner=caller().name,
         reason=body.reason,
         begins=now,
-        ends=None if body.ends is None else int(body.ends.astimezone(UTC).timestamp()),
+        ends=None if body.ends is None else ms_of(body.ends) // 1000,
         window=Window(window.timezone, window.start, window.end, tuple(window.weekdays))
         if window
         else None,

@@ -1,5 +1,6 @@
 """Every error of the API as RFC 9457 problem details: what is wrong, and what to do about it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
@@ -10,7 +11,7 @@ import structlog
 from flask import Flask, Response, current_app, request
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, ValidationError
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from werkzeug.exceptions import HTTPException
 
 from relay.nearest import hint_of
@@ -26,6 +27,9 @@ CONTENDED = (
 )
 POLICY_BAD = "The file that RELAY_POLICY_FILE names cannot be used. Mend it, and ask again:"
 MOST_ERRORS = 20
+# How the server says in what state it is, such as OOM, READONLY, MISCONF and NOREPLICAS; of a
+# command that it does not understand it says so in words.
+SERVERS_STATE = re.compile(r"[A-Z]{3,}\b|.*\b(OOM|READONLY|MISCONF|NOREPLICAS)\b", re.DOTALL)
 MESSAGES = {"extra_forbidden": "is not known here", "missing": "is missing"}
 
 log = structlog.get_logger(__name__)
@@ -164,6 +168,8 @@ def register(app: Flask, base_url: str) -> None:
     @app.errorhandler(RedisError)
     @app.errorhandler(NotDurable)
     def store_away(error: Exception) -> Response:
+        if type(error) is ResponseError and not SERVERS_STATE.match(str(error)):
+            return broken(error)  # it is there, and takes no such command: trying again is vain
         log.warning("store.unavailable", error=str(error)[:200], path=_shown_path())
         return _answer(
             Refusal(

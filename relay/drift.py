@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from codat.records import Company as CodatCompany
-from codat.records import Connection, parse_time
+from codat.records import Connection, read_time
 from codat.statuses import ConnectionStatus
 from relay.company import DELETED, Company
 
@@ -49,7 +49,7 @@ TOLD_BY = {
 def differences(held: Company | None, shown: CodatCompany) -> list[Difference]:
     """Compare one company; an empty list means that we hold what Codat shows."""
     if held is None or not held.known:
-        created = parse_time(shown.created)
+        created = read_time(shown.created)
         return [
             Difference(DriftKind.UNKNOWN, "company.created", shown.id, None, shown.name, created)
         ]
@@ -83,8 +83,8 @@ def differences(held: Company | None, shown: CodatCompany) -> list[Difference]:
 def _changed_at(connection: Connection, status: ConnectionStatus | None) -> int | None:
     """Tell when a connection came to its status, as far as its record says so."""
     if status is ConnectionStatus.PENDING_AUTH:
-        return parse_time(connection.created)
+        return read_time(connection.created)
     if status is ConnectionStatus.DEAUTHORIZED:
-        errors = (parse_time(issue.errored_on) for issue in connection.errors)
+        errors = (read_time(issue.errored_on) for issue in connection.errors)
         return max((at for at in errors if at is not None), default=None)
     return None

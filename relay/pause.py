@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from codat.times import LATEST
 from relay.company import DELETED, Company
 
 EVERY_DAY = (1, 2, 3, 4, 5, 6, 7)
@@ -107,7 +108,10 @@ class Pause:
     def until(self, now: int) -> int | None:
         """Give when it lets go of what it holds at `now`; None: when somebody ends it."""
         window = self.window.until(now) if self.window else None
-        return min((at for at in (self.ends, window) if at is not None), default=None)
+        # An end that nobody lives to see, such as 9999-12-31, is none.
+        return min(
+            (at for at in (self.ends, window) if at is not None and at < LATEST), default=None
+        )
 
     def end(self, at: int) -> Self:
         """Give the pause ended at `at`."""

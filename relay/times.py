@@ -12,8 +12,9 @@ from pydantic import Field
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO = timedelta(microseconds=1)
-_FIRST = (datetime.min.replace(tzinfo=UTC) - EPOCH) // _MICRO
-_LAST = (datetime.max.replace(tzinfo=UTC) - EPOCH) // _MICRO
+# The first and the last microsecond that can be written: those of the years 1 and 9999.
+FIRST = (datetime.min.replace(tzinfo=UTC) - EPOCH) // _MICRO
+LAST = (datetime.max.replace(tzinfo=UTC) - EPOCH) // _MICRO
 
 # A moment as events and answers show it: RFC 3339 in UTC, its fraction as exact as is known.
 Moment = Annotated[
@@ -83,5 +84,13 @@ def iso_from_ms(ms: int) -> str:
 
 def _written(micros: int, to: str) -> str:
     """Write a moment; one beyond the years that RFC 3339 can name becomes the nearest it can."""
-    moment = EPOCH + timedelta(microseconds=min(max(micros, _FIRST), _LAST))
+    moment = EPOCH + timedelta(microseconds=min(max(micros, FIRST), LAST))
     return f"{moment.replace(tzinfo=None).isoformat(timespec=to)}Z"
+
+
+def ms_of(moment: datetime) -> int:
+    """Return a moment with a zone in milliseconds since the epoch, 1 for any before that.
+
+    Nothing that is kept is older, and a stream of the server's takes no time before it.
+    """
+    return max(1, (moment - EPOCH) // timedelta(milliseconds=1))

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from codat.records import PullOperation, parse_time
+from codat.records import PullOperation, read_time
 from codat.statuses import ConnectionStatus, PullOutcome, pull_outcome
 from relay.cadence import ALL
 from relay.company import DELETED, Company, Sync, SyncState
@@ -105,11 +105,11 @@ def why_failed(sync: Sync, data_type: str, operations: Iterable[PullOperation]) 
 
 def _newest(sync: Sync, data_type: str, operations: Iterable[PullOperation]) -> list[PullOperation]:
     operations = list(operations)
-    own = [parse_time(one.requested) for one in operations if one.id == sync.operation_id]
+    own = [read_time(one.requested) for one in operations if one.id == sync.operation_id]
     since = (own[0] if own else None) or sync.requested - SKEW
     newest: dict[tuple[str | None, str | None], PullOperation] = {}
     for operation in operations:
-        requested = parse_time(operation.requested)
+        requested = read_time(operation.requested)
         if data_type not in (ALL, operation.data_type):
             continue
         if requested is None or requested < since:

@@ -32,6 +32,7 @@ SLOW_MS = 2000  # of one delivery
 TURN = 2.0  # seconds after which one that goes on and on lets the others have the thread
 LEASE_MS = 60_000  # longer than a lookup, a delivery and what goes with it may take together
 SCAN = 5000  # log entries looked at for one delivery
+OURS = "nothing was sent: a fault of the relay ({}), see its log"
 DOZE = 0.5  # seconds that a worker which is being stopped waits for deliveries under way
 
 log = structlog.get_logger(__name__)
@@ -94,8 +95,9 @@ class Deliverer:
                 self._deliver(claim, held)
         except RedisError as error:
             log.warning("delivery.interrupted", subscription=claim.id, error=str(error)[:200])
-        except Exception:
+        except Exception as error:
             log.exception("delivery.failed", subscription=claim.id)
+            self._broke(claim, error)
         finally:
             with self._lock:
                 self._running -= 1
@@ -110,6 +112,25 @@ class Deliverer:
             with self._lock:
                 self._looking -= 1
                 self._idle.notify_all()
+
+    def _broke(self, claim: Claim, error: Exception) -> None:
+        """Have a fault of ours tried again ever later, and told like any other failure."""
+        subscriptions = self._context.store.subscriptions
+        try:
+            held = subscriptions.get(claim.id)
+            if held is None:
+                return
+            now, number = now_ms(), str(held.cursor + 1)
+            wait = int(wait_after(held.failures + 1, None, random.random()) * 1000)  # noqa: S311
+            why = OURS.format(type(error).__name__)
+            attempt = Attempt(
+                now, number, number, 0, None, 0, "", why, taken=False, next_at=now + wait
+            )
+            subscriptions.record(
+                claim, "later", wait=wait, window=held.window, attempt=attempt, slow=False
+            )
+        except Exception:  # then it falls due again when its lease is over
+            log.exception("delivery.not_recorded", subscription=claim.id)
 
     def _deliver(self, claim: Claim, held: Held) -> None:
         courier = self._make_courier(held.subscription.url)

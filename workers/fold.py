@@ -111,10 +111,11 @@ def _dated(message: Message) -> Event | Action:
     Taken at its word, it would make all that truly comes after it stale.
     """
     event = message.read()
-    if isinstance(event, Action) or event.generated is None:
+    if isinstance(event, Action):
         return event
-    ahead = event.generated - message.received * 1000
-    return replace(event, generated=None) if ahead > AHEAD else event
+    heard = message.received * 1000
+    ahead = event.generated is not None and event.generated - heard > AHEAD
+    return replace(event, heard=heard, generated=None if ahead else event.generated)
 
 
 def _priority(wanted: Wanted, message: Message) -> Priority:

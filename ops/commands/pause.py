@@ -26,6 +26,9 @@ COLUMNS: Columns = {
 }
 
 
+NO_MOMENT = "is no moment that clocks here show."
+
+
 @click.group(cls=ListsByDefault)
 def pause() -> None:
     """See and set what is not to be synced for a while. Without a subcommand: list."""
@@ -78,7 +81,10 @@ def set_pause(
         raise click.UsageError("--file names the companies of SCOPE `company`.")
     body: dict[str, Any] = {"scope": scope, "reason": reason}
     if until is not None:
-        body["ends"] = until.astimezone().isoformat()
+        try:
+            body["ends"] = until.astimezone().isoformat()
+        except (OverflowError, ValueError, OSError):
+            raise click.BadParameter(NO_MOMENT, param_hint="--until") from None
     if window is not None:
         start, _, end = window.partition("-")
         body["window"] = {"timezone": timezone, "start": start, "end": end}

@@ -21,6 +21,15 @@ class Erased(Told):
     """Its company was forgotten, or events of its type are kept no longer."""
 
 
+class Unreadable(Told):
+    """What stands in the log under this number cannot be read: only so much of it can be told."""
+
+    was: str | None
+    """The type it was told as, where that can be read."""
+    reason: str
+    """What of it cannot be read."""
+
+
 class Trimmed(Told):
     """Events were dropped that some readers had not read."""
 
@@ -64,6 +73,12 @@ ENTRIES = (
         "In the place of an event that was dropped from the log's midst, so no number is missing.",
         Erased,
         {"reason": "forgotten"},
+    ),
+    Entry(
+        "event.unreadable",
+        "In the place of an event whose entry is damaged, so no number is missing.",
+        Unreadable,
+        {"was": "connection.status_changed", "reason": "`data` is no JSON object"},
     ),
     Entry(
         "log.trimmed",

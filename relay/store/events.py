@@ -4,14 +4,16 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
+import structlog
 from redis import Redis
+from redis.exceptions import RedisError
 
-from relay.catalogue.book import dated, identity
+from relay.catalogue.book import identity
 from relay.store import keys
+from relay.store.entries import Fields, read_entry
 from relay.store.epochs import Epochs
 from relay.store.scripts import Scripts
-from relay.store.written import BLOCK, Blocks, Fields, Head, Part, Written, write
+from relay.store.written import BLOCK, Blocks, Head, Part, Written, write
 from relay.times import iso_from_micros
 
 ERASED = "event.erased"
@@ -20,6 +22,9 @@ MARK_MS = (
 )
 SCANNED = 1000  # keys looked at per round trip for timelines
 SCAN = 1000  # log entries looked at per round trip when a filter leaves most of them out
+MOST_DAMAGED = 100  # numbers of damaged entries that are kept, the newest
+
+log = structlog.get_logger(__name__)
 
 
 class CursorTooOld(Exception):
@@ -46,6 +51,7 @@ class LoggedEvent:
     cause: str
     data: dict[str, Any]
     epoch: str = ""
+    fault: str = ""  # what of the entry could not be read as it stands
 
     def cloud_event(self) -> dict[str, Any]:
         """Return the event as CloudEvents 1.0 in structured JSON, as `written.write` has it."""
@@ -87,6 +93,7 @@ class Events:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
         self._blocks = Blocks(self._write)
         self._epochs = Epochs(client, scripts, self._lost)
+        self._noted: dict[int, str] = {}  # damaged entries that this process has told of
 
     def last(self) -> int:
         """Give the number of the newest event, 0 when there is none."""
@@ -111,8 +118,9 @@ class Events:
             up_to = min(head.last, cursor + (SCAN if wanted else limit - len(found)))
             entries, oldest = self._between(cursor, up_to)
             _refuse_gone(cursor, oldest)  # they may have gone since we asked for the head
-            for number, fields in entries:
-                event = _event(number, fields, head.epoch)
+            events = [_event(number, fields, head.epoch) for number, fields in entries]
+            self._note(events)
+            for number, event in zip((number for number, _ in entries), events, strict=True):
                 if wanted is None or wanted(event):
                     found.append(event)
                     if len(found) == limit:
@@ -244,7 +252,34 @@ class Events:
         entries, oldest = self._between(after, up_to)
         if not self._epochs.holds(head.epoch):
             raise LogReset
-        return Part([write(number, fields, head.epoch) for number, fields in entries], oldest)
+        written = [write(number, fields, head.epoch) for number, fields in entries]
+        self._note(written)
+        return Part(written, oldest)
+
+    def damaged(self) -> list[int]:
+        """Return the numbers of entries that readers met and that cannot be told as they stand.
+
+        Those that are still so, the latest hundred at most, in order.
+        """
+        names = self._client.zrange(keys.DAMAGED, self.head().oldest + 1, "+inf", byscore=True)
+        return [event.sequence for event in self._get(names, "") if event.fault]
+
+    def _note(self, events: Sequence[LoggedEvent | Written]) -> None:
+        """Tell the operator of entries that could not be written out as they stand, once each."""
+        for event in events:
+            if not event.fault or self._noted.get(event.sequence) == event.fault:
+                continue
+            if len(self._noted) >= MOST_DAMAGED:
+                self._noted.clear()
+            self._noted[event.sequence] = event.fault
+            log.warning("event.damaged", sequence=event.sequence, fault=event.fault)
+            try:
+                with self._client.pipeline(transaction=False) as pipe:
+                    pipe.zadd(keys.DAMAGED, {str(event.sequence): event.sequence})
+                    pipe.zremrangebyrank(keys.DAMAGED, 0, -MOST_DAMAGED - 1)
+                    pipe.execute()
+            except RedisError as error:  # whoever reads goes on; the line above stands in the log
+                log.warning("event.not_noted", sequence=event.sequence, error=str(error)[:200])
 
     def _lost(self, head: Head) -> bool:
         """Whether what was read last is no longer in the log, or something else stands there."""
@@ -285,7 +320,9 @@ class Events:
                 entry = f"{int(number)}-0"
                 pipe.xrange(keys.LOG, entry, entry)
             found = [entries[0] for entries in pipe.execute() if entries]
-        return [_event(_sequence(entry), fields, epoch) for entry, fields in found]
+        events = [_event(_sequence(entry), fields, epoch) for entry, fields in found]
+        self._note(events)
+        return events
 
 
 def _refuse_gone(cursor: int, oldest: int) -> None:
@@ -310,14 +347,15 @@ def _gone(reason: bytes, ms: bytes) -> Fields:
 
 
 def _event(number: int, fields: Fields, epoch: str) -> LoggedEvent:
-    event_type = fields[b"type"].decode()
+    entry = read_entry(number, fields)
     return LoggedEvent(
         sequence=number,
-        type=event_type,
-        source=fields[b"source"].decode(),
-        subject=fields[b"subject"].decode(),
-        time=int(fields[b"time"]),
-        cause=fields[b"cause"].decode(),
-        data=dict(dated(event_type, orjson.loads(fields[b"data"]))),
+        type=entry.type,
+        source=entry.source,
+        subject=entry.subject,
+        time=entry.time,
+        cause=entry.cause,
+        data=dict(entry.content),
         epoch=epoch,
+        fault=entry.fault,
     )

@@ -28,6 +28,7 @@ REPLAYS_RUNNING = TAG + "replays:running"  # set of replays with messages left t
 REPLAY_HINTED = TAG + "replays:hinted"  # string, short-lived: a `replay` job is on its way
 REPLAY = TAG + "replay:"  # + id -> hash
 ERASED = TAG + "log:erased"  # sorted set: "<number>:<ms>" -> number, of events that were erased
+DAMAGED = TAG + "log:damaged"  # sorted set: number -> number, of entries that readers met damaged
 ERASING = TAG + "erasing"  # string, expires: a company is being forgotten, or the log trimmed
 FORGETTING = TAG + "forgetting"  # hash: company id -> how far its forgetting has come, as JSON
 FILES = TAG + "files"  # hash: which forgetting the server's files are to be rid of, and are rid of

@@ -175,7 +175,7 @@ def read_id(text: str) -> Place | None:
     ms, _, number = entry.partition("-")
     if not all(part.isascii() and part.isdigit() and len(part) < 20 for part in (lane, ms, number)):
         return None
-    return int(lane), entry
+    return (int(lane), entry) if int(ms) else None  # no stream has anything before its first ms
 
 
 def _order(lane: int, entry: str) -> tuple[int, int, int]:

@@ -24,6 +24,7 @@ from relay.store.outlook import Outlook
 from relay.store.pauses import Pauses
 from relay.store.platforms import Platforms
 from relay.store.policies import Policies
+from relay.store.reading import Reader, readers
 from relay.store.reconciles import Reconciles
 from relay.store.replays import Replays
 from relay.store.requests import Requests
@@ -192,6 +193,10 @@ class Store:
         """Tell when each kind of process last gave a sign of life, in ms since the epoch."""
         beats: Any = self.client.hgetall(keys.HEARTBEATS)
         return {name.decode(): int(at) for name, at in beats.items()}
+
+    def readers(self) -> tuple[Reader, ...]:
+        """Return how each subscription gets on with the log."""
+        return readers(self.client, self.events, self.subscriptions, self.now_ms())
 
     def silences(self) -> dict[str, tuple[int, int]]:
         """Tell when last no process of a kind was alive for over a minute: from, to, in ms."""

@@ -32,6 +32,7 @@ class Held:
     failing_since: int | None  # ms since the epoch
     window: int | None
     due: int | None = None  # ms since the epoch; the end of its lease while it is delivered to
+    moved: int | None = None  # ms since the epoch: when its cursor was set last, where known
 
     @property
     def active(self) -> bool:
@@ -253,6 +254,7 @@ def _held(record: dict[bytes, bytes], due: float | None) -> Held:
         failing_since=int(since) if since else None,
         window=int(window) if window else None,
         due=None if due is None else int(due),
+        moved=int(record[b"moved"]) if b"moved" in record else None,
     )
 
 

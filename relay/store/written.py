@@ -4,14 +4,14 @@ import re
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from operator import attrgetter
 
 import orjson
 
-from relay.catalogue.book import dated_text
+from relay.store.entries import Fields, read_entry
 from relay.times import iso_from_micros
 
 BLOCK = 500  # events; block n holds the numbers from n * BLOCK + 1 on
@@ -19,8 +19,6 @@ KEPT = 40  # blocks; with events of the usual size about 15 MB
 
 # U+0085, U+2028 and U+2029 in UTF-8: JSON may hold them, and many readers of lines break at them.
 BREAKS = re.compile(rb"\xc2\x85|\xe2\x80[\xa8\xa9]")
-
-Fields = Mapping[bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,29 +30,30 @@ class Written:
     subject: str
     json: bytes
     epoch: str = ""
+    fault: str = ""  # what of the entry could not be written out as it stands
 
 
 def write(sequence: int, fields: Fields, epoch: str) -> Written:
-    """Write an entry of the log out; its data go in as they are stored, but for old dates.
+    """Write an entry of the log out, whatever lies there; never raises.
 
     An event about no company has no `subject`: CloudEvents takes none or one that is not empty.
     """
-    kind, subject = fields[b"type"].decode(), fields[b"subject"].decode()
+    entry = read_entry(sequence, fields)
     text = (
         b'{"specversion":"1.0","id":"%d","source":%s,"type":%s,%s"time":"%s",'
         b'"datacontenttype":"application/json","sequence":"%d","epoch":"%s","cause":%s,"data":%s}'
     ) % (
         sequence,
-        orjson.dumps(fields[b"source"].decode()),
-        orjson.dumps(kind),
-        b'"subject":%s,' % orjson.dumps(subject) if subject else b"",
-        iso_from_micros(int(fields[b"time"])).encode(),
+        orjson.dumps(entry.source),
+        orjson.dumps(entry.type),
+        b'"subject":%s,' % orjson.dumps(entry.subject) if entry.subject else b"",
+        iso_from_micros(entry.time).encode(),
         sequence,
         epoch.encode(),
-        orjson.dumps(fields[b"cause"].decode()),
-        dated_text(kind, fields[b"data"]),
+        orjson.dumps(entry.cause),
+        entry.data,
     )
-    return Written(sequence, kind, subject, one_line(text), epoch)
+    return Written(sequence, entry.type, entry.subject, one_line(text), epoch, entry.fault)
 
 
 def one_line(text: bytes) -> bytes:

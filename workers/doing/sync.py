@@ -3,7 +3,7 @@
 import math
 from itertools import islice
 
-from codat.records import parse_time
+from codat.records import read_time
 from relay.cadence import ALL, CatchUp, next_run
 from relay.catchup import GRACE, ONE_STANDS, SKIPPED
 from relay.company import Company, CompanyStatus
@@ -118,7 +118,7 @@ def _requested_before(context: Context, intent: Intent) -> str | None:
         intent.company_id, order_by="-requested", page_size=PAGE
     )
     for operation in islice(operations, HISTORY):
-        requested = parse_time(operation.requested)
+        requested = read_time(operation.requested)
         if requested is None or requested > tried * 1000 + AHEAD_MICROS:
             continue
         if requested < intent.created * 1000 - SKEW_MICROS:

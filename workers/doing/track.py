@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from itertools import islice, takewhile
 
-from codat.records import PullOperation, parse_time
+from codat.records import PullOperation, read_time
 from relay.company import CompanyStatus, Sync
 from relay.data_status import unheard
 from relay.store.intents import Intent
@@ -53,8 +53,10 @@ def _is_silent(waiting: Mapping[str, Sync], at: int) -> bool:
 
 def _since(context: Context, company_id: str, since: int) -> list[PullOperation]:
     found = context.codat.list_pull_operations(company_id, order_by="-requested", page_size=PAGE)
+    # One without a date, or with one that nobody can mean, says nothing of those after it.
     recent = takewhile(
-        lambda one: (parse_time(one.requested) or 0) >= since - SKEW, islice(found, MOST)
+        lambda one: (at := read_time(one.requested)) is None or at >= since - SKEW,
+        islice(found, MOST),
     )
     return list(recent)
 

@@ -69,8 +69,9 @@ def read_completed(company: Company, event: Event) -> Outcome:
         company = replace(company, info_reads=company.info_reads + 1)
         # The initial read is that of a link, first or again; of others nobody waits for the info.
         outcome = outcome.then("info", link=event.type.endswith(".initial"))
-    if any(kind is PullOutcome.NEEDS_CUSTOMER for kind, _ in kinds):
-        # The source no longer lets Codat in: see whether the connection says so too.
+    if version is None or any(kind is PullOutcome.NEEDS_CUSTOMER for kind, _ in kinds):
+        # Without a date nothing was kept of it; or the source no longer lets Codat in, so see
+        # whether the connection says so too.
         outcome = outcome.then("reread")
     return outcome.now(company)
 

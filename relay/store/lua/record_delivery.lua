@@ -14,7 +14,8 @@ if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[2] then
 end
 local verdict = ARGV[3]
 if ARGV[4] ~= '' then
-  redis.call('HSET', KEYS[1], 'cursor', ARGV[4], 'failures', 0, 'failing_since', '')
+  redis.call('HSET', KEYS[1], 'cursor', ARGV[4], 'failures', 0, 'failing_since', '',
+    'moved', string.format('%d', now_ms()))
 end
 redis.call('HSET', KEYS[1], 'window', ARGV[5])
 if ARGV[9] ~= '' then

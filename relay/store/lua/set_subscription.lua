@@ -21,7 +21,8 @@ end
 local before = held[2]
 -- Whoever is delivering now did not see this: what it records is dropped.
 redis.call('HINCRBY', KEYS[1], 'fence', 1)
-redis.call('HSET', KEYS[1], 'config', ARGV[3], 'failures', 0, 'failing_since', '', 'window', '')
+redis.call('HSET', KEYS[1], 'config', ARGV[3], 'failures', 0, 'failing_since', '', 'window', '',
+  'moved', string.format('%d', now_ms()))
 if ARGV[4] ~= '' then
   redis.call('HSET', KEYS[1], 'cursor', ARGV[4])
 end
