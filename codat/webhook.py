@@ -58,6 +58,13 @@ class Event:
     client_ids: tuple[str, ...] = ()  # which Codat client the body says it is of
     heard: int | None = None
 
+    def text(self, name: str) -> str | None:
+        """Return a field of the payload as text; None for what is neither text nor whole number."""
+        value = self.payload.get(name)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        return value if isinstance(value, str) else None
+
     @property
     def connection(self) -> Connection | None:
         """The connection in a `connection.*` payload. A legacy event has only its id."""

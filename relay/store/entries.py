@@ -44,7 +44,7 @@ def read_entry(sequence: int, fields: Fields) -> Entry:
     """
     faults: list[str] = []
     kind = _text(fields, b"type", faults)
-    if kind and not _TYPE.fullmatch(kind):
+    if not faults and not _TYPE.fullmatch(kind):
         faults.append("`type` is no type of event")
         kind = ""
     source, subject, cause = (

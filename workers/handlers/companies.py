@@ -30,6 +30,6 @@ def products_changed(company: Company, event: Event) -> Outcome:
     return Outcome(company).log(
         "company.products_changed",
         change=event.type.rpartition(".")[2],
-        product_id=event.payload.get("productId"),
-        product_name=event.payload.get("productName"),
+        product_id=event.text("productId"),
+        product_name=event.text("productName"),
     )

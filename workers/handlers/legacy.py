@@ -20,7 +20,7 @@ def something_changed(company: Company, event: Event) -> Outcome:
 
     One that speaks of a link is as urgent as a link, for it may be the only word of it.
     """
-    link = event.type == "NewCompanySynchronized" or event.payload.get("newStatus") == "Linked"
+    link = event.type == "NewCompanySynchronized" or event.text("newStatus") == "Linked"
     return Outcome(company).then("reread", link=link)
 
 
@@ -39,32 +39,32 @@ def data_changed(company: Company, event: Event) -> Outcome:
 @router.on("DataSyncStatusChangedToError")
 def sync_failed(company: Company, event: Event) -> Outcome:
     """Tell of the failed sync; the connection may be the reason, so ask how it stands."""
-    status = event.payload.get("datasetStatus")
+    status = event.text("datasetStatus")
     return _about_data(company, event, "sync.failed", status=status).then("reread")
 
 
 @router.on("PushOperationStatusChanged", "PushOperationTimedOut")
 def push_ended(company: Company, event: Event) -> Outcome:
     """Tell how a push operation stands."""
-    status = event.payload.get("status")
+    status = event.text("status")
     if event.type == "PushOperationTimedOut":
         status = "TimedOut"
     return Outcome(company).log(
         PUSH_EVENTS.get(str(status), "push.failed"),
-        data_type=event.payload.get("dataType"),
-        push_operation_key=event.payload.get("pushOperationKey"),
+        data_type=event.text("dataType"),
+        push_operation_key=event.text("pushOperationKey"),
         connection_id=event.connection_id,
         status=status,
     )
 
 
 def _about_data(company: Company, event: Event, logged: str, *, status: object) -> Outcome:
-    data_type = event.payload.get("dataType")
+    data_type = event.text("dataType")
     outcome = Outcome(company).log(
         logged,
         connection_id=event.connection_id,
         data_type=data_type,
-        dataset_id=event.payload.get("datasetId"),
+        dataset_id=event.text("datasetId"),
         status=status,
     )
     if logged == "sync.completed" and data_type in INFO_TYPES:

@@ -14,8 +14,8 @@ def write_ended(company: Company, event: Event) -> Outcome:
     return Outcome(company).log(
         "push.completed" if event.type.endswith(".successful") else "push.failed",
         data_type=event.type.partition(".")[0],
-        push_operation_key=event.payload.get("id"),
+        push_operation_key=event.text("id"),
         connection_id=event.connection_id,
-        action=event.payload.get("type"),
-        status=event.payload.get("status"),
+        action=event.text("type"),
+        status=event.text("status"),
     )
