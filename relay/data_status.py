@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from codat.records import Company as CodatCompany
-from codat.records import DataStatus, PullOperation, parse_time
+from codat.records import DataStatus, PullOperation, read_time
 from codat.statuses import ConnectionStatus, PullOutcome, pull_outcome
 from relay.company import Company, CompanyStatus
 
@@ -87,7 +87,7 @@ def may_lack_reads(company: Company | None, shown: CodatCompany) -> bool:
     if company is None or company.status is not CompanyStatus.LINKED:
         return False
     named = [shown.last_sync, *(one.last_sync for one in shown.connections)]
-    times = map(parse_time, named)
+    times = map(read_time, named)
     latest = max((at for at in times if at is not None), default=None)
     heard = max((state.version[0] for state in company.data_types.values()), default=0)
     return latest is not None and latest > heard + LATE
@@ -102,7 +102,7 @@ def _of_operations(operations: Iterable[PullOperation]) -> Iterator[Read]:
     """Return the latest ended read of each connection and data type, and its latest success."""
     latest = dict[tuple[str, bool], Read]()
     for one in operations:
-        at = parse_time(one.completed) or parse_time(one.requested)
+        at = read_time(one.completed) or read_time(one.requested)
         if at is None or not one.connection_id or not one.data_type:
             continue
         if pull_outcome(one.status) is PullOutcome.IN_PROGRESS:
@@ -124,7 +124,7 @@ def _of_status(company: Company, status: DataStatus) -> Iterator[Read]:
     """
     data_type, word = status.data_type, status.current_status or ""
     connection = _connection_of(company, data_type)
-    success = parse_time(status.last_successful_sync)
+    success = read_time(status.last_successful_sync)
     if success is not None:
         good = status.latest_successful_sync_id or ""
         complete = word if pull_outcome(word) is PullOutcome.COMPLETE else "Complete"

@@ -60,6 +60,8 @@ def read_entry(sequence: int, fields: Fields) -> Entry:
         return Entry(sequence, UNREADABLE, source, subject, at, cause, data, shown, fault)
     fault = "" if at == time else "`time` is none that a calendar has"
     data, content = dated_text(kind, fields[b"data"]), dated(kind, content)
+    if b"\n" in data or b"\r" in data:  # between its parts; the live stream would end there
+        data = orjson.dumps(content)
     return Entry(sequence, kind, source, subject, at, cause, data, content, fault)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from codat.records import Company as CodatCompany
-from codat.records import parse_time
+from codat.records import read_time
 from relay.cadence import ALL
 from relay.company import DELETED, Company, CompanyStatus, NameSource, Sync, Version
 from relay.data_status import may_lack_reads
@@ -79,7 +79,7 @@ def _first_sync(
     if not company.known or company.status is CompanyStatus.LINKED:
         return outcome
     known = [held.version[0] for held in company.connections.values()]
-    made = [at for one in shown.connections if (at := parse_time(one.created)) is not None]
+    made = [at for one in shown.connections if (at := read_time(one.created)) is not None]
     since = max(known or made, default=version[0])
     began = begin(outcome.company, Sync(FIRST, min(since, version[0])), ALL)
     return outcome.now(began).then("track", delay=LOOK_AFTER)
