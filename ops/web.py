@@ -7,6 +7,7 @@ at most once a second, so nobody has to restart it after an outage.
 import threading
 import time
 from collections.abc import Callable, Iterable
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import orjson
@@ -14,9 +15,13 @@ import structlog
 from redis.exceptions import RedisError
 
 from ops import tokens
+from ops.front import Front, Lane
 from ops.here import check_brand, refuse_unprovable, settings_here
+from ops.room import Room, make_room
+from portal.app import LARGEST_BODY
 from portal.app import create_app as create_portal
 from receiver.app import create_app as create_receiver
+from receiver.intake import LARGEST_BODY as LARGEST_WEBHOOK
 from receiver.paths import is_for_webhooks
 from relay.heartbeat import Heartbeat
 from relay.logging import set_up
@@ -40,12 +45,27 @@ RETRY_AFTER = "5"  # seconds
 log = structlog.get_logger(__name__)
 
 
-def app() -> "LateApp":
+def app() -> Front:
     """Give the app of one web process; the server calls this in each."""
     settings = settings_here()
     set_up(settings.relay_log_level)
     Heartbeat("web", lambda: Store.open(settings, timeout=PATIENCE, retries=0)).start()
-    return LateApp(lambda: build(settings))
+    served = front(settings, LateApp(lambda: build(settings)))
+    Room(settings.port, make_room(settings.threads), served.is_asking).start()
+    return served
+
+
+def front(settings: Settings, app: "WSGIApplication") -> Front:
+    """Put what takes requests in before an app that works on them."""
+    return Front(
+        app,
+        webhooks=Lane("webhook", settings.web_threads, LARGEST_WEBHOOK),
+        others=Lane("request", settings.web_threads, LARGEST_BODY),
+        is_webhook=is_for_webhooks,
+        streams=settings.relay_streams + settings.relay_link_streams,
+        seconds=settings.relay_request_seconds,
+        proxies=map(ip_network, settings.relay_trusted_proxies),
+    )
 
 
 def check(settings: Settings) -> None:

@@ -1,11 +1,14 @@
 """The few pages for people: what this is, the API's documentation, and what each problem means."""
 
+import threading
+from collections.abc import Callable
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-from flask import Blueprint, current_app, jsonify, render_template, send_from_directory
+import orjson
+from flask import Blueprint, Response, current_app, render_template, send_from_directory
 from flask_openapi.openapi import OpenAPI
 
 from portal.groups import Reply
@@ -13,7 +16,10 @@ from portal.parts import parts
 from portal.problems import KINDS
 from relay.catalogue import documents
 
+WRITTEN = "written documents"
+
 pages = Blueprint("pages", __name__)
+writing = threading.Lock()
 
 
 @pages.get("/")
@@ -31,15 +37,27 @@ def problems() -> Reply:
 @pages.get("/openapi.json")
 def openapi() -> Reply:
     """Describe the API, and what is posted to subscribers."""
-    return jsonify({**cast(OpenAPI, current_app).api_doc, "webhooks": documents.webhooks()})
+    return _once("openapi", lambda: {**_api_doc(), "webhooks": documents.webhooks()})
 
 
 @pages.get("/asyncapi.json")
 def asyncapi() -> Reply:
     """Describe the event log, its three ways to be read, and every type of event."""
-    info = cast(OpenAPI, current_app).api_doc["info"]
-    url = parts().settings.public_url
-    return jsonify(documents.asyncapi(info["title"], info["version"], url))
+    info, url = _api_doc()["info"], parts().settings.public_url
+    return _once("asyncapi", lambda: documents.asyncapi(info["title"], info["version"], url))
+
+
+def _api_doc() -> dict[str, Any]:
+    return cast(OpenAPI, current_app).api_doc
+
+
+def _once(name: str, make: Callable[[], dict[str, Any]]) -> Reply:
+    """Give a document that is written out once in a process: anyone may ask, and it takes long."""
+    written: dict[str, bytes] = current_app.extensions.setdefault(WRITTEN, {})
+    with writing:
+        if name not in written:
+            written[name] = orjson.dumps(make())
+    return Response(written[name], mimetype="application/json")
 
 
 @pages.get("/docs")

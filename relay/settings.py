@@ -102,6 +102,8 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     web_processes: Annotated[int, Field(ge=1, le=256)] = 1
     web_threads: Annotated[int, Field(ge=2, le=1000)] = 16
+    relay_request_seconds: Annotated[float, Field(ge=1, le=300)] = 15.0
+    relay_trusted_proxies: Commas = ()
     sandbox_port: Annotated[int | None, Field(ge=0, le=65535)] = None
     sandbox_api_key: SecretStr = SecretStr("sandbox")
 
@@ -232,7 +234,7 @@ class Settings(BaseSettings):
         read_rules(value)
         return value
 
-    @field_validator("relay_private_networks")
+    @field_validator("relay_private_networks", "relay_trusted_proxies")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for text in value:
@@ -290,6 +292,11 @@ class Settings(BaseSettings):
     def sandbox_at(self) -> int:
         """The sandbox's port: the one set, else the one after ours."""
         return self.port + 1 if self.sandbox_port is None else self.sandbox_port
+
+    @property
+    def threads(self) -> int:
+        """How many threads one web process may have that talk to the store."""
+        return 2 * self.web_threads + self.relay_streams + self.relay_link_streams
 
     @property
     def streams_per_token(self) -> int:

@@ -125,6 +125,8 @@ WRONG = [
     ("RELAY_LOG_HARD_DAYS", "0", "greater than or equal to 1"),
     ("RELAY_LOG_TYPE_DAYS", "webhook.*=30,x", "x does not read type=days"),
     ("RELAY_PRIVATE_NETWORKS", "10.0.0.0/99", "is not a network such as 10.1.0.0/16"),
+    ("RELAY_TRUSTED_PROXIES", "localhost", "is not a network such as 10.1.0.0/16"),
+    ("RELAY_REQUEST_SECONDS", "0", "greater than or equal to 1"),
     ("RELAY_SUBSCRIBER_DAYS", "0", "greater than or equal to 1"),
     ("WEB_THREADS", "1", "greater than or equal to 2"),
     ("SANDBOX_PORT", "-1", "greater than or equal to 0"),

@@ -5,10 +5,12 @@ import os
 import click
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from ops.here import begin_process
 from ops.ports import address_of, refuse_taken
+from ops.room import make_room
 from ops.web import app, check
 
 STOP_WITHIN = 8  # seconds given to requests under way
@@ -18,25 +20,28 @@ STOP_WITHIN = 8  # seconds given to requests under way
 def web() -> None:
     """Serve webhooks (POST /webhooks/codat) and the portal on HOST and PORT.
 
-    Runs WEB_PROCESSES processes of WEB_THREADS threads, and one more for each live stream that is
-    open. Comes up even while Redis is away, answers 503 then, and works again when it is back. A
-    server that could lose acknowledged webhooks is refused with exit code 2.
+    Runs WEB_PROCESSES processes of WEB_THREADS threads, as many again for webhooks alone, and one
+    more for each live stream that is open. Comes up even while Redis is away, answers 503 then, and
+    works again when it is back. A server that could lose acknowledged webhooks is refused with exit
+    code 2.
     """
     settings = begin_process()
     check(settings)
     os.environ.setdefault("PYTHONSAFEPATH", "1")  # for processes that it starts anew, not by fork
     refuse_taken(settings.host, settings.port, "PORT")
-    streams = settings.relay_streams + settings.relay_link_streams
     Granian(
         "ops.web:app",
         factory=True,
         address=address_of(settings.host),
         port=settings.port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.ASGINL,
         http=HTTPModes.http1,
         websockets=False,
         workers=settings.web_processes,
-        blocking_threads=settings.web_threads + streams,
+        backpressure=make_room(settings.threads),
+        http1_settings=HTTP1Settings(
+            header_read_timeout=int(settings.relay_request_seconds * 1000)
+        ),
         respawn_failed_workers=True,
         workers_kill_timeout=STOP_WITHIN,
         log_level=LogLevels.error,  # its one warning is advice on the number of threads

@@ -12,6 +12,9 @@ from relay.server_address import ServerAddress, read_address
 
 BACKOFF = ExponentialWithJitterBackoff(base=0.02, cap=0.5)
 SENTINEL_ANSWERS_WITHIN = 1.0  # seconds; then the next one is asked
+# A thread holds one connection at a time, so a process never has more of them than threads. The
+# pool has no limit of its own beside that: redis-py's, 100, fails threads while the server stalls.
+AS_MANY_AS_THREADS = 2**31
 
 
 class Connections:
@@ -60,9 +63,7 @@ def connections_of(client: redis.Redis) -> Connections:
     return held if isinstance(held, Connections) else Connections()
 
 
-def connect(
-    url: str, *, timeout: float = 5.0, retries: int = 3, max_connections: int | None = None
-) -> redis.Redis:
+def connect(url: str, *, timeout: float = 5.0, retries: int = 3) -> redis.Redis:
     """Return a client for `url`; nothing is sent yet. Raises BadAddress.
 
     `timeout` is in seconds, for connecting and for each answer. redis-py sends a command again, up
@@ -74,7 +75,7 @@ def connect(
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,
         "retry": Retry(BACKOFF, retries),
-        "max_connections": max_connections,
+        "max_connections": AS_MANY_AS_THREADS,
         "health_check_interval": 0,
         "redis_connect_func": Connections(),
         **address.options,
