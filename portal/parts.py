@@ -27,7 +27,7 @@ class Parts:
     """The parts of one app.
 
     `slots` and `calls` bound how many threads may wait for events and for Codat at once, so that
-    there are always some left for webhooks; `seals` how many make a code slow to guess, which takes
+    there are always some left for the rest; `seals` how many make a code slow to guess, which takes
     a processor and 16 MiB each. `tail` is the end of the log that long polls and live
     `streams` share with `visits`, those of customers' pages.
     """
