@@ -9,7 +9,7 @@ import orjson
 import requests
 
 from ops.addresses import local, session_for
-from ops.faults import CannotStart, Failed, NotAccepted, Unreachable
+from ops.faults import CannotStart, Failed, Interrupted, NotAccepted, Unreachable
 from ops.here import Here, settings_here
 from relay.settings import Settings
 
@@ -17,6 +17,11 @@ CONNECT_WITHIN = 3.05  # seconds
 ANSWER_WITHIN = 40.0  # seconds; longer than the service lets anyone wait
 AWAY = {502, 503, 504}
 WRONG = {400, 401, 403, 415, 422}
+AGAIN = {408, 409, 429, 500, 502, 503, 504}
+CODAT_REFUSED = "codat-refused"  # 502, but the service answered, and so did Codat
+# Of the conflicts, the one that passes by itself.
+UNDER_WAY = "under-way"
+PERHAPS = "It may have been done all the same: look before you ask again."
 NOT_KNOWN = (
     "No token is at hand: pass --token, or set RELAY_TOKEN. `codat-relay up` keeps the one it made"
     " in the data directory (RELAY_DATA_DIR)."
@@ -63,10 +68,16 @@ class Api:
             answer = self._session.request(
                 method, self.url + path, timeout=(CONNECT_WITHIN, ANSWER_WITHIN), **how
             )
+        except KeyboardInterrupt:
+            asked = f" before the service answered. {PERHAPS}" if _changes(method, how) else "."
+            raise Interrupted(f"Interrupted{asked}") from None
         except requests.RequestException as error:
+            sent = not isinstance(error, (requests.ConnectTimeout, requests.exceptions.InvalidURL))
+            sent = sent and "NewConnectionError" not in str(error)
             raise Unreachable(
                 f"The service at {self.url} does not answer ({type(error).__name__})."
                 " Is `codat-relay up` running? Another address is set by --url or RELAY_PUBLIC_URL."
+                + (f" {PERHAPS}" if sent and _changes(method, how) else "")
             ) from None
         if not answer.ok:
             raise _fault(answer)
@@ -79,11 +90,29 @@ class Api:
             raise Failed(f"{answer.url} does not answer with JSON; is it codat-relay?") from None
 
 
+def _changes(method: str, how: dict[str, Any]) -> bool:
+    """Whether a request may change anything: a preview does not."""
+    previews = (how.get("json") or {}, how.get("params") or {})
+    return method != "GET" and not any(one.get("preview") for one in previews)
+
+
 def _fault(answer: requests.Response) -> Exception:
-    message = f"{answer.status_code} {_explained(answer)}"
-    if answer.status_code in AWAY:
+    message, status = f"{answer.status_code} {_explained(answer)}", answer.status_code
+    kind = _kind(answer)
+    if status in AWAY and kind != CODAT_REFUSED:
         return Unreachable(message)
-    return NotAccepted(message) if answer.status_code in WRONG else Failed(message)
+    if status in WRONG:
+        return NotAccepted(message)
+    again = status in AGAIN and kind != CODAT_REFUSED and (status != 409 or kind == UNDER_WAY)
+    return Failed(message, again=again)
+
+
+def _kind(answer: requests.Response) -> str:
+    """Return the name of the problem that an answer tells, '' for none."""
+    try:
+        return str(answer.json()["type"]).rpartition("#")[2]
+    except (requests.JSONDecodeError, KeyError, TypeError):
+        return ""
 
 
 def _explained(answer: requests.Response) -> str:

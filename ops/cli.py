@@ -97,6 +97,12 @@ def told() -> Iterator[None]:
         _leave(f"The Redis or Valkey server does not answer: {error}", faults.UNREACHABLE)
     except faults.Failed as error:
         _leave(str(error), faults.FAILED)
+    except faults.Interrupted as error:
+        _leave(str(error), faults.INTERRUPTED)
+    except KeyboardInterrupt:
+        _leave("Interrupted.", faults.INTERRUPTED)
+    except click.Abort:  # a question was not answered with yes
+        _leave("Nothing was done.", faults.FAILED)
 
 
 def _leave(message: str, code: int) -> None:
@@ -113,6 +119,7 @@ def main() -> None:
     both run against a sandbox that stands in for Codat. Settings come from the environment and
     from .env; `codat-relay config` lists them.
 
-    Exit codes: 0 done, 1 failed, 2 wrong settings or usage, 3 the service or its server does not
-    answer.
+    Exit codes: 0 all of it is done; 1 some of it is not, which is named with the reason; 2 wrong
+    settings, usage or values, nothing is done; 3 the service or its server does not answer; 130
+    interrupted by Ctrl-C, what goes on is said.
     """

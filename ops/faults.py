@@ -1,8 +1,9 @@
 """Exit codes, and the faults that the command line tells in a sentence instead of a trace."""
 
-FAILED = 1
-WRONG_SETTINGS = 2
+FAILED = 1  # not, or not wholly, done
+WRONG_SETTINGS = 2  # or wrong usage: nothing was done
 UNREACHABLE = 3
+INTERRUPTED = 130  # by Ctrl-C, as shells know it
 
 
 class CannotStart(Exception):
@@ -16,6 +17,19 @@ class NotAccepted(Exception):
 class Unreachable(Exception):
     """The service or the server does not answer; `str()` says which, and what to try."""
 
+    again = True  # whether the same, asked again, can succeed
+
 
 class Failed(Exception):
-    """The command ran and did not come to what was asked; `str()` says why."""
+    """The command ran and did not come to what was asked; `str()` says why.
+
+    `again`: whether the same, asked again, can succeed.
+    """
+
+    def __init__(self, message: str, *, again: bool = False) -> None:
+        super().__init__(message)
+        self.again = again
+
+
+class Interrupted(Exception):
+    """Somebody pressed Ctrl-C; `str()` says what was done, what goes on, and how to stop it."""

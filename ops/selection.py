@@ -10,6 +10,7 @@ import click
 
 from codat.records import read_id
 from ops.api import Api
+from ops.choices import OneOf
 from ops.commands.companies import path_part
 from relay.company import CompanyStatus
 from relay.files import BadFile, read_rows
@@ -94,7 +95,7 @@ def may_choose(command: Callable[..., None]) -> Callable[..., None]:
 
 def _chooses(command: Callable[..., None], *, needed: bool) -> Callable[..., None]:
     @click.argument("companies", nargs=-1, metavar="[COMPANY]...")
-    @click.option("--status", type=click.Choice([status.value for status in CompanyStatus]))
+    @click.option("--status", type=OneOf(CompanyStatus))
     @click.option("--platform", help="Only companies on this platform: its key or name.")
     @click.option("--file", type=FILE, help="The companies of a CSV file, by company_id.")
     @click.option("--all", "everyone", is_flag=True, help="Every company.")

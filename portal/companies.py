@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from codat.records import read_id
 from portal import company_shapes, creation, repeats, schedule_shapes
+from portal import known as names
 from portal.auth import caller
 from portal.company_shapes import AcceptQuery, CompanyDetail, CompanyShape
 from portal.creation import CompanyBody, CompanyCreated
@@ -30,7 +31,7 @@ CREATING = (
     f" send again after a 502 or 503. {repeats.MAY_BE_SENT_AGAIN}"
 )
 ANOTHER = "The company's books name another by now. Look again before you accept it."
-UNKNOWN = "Look at /v1/companies for the companies there are."
+UNKNOWN = "Look at /v1/companies for the companies there are"
 
 
 class CompanyPath(BaseModel):
@@ -70,6 +71,7 @@ class CompanyList(BaseModel):
 @api.get("/companies", responses={200: CompanyList})
 def list_companies(query: CompanyQuery) -> Reply:
     """List companies."""
+    names.platform("platform", query.platform)
     store = parts().store
     found, cursor = _search(store.companies, query)
     return CompanyList(
@@ -154,7 +156,7 @@ def known(company_id: str) -> Company:
     wanted = read_id(company_id)
     company = parts().store.companies.get(wanted) if wanted else None
     if company is None:
-        raise Refusal("unknown-company", UNKNOWN)
+        raise Refusal("unknown-company", f"{UNKNOWN}{names.nearest_company(company_id)}.")
     return company
 
 

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from codat.errors import CodatError, ConnectionNotCreated
 from codat.records import Company as CodatCompany
 from codat.records import loses_letters, reads_differently, sanitise_name
+from portal import known
 from portal.codat_problems import asking_codat
 from portal.groups import Given
 from portal.parts import parts
@@ -84,6 +85,7 @@ def create(body: CompanyBody, attempt: Attempt, by: str) -> CompanyCreated:
     if attempt.is_kept and len(body.tags) >= MOST_TAGS:
         fault = {"field": "tags", "message": f"at most {MOST_TAGS - 1} with an Idempotency-Key"}
         raise Refusal("invalid", "Correct tags and send again.", extra={"errors": [fault]})
+    known.platform("platform_key", body.platform_key)
     asked_at = now_micros()
     name = sanitise_name(body.name) if body.name else placeholder(body.reference, attempt)
     company, connection_error = _create(name, body, attempt)

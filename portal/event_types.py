@@ -9,6 +9,7 @@ from portal.problems import Refusal
 from relay.catalogue.book import entries
 from relay.catalogue.documents import event_schema, example
 from relay.catalogue.entry import Entry
+from relay.nearest import hint
 
 api = group("event_types", __name__, "Event types")
 
@@ -46,7 +47,8 @@ def get_event_type(path: EventTypePath) -> Reply:
     """Give one type of event."""
     entry = entries().get(path.event_type)
     if entry is None:
-        raise Refusal("not-found", "Look at /v1/event-types for the types there are.")
+        near = hint(path.event_type, entries())
+        raise Refusal("not-found", f"Look at /v1/event-types for the types there are{near}.")
     return _shown(entry)
 
 

@@ -6,12 +6,14 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from flask import Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
 from portal.auth import refuse_revoked
 from portal.groups import Given, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
+from relay.catalogue.book import entries
+from relay.nearest import hint
 from relay.selection import Typed, selection
 from relay.store.events import CursorTooOld, Events, LogReset, WrittenPage
 from relay.store.written import Head
@@ -29,7 +31,20 @@ READING = (
     " was not waited for, as too many wait already."
 )
 
+
+def _told(value: str) -> str:
+    beginning = value.removesuffix("*")
+    known = entries()
+    if value not in known and not (
+        value.endswith("*") and any(name.startswith(beginning) for name in known)
+    ):
+        raise ValueError("fits no type of /v1/event-types" + hint(value.removesuffix("*"), known))
+    return value
+
+
 EventType = Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9_.-]+\*?$|^\*$")]
+# Of the catalogue; what Codat sends is an open set, of which `EventType` only has the form.
+ToldType = Annotated[EventType, AfterValidator(_told)]
 
 
 class EventQuery(Given):
@@ -49,7 +64,7 @@ class EventQuery(Given):
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     company: Annotated[str | None, Field(max_length=64, description="A company's id.")] = None
     type: Annotated[
-        list[EventType],
+        list[ToldType],
         Field(
             default_factory=list,
             max_length=20,

@@ -3,22 +3,33 @@
 from http import HTTPStatus
 from typing import Annotated, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
+from portal.auth import caller
 from portal.groups import Given, Reply, described, group
 from portal.parts import parts
 from portal.selections import Cost, cost_of, leave
+from relay.message import Action
+from relay.nearest import hint
 from relay.store.intent_list import IntentRecord
-from relay.store.intents import Priority
-from relay.times import Moment, iso_from_ms, now_ms
+from relay.store.intents import KINDS, Intent, Priority
+from relay.times import Moment, iso_from_ms, now_micros, now_ms
 
 api = group("intents", __name__, "Intents")
 
 MOST_SCANNED = 10_000
 MOST_RETRIED = 100_000
+AT_ONCE = 200  # intents taken out of the workers' hands at once
+LEASE_MS = 90_000  # until when what was taken must be ended
 
 
-Kind = Annotated[str | None, Field(pattern="^[a-z]{1,32}$", examples=["info"])]
+def _known_kind(value: str | None) -> str | None:
+    if value is not None and value not in KINDS:
+        raise ValueError(f"is no kind of intent{hint(value, KINDS)}")
+    return value
+
+
+Kind = Annotated[str | None, AfterValidator(_known_kind), Field(max_length=32, examples=["info"])]
 CompanyId = Annotated[str | None, Field(pattern="^[A-Za-z0-9-]{1,64}$")]
 
 
@@ -84,6 +95,33 @@ class Retry(Given):
         return self
 
 
+class Withdrawal(Given):
+    """Which waiting intents to stop: by name, or those asked for whose names look like this."""
+
+    names: Annotated[tuple[str, ...], Field(max_length=1000)] = ()
+    like: Annotated[
+        str | None,
+        Field(
+            pattern="^[A-Za-z0-9:*_.-]{1,200}$",
+            description="* stands for anything; takes only what a person asked for.",
+            examples=["sync:*:all:now-1767600000000"],
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Self:
+        if bool(self.names) == (self.like is not None):
+            raise ValueError("give either `names` or `like`")
+        return self
+
+
+class Withdrawn(BaseModel):
+    """How many were stopped. What ran already is not: it ends by itself."""
+
+    withdrawn: int
+    running: Annotated[int, Field(description="Of those meant, under way at Codat by now.")]
+
+
 class Retried(BaseModel):
     """How many are run again (with `preview`: would be), at a call or two each."""
 
@@ -126,6 +164,43 @@ def retry_intents(body: Retry) -> Reply:
     now = now_ms()
     leave([record.again(now) for record in dead])
     return answer, HTTPStatus.ACCEPTED
+
+
+@api.post("/intents/withdraw", responses={200: Withdrawn, **described("forbidden")})
+def withdraw_intents(body: Withdrawal) -> Reply:
+    """Stop what waits and has not begun: it counts as given up, and can be run again."""
+    store, names = parts().store, list(body.names)
+    if body.like is not None:
+        found = store.intent_list.walk("waiting", MOST_RETRIED, body.like)
+        names = [one.name for one in found if one.priority is Priority.NOW]
+    withdrawn, reason = 0, f"withdrawn by {caller().name}"
+    for start in range(0, len(names), AT_ONCE):
+        some = names[start : start + AT_ONCE]
+        for intent in store.intents.hold(some, LEASE_MS):
+            withdrawn += _withdraw(intent, reason)
+    left = store.intent_list.walk("waiting", MOST_RETRIED, body.like or "*")
+    running = sum(one.state == "running" for one in left if one.name in set(names))
+    return Withdrawn(withdrawn=withdrawn, running=running).model_dump()
+
+
+def _withdraw(intent: Intent, reason: str) -> bool:
+    store, now = parts().store, now_ms()
+    told = None
+    if intent.kind == "sync":
+        told = Action(
+            id=f"{intent.name}#{intent.fence}",
+            type="relay.sync_missed",
+            company_id=intent.company_id,
+            at=now_micros(),
+            payload=intent.args | {"reason": reason},
+        )
+    lane = store.inbox.lane_of(intent.company_id)
+    recorded, wake = store.intents.finish(
+        intent, "dead", now=now, lane=lane, error=reason, expected=True, told=told
+    )
+    if wake:
+        parts().hints.drain(lane)
+    return recorded
 
 
 def _like(kind: str | None, company: str | None) -> str:

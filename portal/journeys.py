@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from portal import journeys_funnel, journeys_inviting, journeys_shapes
+from portal import known as names
 from portal.auth import caller
 from portal.companies import refuse_another
 from portal.company_shapes import AcceptQuery
@@ -84,6 +85,7 @@ class JourneyList(BaseModel):
 @api.get("/journeys", responses={200: JourneyList})
 def list_journeys(query: JourneyQuery) -> Reply:
     """List journeys."""
+    names.platform("platform", query.platform)
     found: list[JourneyShape] = []
     now, before = now_ms(), query.before
     for scanned, (journey, company) in enumerate(_walk(query.before)):

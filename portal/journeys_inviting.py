@@ -27,6 +27,7 @@ from relay import journeys
 from relay.company import BROKEN, Company
 from relay.identity import identity_of
 from relay.journeys import Journey, Platform
+from relay.nearest import hint
 from relay.store.journeys import hash_of
 from relay.times import now_ms
 
@@ -162,17 +163,19 @@ def _nothing_offered(body: JourneyBody) -> list[tuple[str, str]]:
     """Say why a choice of platforms and types leaves the customer none, or lacks one asked for."""
     wanted = [key for key in body.platforms if _integration(key) is None]
     if wanted:
-        return [("platforms", f"are not enabled at Codat: {', '.join(wanted)}")]
+        enabled = [word for one in parts().platforms.all() for word in (one.key, one.name)]
+        near = hint(wanted[0], enabled)
+        return [("platforms", f"are not enabled at Codat: {', '.join(wanted)}{near}")]
     if not body.source_types:
         return []
-    enabled: list[Integration] = []
+    there: list[Integration] = []
     with suppress(Refusal):  # nobody has read them yet, and Codat does not answer
-        enabled = parts().platforms.all()
-    types = {one.source_type or "" for one in enabled}
+        there = parts().platforms.all()
+    types = {one.source_type or "" for one in there}
     named = {one.casefold() for one in body.source_types}
     unknown = named - {one.casefold() for one in types}
     if types and unknown:
-        there_are = ", ".join(sorted(types - {""}))
+        there_are = ", ".join(sorted(types - {""})) + hint(min(unknown), types - {""})
         said = f"no enabled platform is of type {', '.join(sorted(unknown))}; there are {there_are}"
         return [("source_types", said)]
     others = [

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, Field, field_validator, model_val
 
 from codat.records import read_id
 from codat.times import LATEST
+from portal import known
 from portal.auth import caller
 from portal.groups import Given, Reply, described, group
 from portal.held_back import would_hold_back
@@ -16,6 +17,7 @@ from portal.parts import parts
 from portal.problems import Refusal
 from relay.cadence import ALL
 from relay.definition import known_zone
+from relay.nearest import hint
 from relay.pause import EVERY_DAY, Pause, Scope, Window
 from relay.policy import known_data_type
 from relay.times import Moment, iso_from_ms, ms_of, now_ms
@@ -28,7 +30,12 @@ NOT_ALL = (
     " `all`, a company, platform or tag does."
 )
 NO_END = "must be before the year 2100; leave it out for a pause that lasts until somebody ends it"
-NO_PAUSE = "There is no pause of this id; GET /v1/pauses lists those there are."
+NAMED_THINGS = {
+    Scope.PLATFORM: known.platform,
+    Scope.TAG: known.tag,
+    Scope.COMPANY: known.company,
+}
+NO_PAUSE = "There is no pause of this id; GET /v1/pauses lists those there are"
 
 
 class WindowBody(Given):
@@ -140,6 +147,8 @@ class PauseQuery(Given):
 def create_pause(query: PauseQuery, body: PauseBody) -> Reply:
     """Hold back scheduled syncs; what is held back is caught up with as each schedule says."""
     store, now = parts().store, now_ms() // 1000
+    if body.scope in NAMED_THINGS:
+        NAMED_THINGS[body.scope]("value", body.value)
     window = body.window
     pause = Pause(
         id=uuid4().hex[:12],
@@ -172,7 +181,8 @@ def end_pause(path: PausePath) -> Reply:
     store, now = parts().store, now_ms() // 1000
     found = next((p for p in store.pauses.all() if p.id == path.pause_id), None)
     if found is None or found.is_over(now):
-        raise Refusal("not-found", NO_PAUSE)
+        near = hint(path.pause_id, [pause.id for pause in store.pauses.all()])
+        raise Refusal("not-found", f"{NO_PAUSE}{near}.")
     written, wake = store.pauses.write(found.end(now), over=found, at=now)
     if not written:
         raise Refusal("conflict", "Someone else is changing this pause. Look and try again.")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, model_validator
 
+from portal import known
 from portal.auth import caller
 from portal.groups import Given, Reply, described, group
 from portal.held_back import LOOKED_AT, batches
@@ -93,6 +94,9 @@ def get_policy() -> Reply:
 def put_policy(query: PutQuery, body: Policy) -> Reply:
     """Set the policy; companies that link from now on follow it, existing ones when asked to."""
     store = parts().store
+    for number, rule in enumerate(body.rules):
+        known.platform(f"rules.{number}.platform", rule.platform)
+        known.source_type(f"rules.{number}.source_type", rule.source_type)
     if query.preview:
         shown = _preview(body, parts().store.companies.all())
         return _plain(_answer(body, saved=False, applied_to=0, preview=shown))

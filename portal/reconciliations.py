@@ -10,11 +10,13 @@ from portal.groups import Given, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
 from portal.selections import Cost, Selection, chosen, cost_of
+from relay.nearest import hint
 from relay.store.reconciles import Phase, Run
 from relay.times import Moment, iso_from_ms, now_ms
 
 api = group("reconciliations", __name__, "Reconciliations")
 
+MOST_NEAR = 100  # runs among which one like an unknown id is looked for
 ASKED_FOR = "asked for"
 
 
@@ -141,7 +143,9 @@ def abort_reconciliation(path: RunPath) -> Reply:
 def _known(path: RunPath) -> Run:
     run = parts().store.reconciles.get(path.reconciliation_id)
     if run is None:
-        raise Refusal("not-found", "Look at /v1/reconciliations for those there are.")
+        latest = parts().store.reconciles.latest(MOST_NEAR)
+        near = hint(path.reconciliation_id, [one.id for one in latest])
+        raise Refusal("not-found", f"Look at /v1/reconciliations for those there are{near}.")
     return run
 
 

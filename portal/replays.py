@@ -12,6 +12,7 @@ from portal.groups import Given, Reply, described, group
 from portal.messages import Filter
 from portal.parts import parts
 from portal.problems import Refusal
+from relay.nearest import hint
 from relay.store.messages import read_id
 from relay.store.replays import Replay
 from relay.times import Moment, iso_from_ms
@@ -19,6 +20,7 @@ from relay.times import Moment, iso_from_ms
 api = group("replays", __name__, "Messages")
 
 MOST_COMPANIES = 20  # shown in a preview
+MOST_NEAR = 100  # replays among which one like an unknown id is looked for
 MOST_COUNTED = 20_000  # messages counted before a replay begins, which takes about a second
 MOST_LOOKED_AT = 100_000  # and looked at, where few are wanted
 AT_LEAST = "There are more than `messages`: counting them all would take too long."
@@ -163,7 +165,8 @@ def _turn(replay_id: str, state: str) -> Reply:
 def _known(replay_id: str) -> Replay:
     found = parts().store.replays.get(replay_id)
     if found is None:
-        raise Refusal("not-found", "Look at /v1/replays for those there are.")
+        near = hint(replay_id, [one.id for one in parts().store.replays.newest(MOST_NEAR)])
+        raise Refusal("not-found", f"Look at /v1/replays for those there are{near}.")
     return found
 
 

@@ -10,7 +10,7 @@ from portal.auth import caller
 from portal.companies import CompanyPath, known
 from portal.groups import Given, Reply, described, group
 from portal.problems import Refusal
-from portal.selections import Left, Selection, chosen, cost_of, leave
+from portal.selections import Left, NotLinked, Selection, chosen, cost_of, leave
 from relay.cadence import ALL
 from relay.company import Company, CompanyStatus, Sync
 from relay.policy import known_data_type
@@ -18,6 +18,11 @@ from relay.store.intents import Need, Priority
 from relay.times import Moment, iso_from_micros, now_ms
 
 api = group("run_now", __name__, "Run now")
+
+WILL_MISS = (
+    "The company is {}: unless it links before Codat is asked, `sync.missed` will tell that it was"
+    " not synced."
+)
 
 
 DataType = Annotated[
@@ -66,6 +71,12 @@ class Accepted(BaseModel):
     intent: str
 
 
+class SyncAccepted(Accepted):
+    """A sync that was noted to be requested at Codat."""
+
+    note: Annotated[str | None, Field(description="Why it will not come to what was asked.")]
+
+
 @api.post(
     "/companies/<company_id>/reread",
     responses={202: Accepted, **described("forbidden", "unknown-company")},
@@ -87,14 +98,18 @@ def list_syncs(path: CompanyPath) -> Reply:
 
 @api.post(
     "/companies/<company_id>/syncs",
-    responses={202: Accepted, **described("forbidden", "unknown-company", "conflict")},
+    responses={202: SyncAccepted, **described("forbidden", "unknown-company", "conflict")},
 )
 def request_sync(path: CompanyPath, body: SyncBody) -> Reply:
     """Ask Codat to sync a company's data now."""
     company = known(path.company_id)
     if company.status is CompanyStatus.DELETED:
         raise Refusal("conflict", "Codat has deleted this company; nothing is left to sync.")
-    return _leave(_sync(company, body.data_type, _period()))
+    linked = company.status is CompanyStatus.LINKED
+    need = _sync(company, body.data_type, _period())
+    leave([need])
+    note = None if linked else WILL_MISS.format(company.status)
+    return SyncAccepted(intent=need.name, note=note).model_dump(), HTTPStatus.ACCEPTED
 
 
 class SyncSelection(Selection):
@@ -105,18 +120,31 @@ class SyncSelection(Selection):
 
 @api.post("/syncs", responses={200: Left, 202: Left, **described("forbidden", "unknown-company")})
 def request_syncs(body: SyncSelection) -> Reply:
-    """Ask Codat to sync many companies now, of a filter the linked ones.
+    """Ask Codat to sync many companies now: those named, of a filter the linked ones.
+
+    Those named that are not linked are `not_linked`: the log will say that they were not synced.
 
     A call each, and for `all` a look at Codat's pull history, which alone tells of its end.
     """
-    companies = (c for c in chosen(body) if body.companies or c.status is CompanyStatus.LINKED)
+    companies = [
+        company
+        for company in chosen(body)
+        if body.companies or company.status is CompanyStatus.LINKED
+    ]
     period = _period()
     return _leave_for(
         body,
         [_sync(company, body.data_type, period) for company in companies],
+        not_linked=[one for company in companies for one in _not_linked(company)],
         like=f"sync:*:{body.data_type}:{period}",
         calls_each=2 if body.data_type == ALL else 1,
     )
+
+
+def _not_linked(company: Company) -> list[NotLinked]:
+    if company.status is CompanyStatus.LINKED:
+        return []
+    return [NotLinked(company_id=company.id, reason=f"the company is {company.status}")]
 
 
 @api.post("/rereads", responses={200: Left, 202: Left, **described("forbidden", "unknown-company")})
@@ -127,10 +155,15 @@ def reread_companies(body: Selection) -> Reply:
 
 
 def _leave_for(
-    selection: Selection, needs: Sequence[Need], *, like: str, calls_each: int = 1
+    selection: Selection,
+    needs: Sequence[Need],
+    *,
+    like: str,
+    calls_each: int = 1,
+    not_linked: Sequence[NotLinked] = (),
 ) -> Reply:
     cost = cost_of(len(needs), len(needs) * calls_each)
-    answer = Left(left=0, revived=0, like=[like], cost=cost)
+    answer = Left(left=0, revived=0, like=[like], cost=cost, not_linked=list(not_linked))
     if selection.preview:
         return answer.model_dump(), HTTPStatus.OK
     answer.left, answer.revived = len(needs), leave(needs)

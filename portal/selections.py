@@ -5,6 +5,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, Field, model_validator
 
+from codat.records import read_id
+from portal import known
 from portal.companies import is_on
 from portal.groups import Given
 from portal.parts import parts
@@ -14,6 +16,8 @@ from relay.store.intents import Need
 from relay.times import now_ms
 
 MOST_CHOSEN = 1000  # ids in one request
+NAMED = 5  # ids in a refusal
+NOT_HELD = "Of these companies some are not held here:"
 AT_ONCE = 500  # intents left per call to the store
 
 
@@ -54,6 +58,13 @@ class Cost(BaseModel):
     fits_today: bool
 
 
+class NotLinked(BaseModel):
+    """A company that is not linked now: unless it links before, its sync is told as missed."""
+
+    company_id: str
+    reason: str
+
+
 class Left(BaseModel):
     """What was left to be done at Codat; with `preview` nothing was."""
 
@@ -61,17 +72,25 @@ class Left(BaseModel):
     revived: Annotated[int, Field(description="Of these, given up before and run again.")]
     like: Annotated[list[str], Field(description="`like` of `GET /v1/intents` that shows them.")]
     cost: Cost
+    not_linked: Annotated[
+        list[NotLinked],
+        Field(description="Of these, those whose sync `sync.missed` will tell unless they link."),
+    ] = []
 
 
 def chosen(selection: Selection) -> Iterator[Company]:
     """Walk the companies meant; raises Refusal for an id we do not hold."""
     companies = parts().store.companies
     if selection.companies:
-        held = companies.get_many(dict.fromkeys(selection.companies))
+        ids = [read_id(given) or given for given in selection.companies]
+        held = companies.get_many(dict.fromkeys(ids))
         if missing := [company_id for company_id, company in held.items() if company is None]:
-            raise Refusal("unknown-company", f"{len(missing)} of these ids are not held here.")
+            named = ", ".join(missing[:NAMED]) + (", ..." if len(missing) > NAMED else "")
+            near = known.nearest_company(missing[0]) if len(missing) == 1 else ""
+            raise Refusal("unknown-company", f"{NOT_HELD} {named}{near}.")
         yield from (company for company in held.values() if company is not None)
         return
+    known.platform("platform", selection.platform)
     for company in companies.all():
         if not company.deleted and _fits(company, selection):
             yield company

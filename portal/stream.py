@@ -17,7 +17,7 @@ from flask import Response, request
 from pydantic import BaseModel, Field, model_validator
 
 from portal.auth import caller, presented
-from portal.events import LARGEST, EventType, refuse_reset
+from portal.events import LARGEST, ToldType, refuse_reset
 from portal.groups import Given, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
@@ -64,7 +64,7 @@ class StreamQuery(Given):
     after: Annotated[int | None, Field(ge=0, le=LARGEST)] = None
     epoch: Annotated[str | None, Field(max_length=64)] = None
     company: Annotated[str | None, Field(max_length=64)] = None
-    type: Annotated[list[EventType], Field(default_factory=list, max_length=20)]
+    type: Annotated[list[ToldType], Field(default_factory=list, max_length=20)]
     last_event_id: Annotated[
         str | None,
         Field(

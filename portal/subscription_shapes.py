@@ -5,11 +5,9 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from codat.capabilities import hidden_text
-from portal.events import LARGEST, EventType
+from portal.events import LARGEST, ToldType
 from portal.groups import Given
 from relay import addresses
-from relay.catalogue.book import entries
-from relay.nearest import hint
 from relay.store.subscriptions import Attempt, Held
 from relay.subscriptions import LARGEST_BATCH, Secret
 from relay.times import Moment, iso_from_ms, now_ms
@@ -23,23 +21,13 @@ def _postable(value: str) -> str:
     return value
 
 
-def _told(value: str) -> str:
-    beginning = value.removesuffix("*")
-    known = entries()
-    if value not in known and not (
-        value.endswith("*") and any(name.startswith(beginning) for name in known)
-    ):
-        raise ValueError("fits no type of /v1/event-types" + hint(value.removesuffix("*"), known))
-    return value
-
-
 Url = Annotated[
     str,
     AfterValidator(_postable),
     Field(max_length=2048, description="https://, of a public host.", examples=["https://x.test/"]),
 ]
 Types = Annotated[
-    list[Annotated[EventType, AfterValidator(_told)]],
+    list[ToldType],
     Field(
         max_length=50, description="Wanted types, all when empty; one that ends in * takes more."
     ),

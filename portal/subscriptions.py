@@ -32,6 +32,7 @@ from relay.catalogue.book import entries
 from relay.catalogue.documents import example
 from relay.courier import Courier
 from relay.message import Action
+from relay.nearest import hint
 from relay.store.inbox import NOT_FOR_A_COMPANY
 from relay.store.subscriptions import Held
 from relay.subscriptions import WAITS, Secret, Subscription, headers, message_id
@@ -232,7 +233,9 @@ def list_attempts(path: SubscriptionPath, query: AttemptQuery) -> Reply:
 def _known(subscription_id: str) -> Held:
     held = parts().store.subscriptions.get(subscription_id)
     if held is None:
-        raise Refusal("not-found", "Look at /v1/subscriptions for those there are.")
+        there = parts().store.subscriptions.all()
+        near = hint(subscription_id, [one.subscription.id for one in there])
+        raise Refusal("not-found", f"Look at /v1/subscriptions for those there are{near}.")
     return held
 
 

@@ -61,7 +61,7 @@ def read_text(path: Path, *, may_be_empty: bool = False) -> str:
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise BadFile(f"{path} line {line}: holds a zero byte, so it is no text; save it as UTF-8")
-    if not may_be_empty and not text.strip():
+    if not (may_be_empty or text.strip()):
         raise BadFile(f"{path} is empty")
     return text
 
@@ -107,7 +107,7 @@ def read_table(path: Path, needed: Sequence[str], known: Collection[str]) -> lis
 
 
 def read_toml(path: Path) -> tuple[dict[str, Any], str]:
-    """Return what a TOML file holds, and its text for `place`; raises BadFile."""
+    """Return what a TOML file holds, maybe nothing, and its text for `place`; raises BadFile."""
     text = read_text(path, may_be_empty=True)
     try:
         return parse_toml(text), text

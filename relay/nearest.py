@@ -10,14 +10,17 @@ FEW = 8  # known words that are all named where none is near
 _QUOTED = re.compile(r"'([^']*)'")
 
 
-def nearest(given: str, known: Iterable[str]) -> str | None:
-    """Return the known word that is most like `given`, or None where none is; case is ignored."""
+def nearest(given: str, known: Iterable[str], close: float = CLOSE) -> str | None:
+    """Return the known word that is most like `given`, or None where none is; case is ignored.
+
+    `close`: how much of it must be as given, of 1.
+    """
     by_fold = {one.casefold(): one for one in known}
     wanted = given.strip().casefold()
-    close = get_close_matches(wanted, by_fold, n=1, cutoff=CLOSE)
-    if not close and len(wanted) > 1:  # a part of a word, as London is of Europe/London
-        close = sorted((one for one in by_fold if wanted in one), key=len)[:1]
-    return by_fold[close[0]] if close else None
+    like = get_close_matches(wanted, by_fold, n=1, cutoff=close)
+    if not like and len(wanted) > 1:  # a part of a word, as London is of Europe/London
+        like = sorted((one for one in by_fold if wanted in one), key=len)[:1]
+    return by_fold[like[0]] if like else None
 
 
 def hint(given: str, known: Iterable[str]) -> str:

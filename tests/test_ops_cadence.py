@@ -34,7 +34,9 @@ def test_all_linked_companies_are_set_at_once(run: Run, portal: Portal) -> None:
     assert held(portal, 1) is None
     assert len(json.loads(run(*words, "--platform", "Xero").stdout)["schedules"]) == 2
     assert [held(portal, n) is not None for n in (1, 2, 3)] == [True, True, False]
-    assert json.loads(run(*words, "--platform", "nobody").stdout)["schedules"] == []
+    unknown = run(*words, "--platform", "Xeroo")
+    assert (unknown.exit_code, unknown.stdout) == (2, "")
+    assert "the nearest that is known is Xero" in unknown.stderr
 
 
 def test_the_lines_of_a_csv_file_are_set(run: Run, portal: Portal, tmp_path) -> None:

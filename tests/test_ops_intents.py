@@ -96,7 +96,8 @@ def test_what_is_given_up_is_said_by_the_exit_code(run: Run, worker) -> None:
     worker("dead")
     result = run("reread", company_id(1))
     assert result.exit_code == 1
-    assert "1 were given up" in result.stderr
+    assert "1 of 1 were not done. 1: refused." in result.stderr
+    assert f"reread:{company_id(1)}\trefused" in result.stdout
 
 
 def test_a_spent_day_is_said_instead_of_waited_for(run: Run, portal: Portal) -> None:

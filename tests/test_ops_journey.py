@@ -135,10 +135,14 @@ def test_what_is_not_answered_says_how_to_run_it_again(portal, tmp_path, monkeyp
         failed = command("journey", "new", "--reference", "L")
         assert failed.exit_code == 3
         key = failed.output.split("--key ")[1].split("`")[0]
-        assert key in command("journey", "new", "--platform", "zz", "--key", key).output
+        portal.codat.failing = None
+        wrong = command("journey", "new", "--platform", "zz", "--key", key)
+        assert (wrong.exit_code, "--key" in wrong.output) == (2, False)  # never to succeed
+        portal.codat.failing = errors.Unreachable("no answer in time")
         portal.hold(make_company(8))
         linked = ("journey", "reconnect", company_id(8), "--connection", connection_id(8))
-        assert "`--key " in command(*linked).output
+        refused = command(*linked)  # what is linked is not linked again, however often it is asked
+        assert (refused.exit_code, "--key" in refused.output) == (1, False)
         portal.codat.failing = None
         portal.codat.list_companies = lambda **given: iter(())
         assert command("journey", "new", "--reference", "L", "--key", key).exit_code == 0

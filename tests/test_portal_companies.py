@@ -59,7 +59,6 @@ def test_filtered_pages_together_give_every_fitting_company_once(portal):
         ("status=Deauthorised", ["Bakery"]),
         ("platform=xero", ["Acme Ltd", "Bakery"]),
         ("platform=GBOL", ["Acme Ltd", "Bakery"]),
-        ("platform=sage", []),
         ("q=ACME", ["Acme Ltd"]),
         (f"q={company_id(2)[:-1]}2", ["Bakery"]),
         ("q=acme&status=Blank", []),
@@ -127,8 +126,27 @@ def test_every_unknown_company_gets_the_same_answer(portal, unknown, rest):
         "type": "http://127.0.0.1:8000/problems#unknown-company",
         "title": "Unknown company",
         "status": 404,
-        "detail": "Look at /v1/companies for the companies there are.",
+        "detail": f"Look at /v1/companies for the companies there are{near(unknown)}.",
     }
+
+
+def near(unknown: str) -> str:
+    known = f"; the nearest that is known is {company_id(1)}"
+    return known if unknown == company_id(9) else ""
+
+
+def test_a_name_in_place_of_an_id_is_told_whose_id_is_meant(portal):
+    portal.hold(make_company(1), make_company(2))
+    answer = portal.get("/v1/companies/Company%202")
+    assert answer.json["detail"].endswith(f"; the id of Company 2 is {company_id(2)}.")
+
+
+def test_a_platform_that_nobody_knows_is_refused_with_the_nearest(portal):
+    portal.hold(make_company(1))
+    for path in ("/v1/companies", "/v1/journeys"):
+        [error] = portal.get(f"{path}?platform=Xeroo").json["errors"]
+        assert error["field"] == "platform"
+        assert error["message"].endswith("; the nearest that is known is Xero")
 
 
 def test_a_name_of_which_codat_would_keep_a_part_is_refused(portal):

@@ -64,7 +64,9 @@ def test_following_the_links_gives_every_event_once(portal):
 
 def test_filters_are_kept_in_the_link(portal):
     path = follow(
-        portal.get(f"/v1/events?type=a.b&type=c.*&company={company_id(1)}&limit=7&wait=0.1")
+        portal.get(
+            f"/v1/events?type=sync.failed&type=company.*&company={company_id(1)}&limit=7&wait=0.1"
+        )
     )
     query = parse_qs(urlsplit(path).query)
     assert query.pop("epoch") == [portal.get("/v1/events").json["epoch"]]
@@ -72,7 +74,7 @@ def test_filters_are_kept_in_the_link(portal):
         "after": ["0"],
         "limit": ["7"],
         "company": [company_id(1)],
-        "type": ["a.b", "c.*"],
+        "type": ["sync.failed", "company.*"],
         "wait": ["0.1"],
     }
 
@@ -88,7 +90,6 @@ def test_filters_are_kept_in_the_link(portal):
         (f"company={company_id(1).upper()}", ["1", "2"]),
         (f"company={company_id(1)}&type=sync.*", ["2"]),
         ("company=unknown", []),
-        ("type=sync", []),
     ],
 )
 def test_filters_choose_by_company_and_type(portal, query, expected):
@@ -98,16 +99,26 @@ def test_filters_choose_by_company_and_type(portal, query, expected):
     assert answer.json["cursor"] == "3"  # also past what the filter left out
 
 
+def test_a_type_that_is_never_told_is_refused_with_the_nearest(portal):
+    for query in ("type=sync.faild", "type=sync.faild*", "type=sync"):
+        for path in ("/v1/events", "/v1/events/stream"):
+            [error] = portal.get(f"{path}?{query}").json["errors"]
+            assert (
+                "fits no type of /v1/event-types; the nearest that is known is "
+                in (error["message"])
+            )
+
+
 def test_a_full_page_leaves_the_cursor_at_its_last_event(portal):
-    portal.log(("a.b", 1), ("x.y", 1), ("a.b", 1), ("a.b", 1))
-    answer = portal.get("/v1/events?type=a.b&limit=2")
+    portal.log(("sync.failed", 1), ("x.y", 1), ("sync.failed", 1), ("sync.failed", 1))
+    answer = portal.get("/v1/events?type=sync.failed&limit=2")
     assert (ids(answer), answer.json["cursor"]) == (["1", "3"], "3")
 
 
 def test_one_request_looks_at_so_many_events_only_and_the_next_goes_on(portal, monkeypatch):
     monkeypatch.setattr(events, "MOST_SCANNED", 4)
-    portal.log(*(("x.y", 1),) * 6, ("a.b", 1))
-    first = portal.get("/v1/events?type=a.b")
+    portal.log(*(("x.y", 1),) * 6, ("sync.failed", 1))
+    first = portal.get("/v1/events?type=sync.failed")
     assert (ids(first), first.json["cursor"]) == ([], "4")
     assert ids(portal.get(follow(first))) == ["7"]
 
@@ -125,9 +136,9 @@ def test_values_out_of_bounds_are_refused(portal, query):
 
 
 def test_a_cursor_older_than_the_log_is_gone_and_the_oldest_works(portal):
-    portal.log(*(("a.b", 1),) * 5)
+    portal.log(*(("sync.failed", 1),) * 5)
     trim(portal.store, 3)
-    for query in ("after=1", "after=1&type=a.b"):
+    for query in ("after=1", "after=1&type=sync.failed"):
         answer = portal.get(f"/v1/events?{query}")
         assert (answer.status_code, kind(answer)) == (410, "cursor-gone")
     oldest = problem(answer)["oldest"]
@@ -138,10 +149,10 @@ def test_a_cursor_older_than_the_log_is_gone_and_the_oldest_works(portal):
 def test_events_that_go_while_they_are_read_are_missed_by_nobody_unawares(store, read_before):
     """Trimmed on a real server between the question how the log stands and the reading of it."""
     portal, log = Portal(store=store), store.events
-    portal.log(*(("a.b", 1),) * 100)
+    portal.log(*(("sync.failed", 1),) * 100)
     if read_before:  # these are in memory, those after them not yet
         assert log.written(0, read_before).cursor == read_before
-    portal.log(*(("a.b", 1),) * 500)
+    portal.log(*(("sync.failed", 1),) * 500)
     ask, trimmed = log.head, []
 
     def ask_then_trim():
@@ -157,7 +168,7 @@ def test_events_that_go_while_they_are_read_are_missed_by_nobody_unawares(store,
 
 
 def test_a_log_that_is_trimmed_while_it_is_read_whole_says_so(store):
-    Portal(store=store).log(*(("a.b", 1),) * 600)
+    Portal(store=store).log(*(("sync.failed", 1),) * 600)
     log, read = store.events, store.events._between
     log._between = lambda *asked: (trim(store, 300), read(*asked))[1]
     with pytest.raises(CursorTooOld):
@@ -166,7 +177,7 @@ def test_a_log_that_is_trimmed_while_it_is_read_whole_says_so(store):
 
 
 def test_a_cursor_ahead_of_the_log_is_told_that_the_log_was_reset(portal):
-    portal.log(("a.b", 1))
+    portal.log(("sync.failed", 1))
     answer = portal.get("/v1/events?after=1").json
     assert (answer["events"], answer["cursor"]) == ([], "1")
     answer = portal.get("/v1/events?after=2")
@@ -176,7 +187,7 @@ def test_a_cursor_ahead_of_the_log_is_told_that_the_log_was_reset(portal):
 
 def test_a_log_that_shrank_has_a_new_epoch_and_its_old_readers_hear_of_it(portal):
     """As after a fail-over to a replica that lacked the last writes."""
-    portal.log(*(("a.b", 1),) * 5)
+    portal.log(*(("sync.failed", 1),) * 5)
     first = portal.get("/v1/events?limit=3")
     client = portal.store.client
     kept = client.xrange(keys.LOG, count=3)
@@ -197,7 +208,7 @@ def test_a_log_that_shrank_has_a_new_epoch_and_its_old_readers_hear_of_it(portal
 
 def test_events_that_come_while_another_asks_are_no_reset(portal):
     """A reader is told how the log stands, but hears of it after one that asked later."""
-    portal.log(("a.b", 1))
+    portal.log(("sync.failed", 1))
     epoch, log = portal.get("/v1/events").json["epoch"], portal.store.events
     client = log._epochs._client
 
@@ -205,7 +216,7 @@ def test_events_that_come_while_another_asks_are_no_reset(portal):
         def hmget(self, *asked):
             answer = client.hmget(*asked)
             log._epochs._client = client
-            portal.log(("a.b", 1))
+            portal.log(("sync.failed", 1))
             assert log.head().last == 2
             return answer
 
@@ -215,7 +226,7 @@ def test_events_that_come_while_another_asks_are_no_reset(portal):
 
 
 def test_reading_since_a_moment_begins_at_most_a_minute_early(portal):
-    portal.log(*(("a.b", 1),) * 3)
+    portal.log(*(("sync.failed", 1),) * 3)
     portal.store.client.hset(keys.META, "marked", 0)
     portal.log(("c.d", 1))
     marks = portal.store.client.zrange(keys.MARKS, 0, -1, withscores=True)
@@ -236,7 +247,7 @@ def test_reading_since_a_moment_begins_at_most_a_minute_early(portal):
 
 
 def test_long_answers_are_compressed_for_those_who_take_it(portal):
-    portal.log(*(("a.b", 1),) * 50)
+    portal.log(*(("sync.failed", 1),) * 50)
     whole = portal.get("/v1/events")
     packed = portal.get("/v1/events", headers={"Accept-Encoding": "gzip"})
     assert packed.headers["Content-Encoding"] == "gzip"
@@ -255,7 +266,7 @@ def timeline(portal, query="", number=1):
 
 
 def test_a_timeline_is_the_companys_own_events_paged_both_ways(portal):
-    portal.log(*(("a.b", n % 2) for n in range(10)))  # company 1 has the even numbers
+    portal.log(*(("sync.failed", n % 2) for n in range(10)))  # company 1 has the even numbers
     assert timeline(portal, "?limit=2") == (["10", "8"], "8", "10")
     assert timeline(portal, "?limit=2&before=8") == (["6", "4"], "4", "6")
     assert timeline(portal, "?limit=2&before=4") == (["2"], None, "2")
@@ -267,7 +278,7 @@ def test_a_timeline_is_the_companys_own_events_paged_both_ways(portal):
 
 
 def test_a_timeline_begins_where_the_log_does(portal):
-    portal.log(*(("a.b", n % 2) for n in range(10)))
+    portal.log(*(("sync.failed", n % 2) for n in range(10)))
     trim(portal.store, 7)
     assert timeline(portal, "?after=0&limit=2") == (["10", "8"], "8", "10")
     assert timeline(portal, "?before=9") == (["8"], None, "8")
@@ -277,7 +288,7 @@ def test_a_timeline_begins_where_the_log_does(portal):
 
 def test_timelines_of_companies_that_are_silent_lose_what_was_trimmed(store):
     portal = Portal(store=store)
-    portal.log(*(("a.b", n % 20) for n in range(100)), *(("a.b", 1),) * 5)
+    portal.log(*(("sync.failed", n % 20) for n in range(100)), *(("sync.failed", 1),) * 5)
     trim(store, 100)
     key = keys.TIMELINE + company_id(2)
     assert store.client.zcard(key) == 5
@@ -302,12 +313,12 @@ def test_a_long_poll_answers_with_the_event_that_comes_meanwhile(store, monkeypa
     def write() -> None:
         assert waits.wait(20)
         portal.log(("x.y", 1))
-        portal.log(("a.b", 1))
+        portal.log(("sync.failed", 1))
 
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        answer = portal.get("/v1/events?wait=20&type=a.b")
+        answer = portal.get("/v1/events?wait=20&type=sync.failed")
     finally:
         writer.join()
     assert (ids(answer), answer.json["cursor"]) == (["2"], "2")
@@ -319,7 +330,7 @@ def test_a_long_poll_ends_empty_when_nothing_comes(portal):
 
 
 def test_a_poll_that_finds_events_does_not_wait(portal, monkeypatch):
-    portal.log(("a.b", 1))
+    portal.log(("sync.failed", 1))
     monkeypatch.setattr(Events, "wait", lambda *_: pytest.fail("it waited"))
     assert ids(portal.get("/v1/events?wait=25")) == ["1"]
 
@@ -356,7 +367,7 @@ def test_however_many_wait_one_asks_the_store(store, monkeypatch):
         poll.start()
     while tail._waiting < len(polls):
         waiting.wait(0.01)
-    portal.log(("a.b", 1))
+    portal.log(("sync.failed", 1))
     for poll in polls:
         poll.join()
     assert answers == [["1"]] * len(polls)
@@ -374,7 +385,7 @@ def test_the_watcher_stays_as_long_as_somebody_waits(store):
         threading.Event().wait(0.01)
     now[0] = 24.0
     threading.Event().wait(0.3)
-    Portal(store=store).log(("a.b", 1))
+    Portal(store=store).log(("sync.failed", 1))
     poll.join()
     assert heads[0].last == 1
     tail.close()

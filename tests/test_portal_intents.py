@@ -140,6 +140,8 @@ def test_syncs_are_left_for_the_linked_of_a_filter_and_counted_by_their_name(por
     assert {name.split(":")[1] for name in listed(portal)} == {company_id(1), company_id(2)}
     unlinked = portal.post("/v1/syncs", json={"companies": [company_id(3)]})
     assert unlinked.json["left"] == 1  # asked for by its id: the log will say why it cannot be
+    reason = "the company is Unlinked"
+    assert unlinked.json["not_linked"] == [{"company_id": company_id(3), "reason": reason}]
 
 
 def test_rereads_are_left_for_some_by_id_of_a_filter_or_all(portal):

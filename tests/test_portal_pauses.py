@@ -16,7 +16,9 @@ BODY = {"scope": "everything", "reason": "a migration"}
 
 @pytest.fixture
 def portal() -> Portal:
-    return Portal()
+    portal = Portal()
+    portal.hold(make_company(1))
+    return portal
 
 
 def test_a_pause_is_on_at_once_and_names_who_set_it(portal):

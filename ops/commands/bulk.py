@@ -17,12 +17,13 @@ from ops.coming import next_in_words
 from ops.faults import Failed, NotAccepted
 from ops.output import Columns, as_json, print_json, show_rows
 from ops.selection import FILE, batched
-from ops.work import bar
+from ops.work import NOBODY, each
 from relay.definition import Definition
 from relay.files import BadFile, Record, read_table
 from relay.nearest import hint_of
 from relay.policy import known_data_type
 
+Piece = tuple[str, bytes, tuple[str, ...]]  # data type, definition and some companies
 AT_ONCE = 500  # companies in one request
 WEEK_HOURS = 168
 NUMBERS = ("minute", "hour", "weekday", "day", "spread", "every", "cap", "fresh")
@@ -85,6 +86,8 @@ def set_many(
         click.echo(f"{len(done) - refused} schedules {word}, {refused} refused.")
     if refused:
         raise Failed(f"{refused} of {len(done)} schedules were refused.")
+    if not (done or preview):
+        raise Failed(NOBODY)
 
 
 def warn(warnings: Sequence[str]) -> None:
@@ -109,15 +112,20 @@ def _send(
         groups.setdefault(key, []).append(one.company_id)
     rows: dict[tuple[str, str, bytes], dict[str, Any]] = {}
     load = [0] * WEEK_HOURS
-    with bar() as progress:
-        task = progress.add_task(what, total=len(wanted), rate="")
-        for (data_type, definition), ids in groups.items():
-            for some in batched(ids, AT_ONCE):
-                answer = _post(api, some, data_type, definition, preview=preview)
-                for asked, row in zip(dict.fromkeys(some), answer["schedules"], strict=True):
-                    rows[asked, data_type, definition] = row
-                load = [a + b for a, b in zip(load, answer["load"], strict=True)]
-                progress.advance(task, len(some))
+
+    def send(piece: Piece) -> None:
+        data_type, definition, some = piece
+        answer = _post(api, some, data_type, definition, preview=preview)
+        for asked, row in zip(dict.fromkeys(some), answer["schedules"], strict=True):
+            rows[asked, data_type, definition] = row
+        load[:] = [a + b for a, b in zip(load, answer["load"], strict=True)]
+
+    pieces: list[Piece] = [
+        (data_type, definition, some)
+        for (data_type, definition), ids in groups.items()
+        for some in batched(ids, AT_ONCE)
+    ]
+    each(pieces, what, send, lambda piece: len(piece[2]))
     order = [
         (one.company_id, one.data_type, orjson.dumps(one.body, option=orjson.OPT_SORT_KEYS))
         for one in wanted

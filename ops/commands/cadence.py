@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ops.api import Api, uses_api
+from ops.choices import OneOf
 from ops.coming import next_in_words, paused_in_words
 from ops.commands.bulk import import_schedules
 from ops.commands.companies import path_part
@@ -80,7 +81,7 @@ def list_schedules(
 @cadence.command("next")
 @click.argument("company_id", metavar="[COMPANY]", default="")
 @click.argument("data_type", default="all")
-@click.option("--status", type=click.Choice([status.value for status in CompanyStatus]))
+@click.option("--status", type=OneOf(CompanyStatus))
 @click.option("--platform", help="Only companies on this platform: its key or name.")
 @click.option("--file", type=FILE, help="The companies of a CSV file, by company_id.")
 @click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 500))

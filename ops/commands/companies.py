@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ops.api import Api, uses_api
+from ops.choices import OneOf
 from ops.coming import next_in_words
 from ops.groups import ListsByDefault
 from ops.output import Columns, as_json, print_json, show_facts, show_rows
@@ -54,7 +55,7 @@ def companies() -> None:
 
 
 @companies.command("list")
-@click.option("--status", type=click.Choice([status.value for status in CompanyStatus]))
+@click.option("--status", type=OneOf(CompanyStatus))
 @click.option("--platform", help="A platform's key or name.")
 @click.option("--q", "part", help="Part of the name, or the id's beginning.")
 @click.option("--limit", default=1000, show_default=True, type=click.IntRange(1))

@@ -5,10 +5,13 @@ from typing import Any
 import click
 
 from ops.api import Api, uses_api
+from ops.choices import OneOf
+from ops.faults import Failed
 from ops.groups import ListsByDefault
 from ops.output import Columns, as_json, print_json, show_rows
-from ops.work import leave, leaves
+from ops.work import Work, leave, leaves
 
+NONE_DEAD = "Nothing that was given up fits: nothing was done."
 COLUMNS: Columns = {
     "name": lambda row: row["name"],
     "state": lambda row: row["state"],
@@ -27,7 +30,7 @@ def intents() -> None:
 @intents.command("list")
 @click.option(
     "--state",
-    type=click.Choice(["waiting", "running", "dead"]),
+    type=OneOf(["waiting", "running", "dead"]),
     default="waiting",
     show_default=True,
     help="Those waiting include the running ones; dead ones were given up.",
@@ -74,4 +77,25 @@ def retry(
         len(set(names))
     ):
         raise click.BadParameter(f"{len(set(names)) - found} of these names are no dead intents.")
-    leave(api, "/v1/intents/retry", body, "retried", named=bool(names), **how)
+    work = Work(api, "/v1/intents/retry", body, "retried")
+    leave(work, named=bool(names), everything=everything, empty=NONE_DEAD, **how)
+
+
+@intents.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--like", help="Those a person asked for whose names look so; * stands for anything.")
+@as_json
+@uses_api
+def withdraw(*, api: Api, names: tuple[str, ...], like: str | None, as_json: bool) -> None:
+    """Stop what waits and has not begun. It counts as given up: `intents retry` runs it again."""
+    if bool(names) == bool(like):
+        raise click.UsageError("Name intents, or give --like.")
+    done = api.post("/v1/intents/withdraw", {"names": list(names)} if names else {"like": like})
+    if as_json:
+        print_json(done)
+    else:
+        told = f"{done['running']} are under way and end by themselves."
+        click.echo(f"{done['withdrawn']} withdrawn. {told if done['running'] else ''}".strip())
+    missing = len(set(names)) - done["withdrawn"]
+    if missing > 0 or not done["withdrawn"]:
+        raise Failed(f"{missing} of {len(set(names))} wait no more." if names else "None waits so.")

@@ -8,7 +8,7 @@ import click
 
 from ops.api import Api, uses_api
 from ops.commands.companies import path_part
-from ops.faults import Failed, NotAccepted, Unreachable
+from ops.faults import Failed, Interrupted, Unreachable
 from ops.groups import ListsByDefault
 from ops.output import Columns, as_json, print_json, show_facts, show_rows
 
@@ -230,7 +230,9 @@ def funnel(api: Api, days: int, idle_hours: int, as_json: bool) -> None:
 def _invite(api: Api, body: dict[str, Any], key: str) -> dict[str, Any]:
     try:
         return dict(api.post("/v1/journeys", body, key))
-    except (Unreachable, NotAccepted, Failed) as error:
+    except (Unreachable, Failed, Interrupted) as error:
+        if not getattr(error, "again", True):
+            raise
         again = f"{error}\nTo have it done once, run the same again with `--key {key}`."
         raise type(error)(again) from None
 

@@ -7,11 +7,13 @@ from typing import Any
 import click
 
 from ops.api import Api, uses_api
+from ops.choices import OneOf
 from ops.faults import Failed
 from ops.groups import ListsByDefault
 from ops.output import Columns, as_json, print_json, show_rows
 from ops.selection import FILE, ids_in
-from ops.work import tracked
+from ops.work import each
+from relay.nearest import hint
 from relay.pause import Scope
 
 COLUMNS: Columns = {
@@ -47,7 +49,7 @@ def list_pauses(api: Api, as_json: bool) -> None:
 
 
 @pause.command("set")
-@click.argument("scope", type=click.Choice([scope.value for scope in Scope]))
+@click.argument("scope", type=OneOf(Scope))
 @click.argument("value", default="")
 @click.option("--reason", required=True, help="Why; it stands in the log.")
 @click.option("--until", type=click.DateTime(), help="When it ends, in this machine's time zone.")
@@ -92,9 +94,10 @@ def set_pause(
             body["window"]["weekdays"] = sorted(set(weekdays))
     values = [value] if file is None else ids_in(file)
     query = "?preview=true" if preview else ""
-    made = [
-        api.post(f"/v1/pauses{query}", body | {"value": one}) for one in tracked(values, "Pausing")
-    ]
+    wanted = [body | {"value": one} for one in values]
+    if file is not None and not preview:  # one that is refused keeps all from being set
+        each(wanted, "Looking", lambda one: api.post("/v1/pauses?preview=true", one))
+    made = each(wanted, "Pausing", lambda one: api.post(f"/v1/pauses{query}", one))
     if made and made[0]["note"] and not as_json:
         click.secho(made[0]["note"], fg="yellow", err=True)
     if as_json:
@@ -109,7 +112,7 @@ def set_pause(
 
 @click.command()
 @click.argument("pause_ids", metavar="[PAUSE]...", nargs=-1)
-@click.option("--scope", type=click.Choice([scope.value for scope in Scope]), help="Those of it.")
+@click.option("--scope", type=OneOf(Scope), help="Those of it.")
 @click.option("--value", help="With --scope: the platform, tag, company or data type.")
 @click.option("--file", type=FILE, help="Those of the companies of a CSV file.")
 @click.option("--all", "everything", is_flag=True, help="Every pause.")
@@ -136,22 +139,34 @@ def resume(
     if value is not None and scope is None:
         raise click.UsageError("--value goes with --scope.")
     companies = set(ids_in(file)) if file else set()
+    there = api.get("/v1/pauses")["pauses"]
     found = [
         pause
-        for pause in api.get("/v1/pauses")["pauses"]
+        for pause in there
         if everything
         or pause["id"] in pause_ids
         or (pause["scope"] == scope and value in (None, pause["value"]))
         or (pause["scope"] == Scope.COMPANY and pause["value"] in companies)
     ]
-    if missing := set(pause_ids) - {pause["id"] for pause in found}:
-        raise Failed(f"There is no pause {', '.join(sorted(missing))}.")
+    if missing := sorted(set(pause_ids) - {pause["id"] for pause in found}):
+        near = hint(missing[0], [pause["id"] for pause in there])
+        raise Failed(f"There is no pause {', '.join(missing)}{near}.")
+    if value is not None and not found:
+        near = hint(value, [pause["value"] for pause in there if pause["scope"] == scope])
+        raise Failed(f"No pause is of the {scope} {value}{near}.")
     if not preview:
-        for pause in tracked(found, "Ending"):
-            api.delete(f"/v1/pauses/{pause['id']}")
+        each(found, "Ending", lambda pause: api.delete(f"/v1/pauses/{pause['id']}"))
     if as_json:
         print_json({"pauses": found, "ended": not preview})
-        return
+    elif found or preview:
+        _show_ended(found, preview=preview)
+    elif everything:
+        click.echo("Nothing is paused.")
+    if not (found or preview or everything):
+        raise Failed("No pause fits: nothing was ended.")
+
+
+def _show_ended(found: list[dict[str, Any]], *, preview: bool) -> None:
     show_rows(found, COLUMNS, empty="Nothing is paused so.")
     held = sum(pause["holds_back"] for pause in found)
     word = "would fall" if preview else "fall"

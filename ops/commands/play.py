@@ -8,6 +8,7 @@ import requests
 
 from ops.addresses import session_for
 from ops.api import open_api
+from ops.choices import OneOf
 from ops.endings import Judge, Verdict
 from ops.faults import CannotStart, Failed, Unreachable
 from ops.here import settings_here
@@ -19,7 +20,7 @@ LONGEST_PLAY = 600.0  # seconds
 
 
 @click.command()
-@click.argument("scenario", type=click.Choice(scenarios.names()))
+@click.argument("scenario", type=OneOf(scenarios.names()))
 @click.option("--seed", type=int, help="Decides every id; drawn where none is given.")
 @click.option("--url", help="The service's address.  [default: RELAY_PUBLIC_URL, else local]")
 @click.option("--token", envvar="RELAY_TOKEN", help="Bearer token.  [env: RELAY_TOKEN]")

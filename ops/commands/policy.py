@@ -8,10 +8,10 @@ import click
 
 from ops.api import Api, uses_api
 from ops.commands.bulk import agree, warn
-from ops.faults import NotAccepted
+from ops.faults import Failed, NotAccepted
 from ops.output import Columns, as_json, print_json, show_facts, show_rows
 from ops.selection import MOST, Chosen, batched, may_choose
-from ops.work import bar, tracked
+from ops.work import NOBODY, each
 from relay.definition import Definition
 from relay.policy import BadPolicy, Policy
 
@@ -102,10 +102,11 @@ def _apply(api: Api, chosen: Chosen, *, preview: bool, yes: bool) -> Any:
 def _look(api: Api, chosen: Chosen) -> Any:
     """Preview in pieces of what one request takes, and give them as one."""
     pieces = list(chosen.parts())
-    shown = [
-        api.post("/v1/policy/apply", piece.body() | {"preview": True})
-        for piece in tracked(pieces, "Looking")
-    ]
+    shown = each(
+        pieces,
+        "Looking",
+        lambda piece: api.post("/v1/policy/apply", piece.body() | {"preview": True}),
+    )
     previews = [answer["preview"] for answer in shown]
     load = [sum(hours) for hours in zip(*(one["load"] for one in previews), strict=True)]
     then = api.post("/v1/schedules/load", {"hours": len(load), "added": load})
@@ -124,12 +125,13 @@ def _look(api: Api, chosen: Chosen) -> Any:
 def _bring(api: Api, chosen: Chosen) -> Any:
     """Leave it to be done for each company, some at a time."""
     ids = chosen.ids(api)
-    applied = 0
-    with bar() as progress:
-        task = progress.add_task("Applying", total=len(ids), rate="")
-        for some in batched(ids, MOST):
-            applied += api.post("/v1/policy/apply", {"companies": some})["applied_to"]
-            progress.advance(task, len(some))
+    if not ids and not chosen.all:
+        raise Failed(NOBODY)
+
+    def bring(some: tuple[str, ...]) -> int:
+        return int(api.post("/v1/policy/apply", {"companies": some})["applied_to"])
+
+    applied = sum(each(batched(ids, MOST), "Applying", bring, len))
     return api.get("/v1/policy") | {"saved": True, "applied_to": applied, "preview": None}
 
 

@@ -6,15 +6,17 @@ from typing import Any
 import click
 
 from ops.api import Api, uses_api
+from ops.choices import OneOf
 from ops.faults import Failed
 from ops.groups import RunsByDefault
 from ops.output import Columns, as_json, print_json, show_facts, show_rows
 from ops.selection import Chosen, cost_in_words
-from ops.work import bar
+from ops.work import NOBODY, bar, goes_on
 from relay.company import CompanyStatus
 
 LOOK_EVERY = 0.5  # seconds
 PATH = "/v1/reconciliations"
+GOES_ON = "the comparison goes on; `codat-relay reconcile abort {}` stops it."
 BY_HOUR = "by_event_type_and_hour"
 DRIFT: Columns = {
     "difference": lambda row: row["what"],
@@ -31,7 +33,7 @@ def reconcile() -> None:
 
 @reconcile.command()
 @click.option("--company", "companies", multiple=True, help="Only this company; may be repeated.")
-@click.option("--status", type=click.Choice([status.value for status in CompanyStatus]))
+@click.option("--status", type=OneOf(CompanyStatus))
 @click.option("--platform", help="Only companies on this platform: its key or name.")
 @click.option("--preview", is_flag=True, help="Only tell what it would cost.")
 @click.option("--no-wait", is_flag=True, help="Begin it and return.")
@@ -66,10 +68,13 @@ def run(
     begun = api.post(PATH, wanted | more)
     if preview or no_wait or begun["id"] is None:
         _show_begun(begun, as_json=as_json)
+        if begun["id"] is None and not preview:
+            raise Failed(NOBODY)
         return
     if not begun["begun"]:
         click.echo(f"{begun['id']} goes on already; this waits for it.", err=True)
-    ended = _watch(api, begun["id"])
+    with goes_on(lambda: GOES_ON.format(begun["id"])):
+        ended = _watch(api, begun["id"])
     if as_json:
         print_json(ended)
     else:
@@ -79,6 +84,8 @@ def run(
             f"Codat does not know {ended['gone']} companies that are held here. Is the key that of"
             " the right client? If they are deleted indeed, run it with --accept-deletions."
         )
+    if ended["phase"] == "aborted":
+        raise Failed(f"It was aborted; what it has healed stays ({ended['compared']} compared).")
     if ended["phase"] != "done":
         raise Failed(f"The reconciliation ended as {ended['phase']}.")
 

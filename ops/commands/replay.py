@@ -4,12 +4,26 @@ import time
 from typing import Any
 
 import click
+from rich.console import Console
 from rich.progress import Progress
 
 from ops.api import Api, uses_api
-from ops.output import as_json, print_json, show_facts
+from ops.commands.companies import path_part
+from ops.faults import Failed
+from ops.output import Columns, as_json, print_json, show_facts, show_rows
+from ops.work import goes_on
 
 POLL = 0.3  # seconds
+SHOWN = 20  # dead letters
+NONE_FITS = "No kept message fits: nothing was done."
+NONE_DEAD = "Everything could be handled: there is nothing to do."
+GOES_ON = "{} of {} are handled, and it goes on; `codat-relay replay --abort {}` stops it."
+DEAD: Columns = {
+    "not handled": lambda row: row["id"],
+    "type": lambda row: row["type"],
+    "company": lambda row: row["company_id"],
+    "reason": lambda row: row["reason"],
+}
 
 
 @click.command()
@@ -46,7 +60,8 @@ def replay(
     """
     if abort or go_on:
         word = "abort" if abort else "continue"
-        _follow(api, api.post(f"/v1/replays/{abort or go_on}/{word}"), as_json)
+        found = _follow(api, api.post(f"/v1/replays/{path_part(abort or go_on or '')}/{word}"))
+        _end(api, found, aborted=abort is not None, as_json=as_json)
         return
     given = {
         "messages": list(messages),
@@ -63,23 +78,47 @@ def replay(
 def run(api: Api, body: dict[str, Any], *, preview: bool, yes: bool, as_json: bool) -> None:
     """Preview a replay, ask, run it and show its progress."""
     shown = api.post("/v1/replays", body | {"preview": True})
-    if preview or not (shown["messages"] or shown["at_least"]):
-        print_json(shown) if as_json else show_facts(shown)
+    is_empty = not (shown["messages"] or shown["at_least"])
+    if preview or is_empty:
+        filtered = bool(body.keys() - {"result"})
+        if is_empty and not as_json:
+            click.echo(NONE_FITS if filtered or not body else NONE_DEAD)
+        else:
+            print_json(shown) if as_json else show_facts(shown)
+        if is_empty and filtered and not preview:
+            raise Failed(NONE_FITS)
         return
     if not (yes or as_json):
         some = "at least " if shown["at_least"] else ""
         question = f"Replay {some}{shown['messages']} messages of {shown['companies']} companies?"
         click.confirm(question, abort=True)
-    _follow(api, api.post("/v1/replays", body), as_json)
+    _end(api, _follow(api, api.post("/v1/replays", body)), aborted=False, as_json=as_json)
 
 
-def _follow(api: Api, begun: dict[str, Any], as_json: bool) -> None:
-    """Show progress until it is done; Ctrl-C leaves it running."""
+def _end(api: Api, found: dict[str, Any], *, aborted: bool, as_json: bool) -> None:
+    """Show what came of it; raises Failed where some of it could not be handled."""
+    print_json(found) if as_json else show_facts(found)
+    if found["dead"]:
+        letters = api.get("/v1/dead-letters", limit=min(found["dead"], SHOWN))["dead_letters"]
+        if not as_json:
+            show_rows(letters, DEAD)
+        where = "`codat-relay dead` lists them with the reason."
+        raise Failed(f"{found['dead']} of {found['handled']} could not be handled. {where}")
+    if found["state"] == "aborted" and not aborted:
+        go_on = f"`codat-relay replay --continue {found['id']}` goes on with it."
+        raise Failed(f"Somebody aborted it; {found['handled']} were handled. {go_on}")
+
+
+def _follow(api: Api, begun: dict[str, Any]) -> dict[str, Any]:
+    """Show progress until it is done, and return how it ended; Ctrl-C leaves it running."""
     found = begun
-    with Progress(transient=True, disable=as_json) as progress:
+    with (
+        goes_on(lambda: GOES_ON.format(found["handled"], found["messages"], found["id"])),
+        Progress(console=Console(stderr=True), transient=True) as progress,
+    ):
         task = progress.add_task("Replaying", total=found["messages"])
         while found["state"] == "running":
             time.sleep(POLL)
             found = api.get(f"/v1/replays/{begun['id']}")
             progress.update(task, completed=found["handled"], total=found["messages"])
-    print_json(found) if as_json else show_facts(found)
+    return found

@@ -7,7 +7,7 @@ import click
 from ops.api import Api, uses_api
 from ops.output import as_json
 from ops.selection import Chosen, chooses
-from ops.work import leave, leaves
+from ops.work import in_parts, leaves
 
 
 @click.command()
@@ -20,4 +20,4 @@ def reread(*, api: Api, chosen: Chosen, **how: Any) -> None:
 
     A call to Codat each; `codat-relay reconcile` compares a hundred with one.
     """
-    leave(api, "/v1/rereads", chosen.body(), "left", named=bool(chosen.companies), **how)
+    in_parts(api, "/v1/rereads", chosen, {}, how)

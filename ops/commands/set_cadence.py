@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ops.api import Api, uses_api
+from ops.choices import OneOf
 from ops.coming import paused_in_words
 from ops.commands.bulk import Wanted, agree, set_many, warn
 from ops.commands.companies import path_part
@@ -27,7 +28,7 @@ def of_all(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the filters of COMPANY `all`, handed to it as `chosen`, None for one."""
 
     @click.option("--platform", help="With COMPANY all: only companies on it, by key or name.")
-    @click.option("--status", type=click.Choice([status.value for status in CompanyStatus]))
+    @click.option("--status", type=OneOf(CompanyStatus))
     @click.option("--file", type=FILE, help="With COMPANY all: those of a CSV file.")
     @functools.wraps(command)
     def with_filters(
@@ -54,14 +55,14 @@ def of_all(command: Callable[..., None]) -> Callable[..., None]:
 @click.command("set")
 @click.argument("company_id", metavar="COMPANY")
 @click.argument("data_type")
-@click.argument("cadence_name", metavar="CADENCE", type=click.Choice([c.value for c in Cadence]))
+@click.argument("cadence_name", metavar="CADENCE", type=OneOf(Cadence))
 @click.option("--at", default="00:00", show_default=True, help="HH:MM; hourly takes the minutes.")
 @click.option("--weekday", type=click.IntRange(1, 7), default=1, help="1 Monday to 7; for weekly.")
 @click.option("--day", type=click.IntRange(1, 31), default=1, help="Of the month; for monthly.")
 @click.option("--timezone", default="UTC", show_default=True, help="Such as Europe/London.")
 @click.option("--spread", type=click.IntRange(0), default=0, help="Spread companies over seconds.")
-@click.option("--every", type=click.Choice(["1", "2", "3", "4", "6", "8", "12"]), default="1")
-@click.option("--catch-up", type=click.Choice([c.value for c in CatchUp]), default="once")
+@click.option("--every", type=OneOf(["1", "2", "3", "4", "6", "8", "12"]), default="1")
+@click.option("--catch-up", type=OneOf(CatchUp), default="once")
 @click.option("--cap", type=click.IntRange(1, 168), default=24, help="For --catch-up all.")
 @click.option("--fresh", type=click.IntRange(0), default=0, help="Hours until data is stale.")
 @click.option("--off", is_flag=True, help="Keep the schedule, but do not run it.")

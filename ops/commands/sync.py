@@ -1,5 +1,6 @@
 """Request syncs now, and see how far they have come."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,11 @@ from ops.api import Api, uses_api
 from ops.commands.companies import path_part
 from ops.output import Columns, as_json, print_json, show_rows
 from ops.selection import Chosen, chooses
-from ops.work import leave, leaves
+from ops.work import LOOK_EVERY, Work, goes_on, in_parts, leaves
+
+NOBODY = "No linked company fits: nothing was done."
+OUTCOME_WITHIN = 20.0  # seconds in which the log tells what became of what has ended at Codat
+UNKNOWN = "its outcome is not in the log yet; `codat-relay events --type 'sync.*'` shows it"
 
 
 def _share(row: Mapping[str, Any]) -> str:
@@ -45,9 +50,24 @@ def now(*, api: Api, chosen: Chosen, data_type: str, **how: Any) -> None:
     A call to Codat each, for all data types at least two. The outcome comes as events:
     `codat-relay events --type 'sync.*'`.
     """
-    for part in chosen.parts():
-        body = part.body() | {"data_type": data_type}
-        leave(api, "/v1/syncs", body, "left", named=bool(chosen.companies), **how)
+    more = {"data_type": data_type}
+    in_parts(api, "/v1/syncs", chosen, more, how, empty=NOBODY, outcome=_not_requested)
+
+
+def _not_requested(work: Work) -> list[dict[str, str]]:
+    """Name the companies whose sync Codat was not asked for, with the reason, from the log."""
+    period, known = work.like[0].rpartition(":")[2], dict[str, str | None]()
+    deadline = time.monotonic() + OUTCOME_WITHIN
+    with goes_on(lambda: UNKNOWN):
+        while len(known) < work.left and time.monotonic() < deadline:
+            for event in work.events("sync.requested", "sync.missed"):
+                if event["data"].get("period") == period:
+                    known[event["subject"]] = event["data"].get("reason")
+            if len(known) < work.left:
+                time.sleep(LOOK_EVERY)
+    found = [{"name": c, "reason": reason} for c, reason in known.items() if reason]
+    unheard = {"name": "(not told yet)", "reason": UNKNOWN}
+    return found + [unheard] * (work.left - len(known))
 
 
 @sync.command()

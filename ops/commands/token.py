@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ops import tokens
+from ops.choices import OneOf
 from ops.faults import CannotStart
 from ops.here import Here, settings_here
 from ops.output import Columns, as_json, print_json, show_rows
@@ -61,7 +62,7 @@ def list_tokens(*, as_json: bool) -> None:
 
 @token.command()
 @click.argument("name")
-@click.option("--role", type=click.Choice(ROLES), default="operate", show_default=True)
+@click.option("--role", type=OneOf(ROLES), default="operate", show_default=True)
 @show
 @as_json
 def new(*, name: str, role: str, show: bool, as_json: bool) -> None:

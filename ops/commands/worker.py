@@ -2,13 +2,14 @@
 
 import click
 
+from ops.choices import OneOf
 from ops.here import begin_process
 from relay.queues import QUEUES
 from workers.worker import work
 
 
 @click.command()
-@click.argument("queue", type=click.Choice(QUEUES))
+@click.argument("queue", type=OneOf(QUEUES))
 @click.option("--burst", is_flag=True, help="End when the queue is empty.")
 def worker(queue: str, burst: bool) -> None:
     """Work on one QUEUE until told to stop.

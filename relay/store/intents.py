@@ -14,6 +14,19 @@ from relay.store import keys
 from relay.store.budget import AT_ONCE_PER_COMPANY
 from relay.store.scripts import Scripts
 
+# The word before the first colon of an intent's name: what is to be done.
+KINDS = (
+    "info",
+    "name",
+    "reread",
+    "drop",
+    "sync",
+    "cadence",
+    "reconcile",
+    "track",
+    "fresh",
+    "platforms",
+)
 HINT_MS = 2000  # how long one `perform` hint stands for all needs that arise meanwhile
 
 
@@ -107,6 +120,14 @@ class Intents:
                 int(Priority.SCHEDULED),
                 *(int(priority) for priority in priorities),
             ],
+        )
+        return [_claimed(row) for row in answer or ()]
+
+    def hold(self, names: Sequence[str], lease_ms: int) -> list[Intent]:
+        """Take those of these that wait out of the workers' hands, to `finish` them at once."""
+        answer = self._scripts.hold_intents(
+            [keys.REPLY + uuid4().hex, keys.META],
+            [keys.INTENT, keys.INTENTS_DUE, lease_ms, *names],
         )
         return [_claimed(row) for row in answer or ()]
 

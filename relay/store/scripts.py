@@ -41,6 +41,7 @@ class Scripts:
         self.commit = _script(client, "commit")
         self.put_intents = _script(client, "put_intents")
         self.claim_intents = _script(client, "claim_intents")
+        self.hold_intents = _script(client, "hold_intents")
         self.finish_intent = _script(client, "finish_intent")
         self.take_call = _script(client, "take_call")
         self.end_call = _script(client, "end_call")
