@@ -137,7 +137,7 @@ def test_a_reconciliation_is_shown_with_what_differed_by_type_and_hour(
     runs.note(begun["id"], **{"missed:connection.disconnected:2026-01-05T09": 7})
     shown = run("reconcile", "show").output
     assert begun["id"] in shown
-    assert "missed:connection.disconnected\t2026-01-05T09\t7" in shown
+    assert "missed:connection.disconnected\t2026-01-05T09:00:00.000Z\t7" in shown
     assert run("reconcile", "show", "unknown").exit_code == 1
     assert run("reconcile", "abort", begun["id"]).output == f"{begun['id']} is aborted.\n"
 

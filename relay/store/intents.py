@@ -26,6 +26,7 @@ KINDS = (
     "track",
     "fresh",
     "platforms",
+    "data",
 )
 HINT_MS = 2000  # how long one `perform` hint stands for all needs that arise meanwhile
 
