@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 CODE := codat relay receiver workers scheduler portal ops sandbox tests bench examples
 
-.PHONY: run install dev test check format bench chaos proofs week freeze comeback zones hunt lock clean
+.PHONY: run install dev test check format bench chaos failovers proofs week freeze comeback zones hunt lock clean
 
 # Programs are called by the interpreter: the first line of pip's scripts breaks at quotes and $$ in a path.
 RUN := $(BIN)/python -P -m
@@ -34,6 +34,9 @@ bench: dev  ## measure against the naive way, in one run; writes bench/results/
 
 chaos: dev  ## kills and restarts under load, longer than the test suite does
 	@RELAY_CHAOS_ROUNDS=$${RELAY_CHAOS_ROUNDS:-10} $(BIN)/python -m pytest tests/test_chaos.py $(ARGS)
+
+failovers: dev  ## twenty fail-overs behind Sentinel under load; writes bench/results/failover.md
+	@RELAY_FAILOVERS=$${RELAY_FAILOVERS:-20} $(BIN)/python -m pytest tests/test_failover.py $(ARGS)
 
 proofs: dev  ## faults and missed webhooks for 10,000 companies, a replay of 10,000 messages; half an hour or so
 	@RELAY_PROOF_MESSAGES=$${RELAY_PROOF_MESSAGES:-10000} $(BIN)/python -m pytest -rP --show-capture=stdout tests/test_replay.py -k mended $(ARGS)

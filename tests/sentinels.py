@@ -60,30 +60,30 @@ class Sentinels:
     folder: Path
     servers: list[int]
     sentinels: list[int]
-    password: str = ""
     running: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def url(self, options: str = "") -> str:
+    @property
+    def url(self) -> str:
+        """The address by which the service finds the primary."""
         hosts = ",".join(f"127.0.0.1:{port}" for port in self.sentinels)
-        return f"redis+sentinel://{hosts}/{SERVICE}{options}"
+        return f"redis+sentinel://{hosts}/{SERVICE}"
 
     def client(self, port: int) -> redis.Redis:
         return redis.Redis(port=port, socket_timeout=2, retry=None)
 
     def start(self, port: int, *, of: int | None = None, **settings: str) -> None:
-        """Start a server, or again, as a replica of the server at `of` unless it knows of which."""
+        """Start a server, or start it again; `of` is the primary it is to follow."""
         place = self.folder / str(port)
         place.mkdir(exist_ok=True)
         config = place / "server.conf"
         if not config.exists():
             lines = {"port": str(port), "bind": "127.0.0.1", "dir": str(place), **STRONG}
             lines |= {name.replace("_", "-"): value for name, value in settings.items()}
-            if of is not None:
-                lines["replicaof"] = f"127.0.0.1 {of}"
             config.write_text("".join(f"{n} {v}\n" for n, v in lines.items()))
-        self._run(port, [str(config)])
+        follow = ["--replicaof", f"127.0.0.1 {of}"] if of is not None else []
+        self._run(port, [str(config), *follow])
 
-    def start_sentinel(self, port: int) -> None:
+    def start_sentinel(self, port: int, *more: str) -> None:
         place = self.folder / str(port)
         place.mkdir()
         config = place / "sentinel.conf"
@@ -93,7 +93,7 @@ class Sentinels:
             f"sentinel monitor {SERVICE} 127.0.0.1 {self.servers[0]} 2\n"
             f"sentinel down-after-milliseconds {SERVICE} 800\n"
             f"sentinel failover-timeout {SERVICE} 4000\n"
-            f"sentinel parallel-syncs {SERVICE} 2\n"
+            f"sentinel parallel-syncs {SERVICE} 2\n" + "".join(f"{line}\n" for line in more)
         )
         self._run(port, [str(config), "--sentinel"])
 
@@ -172,6 +172,9 @@ def running_sentinels(folder: Path, **settings: str) -> Iterator[Sentinels]:
         site.start(first, **settings)
         for port in others:
             site.start(port, of=first, **settings)
+        # Sentinels look for replicas when they begin, and then every ten seconds.
+        primary = site.client(first)
+        until(lambda: primary.info("replication")["connected_slaves"] == len(others), "replicas")
         for port in site.sentinels:
             site.start_sentinel(port)
         until(site.settled, "a settled set of sentinels")

@@ -284,6 +284,7 @@ def test_the_day_that_begins_is_learnt_from_a_webhook(store):
     assert store.budget.state(now).reset <= now + 26 * 3_600_000
 
 
+@pytest.mark.usefixtures("has_waitaof")
 def test_everysec_waits_until_the_write_is_on_disk(client):
     """On such a server the ingest is followed by WAITAOF on its own connection."""
     from relay.store.server import inspect
@@ -304,7 +305,7 @@ def test_an_unconfirmed_write_is_not_durable(client, monkeypatch):
     from relay.store.server import Server
     from relay.store.store import Store
 
-    no_such_replica = Server("x", must_wait=True, replicas=1)
+    no_such_replica = Server("x", must_wait=False, replicas=1)
     monkeypatch.setattr(guard, "REPLICAS_MS", 50)
     with pytest.raises(guard.NotDurable):
         put(Store(client, no_such_replica))

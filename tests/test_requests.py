@@ -1,5 +1,7 @@
 """The record of a request that may be sent again, on a real server."""
 
+import pytest
+
 from parts import company_id
 from relay.store.requests import State
 from relay.store.server import Server
@@ -55,6 +57,7 @@ def test_a_record_that_is_gone_is_not_written_to(store):
     assert store.client.exists(begun.place) == 0
 
 
+@pytest.mark.usefixtures("has_waitaof")
 def test_a_server_that_must_be_waited_for_has_it_on_disk(store, monkeypatch):
     monkeypatch.setattr(store.requests._guard, "server", Server("valkey 9", True, 0))
     begun = begin(store)

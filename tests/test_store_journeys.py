@@ -83,6 +83,7 @@ def test_what_is_over_is_named_until_it_has_ended(store):
     assert store.journeys.over(9000) == []
 
 
+@pytest.mark.usefixtures("has_waitaof")
 def test_a_server_that_must_be_waited_for_has_each_step_on_disk(store, monkeypatch):
     from relay.store.server import Server
 

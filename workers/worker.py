@@ -62,7 +62,7 @@ def work(queue_name: str, settings: Settings, burst: bool = False) -> None:
     log.info("worker.started", queue=queue_name)
     # RQ lengthens the timeouts of the pool it is given, so it gets one of its own.
     url = settings.redis_url
-    with suppress(StopRequested):  # told to between two tries
+    with suppress(StopRequested):  # by a signal between two tries
         while not _work_once(queue_name, connect(url), burst=burst) and not burst:
             time.sleep(COME_BACK_AFTER)
     if queue_name == DELIVER:
@@ -74,21 +74,20 @@ def _work_once(queue_name: str, connection: Redis, *, burst: bool) -> bool:
 
     RQ ends at an answer it does not know, as in a fail-over: by then the primary is a replica.
     """
-    worker = HintWorker(
-        [queue(queue_name, connection)],
-        connection=connection,
-        job_class=HintJob,
-        serializer=JSONSerializer,
-        log_job_description=False,
-        maintenance_interval=MAINTENANCE_SECONDS,
-    )
+    worker = None
     try:
         with connection:
+            worker = HintWorker(
+                [queue(queue_name, connection)],
+                connection=connection,
+                job_class=HintJob,
+                serializer=JSONSerializer,
+                log_job_description=False,
+                maintenance_interval=MAINTENANCE_SECONDS,
+            )
             worker.work(burst=burst, with_scheduler=False, logging_level="WARNING")
-    except StopRequested:
-        return True
     except RedisError as error:
         if burst:
             raise
         log.warning("worker.broke_off", queue=queue_name, error=str(error)[:200])
-    return worker._shutdown_requested_date is not None
+    return worker is not None and worker._shutdown_requested_date is not None

@@ -1,0 +1,299 @@
+"""Behind Sentinel: what was acknowledged survives fail-overs under load, and workers stop and last.
+
+`RELAY_FAILOVERS` makes it more fail-overs than the suite's few (`make failovers`), and then the
+result is written to bench/results/failover.md.
+"""
+
+import http.client
+import json
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet import Fleet
+from ops import embedded
+from parts import make_event, signed
+from portal_bench import Portal
+from relay.store.connect import connect
+from relay.store.guard import NotDurable
+from relay.store.server import ServerRefused, inspect
+from relay.store.store import Store
+from sentinels import Sentinels, free_ports, running_sentinels, until
+
+ROUNDS = int(os.environ.get("RELAY_FAILOVERS", "0"))
+RESULT = Path(__file__).parents[1] / "bench" / "results" / "failover.md"
+SENDERS = 4
+WORKERS = ("drain-1", "codat-1", "deliver-1")
+AT_LEAST = 50  # webhooks taken before and after each fail-over
+KINDS = ("killed", "frozen", "killed while a replica was down", "killed, back as a primary")
+
+
+@pytest.fixture(scope="module")
+def site(
+    server: embedded.EmbeddedServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Sentinels]:
+    """A primary, two replicas, three sentinels; skips where no server is to be had."""
+    with running_sentinels(tmp_path_factory.mktemp("site")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def fleet(site: Sentinels, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """The service's processes, which find the primary by the sentinels."""
+    folder = tmp_path_factory.mktemp("fleet") / "data"
+    folder.mkdir()
+    running = Fleet(folder, free_ports(1)[0], site, {})  # type: ignore[arg-type]
+    try:
+        for name in ("web", "scheduler", *WORKERS):
+            running.start(name)
+        yield running
+    finally:
+        running.stop_processes()
+
+
+@dataclass
+class Load:
+    """Senders that post one webhook after another, each again until it is taken, as Codat does."""
+
+    port: int
+    taken: list[str] = field(default_factory=list)
+    answers: Counter[str] = field(default_factory=Counter)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    longest: float = 0.0  # seconds between two that were taken
+
+    def start(self) -> None:
+        self.began = self.last = time.monotonic()
+        self.threads = [threading.Thread(target=self._send, args=(n,)) for n in range(SENDERS)]
+        for thread in self.threads:
+            thread.start()
+
+    def stop(self) -> float:
+        """End it; give for how many seconds it ran."""
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+        return time.monotonic() - self.began
+
+    def _send(self, sender: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
+        number = 0
+        while not self.stopping.is_set():
+            number += 1
+            name = f"evt-{sender}-{number:06d}"
+            body = json.dumps(make_event("thing.happened", company=number % 50, id=name)).encode()
+            while not self._is_taken(connection, name, body):
+                time.sleep(0.05)
+
+    def _is_taken(self, connection: http.client.HTTPConnection, name: str, body: bytes) -> bool:
+        try:
+            headers = signed(body, message_id=f"msg_{name}")
+            connection.request("POST", "/webhooks/codat", body, headers)
+            answer = connection.getresponse()
+            answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            self.answers[type(error).__name__] += 1
+            connection.close()
+            return False
+        self.answers[str(answer.status)] += 1
+        if answer.status != 204:
+            return False
+        now = time.monotonic()
+        self.longest, self.last = max(self.longest, now - self.last), now
+        self.taken.append(f"msg_{name}")
+        return True
+
+    def goes_on(self) -> None:
+        """Wait until many more were taken."""
+        wanted = len(self.taken) + AT_LEAST
+        until(lambda: len(self.taken) >= wanted, "more webhooks taken")
+
+
+def fail_over(site: Sentinels, kind: str) -> None:
+    """Take the primary away in this way; leave all servers running, in step."""
+    old = site.primary()
+    spare = next(port for port in site.servers if port != old)
+    if kind == "killed while a replica was down":
+        site.kill(spare)
+        time.sleep(0.2)
+    if kind == "frozen":
+        site.signal(old, signal.SIGSTOP)
+    else:
+        site.kill(old)
+    new = until(lambda: (port := site.primary()) != old and port, "another primary")
+    if kind == "frozen":
+        site.signal(old, signal.SIGCONT)
+    else:
+        site.start(old, of=None if kind == "killed, back as a primary" else new)
+    if kind == "killed while a replica was down":
+        site.start(spare, of=new)
+    until(site.in_step, "servers in step")
+
+
+@pytest.mark.timeout(1800)
+def test_what_was_acknowledged_survives_fail_overs_under_load(site, fleet):
+    fleet.wait_until_ready()
+    load = Load(fleet.port)
+    load.start()
+    pids = {name: process.pid for name, process in fleet.running.items()}
+    done: Counter[str] = Counter()
+    try:
+        load.goes_on()
+        for number in range(ROUNDS or 1):
+            kind = KINDS[number % len(KINDS)]
+            fail_over(site, kind)
+            done[kind] += 1
+            load.goes_on()
+    finally:
+        seconds = load.stop()
+    with fleet.store() as store:
+        until(lambda: store.inbox.depths()["lanes_waiting"] == 0, "the end of the backlog")
+        log = store.events.read(0, 10_000_000).events
+    told = Counter(event.cause for event in log if event.type == "webhook.unknown_type")
+    lost = [name for name in load.taken if not told[name]]
+    doubled = [name for name, times in told.items() if times > 1]
+    if ROUNDS:
+        write_result(site, load, done, seconds, lost, doubled)
+    assert not lost, f"{len(lost)} of {len(load.taken)} were lost"
+    assert not doubled
+    assert [event.sequence for event in log] == list(range(1, len(log) + 1))
+    # Nobody ended: each process found the new primary by itself.
+    assert {name: p.pid for name, p in fleet.running.items() if p.poll() is None} == pids
+    assert set(load.answers) <= {"204", "503", "TimeoutError"}
+
+
+def write_result(
+    site: Sentinels,
+    load: Load,
+    done: Counter[str],
+    seconds: float,
+    lost: list[str],
+    doubled: list[str],
+) -> None:
+    kinds = "\n".join(f"| fail-overs, primary {kind} | {times} |" for kind, times in done.items())
+    answers = ", ".join(f"{times:,} x {what}" for what, times in sorted(load.answers.items()))
+    cores = len(os.sched_getaffinity(0))
+    rate = len(load.taken) / seconds
+    RESULT.write_text(f"""# Shown: no acknowledged webhook is lost or doubled by fail-overs
+
+`RELAY_FAILOVERS={sum(done.values())} pytest tests/test_failover.py` (`make failovers`): a primary,
+two replicas and three sentinels (Valkey, `appendfsync always`, `min-replicas-to-write 1`,
+`min-replicas-max-lag 2`, down after 0.8 s), a web process, a worker of each kind and a
+scheduler, on one machine of {cores} cores on which other work ran. {SENDERS} senders post one
+webhook after another without a pause, each again until it is answered 204. At the end every
+webhook that was answered 204 must stand in the log once.
+
+| | |
+| --- | --- |
+{kinds}
+| load | {rate:.0f} webhooks taken a second over {seconds:.0f} s, fail-overs included |
+| taken (204) | {len(load.taken):,} |
+| lost of these | {len(lost)} |
+| doubled in the log | {len(doubled)} |
+| longest without any taken | {load.longest:.1f} s |
+| answers | {answers} |
+""")
+
+
+def test_workers_that_wait_for_work_end_when_they_are_told_to(site, fleet):
+    """A read that was broken off by the signal left its answer to the next command."""
+
+    def waiting() -> bool:
+        with connect(site.url) as client:
+            blocked = [one for one in client.client_list() if "b" in one["flags"]]
+            return len(blocked) >= len(WORKERS)
+
+    until(waiting, "workers that wait")
+    for name in WORKERS:
+        fleet.signal(name, signal.SIGTERM)
+    codes = [fleet.running[name].wait(60) for name in WORKERS]
+    assert codes == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("least", "lag", "is_refused"),
+    [(1, 2, False), (2, 5, False), (0, 2, True), (1, 0, True), (1, 10, True)],
+)
+def test_a_primary_must_take_nothing_once_it_has_lost_its_replicas(site, least, lag, is_refused):
+    primary = site.client(site.primary())
+    settings: dict[str, Any] = {"min-replicas-to-write": least, "min-replicas-max-lag": lag}
+    try:
+        for name, value in settings.items():
+            primary.config_set(name, value)
+        with connect(site.url) as client:
+            accepted = inspect(client, ["no-min-replicas"])
+            assert accepted.accepted_risks == (("no-min-replicas",) if is_refused else ())
+            if is_refused:
+                with pytest.raises(ServerRefused, match="risk: no-min-replicas"):
+                    inspect(client)
+    finally:
+        primary.config_set("min-replicas-to-write", 1)
+        primary.config_set("min-replicas-max-lag", 2)
+
+
+@pytest.fixture
+def spare(site: Sentinels) -> Iterator[int]:
+    """A replica that may be frozen or killed; it is in step again afterwards."""
+    primary = site.primary()
+    port = next(port for port in site.servers if port != primary)
+    yield port
+    if port in site.running:
+        site.signal(port, signal.SIGCONT)
+    else:
+        site.start(port, of=primary)
+    until(site.in_step, "servers in step")
+
+
+def opened(site: Sentinels, make_settings: Callable[..., Any], wait: str | None = None) -> Store:
+    more = {} if wait is None else {"relay_replicas_to_wait": wait}
+    return Store.open(make_settings(redis_url=site.url, **more))
+
+
+def put(store: Store, name: str) -> None:
+    store.inbox.ingest(name, None, {"kind": "webhook", "body": b"{}"})
+
+
+def test_each_replica_in_step_must_have_what_is_acknowledged(site, spare, make_settings):
+    """One of two is not enough: the other may be the one that becomes the primary."""
+    every, one = opened(site, make_settings), opened(site, make_settings, "1")
+    portal = Portal(store=every)
+    put(every, "before")
+    assert portal.get("/readyz", token=None).json["durability"].endswith("every replica in step")
+    site.signal(spare, signal.SIGSTOP)
+    with pytest.raises(NotDurable, match="1 of 2 replicas"):
+        put(every, "meanwhile")
+    put(one, "with one alone")
+    pause = {"scope": "everything", "reason": "a test"}
+    asked = portal.post("/v1/pauses", json=pause)
+    assert (asked.status_code, asked.json["type"].rpartition("#")[2]) == (503, "not-durable")
+    site.signal(spare, signal.SIGCONT)
+    until(lambda: not every.guard.faults(), "a server that is strong again")
+    put(every, "after")
+    assert portal.post("/v1/pauses", json=pause).status_code == 201
+
+
+def test_a_replica_that_is_down_is_not_waited_for_unless_a_number_says_so(
+    site, spare, make_settings
+):
+    every, two = opened(site, make_settings), opened(site, make_settings, "2")
+    put(two, "before")
+    site.kill(spare)
+    primary = site.client(site.primary())
+    until(lambda: primary.info("replication")["connected_slaves"] == 1, "one replica less")
+    put(every, "with all that are left")
+    with pytest.raises(NotDurable, match="1 of 2 replicas"):
+        put(two, "refused")
+
+
+def test_nothing_is_waited_for_where_the_setting_says_none(site, spare, make_settings):
+    store = opened(site, make_settings, "0")
+    site.signal(spare, signal.SIGSTOP)
+    put(store, "taken")
+    assert store.server.durability == "on disk before it answers"
