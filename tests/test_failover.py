@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -256,6 +257,18 @@ def opened(site: Sentinels, make_settings: Callable[..., Any], wait: str | None 
     return Store.open(make_settings(redis_url=site.url, **more))
 
 
+def put_in_time(store: Store, name: str) -> None:
+    """Put once the replicas are quick enough, as on a busy machine they may not be."""
+
+    def is_put() -> bool:
+        with suppress(NotDurable):
+            put(store, name)
+            return True
+        return False
+
+    until(is_put, "an acknowledged write")
+
+
 def put(store: Store, name: str) -> None:
     store.inbox.ingest(name, None, {"kind": "webhook", "body": b"{}"})
 
@@ -264,36 +277,36 @@ def test_each_replica_in_step_must_have_what_is_acknowledged(site, spare, make_s
     """One of two is not enough: the other may be the one that becomes the primary."""
     every, one = opened(site, make_settings), opened(site, make_settings, "1")
     portal = Portal(store=every)
-    put(every, "before")
+    put_in_time(every, "before")
     assert portal.get("/readyz", token=None).json["durability"].endswith("every replica in step")
     site.signal(spare, signal.SIGSTOP)
-    with pytest.raises(NotDurable, match="1 of 2 replicas"):
+    with pytest.raises(NotDurable, match="of 2 replicas"):
         put(every, "meanwhile")
-    put(one, "with one alone")
+    put_in_time(one, "with one alone")
     pause = {"scope": "everything", "reason": "a test"}
     asked = portal.post("/v1/pauses", json=pause)
     assert (asked.status_code, asked.json["type"].rpartition("#")[2]) == (503, "not-durable")
     site.signal(spare, signal.SIGCONT)
     until(lambda: not every.guard.faults(), "a server that is strong again")
-    put(every, "after")
-    assert portal.post("/v1/pauses", json=pause).status_code == 201
+    put_in_time(every, "after")
+    until(lambda: portal.post("/v1/pauses", json=pause).status_code == 201, "a pause")
 
 
 def test_a_replica_that_is_down_is_not_waited_for_unless_a_number_says_so(
     site, spare, make_settings
 ):
     every, two = opened(site, make_settings), opened(site, make_settings, "2")
-    put(two, "before")
+    put_in_time(two, "before")
     site.kill(spare)
     primary = site.client(site.primary())
     until(lambda: primary.info("replication")["connected_slaves"] == 1, "one replica less")
-    put(every, "with all that are left")
-    with pytest.raises(NotDurable, match="1 of 2 replicas"):
+    put_in_time(every, "with all that are left")
+    with pytest.raises(NotDurable, match="of 2 replicas"):
         put(two, "refused")
 
 
 def test_nothing_is_waited_for_where_the_setting_says_none(site, spare, make_settings):
     store = opened(site, make_settings, "0")
     site.signal(spare, signal.SIGSTOP)
-    put(store, "taken")
+    put_in_time(store, "taken")
     assert store.server.durability == "on disk before it answers"

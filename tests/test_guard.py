@@ -55,7 +55,7 @@ class Site:
     """A server whose settings can be changed under us, and a store that was opened before."""
 
     def __init__(self, url: str, make_settings: Callable[..., Any]) -> None:
-        self.admin = redis.Redis.from_url(url)
+        self.admin = redis.Redis.from_url(url, socket_timeout=60)
         self.admin.flushall()
         self.settings = make_settings(redis_url=url, codat_webhook_secrets=SECRET)
         self.store = Store.open(self.settings)
@@ -71,6 +71,8 @@ class Site:
         self.admin.execute_command("REPLICAOF", "NO", "ONE")
         for name, value in STRONG.items():
             self.admin.config_set(name, value)
+        while self.admin.info("persistence")["aof_rewrite_in_progress"]:
+            pass
 
     def put(self, name: str) -> None:
         self.store.inbox.ingest(name, None, FIELDS)
@@ -165,6 +167,16 @@ def test_a_risk_that_was_accepted_stays_accepted(own, make_settings, monkeypatch
             site.put("refused")
     finally:
         site.mend()
+
+
+def test_a_first_append_only_file_counts_once_it_is_written(site, monkeypatch):
+    site.weaken([("appendonly", "no")])
+    assert set(site.store.guard.faults()) == {"no-aof"}
+    site.mend()
+    with monkeypatch.context() as patch:
+        patch.setattr(guard, "judge", lambda *given: replace(judge(*given), aof_is_written=True))
+        assert set(site.store.guard.faults()) == {"no-aof"}
+    assert not site.store.guard.faults()
 
 
 @pytest.mark.usefixtures("has_waitaof")

@@ -140,6 +140,8 @@ class Guard:
         server = judge(self._client, *self._demand)
         self.server = server
         faults = dict(server.faults)
+        if server.aof_is_written and "no-aof" in self._faults:
+            faults.setdefault("no-aof", "its append-only file is not written to its end yet")
         if server.is_replica:
             faults["replica"] = "it is a replica, which loses what it is told; make it the primary"
         elif server.aof_failed:

@@ -40,6 +40,7 @@ class Server:
     faults: Mapping[str, str] = field(default_factory=dict)  # risk not accepted -> what to change
     is_replica: bool = False
     aof_failed: bool = False  # the last write to the append-only file
+    aof_is_written: bool = False  # the append-only file, anew: until then a first one keeps nothing
 
     @property
     def waits(self) -> bool:
@@ -106,6 +107,9 @@ def judge(client: Redis, accept: Collection[str] = (), replicas: str | None = No
         faults={name: fault for name, fault in faults.items() if name not in accept},
         is_replica=info.get("role") == "slave",
         aof_failed=info.get("aof_last_write_status", "ok") != "ok",
+        aof_is_written=bool(
+            info.get("aof_rewrite_in_progress") or info.get("aof_rewrite_scheduled")
+        ),
     )
 
 
