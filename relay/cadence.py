@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from relay.zones import zone as zone_of
+
 ALL = "all"  # every data type the company's connections fetch
 LAST_DAY = 31
 HOUR = 3600
@@ -210,7 +212,7 @@ def run_before(schedule: Schedule, due: int) -> Run:
 
 def runs(schedule: Schedule, after: int) -> Iterator[Run]:
     """Give all runs later than `after` (epoch seconds), in order, without end."""
-    zone = ZoneInfo(schedule.zone)
+    zone = zone_of(schedule.zone)
     offset = schedule.offset
     # One period back, so that a run moved by its offset into the next period is not passed over.
     moment = datetime.fromtimestamp(after - offset, UTC)

@@ -1,11 +1,10 @@
 """A schedule as people write it, in the API and in the policy file: checked, with its defaults."""
 
-from functools import cache
-from importlib import resources
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from relay import zones
 from relay.cadence import Anchor, Cadence, CatchUp, Schedule
 from relay.nearest import hint
 
@@ -18,8 +17,6 @@ LONGEST_SPREAD = {
 }
 
 NOT_A_ZONE = "must be a time zone's name, such as Europe/London or UTC"
-# Names in lists of zones that stand for none, or for whatever a host is set to.
-NO_PLACE = frozenset({"Factory", "localtime", "posixrules"})
 
 
 class Definition(BaseModel):
@@ -89,13 +86,6 @@ class Definition(BaseModel):
 
 def known_zone(name: str) -> str:
     """Give the name back when it is a time zone's; raises ValueError."""
-    if name not in zones():
-        raise ValueError(NOT_A_ZONE + hint(name, sorted(zones())))
+    if name not in zones.names():
+        raise ValueError(NOT_A_ZONE + hint(name, sorted(zones.names())))
     return name
-
-
-@cache
-def zones() -> frozenset[str]:
-    """Give the names that mean the same on every host: those that are installed with us."""
-    text = (resources.files("tzdata") / "zones").read_text(encoding="utf-8")
-    return frozenset(text.split()) - NO_PLACE

@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, Self
-from zoneinfo import ZoneInfo
 
 import orjson
 
 from codat.times import LATEST
 from relay.company import DELETED, Company
+from relay.zones import zone as zone_of
 
 EVERY_DAY = (1, 2, 3, 4, 5, 6, 7)
 MINUTE = 60  # seconds: windows begin and end with one, in every zone
@@ -43,7 +43,7 @@ class Window:
 
     def holds(self, now: int) -> bool:
         """Whether it is on at `now` (epoch seconds)."""
-        here = datetime.fromtimestamp(now, UTC).astimezone(ZoneInfo(self.zone))
+        here = datetime.fromtimestamp(now, UTC).astimezone(zone_of(self.zone))
         clock, today = here.time(), here.isoweekday()
         start, end = time.fromisoformat(self.start), time.fromisoformat(self.end)
         yesterday = (here - timedelta(days=1)).isoweekday()
@@ -55,7 +55,7 @@ class Window:
 
     def until(self, now: int) -> int | None:
         """Give when it next lets go (epoch seconds) of what it holds at `now`; None: never."""
-        zone, clock, moment = ZoneInfo(self.zone), time.fromisoformat(self.end), now
+        zone, clock, moment = zone_of(self.zone), time.fromisoformat(self.end), now
         for _ in range(DAYS_LOOKED_AT):
             here = datetime.fromtimestamp(moment, UTC).astimezone(zone)
             end = datetime.combine(here, clock, zone)

@@ -5,6 +5,7 @@ RELAY_HUNT, that many new ones each (`make hunt`).
 """
 
 import os
+import zoneinfo
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ LANES = 64
 # Every server that tests start is this one, such as one of another version.
 if other_server := os.environ.get("RELAY_TEST_SERVER"):
     embedded.find_binary = lambda: other_server
+
+zoneinfo.reset_tzpath(())  # what tests reckon with is what is installed with us, as in production
 
 examples.register_profile("same", deadline=None, derandomize=True, database=None)
 if hunt := os.environ.get("RELAY_HUNT"):

@@ -6,11 +6,16 @@ Of zones whose clocks agree all those years one is tried with hours, all with da
 """
 
 import os
+import subprocess
+import sys
+import zoneinfo
 from calendar import monthrange
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from importlib import resources
 from itertools import islice, pairwise
+from pathlib import Path
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
@@ -22,7 +27,9 @@ from hypothesis import strategies as st
 from parts import company_id
 from relay.cadence import ALL, EVERY, Anchor, Cadence, Schedule, runs
 from relay.definition import known_zone
-from relay.definition import zones as all_zones
+from relay.pause import Window
+from relay.zones import names as all_zones
+from relay.zones import zone as zone_of
 from strategies import anchors
 from wallclock import DAY, HOUR, wall_clock
 
@@ -151,4 +158,57 @@ def test_what_is_not_the_same_place_on_every_host_is_no_zone(name):
 
 def test_every_zone_that_is_taken_can_be_reckoned_with():
     for name in all_zones():
-        assert ZoneInfo(name).utcoffset(datetime(2026, 1, 1)) is not None
+        assert zone_of(name).utcoffset(datetime(2026, 1, 1)) is not None
+        assert zone_of(name).key == name
+
+
+@pytest.fixture
+def doctored(tmp_path):
+    """A host whose time zone data is old: there London has no summer time, nor have others."""
+    with (resources.files("tzdata") / "zoneinfo" / "UTC").open("rb") as data:
+        plain = data.read()
+    for name in all_zones():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(plain)
+    zoneinfo.reset_tzpath([tmp_path])
+    ZoneInfo.clear_cache()
+    zone_of.cache_clear()
+    yield tmp_path
+    zoneinfo.reset_tzpath(())
+    ZoneInfo.clear_cache()
+
+
+def test_older_data_of_the_host_does_not_win(doctored):
+    july = int(datetime(2026, 7, 1, tzinfo=UTC).timestamp())
+    assert datetime(2026, 7, 1, tzinfo=ZoneInfo("Europe/London")).utcoffset() == timedelta()
+    six = replace(PLAIN, anchor=Anchor(30, 6), zone="Europe/London")
+    assert next(runs(six, july)).due == july + 5 * HOUR + HOUR // 2
+    window = Window("Europe/London", "00:00", "02:00")
+    assert window.until(july) == july + HOUR
+    assert not window.holds(july + HOUR)
+    for name, hours in [("America/New_York", -4), ("Asia/Tokyo", 9), ("Africa/Cairo", 3)]:
+        moment = datetime(2026, 7, 1, tzinfo=zone_of(name))
+        assert moment.utcoffset() == timedelta(hours=hours), name
+
+
+def test_nor_does_that_of_the_environment(doctored):
+    """As a process finds it when it starts."""
+    code = (
+        "from datetime import datetime; from relay.zones import zone;"
+        "print(datetime(2026, 7, 1, tzinfo=zone('Europe/London')).utcoffset())"
+    )
+    root = Path(__file__).parent.parent
+    environ = os.environ | {"PYTHONTZPATH": str(doctored), "PYTHONPATH": str(root)}
+    shown = subprocess.run(
+        [sys.executable, "-c", code], env=environ, cwd=doctored, capture_output=True, check=True
+    )
+    assert shown.stdout.strip() == b"1:00:00"
+
+
+def test_nobody_reads_zones_but_from_one_place():
+    """`ZoneInfo(name)` prefers the host's data."""
+    root = Path(__file__).parent.parent
+    packages = ("codat", "relay", "receiver", "workers", "scheduler", "portal", "ops", "sandbox")
+    for path in (path for package in packages for path in (root / package).rglob("*.py")):
+        if path != root / "relay" / "zones.py":
+            assert "ZoneInfo(" not in path.read_text(encoding="utf-8"), path
