@@ -9,6 +9,7 @@ import stat
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -66,6 +67,11 @@ class EmbeddedServer:
         except BaseException:
             self.stop()
             raise
+
+    def turn_over_log(self) -> None:
+        """Begin a new log when it is large: the server opens it anew for each line."""
+        with suppress(OSError):
+            _turn_over(self.log)
 
     def stop(self) -> None:
         """End the server and wait for it: SIGTERM, then SIGKILL after ten seconds."""

@@ -15,6 +15,7 @@ from ops.processes import PROCESSES, SANDBOX, Process
 from ops.restarts import Restarts
 from relay.settings import Settings
 
+TURN_OVER_EVERY = 60.0  # seconds between looks at how large the server's log is
 LOOK_EVERY = 0.3  # seconds between looks whether all is ready
 SAY_AFTER = 30.0  # seconds of not being ready before we say what is missing
 ANSWER_WITHIN = 1.0
@@ -61,6 +62,7 @@ class Attendant:
         self.restarts = Restarts()
         self._server_started = self._began = time.monotonic()
         self._launch_at: float | None = None
+        self._turn_over_at = self._began
         self._look_at = self._began
         self._announced = self._said = False
 
@@ -78,7 +80,11 @@ class Attendant:
                 self._launch_at = None
                 server.launch()
                 self._server_started = time.monotonic()
-        elif server.process.poll() is not None:
+        elif server.process.poll() is None:
+            if now >= self._turn_over_at:
+                server.turn_over_log()
+                self._turn_over_at = now + TURN_OVER_EVERY
+        else:
             pause = self.restarts.pause_after_death(self._server_started, now)
             if pause is None:
                 raise Failed(f"The embedded server keeps ending; see {server.log}.")

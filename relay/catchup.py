@@ -1,10 +1,10 @@
 """What a due schedule comes to: which periods run, which were missed, and when it is due next."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from relay.cadence import CatchUp, Run, Schedule, offset_within, step
+from relay.cadence import CatchUp, Run, Schedule, offset_within, runs, step
 from relay.missed import NOTHING, Missed
 
 GRACE = 600  # seconds by which a run may be late and still count as on time
@@ -40,12 +40,14 @@ def take_turn(
     next_due = following.due + offset
     if now < next_due and now - due <= GRACE:
         return Turn(next_due, (Run(now, this.period),))
-    passed = [Run(this.due + offset, this.period)]
-    while following.due + offset <= now:
-        passed.append(Run(following.due + offset, following.period))
-        this, following = step(s.cadence, s.anchor, s.zone, s.every, following.due)
-    runs, missed = _late(schedule, passed, now, key, why)
-    return Turn(following.due + offset, runs, missed)
+    # Walked in one go, as after a leap of the clock there may be many thousands.
+    passed: list[Run] = []
+    for run in runs(replace(s, spread=0), this.due - 1):
+        if run.due + offset > now and passed:
+            break
+        passed.append(Run(run.due + offset, run.period))
+    left, missed = _late(schedule, passed, now, key, why)
+    return Turn(run.due + offset, left, missed)
 
 
 class Slot(NamedTuple):

@@ -114,14 +114,17 @@ def _batch(store: Store, hints: Hints, now: int, on: PausesOn) -> tuple[int, boo
 def _look_at_each(
     store: Store, hints: Hints, due: list[Due], now: int, on: PausesOn
 ) -> tuple[int, bool]:
-    """Dispatch due schedules one by one.
+    """Dispatch due schedules one by one, for some seconds at most: the rest stays due.
 
     Gives how many syncs were left, and whether the pauses are still as they were.
     """
     free, same = pausing.hold_back(store, due, on)
-    left, lanes = store.schedules.dispatch(
-        [dispatch_of(store, one, now) for one in free], now * 1000
-    )
+    decided, until = list[Dispatch](), time.monotonic() + ROUND
+    for one in free:
+        decided.append(dispatch_of(store, one, now))
+        if time.monotonic() >= until:  # years late, as after a leap of the clock, takes long
+            break
+    left, lanes = store.schedules.dispatch(decided, now * 1000)
     for lane in lanes:
         hints.drain(lane)
     return left, same
@@ -196,8 +199,11 @@ def finish_forgetting(store: Store, hints: Hints) -> int:
 
 
 def trim(store: Store, settings: Settings) -> int:
-    """Drop applied messages older than they are to be kept; give how many."""
-    dropped = store.inbox.trim(store.now_ms() - settings.relay_message_days * DAY_MS)
+    """Drop applied messages older than they are to be kept, and given up work; give how many."""
+    before = store.now_ms() - settings.relay_message_days * DAY_MS
+    dropped = store.inbox.trim(before)
+    if given_up := store.intents.drop_dead(before):
+        log.info("intents.trimmed", intents=given_up)
     if dropped:
         log.info("messages.trimmed", messages=dropped)
     return dropped

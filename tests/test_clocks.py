@@ -558,3 +558,31 @@ def test_a_leap_between_two_webhooks_is_seen_by_the_mending_too(bench, leap):
     assert bench.deliver(make_event("company.created")).status == 204
     lease = store.inbox.claim(None, LEASE_MS)
     assert [one.again for one in store.inbox.read(lease, lease.cursor, 10)] == [False, True]
+
+
+def test_schedules_that_are_years_late_leave_room_for_what_else_the_clock_does(store, monkeypatch):
+    """A scheduler that looks at them for over a minute ends itself."""
+    from scheduler import ticks
+
+    now = int(store.time())
+    for number in range(6):
+        wanted = replace(HOURLY, company_id=company_id(number))
+        store.schedules.put(wanted, now - 3600, over=None)
+    monkeypatch.setattr(ticks, "ROUND", 0.0)
+    between = []
+    assert ticks.dispatch(store, SentHints(), now, lambda: between.append(1) or now) == 6
+    assert len(between) >= 6
+
+
+def test_periods_that_passed_in_years_are_walked_in_one_go(monkeypatch):
+    """Each alone is asked for by its own search, of a few thousand times as many days."""
+    from relay import catchup
+
+    asked = []
+    step = catchup.step
+    monkeypatch.setattr(catchup, "step", lambda *slot: asked.append(slot) or step(*slot))
+    due = next_run(HOURLY, 1_796_068_800).due
+    turn = catchup.take_turn(HOURLY, due, due + 400 * 86_400)
+    assert len(asked) == 1
+    assert turn.missed.older.number + len(turn.missed.periods) == 400 * 24
+    assert turn.next_due == due + 400 * 86_400 + 3600

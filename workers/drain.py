@@ -16,7 +16,9 @@ from relay.store.intents import Need
 from relay.times import now_ms
 from workers.context import Context, current
 from workers.fold import Folded, fold
+from workers.routing import handler_for
 
+UNKNOWN = "unknown"
 BATCH = 500  # messages per commit
 LEASE_MS = 5_000  # how long a killed worker keeps its lane from others
 HAND_ON_AFTER = 1.0  # seconds in one job, so that no lane starves behind a busy one
@@ -108,7 +110,9 @@ def fold_all(context: Context, messages: Sequence[Message], lane: int) -> Batch:
         for one in folded.counted:
             batch.counts[one.run, one.what] += one.more
         if message.kind == "webhook" and not message.replay:
-            batch.counts["", f"webhook:{message.type}"] += 1
+            # Types that nobody knows count together, as there may be any number of them.
+            known = message.type if handler_for(message.type) else UNKNOWN
+            batch.counts["", f"webhook:{known}"] += 1
             batch.marks["last_webhook"] = message.received
             batch.marks.pop("unheard_since", None)
         if any(event.type == "sync.requested" for event in folded.events):

@@ -4,7 +4,7 @@ import fnmatch
 import importlib
 import pkgutil
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from relay.company import Company
@@ -45,7 +45,7 @@ def table() -> dict[str, Handler]:
     return joined.handlers
 
 
-@cache
+@lru_cache(maxsize=1024)  # types are whatever is sent
 def handler_for(event_type: str) -> Handler | None:
     """Give the handler of a type: the exact one, else the one whose pattern fits, else None."""
     handlers = table()

@@ -28,6 +28,7 @@ KINDS = (
     "platforms",
     "data",
 )
+DROPPED_AT_ONCE = 1000
 HINT_MS = 2000  # how long one `perform` hint stands for all needs that arise meanwhile
 
 
@@ -183,6 +184,15 @@ class Intents:
             arguments,
         )
         return bool(recorded), bool(wake)
+
+    def drop_dead(self, before_ms: int) -> int:
+        """Forget what was given up before then; return how many there were."""
+        dropped = 0
+        while some := self._scripts.drop_dead(
+            [keys.DEAD_INTENTS], [before_ms, keys.INTENT, DROPPED_AT_ONCE]
+        ):
+            dropped += int(some)
+        return dropped
 
     def any_due(self, now: int, priorities: Sequence[Priority] = tuple(Priority)) -> bool:
         """Whether some intent of these priorities is due."""

@@ -23,6 +23,11 @@ class Letter:
     message: Message
 
 
+def _order(entry: str) -> tuple[int, int]:
+    ms, _, n = entry.partition("-")
+    return int(ms), int(n)
+
+
 class Letters:
     """The dead letters of one store, by the place of their message.
 
@@ -38,6 +43,7 @@ class Letters:
     def read(self) -> Mapping[Place, str]:
         """Give the ids of all letters by place, some of which may be gone."""
         with self._lock:
+            self._forget_dropped()
             while True:
                 page = self._client.xrange(keys.DEAD, self._last, "+", count=PAGE)
                 for entry, fields in page:
@@ -46,6 +52,15 @@ class Letters:
                     self._last = f"({entry.decode()}"
                 if len(page) < PAGE:
                     return dict(self._ids)
+
+    def _forget_dropped(self) -> None:
+        """Forget those that were trimmed off the stream: they are the oldest, and come first."""
+        first = self._client.xrange(keys.DEAD, count=1)
+        oldest = _order(first[0][0].decode()) if first else (2**63, 0)
+        for place, letter in list(self._ids.items()):
+            if _order(letter) >= oldest:
+                return
+            del self._ids[place]
 
     def get(self, place: Place, among: Mapping[Place, str]) -> Letter | None:
         """Give one in full if it is among these and still there."""

@@ -78,6 +78,7 @@ class Scripts:
         self.beat = _script(client, "beat")
         self.mend = _script(client, "mend")
         self.once = _script(client, "once")
+        self.drop_dead = _script(client, "drop_dead")
         self.note_clock = _script(client, "note_clock")
         self.hint = _script(client, "hint")
 

@@ -16,6 +16,7 @@ if running and ARGV[3] == '1' then
   end
 end
 put_intent(ARGV[5], ARGV[6], 'reconcile:' .. ARGV[1], '', ARGV[7], ARGV[2], '{}', ARGV[8], ARGV[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[2] - ARGV[4])
 redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
 if ARGV[3] == '1' then redis.call('SET', KEYS[3], ARGV[1], 'PX', ARGV[4]) end
 local fields = {}
