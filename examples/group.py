@@ -21,5 +21,6 @@ while True:
     position = position if entries else ">"
     for entry, fields in entries:
         if fields:  # the work: it may come twice after a kill, so tell by the number
-            print(entry.decode().split("-")[0], fields[b"type"].decode(), flush=True)
+            kind = fields.get(b"type", b"damaged").decode(errors="replace")
+            print(entry.decode().split("-")[0], kind, flush=True)
         server.xack(LOG, GROUP, entry)

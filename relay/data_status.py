@@ -48,7 +48,7 @@ def unheard(
     now: int,
 ) -> list[Read]:
     """Return the ended reads that the company does not hold yet; `now` in microseconds."""
-    of_connections = list(_of_operations(operations))
+    of_connections = list(_of_operations(operations, now + AHEAD))
     read = dict[tuple[str, bool], int]()
     for one in of_connections:
         kind = (one.data_type, one.is_success)
@@ -98,12 +98,15 @@ def linked_connections(company: Company) -> list[str]:
     return [c.id for c in company.connections.values() if c.status == ConnectionStatus.LINKED]
 
 
-def _of_operations(operations: Iterable[PullOperation]) -> Iterator[Read]:
-    """Return the latest ended read of each connection and data type, and its latest success."""
+def _of_operations(operations: Iterable[PullOperation], until: int) -> Iterator[Read]:
+    """Return the latest ended read of each connection and data type, and its latest success.
+
+    One dated later than `until` (microseconds) counts as undated, and hides no other.
+    """
     latest = dict[tuple[str, bool], Read]()
     for one in operations:
         at = read_time(one.completed) or read_time(one.requested)
-        if at is None or not one.connection_id or not one.data_type:
+        if at is None or at > until or not one.connection_id or not one.data_type:
             continue
         if pull_outcome(one.status) is PullOutcome.IN_PROGRESS:
             continue

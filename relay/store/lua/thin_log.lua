@@ -27,9 +27,9 @@ for _, entry in ipairs(entries) do
   for i = 1, #entry[2], 2 do
     facts[entry[2][i]] = entry[2][i + 1]
   end
-  if goes(facts['type']) then
+  if goes(facts['type'] or '') then  -- a damaged entry may lack any field
     redis.call('XDEL', KEYS[1], entry[1])
-    redis.call('ZREM', ARGV[4] .. facts['subject'], number)
+    redis.call('ZREM', ARGV[4] .. (facts['subject'] or ''), number)
     gone, newest = gone + 1, number
   end
   reached = number
