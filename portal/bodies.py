@@ -5,6 +5,12 @@ from typing import Any
 import orjson
 from flask import Flask, request
 from flask.json.provider import JSONProvider
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+
+FORMS = ("/link/", "/pc", "/ops/")
+FORM = "application/x-www-form-urlencoded"
+LARGEST_FORM = 16 * 1024  # bytes
+MOST_FIELDS = 32
 
 
 class OrjsonProvider(JSONProvider):
@@ -20,11 +26,24 @@ class OrjsonProvider(JSONProvider):
 
 
 def read_bodies(app: Flask) -> None:
-    """Refuse a body that is not JSON before a view can take it for an empty one."""
+    """Refuse a body that no view of ours reads, before one can take it for an empty one.
+
+    Pages for people send small forms; all else is JSON. Anyone may send to those pages, so what
+    takes long to take apart is not: files, many fields, much text.
+    """
 
     @app.before_request
     def read() -> None:
-        if request.path.startswith(("/link/", "/pc", "/ops/")):
-            return  # pages for people send forms
+        if request.path.startswith(FORMS):
+            _read_form()
+            return
         if request.method in ("POST", "PUT", "PATCH") and request.get_data():
             request.get_json()
+
+
+def _read_form() -> None:
+    body = request.get_data()
+    if len(body) > LARGEST_FORM or body.count(b"&") >= MOST_FIELDS:
+        raise RequestEntityTooLarge
+    if body and request.mimetype != FORM:
+        raise UnsupportedMediaType

@@ -103,12 +103,12 @@ def opened(port: int, text: str = "") -> socket.socket:
     return connection
 
 
-def slow(path: str, *more: str) -> str:
-    """A head that says a body comes, and the body's first byte."""
+def slow(path: str, *more: str, sent: int = 1) -> str:
+    """A head that says a body comes, and so many bytes of it."""
     is_chunked = "Transfer-Encoding: chunked" in more
     lines = [f"POST {path} HTTP/1.1", "Host: relay.example.com", *more]
-    lines += [] if is_chunked else ["Content-Length: 1000"]
-    return "\r\n".join(lines) + "\r\n\r\n" + ("5\r\nx" if is_chunked else "x")
+    lines += [] if is_chunked else ["Content-Length: 50000"]
+    return "\r\n".join(lines) + "\r\n\r\n" + ("c350\r\n" if is_chunked else "") + "x" * sent
 
 
 def answer(connection: socket.socket) -> bytes:
