@@ -10,17 +10,32 @@ from contextlib import suppress
 
 import redis
 
-LOG, GROUP, name = "{relay}:log", "books", sys.argv[2]
-server = redis.Redis.from_url(sys.argv[1])
-with suppress(redis.ResponseError):  # the group is there already
-    server.xgroup_create(LOG, GROUP, "0", mkstream=True)
-position = "0"  # what we were given and never acknowledged; then ">", what is new
-while True:
-    answer = server.xreadgroup(GROUP, name, {LOG: position}, count=100, block=5000)
-    entries = answer[0][1] if answer else []
-    position = position if entries else ">"
-    for entry, fields in entries:
-        if fields:  # the work: it may come twice after a kill, so tell by the number
-            kind = fields.get(b"type", b"damaged").decode(errors="replace")
-            print(entry.decode().split("-")[0], kind, flush=True)
-        server.xack(LOG, GROUP, entry)
+LOG, GROUP = "{relay}:log", "books"
+
+
+def main(url: str, name: str) -> None:
+    """Print each event, as one member of the group."""
+    server = redis.Redis.from_url(url)
+    with suppress(redis.ResponseError):  # the group is there already
+        server.xgroup_create(LOG, GROUP, "0", mkstream=True)
+    position = "0"  # what we were given and never acknowledged; then ">", what is new
+    while True:
+        answer = server.xreadgroup(GROUP, name, {LOG: position}, count=100, block=5000)
+        entries = answer[0][1] if answer else []
+        position = position if entries else ">"
+        for entry, fields in entries:
+            if fields:  # the work: it may come twice after a kill, so tell by the number
+                kind = fields.get(b"type", b"damaged").decode(errors="replace")
+                print(entry.decode().split("-")[0], kind, flush=True)
+            server.xack(LOG, GROUP, entry)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(f"{__doc__}")
+    try:
+        main(*sys.argv[1:])
+    except redis.RedisError as error:
+        sys.exit(f"The server does not answer as it should: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

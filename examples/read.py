@@ -6,17 +6,48 @@ from pathlib import Path
 
 import requests
 
-url, token, file = sys.argv[1], sys.argv[2], Path(sys.argv[3])
-session = requests.Session()
-session.headers["Authorization"] = f"Bearer {token}"
-path = file.read_text() if file.exists() else "/v1/events?after=0&limit=500&wait=20"
-while True:
-    answer = session.get(url + path, timeout=40)
-    if answer.status_code in (409, 410):  # the log was reset, or no longer reaches so far back
-        raise SystemExit(answer.json()["detail"])
-    answer.raise_for_status()
-    for event in answer.json()["events"]:  # the work
-        print(event["id"], event["type"], flush=True)
-    path = answer.links["next"]["url"]
-    file.write_text(path)  # only once the work is done: killed before, it comes again
-    time.sleep(int(answer.headers.get("Retry-After", 0)))  # too many wait there already
+FIRST = "/v1/events?after=0&limit=500&wait=20"
+
+
+def main(url: str, token: str, file: Path) -> None:
+    """Print each event, and keep in the file where to go on."""
+    session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {token}"
+    while True:
+        path = file.read_text() if file.exists() else FIRST
+        try:
+            answer = session.get(url + path, timeout=40)
+        except requests.RequestException as error:
+            print(f"No answer ({type(error).__name__}); once more.", file=sys.stderr, flush=True)
+            time.sleep(2)
+            continue
+        if answer.status_code in (409, 410):
+            file.write_text(recovered(answer.json()))
+        elif answer.status_code in (429, 503):
+            time.sleep(int(answer.headers.get("Retry-After", 2)))
+        elif not answer.ok:
+            sys.exit(f"{answer.status_code} {answer.text}")
+        else:
+            for event in answer.json()["events"]:  # the work
+                print(event["id"], event["type"], flush=True)
+            # Only once the work is done: killed before, it comes again.
+            file.write_text(answer.links["next"]["url"])
+            time.sleep(int(answer.headers.get("Retry-After", 0)))  # too many wait there already
+
+
+def recovered(problem: dict[str, str]) -> str:
+    """Say why the log cannot be read on as it was, and return where it goes on now."""
+    print(problem["detail"], file=sys.stderr, flush=True)
+    # The work: what was missed stands in /v1/companies. After 409, numbers may come again.
+    if problem["status"] == 410:
+        return FIRST.replace("after=0", f"after={problem['oldest']}")
+    return FIRST.replace("after=0", f"after={problem['newest']}&epoch={problem['epoch']}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit(f"{__doc__}")
+    try:
+        main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
+    except KeyboardInterrupt:
+        sys.exit(130)

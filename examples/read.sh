@@ -2,13 +2,33 @@
 # Read the log with curl from where we stopped: read.sh URL TOKEN CURSOR_FILE
 # Prints each page as JSON. The next address, cursor and all, is in the Link header.
 set -eu
-head=$(mktemp)
-trap 'rm -f "$head"' EXIT
+if [ $# -ne 3 ]; then
+    echo "Usage: read.sh URL TOKEN CURSOR_FILE" >&2
+    exit 1
+fi
+head=$(mktemp) body=$(mktemp)
+trap 'rm -f "$head" "$body"' EXIT
+trap 'exit 130' INT
+field() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" "$body"; }
 while :; do
     path=$(cat "$3" 2>/dev/null || echo "/v1/events?after=0&limit=500&wait=20")
-    curl -sSf --compressed -D "$head" -H "Authorization: Bearer $2" "$1$path"
-    echo
-    sed -n 's/^link: <\(.*\)>; rel="next".*/\1/Ip' "$head" >"$3"
-    # Comes when too many wait there already.
-    sleep "$(sed -n 's/^retry-after: \([0-9]*\).*/\1/Ip' "$head" | grep . || echo 0)"
+    status=$(curl -sS --compressed -D "$head" -o "$body" -w '%{http_code}' \
+        -H "Authorization: Bearer $2" "$1$path") || status=503
+    wait=$(sed -n 's/^retry-after: \([0-9]*\).*/\1/Ip' "$head" | grep . || echo 0)
+    case $status in
+    200)
+        cat "$body"
+        echo
+        sed -n 's/^link: <\(.*\)>; rel="next".*/\1/Ip' "$head" >"$3"
+        ;; # what is to wait says so: too many wait there already
+    # What was missed stands in /v1/companies. After 409, numbers may come again.
+    409) field detail >&2; echo "/v1/events?after=$(field newest)&epoch=$(field epoch)&limit=500&wait=20" >"$3" ;;
+    410) field detail >&2; echo "/v1/events?after=$(field oldest)&limit=500&wait=20" >"$3" ;;
+    429 | 503) wait=2 ;;
+    *)
+        cat "$body" >&2
+        exit 1
+        ;;
+    esac
+    sleep "$wait"
 done

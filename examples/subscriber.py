@@ -6,7 +6,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-webhook = Webhook(sys.argv[2])
+if len(sys.argv) != 3 or not sys.argv[1].isdigit():
+    sys.exit(f"{__doc__}")
+try:
+    webhook = Webhook(sys.argv[2])
+except (ValueError, RuntimeError) as error:
+    sys.exit(f"SECRET is the one that the subscription was answered with: {error}")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -26,4 +31,9 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
 
-ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+try:
+    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+except (OSError, OverflowError) as error:
+    sys.exit(f"Port {sys.argv[1]}: {error}")
+except KeyboardInterrupt:
+    sys.exit(130)

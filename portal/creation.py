@@ -87,7 +87,7 @@ def create(body: CompanyBody, attempt: Attempt, by: str) -> CompanyCreated:
         raise Refusal("invalid", "Correct tags and send again.", extra={"errors": [fault]})
     known.platform("platform_key", body.platform_key)
     asked_at = now_micros()
-    name = sanitise_name(body.name) if body.name else placeholder(body.reference, attempt)
+    name = name_of(body, attempt)
     company, connection_error = _create(name, body, attempt)
     attempt.note(company=company.id)
     _tell(company, body, asked_at, by)
@@ -104,6 +104,11 @@ def link_again(company_id: str, platform_key: str | None) -> str | None:
     """Give a company's link anew: one may work only once, so none is kept. Raises Refusal."""
     with asking_codat():
         return link_url(parts().codat.get_company(company_id), platform_key)
+
+
+def name_of(body: CompanyBody, attempt: Attempt) -> str:
+    """Return the name by which this attempt creates a company: as given, or a dummy one."""
+    return sanitise_name(body.name) if body.name else placeholder(body.reference, attempt)
 
 
 def placeholder(reference: str | None, attempt: Attempt) -> str:

@@ -127,7 +127,9 @@ def invite(body: JourneyBody, attempt: Attempt, token: str, by: str) -> JourneyC
             parts().hints.drain(moved.lane)
     elif not _opens(journey, token, now):
         raise Refusal("conflict", LINK_GONE, extra={"journey_id": journey_id})
-    return journeys_shapes.created(journey, held, link_of(token), now)
+    company = held or parts().store.companies.get(journey.company_id)
+    name = creation.name_of(body, attempt)
+    return journeys_shapes.created(journey, company, link_of(token), now, name)
 
 
 def token_of(attempt: Attempt, secret: str) -> str:

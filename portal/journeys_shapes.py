@@ -113,9 +113,13 @@ def short(journey: Journey, company: Company | None, now: int) -> JourneyShape:
     return JourneyShape(**_short(journey, company, now))
 
 
-def created(journey: Journey, company: Company | None, link: str, now: int) -> JourneyCreated:
-    """Give a journey with the link that was made for it."""
-    return JourneyCreated(**_short(journey, company, now), link=link)
+def created(
+    journey: Journey, company: Company | None, link: str, now: int, name: str = ""
+) -> JourneyCreated:
+    """Give a journey with its link; `name` is a company's that was made but is not held yet."""
+    shown = _short(journey, company, now)
+    shown["company_name"] = shown["company_name"] or name
+    return JourneyCreated(**shown, link=link)
 
 
 def whole(journey: Journey, company: Company | None, now: int) -> JourneyDetail:

@@ -14,11 +14,12 @@ from relay import load
 from relay.cadence import Schedule, next_run
 from relay.company import CompanyStatus
 from relay.load import HOUR, Planned
-from relay.times import Moment, now_ms
+from relay.times import Moment, iso_from_ms, now_ms
 
 api = group("load", __name__, "Schedules")
 
 PAGE = 500
+ON_HOLD = "Codat's quota is spent: nothing scheduled runs until {}. What falls due runs then."
 WEEK_HOURS = 168
 MOST = 20_000  # schedules looked at; of more, evenly so many, and the counts are scaled up
 
@@ -149,10 +150,20 @@ def _running(found: Iterable[Schedule], now: int) -> Iterator[Planned]:
 
 def warnings(counts: list[int]) -> list[str]:
     """Say where what this service may ask of Codat would not cover the load."""
-    return load.warnings(counts, covered())
+    return [*on_hold(), *load.warnings(counts, covered())]
+
+
+def on_hold() -> list[str]:
+    """Say until when Codat is not asked for what is scheduled, if the day's calls are spent."""
+    now = now_ms()
+    short = parts().store.budget.state(now).short(now, urgent=False)
+    if short is None or short.what == "minute":
+        return []
+    return [ON_HOLD.format(iso_from_ms(short.until))]
 
 
 def covered() -> load.Covered:
     """Give what this service may ask of Codat."""
     p = parts()
-    return load.Covered(p.settings.relay_calls_per_minute, p.store.companies.count())
+    told = p.store.budget.state(now_ms()).limit
+    return load.Covered(p.settings.relay_calls_per_minute, p.store.companies.count(), told)

@@ -206,8 +206,8 @@ class Company:
 
     @property
     def needs_attention(self) -> bool:
-        """Whether a linked company has a broken connection besides."""
-        return self.status is CompanyStatus.LINKED and any(
+        """Whether a connection is broken, of whatever status the company is; not once deleted."""
+        return self.status is not CompanyStatus.DELETED and any(
             c.status in BROKEN for c in self.connections.values()
         )
 

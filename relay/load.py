@@ -50,6 +50,7 @@ class Covered:
 
     calls_per_minute: int
     companies: int
+    told: int | None = None  # the daily quota, as Codat told it
 
     @property
     def hour(self) -> int:
@@ -58,8 +59,8 @@ class Covered:
 
     @property
     def requests(self) -> int:
-        """Requests that the quota allows in a day."""
-        return DAILY_PER_COMPANY * (1 + self.companies)
+        """Requests that the quota allows in a day: as Codat told it, else by its rule."""
+        return self.told if self.told is not None else DAILY_PER_COMPANY * (1 + self.companies)
 
     @property
     def day(self) -> int:

@@ -59,9 +59,9 @@ class Outcome:
             return self
         return changed(self, wanted=(*self.wanted, Wanted(kind, delay, link)))
 
-    def hold(self, until: int) -> Self:
-        """Let nobody call Codat until `until` (ms since the epoch)."""
-        return changed(self, hold_until=until)
+    def hold(self, until: int, quota: Quota | None = None) -> Self:
+        """Let nobody call Codat until `until` (ms since the epoch), as this quota is spent."""
+        return changed(self, hold_until=until, quota=quota)
 
     def renewed(self, quota: Quota | None) -> Self:
         """Let calls to Codat go on, by the quota of the day that began."""

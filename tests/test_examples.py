@@ -17,7 +17,7 @@ from werkzeug.serving import make_server
 
 from codat.signature import new_secret
 from ops.embedded import EmbeddedServer
-from portal_bench import VIEWER, Portal
+from portal_bench import VIEWER, Portal, trim
 from relay.courier import Courier
 from relay.subscriptions import Secret, Subscription, headers, message_id
 from relay.times import now_ms
@@ -166,3 +166,49 @@ def test_deliveries_are_verified_by_the_public_library_of_javascript_too():
         input=given, capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     assert done.stdout.split("\n")[:4] == ["good", "good", *["No matching signature found"] * 2]
+
+
+@pytest.mark.parametrize("name", ["read.py", "read.mjs", "read.sh"])
+@pytest.mark.parametrize("gone", ["trimmed", "reset"])
+def test_a_reader_whose_cursor_is_of_no_use_says_so_and_goes_on(portal, tmp_path, name, gone):
+    portal.log(*(("a.b", 1),) * 6)
+    cursor = tmp_path / "cursor"
+    if gone == "trimmed":
+        trim(portal.store, 4)
+        cursor.write_text("/v1/events?after=1&limit=500&wait=1")
+    else:
+        cursor.write_text("/v1/events?after=3&epoch=former&limit=500&wait=1")
+    command = ["sh", str(EXAMPLES / name)] if name.endswith(".sh") else command_of(name)
+    if shutil.which(command[0]) is None and name.endswith(".sh"):
+        pytest.skip("needs curl")
+    with served(portal) as url, running(*command, url, VIEWER, str(cursor)) as process:
+        wanted = "5" if gone == "trimmed" else "7"
+        while "after=" + ("6" if gone == "trimmed" else "6&epoch") not in cursor.read_text():
+            threading.Event().wait(0.02)
+        if gone == "reset":
+            portal.log(("a.b", 1))
+        text = process.stdout.readline() if process.stdout else ""
+        while wanted not in text:
+            text = process.stdout.readline() if process.stdout else ""
+
+
+@pytest.mark.parametrize("name", ["read.py", "read.mjs", "read.sh", "group.py", "subscriber.py"])
+def test_an_example_without_arguments_says_what_it_takes(name):
+    command = ["sh", str(EXAMPLES / name)] if name.endswith(".sh") else command_of(name)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert name in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_ends_an_example_without_a_trace(portal, tmp_path):
+    portal.log(("a.b", 1))
+    with served(portal) as url:
+        command = [*command_of("read.py"), url, VIEWER, str(tmp_path / "cursor")]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert lines(process, 1) == expected(1, 1)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "")

@@ -74,7 +74,7 @@ def test_a_change_is_told_of_the_connection_and_of_the_company():
     )
     assert company == (
         "company.status_changed",
-        {"previous": "Linked", "current": "Deauthorised", "needs_attention": False},
+        {"previous": "Linked", "current": "Deauthorised", "needs_attention": True},
     )
 
 

@@ -21,6 +21,7 @@ def test_a_quota_reached_holds_all_calls_until_it_is_renewed(name):
         ("rate_limit.reached", {"daily_quota": 4000, "until": "2026-03-07T00:00:00.000000Z"})
     ]
     assert folded.hold_until == MIDNIGHT
+    assert folded.quota.daily_quota == 4000
     assert (folded.company, folded.needs) == (None, [])
 
 

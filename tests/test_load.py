@@ -53,3 +53,9 @@ def test_an_hour_and_a_day_that_are_too_full_are_named():
     assert hour.startswith("The fullest hour holds 30,000 syncs; 900 calls a minute cover 27,000.")
     [day] = warnings([100] * 168, Covered(900, 3))
     assert day.startswith("The fullest day holds 2,400 syncs, more than the daily quota of 4,000")
+
+
+def test_the_quota_that_codat_told_counts_not_its_rule():
+    assert Covered(900, 306, told=10).day == 5
+    [day] = warnings([1] * 24, Covered(900, 306, told=10))
+    assert "daily quota of 10 requests" in day

@@ -112,6 +112,12 @@ def test_a_journey_makes_a_company_under_a_placeholder_and_a_link_that_is_not_ke
     assert not any(token in value for value in kept)
 
 
+def test_the_answer_names_the_company_that_was_made(portal):
+    made, _ = invite(portal)
+    assert made["company_name"].startswith("Pending L")
+    assert invite(portal, name="Acme")[0]["company_name"] == "Acme"
+
+
 def test_links_that_do_not_work_have_one_same_answer(portal):
     made, at = invite(portal)
     _, revoked = invite(portal)

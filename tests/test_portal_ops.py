@@ -5,8 +5,10 @@ import re
 
 import pytest
 
-from parts import company_id
+from folding import payload
+from parts import company_id, make_event
 from portal_bench import OPERATOR, VIEWER, Portal, make_company
+from relay.times import iso_from_ms, now_ms
 from relay.tokens import Token, digest_of
 
 
@@ -162,3 +164,25 @@ def test_a_store_that_is_away_is_told_on_a_page(portal):
     answer = get(portal, "/ops/load")
     assert (answer.status_code, answer.mimetype) == (503, "text/html")
     assert "Redis does not answer" in answer.text
+
+
+def test_a_spent_quota_is_the_same_figure_everywhere_and_the_load_page_says_so(bench):
+    """In the event, in the status, in what is covered, and on the page, which is green no more."""
+    midnight = (now_ms() // 86_400_000 + 1) * 86_400_000
+    told = payload("client.rateLimit.reached")["payload"] | {"dailyQuota": 10}
+    told |= {name: iso_from_ms(midnight) for name in told if "xpir" in name}
+    bench.store.budget.ended("c", None, now=now_ms(), limit=307_000, remaining=9, reset=midnight)
+    event = make_event("client.rateLimit.reached", company=None, **told)
+    bench.deliver(event | {"generatedDate": iso_from_ms(now_ms() + 1)})
+    bench.drain()
+    portal = Portal(store=bench.store)
+    [event] = portal.get("/v1/events?type=rate_limit.*").json["events"]
+    budget = portal.get("/v1/status").json["budget"]
+    load = portal.get("/v1/schedules/load").json
+    assert (event["data"]["daily_quota"], budget["daily_limit"], budget["remaining"]) == (10, 10, 0)
+    assert load["covers"]["day"] == 5
+    assert any("Codat's quota is spent" in warning for warning in load["warnings"])
+    sign_in(portal)
+    page = get(portal, "/ops/load").text
+    assert "Codat&#39;s quota is spent" in page
+    assert 'class="good"' not in page

@@ -27,7 +27,7 @@ def reached(company: Company, event: Event) -> Outcome:
         daily_quota=quota.daily_quota if quota else None,
         until=iso_from_micros(expires) if expires else None,
     )
-    return outcome.hold(expires // 1000) if expires else outcome
+    return outcome.hold(expires // 1000, quota) if expires else outcome
 
 
 @router.on("client.rateLimit.reset", "ClientRateLimitReset")

@@ -141,6 +141,11 @@ elseif hold > now and not outdated then
     local till = string.format('%d', hold)
     redis.call('SET', KEYS[8], till, 'PXAT', till)
   end
+  -- Of a spent quota the size is told: nothing is left of it until the hold ends.
+  if ARGV[11] ~= '' and tonumber(redis.call('HGET', KEYS[9], 'learnt') or '0') <= said_at then
+    redis.call('HSET', KEYS[9], 'limit', ARGV[11], 'remaining', 0, 'reset',
+      string.format('%d', hold), 'learnt', ARGV[14])
+  end
   if said_at > held_at then redis.call('HSET', KEYS[5], 'held_at', ARGV[14]) end
 end
 if ARGV[15] ~= '' then redis.call('HSET', KEYS[5], 'limits_said', string.format('%d', newest)) end
