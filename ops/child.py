@@ -36,6 +36,11 @@ class Child:
         return self.process.name
 
     @property
+    def pid(self) -> int | None:
+        """Its id, None before the first start."""
+        return self._running.pid if self._running else None
+
+    @property
     def output(self) -> int | None:
         """The descriptor to wait on for output, None once it is at its end."""
         out = self._running.stdout if self._running else None

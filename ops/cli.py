@@ -12,6 +12,7 @@ import click
 from redis.exceptions import RedisError
 
 from ops import faults
+from ops.interrupts import loading
 from relay.files import BadFile
 from relay.masking import without_secrets
 from relay.settings import BadSettings
@@ -59,7 +60,8 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, attribute, _ = COMMANDS[cmd_name]
-        command = getattr(importlib.import_module(f"ops.commands.{module}"), attribute)
+        with loading():
+            command = getattr(importlib.import_module(f"ops.commands.{module}"), attribute)
         assert isinstance(command, click.Command)
         return command
 
@@ -103,6 +105,10 @@ def told() -> Iterator[None]:
         _leave("Interrupted.", faults.INTERRUPTED)
     except click.Abort:  # a question was not answered with yes
         _leave("Nothing was done.", faults.FAILED)
+    except OSError as error:
+        if error.filename is None:  # not about a file: click knows a pipe that was closed
+            raise
+        _leave(f"{error.filename} cannot be used ({error.strerror}).", faults.WRONG_SETTINGS)
 
 
 def _leave(message: str, code: int) -> None:

@@ -1,5 +1,6 @@
 """Run a Valkey or Redis server of our own: one data directory, one socket, every write on disk."""
 
+import errno
 import fcntl
 import importlib.util
 import os
@@ -31,6 +32,8 @@ LONGEST_SOCKET_PATH = 100  # bytes; the kernel takes 108 with the closing zero
 LARGEST_LOG = 1_000_000  # bytes; a larger one becomes `.1` at the next start
 ANSWER_WITHIN = 20.0  # seconds without any answer; loading data does answer, and may take longer
 STOP_WITHIN = 10.0
+TRIAL = 65_536  # bytes written to see whether there is room
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 LOCK_WITHIN = 3.0  # a server whose `up` was killed needs a moment to end
 
 
@@ -43,7 +46,8 @@ class EmbeddedServer:
     lock: IO[str]
     data_dir: Path
     socket_dir: Path | None  # set when it is ours to remove
-    process: subprocess.Popen[bytes] = field(init=False)
+    process: subprocess.Popen[bytes] | None = field(init=False, default=None)
+    _log_before: int = field(init=False, default=0)  # bytes that the log held before this launch
 
     @property
     def log(self) -> Path:
@@ -51,7 +55,11 @@ class EmbeddedServer:
         return self.data_dir / LOG
 
     def launch(self) -> None:
-        """Start the process, also after it died, and wait for its data; raises CannotStart."""
+        """Start the process, also after it died, and wait for its data; raises CannotStart.
+
+        What could not be started is ended, and may be launched again.
+        """
+        self._log_before = self.log.stat().st_size if self.log.exists() else 0
         # The server holds the lock too: if we are killed, nobody starts a second over its data.
         self.process = subprocess.Popen(  # noqa: S603
             tethered(self.command),
@@ -65,27 +73,82 @@ class EmbeddedServer:
         try:
             _wait_until_loaded(self)
         except BaseException:
-            self.stop()
+            self._end()
             raise
 
     def turn_over_log(self) -> None:
         """Begin a new log when it is large: the server opens it anew for each line."""
-        with suppress(OSError):
-            _turn_over(self.log)
+        _turn_over(self.log)
+
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self.process is not None and self.process.poll() is None
+
+    def pids(self) -> tuple[int, ...]:
+        """Return the id of the process, if it was launched."""
+        return (self.process.pid,) if self.process else ()
+
+    def has_room(self) -> bool:
+        """Whether something can be written to the data directory now."""
+        return self._fault_of_writing() is None
+
+    def lacks_room(self) -> str | None:
+        """Return why nothing can be written to the data directory, as on a full disk, or None.
+
+        What the server wrote of it may be lost, as its log lies there too.
+        """
+        if fault := self._fault_of_writing():
+            return fault
+        said = "\n".join(self._last_lines(20))
+        return next((os.strerror(one) for one in NO_ROOM if os.strerror(one) in said), None)
+
+    def why_down(self) -> str:
+        """Return a sentence on why the server ended, from what can be seen."""
+        if lack := self.lacks_room():
+            return f"nothing can be written to {self.data_dir} ({lack})"
+        lines = "\n".join(f"  {line}" for line in self._last_lines(5))
+        return f"the end of {self.log}:\n{lines or '  (nothing was written)'}"
 
     def stop(self) -> None:
         """End the server and wait for it: SIGTERM, then SIGKILL after ten seconds."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(STOP_WITHIN)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        self._end()
         (self.data_dir / ADDRESS).unlink(missing_ok=True)
         if self.socket_dir is not None:
             shutil.rmtree(self.socket_dir, ignore_errors=True)
         self.lock.close()
+
+    def _end(self) -> None:
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(STOP_WITHIN)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def _fault_of_writing(self) -> str | None:
+        try:
+            with tempfile.TemporaryFile(dir=self.data_dir) as trial:
+                trial.write(b"0" * TRIAL)
+                trial.flush()
+                os.fsync(trial.fileno())
+        except OSError as error:
+            return error.strerror
+        return None
+
+    def _last_lines(self, count: int) -> list[str]:
+        """Return what the server wrote last, since it was launched."""
+        try:
+            with self.log.open("rb") as log:
+                whole = os.fstat(log.fileno()).st_size
+                log.seek(
+                    self._log_before if self._log_before <= whole else 0
+                )  # it may be a new one
+                text = log.read().decode("utf-8", "replace")
+        except OSError:
+            return []
+        return text.splitlines()[-count:]
 
     def __enter__(self) -> "EmbeddedServer":
         """Give the running server."""
@@ -119,8 +182,12 @@ def start(data_dir: Path) -> EmbeddedServer:
     socket, socket_dir = _socket_for(data_dir)
     command = [binary, *_arguments(data_dir, socket)]
     server = EmbeddedServer(socket_address(socket), command, lock, data_dir, socket_dir)
-    server.launch()
-    write_private(data_dir / ADDRESS, server.url)
+    try:
+        server.launch()
+        write_private(data_dir / ADDRESS, server.url)
+    except BaseException:
+        server.stop()
+        raise
     return server
 
 
@@ -153,13 +220,20 @@ def make_private(folder: Path) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only we may read, whole or not at all."""
+    """Write a file that only we may read, whole and on disk, or not at all; raises CannotStart."""
     fresh = path.with_name(path.name + ".new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text + "\n")
-    fresh.replace(path)
+    try:
+        fresh.unlink(missing_ok=True)
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        raise CannotStart(f"{path} cannot be written ({error.strerror}).") from None
 
 
 def _arguments(data_dir: Path, socket: Path) -> list[str]:
@@ -204,15 +278,22 @@ def _take(data_dir: Path) -> IO[str]:
 
 
 def _turn_over(log: Path) -> None:
-    if log.exists() and log.stat().st_size > LARGEST_LOG:
-        log.replace(log.with_name(log.name + ".1"))
+    with suppress(OSError):  # then it grows on until it can be turned over
+        if log.exists() and log.stat().st_size > LARGEST_LOG:
+            log.replace(log.with_name(log.name + ".1"))
 
 
 def _socket_for(data_dir: Path) -> tuple[Path, Path | None]:
     socket = data_dir / SOCKET
     if len(os.fsencode(socket)) <= LONGEST_SOCKET_PATH:
         return socket, None
-    folder = Path(tempfile.mkdtemp(prefix="codat-relay-"))  # made with mode 0700
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="codat-relay-"))  # made with mode 0700
+    except OSError as error:
+        raise CannotStart(
+            f"No folder for the server's socket can be made ({error.strerror})."
+            " Set RELAY_DATA_DIR to a shorter path."
+        ) from None
     return folder / SOCKET, folder
 
 
@@ -220,7 +301,7 @@ def _wait_until_loaded(server: EmbeddedServer) -> None:
     client = connect(server.url, timeout=2, retries=0)
     deadline = time.monotonic() + ANSWER_WITHIN
     with client:
-        while server.process.poll() is None:
+        while server.is_alive():
             try:
                 client.ping()
             except redis.BusyLoadingError:
@@ -231,15 +312,4 @@ def _wait_until_loaded(server: EmbeddedServer) -> None:
             else:
                 return
             time.sleep(0.02)
-    raise CannotStart(
-        f"The embedded server did not start. The end of {server.data_dir / LOG}:\n"
-        + _last_lines(server.data_dir / LOG)
-    )
-
-
-def _last_lines(log: Path, count: int = 5) -> str:
-    try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-count:]
-    except OSError:
-        lines = []
-    return "\n".join(f"  {line}" for line in lines) or "  (nothing was written)"
+    raise CannotStart(f"The embedded server did not start: {server.why_down()}")

@@ -1,5 +1,6 @@
 """Shows the output of several processes: named and coloured on a terminal, untouched elsewhere."""
 
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -37,7 +38,8 @@ class Lines:
         self._write(label + Text(text))
 
     def _write(self, text: Text) -> None:
-        self._console.print(text, soft_wrap=True, highlight=False, markup=False)
+        with suppress(OSError):  # a full disk or a closed pipe ends the output, not the service
+            self._console.print(text, soft_wrap=True, highlight=False, markup=False)
 
 
 def readable(line: str) -> Text:

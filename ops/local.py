@@ -18,6 +18,7 @@ from relay.settings import Settings
 TURN_OVER_EVERY = 60.0  # seconds between looks at how large the server's log is
 LOOK_EVERY = 0.3  # seconds between looks whether all is ready
 SAY_AFTER = 30.0  # seconds of not being ready before we say what is missing
+LOOK_FOR_ROOM_EVERY = 2.0  # seconds, while the disk is full
 ANSWER_WITHIN = 1.0
 
 
@@ -64,10 +65,10 @@ class Attendant:
         self._launch_at: float | None = None
         self._turn_over_at = self._began
         self._look_at = self._began
-        self._announced = self._said = False
+        self._announced = self._said = self._is_down = False
 
     def __call__(self) -> None:
-        """Look once, without waiting long; raises Failed when the server cannot be kept alive."""
+        """Look once; raises Failed when the server keeps ending and it is not for want of room."""
         now = time.monotonic()
         if self.server is not None:
             self._keep(self.server, now)
@@ -77,19 +78,39 @@ class Attendant:
     def _keep(self, server: EmbeddedServer, now: float) -> None:
         if self._launch_at is not None:
             if now >= self._launch_at:
-                self._launch_at = None
-                server.launch()
-                self._server_started = time.monotonic()
-        elif server.process.poll() is None:
-            if now >= self._turn_over_at:
-                server.turn_over_log()
-                self._turn_over_at = now + TURN_OVER_EVERY
+                self._launch(server)
+        elif not server.is_alive():
+            self._mourn(server, now)
+        elif now >= self._turn_over_at:
+            server.turn_over_log()
+            self._turn_over_at = now + TURN_OVER_EVERY
+
+    def _launch(self, server: EmbeddedServer) -> None:
+        if not server.has_room():  # it would end at once
+            self._launch_at = time.monotonic() + LOOK_FOR_ROOM_EVERY
+            return
+        self._launch_at = None
+        self._server_started = time.monotonic()
+        try:
+            server.launch()
+        except (CannotStart, OSError):  # why, is said with the next try
+            self._mourn(server, time.monotonic())
         else:
-            pause = self.restarts.pause_after_death(self._server_started, now)
-            if pause is None:
-                raise Failed(f"The embedded server keeps ending; see {server.log}.")
-            self.say(f"the embedded server ended; it is started again in {pause:.0f} s")
-            self._launch_at = now + pause
+            if self._is_down:
+                self.say("the embedded server is back")
+            self._is_down = False
+
+    def _mourn(self, server: EmbeddedServer, now: float) -> None:
+        lack = server.lacks_room()
+        # A full disk is no fault of the server: it is tried again for as long as that lasts.
+        pause = self.restarts.pause_after_death(self._server_started, now, excused=lack is not None)
+        if pause is None:
+            raise Failed(f"The embedded server keeps ending; see {server.log}.")
+        why = f": nothing can be written to {server.data_dir} ({lack})" if lack else ""
+        until = "; until there is room, webhooks are answered 503" if lack else ""
+        self.say(f"the embedded server ended{why}; it is started again in {pause:.0f} s{until}")
+        self._is_down = True
+        self._launch_at = now + pause
 
     def _look(self, now: float) -> None:
         missing = self._missing()

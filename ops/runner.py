@@ -3,18 +3,19 @@
 import selectors
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import FrameType
 from typing import Protocol
 
 from ops.child import Child
 from ops.faults import UNREACHABLE
+from ops.interrupts import STOP_SIGNALS
+from ops.orphans import reap_orphans
 from ops.processes import Process
 
 STOP_WITHIN = 10.0  # seconds for each turn
 LOOK_EVERY = 0.1  # seconds
 LAST_READS = 100  # of what a pipe may still hold; it is at its end long before
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Output(Protocol):
@@ -31,7 +32,8 @@ class Runner:
     """Starts processes, restarts what dies, and stops all in order.
 
     `attend` is called every round, some ten times a second, for what else needs looking after; what
-    it raises stops everything and comes out of `run`.
+    it raises stops everything and comes out of `run`. `also_ours` gives the ids of processes that
+    others started and look after; any other that ends and was given to us is let go.
     """
 
     def __init__(
@@ -40,10 +42,12 @@ class Runner:
         environment: Mapping[str, str],
         output: Output,
         attend: Callable[[], None] = lambda: None,
+        also_ours: Callable[[], Collection[int]] = tuple,
     ) -> None:
         self._children = [Child(process, environment) for process in processes]
         self._output = output
         self._attend = attend
+        self._also_ours = also_ours
         self._stopping = False
         self._failed = False
 
@@ -58,11 +62,16 @@ class Runner:
                 for child in self._children:
                     self._look_after(child)
                 self._attend()
+                reap_orphans(self._ours())
             return not self._failed
         finally:
             self._stop_all()
             for number, handler in previous.items():
                 signal.signal(number, handler)
+
+    def _ours(self) -> set[int]:
+        pids = (child.pid for child in self._children)
+        return {*self._also_ours(), *(pid for pid in pids if pid is not None)}
 
     def stop(self) -> None:
         """Ask `run` to stop everything and return."""

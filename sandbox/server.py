@@ -1,5 +1,6 @@
 """Runs a sandbox: for good in a process of its own, or for a while inside a test."""
 
+import logging
 import signal
 import threading
 import time
@@ -20,6 +21,9 @@ from sandbox.world import World
 POLL_SECONDS = 0.05  # how soon a stop is noticed
 SAVE_SECONDS = 1.0  # between two writings of the state file
 LONGEST_NAP = 1.0  # seconds between looks at the clock, for the quota's midnight
+NOT_SAVED = "the sandbox's state could not be kept"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +68,22 @@ class RunningSandbox:
         with self.world.changed:
             self.world.changed.notify_all()
         self.server.stop()
-        self.save()
+        if fault := self.save():
+            log.warning("%s (%s)", NOT_SAVED, fault)
         self.post.stop()
 
-    def save(self) -> None:
-        """Write the state file, if there is to be one."""
+    def save(self) -> str | None:
+        """Write the state file, if there is to be one; return why it cannot be, as on a full disk.
+
+        It stays as it was then.
+        """
         if self.parts.config.state_file is not None:
-            with self.saving:
-                memory.save(self.parts, self.parts.config.state_file)
+            try:
+                with self.saving:
+                    memory.save(self.parts, self.parts.config.state_file)
+            except OSError as error:
+                return error.strerror or type(error).__name__
+        return None
 
     def __enter__(self) -> Self:
         """Give itself; it serves already."""
@@ -129,12 +141,15 @@ def _remember(running: RunningSandbox) -> None:
     """Write the state file whenever something has happened, never busy with it for long."""
     if running.parts.config.state_file is None:
         return
-    noted, took = -1, 0.0
+    noted, took, said = -1, 0.0, None
     while not running.stopping.wait(max(SAVE_SECONDS, 20 * took)):
         if noted == running.journal.last:
             continue
-        noted, began = running.journal.last, time.monotonic()
-        running.save()
+        last, began = running.journal.last, time.monotonic()
+        fault = running.save()
+        if fault and fault != said:
+            log.warning("%s (%s)", NOT_SAVED, fault)
+        noted, said = noted if fault else last, fault
         took = time.monotonic() - began
 
 

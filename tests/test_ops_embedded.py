@@ -1,17 +1,22 @@
 """The embedded server keeps what it acknowledged, and has its data to itself."""
 
 import os
+import resource
 import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import redis
 
-from ops import embedded
+from ops import embedded, local
 from ops.faults import CannotStart
+from ops.restarts import Restarts
+from relay.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("server")  # skips where no server is to be had
 
@@ -137,3 +142,58 @@ def test_nothing_to_run_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("PATH", "")
     with pytest.raises(CannotStart, match="REDIS_URL"):
         embedded.find_binary()
+
+
+SMALL = 32_768  # bytes
+
+
+@contextmanager
+def files_may_hold(running: embedded.EmbeddedServer, size: int) -> Iterator[None]:
+    """Let no file of ours or of the server grow past `size`: what a full disk is to it."""
+    assert running.process is not None
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_server_that_cannot_write_comes_back_when_it_can_with_all_it_acknowledged(
+    tmp_path: Path, make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "LOOK_FOR_ROOM_EVERY", 0.0)
+    said: list[str] = []
+    with embedded.start(tmp_path) as running:
+        attend = local.Attendant(make_settings(), running, said.append, lambda: None)
+        attend.restarts = Restarts(0.0)
+        client = open_client(running)
+        client.set("kept", "x" * (SMALL + 1))
+        with files_may_hold(running, SMALL):
+            with pytest.raises(redis.RedisError):
+                client.set("lost", "y")
+            assert running.process is not None
+            running.process.wait()
+            for _ in range(100):  # far more often than any other death is borne
+                attend()
+            assert not running.is_alive()
+            [why] = said
+            assert f"nothing can be written to {tmp_path} (File too large)" in why
+        while not running.is_alive():
+            attend()
+        assert said[-1] == "the embedded server is back"
+        assert client.get("kept") == b"x" * (SMALL + 1)
+        assert client.set("again", "z")
+    with embedded.start(tmp_path):  # the lock was given back at the end, not before
+        pass
+
+
+def test_room_is_seen_by_writing(tmp_path: Path) -> None:
+    with embedded.start(tmp_path) as running:
+        assert running.has_room()
+        with files_may_hold(running, SMALL):
+            assert not running.has_room()
+            assert running.lacks_room() == "File too large"
+        assert running.has_room()
+        assert running.lacks_room() is None

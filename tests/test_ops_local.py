@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import resource
 import socket
 import stat
 import threading
@@ -12,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
+from ops.cli import main
 from ops.faults import CannotStart, Failed
 from ops.here import Here
 from ops.local import Attendant, check_ports, make_secrets, processes
@@ -33,6 +36,9 @@ def test_the_procfile_lists_the_same_processes() -> None:
     for line in (ROOT / "Procfile").read_text().splitlines():
         name, _, command = line.partition(": ")
         listed[name] = command
+    public = listed["web"].removesuffix(" --public")
+    assert public != listed["web"]  # a platform's router comes from another host
+    listed["web"] = public
     assert listed == {p.name: " ".join(["codat-relay", *p.arguments]) for p in PROCESSES}
 
 
@@ -91,31 +97,55 @@ class FailingServer:
     """Stands in for an embedded server whose process ends as soon as it is launched."""
 
     log: Path = Path("valkey.log")
+    data_dir: Path = Path("data")
     launched: int = 0
+    lack: str | None = None
+    fails: bool = False
 
-    @property
-    def process(self) -> "FailingServer":
-        return self
+    def is_alive(self) -> bool:
+        return False
 
-    def poll(self) -> int:
-        return 1
+    def has_room(self) -> bool:
+        return True
+
+    def lacks_room(self) -> str | None:
+        return self.lack
 
     def launch(self) -> None:
         self.launched += 1
+        if self.fails:
+            raise CannotStart("it did not start")
 
 
+@pytest.mark.parametrize("fails", [False, True])
 def test_an_embedded_server_that_keeps_ending_stops_everything(
-    make_settings: MakeSettings,
+    make_settings: MakeSettings, fails: bool
 ) -> None:
-    server, said = FailingServer(), []
+    """Whether it ends after it was started, or cannot be started."""
+    server, said = FailingServer(fails=fails), []
     settings = make_settings(port=_free_port(), sandbox_port=_free_port())
     attend = Attendant(settings, server, said.append, lambda: None)  # type: ignore[arg-type]
     attend.restarts = Restarts(0.0)
-    for _ in range(2 * (TOO_MANY - 1)):
+    with pytest.raises(Failed, match=r"keeps ending; see valkey\.log"):  # noqa: PT012
+        for _ in range(2 * TOO_MANY):
+            attend()
+    deaths = [one for one in said if "ended" in one]
+    assert server.launched == len(deaths) == TOO_MANY - 1
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_one_that_lacks_room_is_tried_for_as_long_as_that_lasts(
+    make_settings: MakeSettings, fails: bool
+) -> None:
+    server, said = FailingServer(lack="No space left on device", fails=fails), []
+    settings = make_settings(port=_free_port(), sandbox_port=_free_port())
+    attend = Attendant(settings, server, said.append, lambda: None)  # type: ignore[arg-type]
+    attend.restarts = Restarts(0.0)
+    for _ in range(10 * TOO_MANY):
         attend()
-    with pytest.raises(Failed, match=r"keeps ending; see valkey\.log"):
-        attend()
-    assert server.launched == len(said) == TOO_MANY - 1
+    assert server.launched > 4 * TOO_MANY
+    assert "nothing can be written to data (No space left on device)" in said[0]
+    assert "answered 503" in said[0]
 
 
 def test_all_is_announced_once_and_only_when_it_is_ready(make_settings: MakeSettings) -> None:
@@ -174,3 +204,71 @@ def _has_ipv6() -> bool:
     except OSError:
         return False
     return True
+
+
+@pytest.mark.usefixtures("server")  # skips where no server is to be had
+@pytest.mark.parametrize(
+    "taken",
+    [
+        "data is a file", "data/lock", "data/address", "data/valkey.log", "data/valkey.sock",
+        "data/operator-token", "data/webhook-secret", "data/webhook-secret.new", "/proc/nowhere",
+        "/dev/null/data", "x" * 300,
+    ],
+)  # fmt: skip
+def test_what_stands_in_the_way_is_one_sentence_and_nothing_stays_behind(
+    taken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    if taken == "data is a file":
+        data.write_text("")
+    elif taken.startswith("data/"):
+        (tmp_path / taken / "held").mkdir(parents=True)
+    else:
+        data = tmp_path / taken
+    result, after = _start(data, monkeypatch)
+    assert result.exit_code == 2, result.output
+    assert isinstance(result.exception, SystemExit)
+    assert len(result.output.split("\n  ")[0].splitlines()) == 1, result.output
+    assert str(data) in result.output
+    assert after == []
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("room", [0, 100])
+def test_a_start_on_a_full_disk_is_a_sentence(
+    room: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the first file, or where the server cannot write what it begins with."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        result, after = _start(tmp_path / "data", monkeypatch)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert result.exit_code == 2, result.output
+    assert "File too large" in result.output
+    assert after == []
+
+
+def _start(data: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Result, list[str]]:
+    """Run `up`, which is to refuse, and give what it left running on `data`."""
+
+    def too_far(*_: object, **__: object) -> None:
+        raise AssertionError("it was not refused")
+
+    monkeypatch.setattr("ops.commands.up.Runner", too_far)
+    monkeypatch.chdir(data.parents[-1])
+    ports = {"PORT": str(_free_port()), "SANDBOX_PORT": str(_free_port())}
+    result = CliRunner().invoke(main, ["up"], env={"RELAY_DATA_DIR": str(data), **ports})
+    lines = [
+        entry.read_text(errors="replace") for entry in Path("/proc").glob("[0-9]*/cmdline")
+        if _is_readable(entry)
+    ]  # fmt: skip
+    return result, [line for line in lines if f"{data}/valkey.log" in line]
+
+
+def _is_readable(entry: Path) -> bool:
+    try:
+        return bool(entry.read_bytes())
+    except OSError:
+        return False

@@ -1,7 +1,9 @@
 """All alive or none, in order, and nothing left behind."""
 
+import ctypes
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ops import restarts, runner
+from ops.orphans import reap_orphans
 from ops.processes import Process
 from ops.restarts import Restarts
 from ops.runner import Runner
@@ -221,3 +224,44 @@ def test_five_deaths_in_more_than_a_minute_are_borne() -> None:
     deaths = Restarts()
     pauses = [deaths.pause_after_death(now, now) for now in (0.0, 15, 30, 45, 60)]
     assert None not in pauses
+
+
+ABANDONS = """
+import subprocess, sys, time
+begun = subprocess.run(['sh', '-c', 'sleep 0.05 & echo $!'], stdout=subprocess.PIPE, text=True)
+print('child', begun.stdout.strip(), flush=True)
+time.sleep(300)
+"""
+PR_SET_CHILD_SUBREAPER = 36
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_processes_that_lost_their_parent_leave_no_zombies() -> None:
+    """As the first process of a container, which is given every one that loses its parent."""
+    prctl = ctypes.CDLL(None).prctl
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    try:
+        done, heard = run_until(
+            [dummy("careless", ABANDONS), dummy("careful", TALKS)],
+            lambda h: any(
+                name == "careless" and not Path(f"/proc/{text.split()[1]}").exists()
+                for name, text in h.lines
+            ),
+        )
+    finally:
+        prctl(PR_SET_CHILD_SUBREAPER, 0)
+    assert done
+    assert heard.said == []  # how ours ended is still theirs to ask
+
+
+def test_how_our_own_processes_ended_is_left_to_those_who_started_them() -> None:
+    ours = subprocess.Popen([sys.executable, "-c", "raise SystemExit(7)"])
+    other = subprocess.Popen([sys.executable, "-c", "raise SystemExit(8)"])
+    for process in (ours, other):
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    reap_orphans([ours.pid, other.pid])
+    assert ours.wait() == 7
+    reap_orphans([])
+    with pytest.raises(ChildProcessError):
+        os.waitpid(other.pid, 0)
+    other.wait()

@@ -5,10 +5,12 @@ from typing import Any
 
 import orjson
 import pytest
+from click.testing import CliRunner
 from redis.exceptions import ConnectionError as RedisAway
 from structlog.testing import capture_logs
 
 from ops.checkup import check_client, check_tokens
+from ops.cli import main
 from ops.web import LOOK_AGAIN_AFTER, LateApp, check
 from parts import SECRET
 from relay.settings import Settings
@@ -138,3 +140,37 @@ def test_the_doctor_tells_of_webhooks_of_other_clients(
     store.platforms.keep_client_id(settings.key_mark, other)
     assert check_client(settings).verdict == "wrong"
     assert other in check_client(settings).detail
+
+
+@pytest.mark.parametrize(
+    ("words", "given", "listens"),
+    [
+        ([], {}, "127.0.0.1"),
+        (["--public"], {}, "0.0.0.0"),
+        (["--public"], {"HOST": "::1"}, "::1"),
+        ([], {"HOST": "localhost"}, "127.0.0.1"),
+        ([], {"HOST": "0.0.0.0"}, "0.0.0.0"),
+    ],
+)
+def test_it_listens_where_it_is_told_to(
+    words: list[str], given: dict[str, str], listens: str, monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
+    from ops.commands import web
+
+    heard: list[tuple[str, str]] = []
+
+    class Listening:
+        def __init__(self, _target: str, *, address: str, **_more: object) -> None:
+            heard.append(("address", address))
+
+        def serve(self, *, target_loader: object, **_more: object) -> None:
+            heard.append(("app", target_loader.__name__))  # type: ignore[attr-defined]
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(web, "Granian", Listening)
+    monkeypatch.setattr(web, "refuse_taken", lambda *_: None)
+    monkeypatch.setattr(web.os, "environ", {})
+    env = {"REDIS_URL": "redis://127.0.0.1:9", "CODAT_WEBHOOK_SECRETS": SECRET, **given}
+    done = CliRunner().invoke(main, ["web", *words], env=env)
+    assert done.exit_code == 0, done.output
+    assert heard == [("address", listens), ("app", "app")]

@@ -10,12 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+from redis.exceptions import RedisError
 from rich.console import Console
 
 from ops import embedded
 from ops.addresses import local
-from ops.faults import FAILED
+from ops.embedded import EmbeddedServer
+from ops.faults import FAILED, INTERRUPTED, CannotStart
 from ops.here import Here, check_brand, unread_names
+from ops.interrupts import StoppedEarly, StopSignals
 from ops.lines import Lines
 from ops.local import Attendant, check_ports, make_secrets, processes
 from ops.processes import SANDBOX, Process
@@ -39,9 +42,22 @@ def up() -> None:
     on a terminal it is shown once. A process that dies is started again; one that keeps dying stops
     everything.
     """
+    console = Console()
+    try:
+        with StopSignals() as signals:
+            done = _run(console, signals)
+    except StoppedEarly:
+        console.print("Stopped before everything was started.")
+        sys.exit(INTERRUPTED)
+    if not done:
+        sys.exit(FAILED)
+    console.print("Stopped.")
+
+
+def _run(console: Console, signals: StopSignals) -> bool:
+    """Start everything and run until told to stop (True), or until a process died too often."""
     settings = Settings.from_env()
     here = Here(settings.relay_data_dir)
-    console = Console()
     unread = unread_names()
     for why in unread.values():
         console.print(f"Warning: {why}.", style="yellow", soft_wrap=True, markup=False)
@@ -54,9 +70,7 @@ def up() -> None:
             server = stack.enter_context(embedded.start(settings.relay_data_dir))
             made["REDIS_URL"] = server.url
             settings = settings.model_copy(update={"redis_url": server.url})
-        store = Store.open(settings)
-        token = keep_operator(settings, store, here, owns_store=server is not None)
-        store.client.close()
+        token = _open(settings, here, server)
         wanted = [_remembering(process, here) for process in processes(settings)]
         lines = Lines(console, [process.name for process in wanted])
         attendant = Attendant(
@@ -64,10 +78,26 @@ def up() -> None:
         )
         # Handed on to the processes, which read it by their own settings.
         environment = {**_inherited(unread), **made}
-        done = Runner(wanted, environment, lines, attendant).run()
-    if not done:
-        sys.exit(FAILED)
-    console.print("Stopped.")
+        ours = server.pids if server else tuple
+        runner = Runner(wanted, environment, lines, attendant, also_ours=ours)
+        signals.then(runner.stop)
+        return runner.run()
+
+
+def _open(settings: Settings, here: Here, server: EmbeddedServer | None) -> Operator:
+    """Look whether the store can be used, and see to the operator token.
+
+    Raises CannotStart when the server we started ended over it, as on a full disk.
+    """
+    try:
+        store = Store.open(settings)
+        token = keep_operator(settings, store, here, owns_store=server is not None)
+        store.client.close()
+    except RedisError:
+        if server is None or server.is_alive():
+            raise
+        raise CannotStart(f"The embedded server ended at once: {server.why_down()}") from None
+    return token
 
 
 def _inherited(unread: Collection[str]) -> dict[str, str]:

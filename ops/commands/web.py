@@ -13,11 +13,15 @@ from ops.ports import address_of, refuse_taken
 from ops.room import make_room
 from ops.web import app, check
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 (asked for)
 STOP_WITHIN = 8  # seconds given to requests under way
 
 
 @click.command()
-def web() -> None:
+@click.option(
+    "--public", is_flag=True, help="Listen on all addresses of this machine, unless HOST is set."
+)
+def web(*, public: bool) -> None:
     """Serve webhooks (POST /webhooks/codat) and the portal on HOST and PORT.
 
     Runs WEB_PROCESSES processes of WEB_THREADS threads, as many again for webhooks alone, and one
@@ -27,12 +31,15 @@ def web() -> None:
     """
     settings = begin_process()
     check(settings)
+    host = settings.host
+    if public and "host" not in settings.model_fields_set:
+        host = EVERYWHERE
     os.environ.setdefault("PYTHONSAFEPATH", "1")  # for processes that it starts anew, not by fork
-    refuse_taken(settings.host, settings.port, "PORT")
+    refuse_taken(host, settings.port, "PORT")
     Granian(
         "ops.web:app",
         factory=True,
-        address=address_of(settings.host),
+        address=address_of(host),
         port=settings.port,
         interface=Interfaces.ASGINL,
         http=HTTPModes.http1,

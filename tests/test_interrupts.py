@@ -1,0 +1,126 @@
+"""Ctrl-C at any moment of a start ends everything that was begun, without a trace."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ops.faults import INTERRUPTED
+from ops.interrupts import STOP_SIGNALS, StoppedEarly, StopSignals
+from ops.sessions import members
+
+ROOT = Path(__file__).parents[1]
+# Runs the command line, and sends itself the signal the moment a module is looked for or a function
+# of ours is called whose name is given.
+MEANWHILE = """
+import os, signal, sys
+at, number = sys.argv[1], int(sys.argv[2])
+sys.argv[:3] = ['codat-relay']
+def send():
+    sys.meta_path[:] = [one for one in sys.meta_path if not isinstance(one, Finder)]
+    sys.setprofile(None)
+    os.kill(os.getpid(), number)
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == at:
+            send()
+        if name == 'ops.runner':  # from here on functions are watched, which is slow
+            sys.setprofile(profile)
+def profile(frame, event, arg):
+    if event == 'call' and frame.f_code.co_qualname == at and '/ops/' in frame.f_code.co_filename:
+        send()
+from ops.__main__ import main
+sys.meta_path.insert(0, Finder())
+main()
+"""
+LOADING = ["ops.cli", "pydantic"]
+STARTING = ["ops.embedded", "_wait_until_loaded", "keep_operator", "Child.start"]
+
+
+def interrupted(
+    tmp_path: Path, words: list[str], at: str, number: int = signal.SIGINT
+) -> tuple[int, str, int]:
+    """How the command ended, what it said, and its process id."""
+    env = {"PATH": os.environ["PATH"], "PORT": "0", "RELAY_DATA_DIR": str(tmp_path / "data")}
+    if words == ["up"]:
+        env["PORT"] = str(free_port())
+        env["SANDBOX_PORT"] = str(free_port())
+    elif words[0] != "config":
+        env |= {"REDIS_URL": "redis://127.0.0.1:9"}
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", MEANWHILE, at, str(int(number)), *words],
+        env=env | {"PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    out, _ = process.communicate(timeout=60)
+    return process.returncode, out.decode(), process.pid
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+@pytest.mark.parametrize("at", LOADING)
+def test_while_it_is_loaded_a_command_ends_at_once(tmp_path: Path, at: str) -> None:
+    code, said, _ = interrupted(tmp_path, ["config"], at)
+    assert (code, said) == (INTERRUPTED, "Interrupted.\n")
+
+
+@pytest.mark.usefixtures("server")  # skips where no server is to be had
+@pytest.mark.parametrize("at", STARTING)
+def test_while_everything_is_started_what_was_begun_is_ended(tmp_path: Path, at: str) -> None:
+    code, said, pid = interrupted(tmp_path, ["up"], at)
+    assert "Traceback" not in said, said
+    assert said.splitlines()[-1] in (
+        "Interrupted.",
+        "Stopped before everything was started.",
+        "Stopped.",
+    )
+    assert code == (0 if said.endswith("Stopped.\n") else INTERRUPTED)
+    assert members(pid) == []
+    assert not (tmp_path / "data" / "address").exists()
+
+
+@pytest.mark.usefixtures("server")
+def test_a_container_that_is_stopped_during_the_start_is_heard_too(tmp_path: Path) -> None:
+    """Its first process gets no signal that it does not ask for."""
+    code, said, _ = interrupted(tmp_path, ["up"], "_wait_until_loaded", signal.SIGTERM)
+    assert (code, said) == (INTERRUPTED, "Stopped before everything was started.\n")
+
+
+@pytest.mark.parametrize("number", STOP_SIGNALS)
+def test_every_signal_to_stop_interrupts(number: int) -> None:
+    with pytest.raises(StoppedEarly), StopSignals():  # noqa: PT012
+        os.kill(os.getpid(), number)
+        time.sleep(60)
+
+
+def test_a_second_signal_does_not_break_the_ending_off() -> None:
+    ended = []
+    with pytest.raises(StoppedEarly), StopSignals():  # noqa: PT012
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(60)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+            ended.append(True)
+    assert ended
+
+
+def test_a_signal_just_before_is_not_lost() -> None:
+    stopped: list[bool] = []
+    with StopSignals() as signals:
+        signals.then(lambda: stopped.append(True))
+        os.kill(os.getpid(), signal.SIGTERM)
+        signals.then(lambda: stopped.append(False))
+    assert stopped == [True, False]
