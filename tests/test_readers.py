@@ -447,3 +447,15 @@ def test_what_is_damaged_goes_and_stays_like_any_other_when_the_log_is_thinned(b
     kinds = [event.type for event in bench.store.events.read(0).events]
     erased, unreadable = "event.erased", "event.unreadable"
     assert kinds == [erased, unreadable, erased, erased, unreadable]
+
+
+@pytest.mark.parametrize("kept", ["18446744073709551615", "1e+17", "999999999999999999", "x", ""])
+def test_a_budget_that_holds_what_is_no_count_lets_calls_leave(store, kept):
+    """As an earlier version may have kept it, for good: no answer came that could renew it."""
+    day = {"limit": kept, "remaining": kept, "reset": now_ms() + 3_600_000}
+    store.client.hset(keys.BUDGET, mapping=day)
+    assert store.budget.state(now_ms()).remaining is None
+    assert store.budget.take("call-1", None, priority=0, now=now_ms()) is None
+    store.budget.ended("call-1", None, now=now_ms(), limit=1000, remaining=990, reset=day["reset"])
+    state = store.budget.state(now_ms())
+    assert (state.limit, state.remaining) == (1000, 990)

@@ -5,6 +5,7 @@ from typing import Any
 
 from redis import Redis
 
+from codat.times import MOST
 from relay.store import keys
 from relay.store.scripts import Scripts
 
@@ -142,13 +143,26 @@ class Budget:
             pipe.zcount(keys.UNDER_WAY, now, now + 2 * LONGEST_CALL)
             (limit, remaining, reset), hold, minute, under_way = pipe.execute()
         known = reset is not None and now < int(reset) <= now + LONGEST_HOLD
+        of_day, left = _count(limit), _count(remaining)
         return BudgetState(
-            limit=None if limit is None else int(limit),
-            remaining=int(remaining) if known and remaining is not None else None,
+            limit=of_day,
+            remaining=left if known else None,
             reset=int(reset) if known else None,
-            reserved=-(-int(limit or 0) * self.limits.reserve // 1000),
+            reserved=-(-(of_day or 0) * self.limits.reserve // 1000),
             hold_until=int(hold or 0),
             calls_last_minute=int(minute),
             calls_per_minute=self.limits.calls_per_minute,
             under_way=int(under_way),
         )
+
+
+def _count(text: bytes | None) -> int | None:
+    """Return a figure as it is kept; None for one of an earlier version that is no count.
+
+    What is left may be below nothing: calls that left while Codat counted others.
+    """
+    try:
+        count = int(text or b"")
+    except ValueError:
+        return None
+    return count if count <= MOST else None

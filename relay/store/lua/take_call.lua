@@ -21,6 +21,13 @@ local hold = tonumber(redis.call('GET', KEYS[1]) or '0')
 local most = now + 93660000
 if hold > now and hold <= most then return {0, hold, 'hold'} end
 local day = redis.call('HMGET', KEYS[2], 'limit', 'remaining', 'reset')
+-- A figure of an earlier version that is no count says nothing, and cannot be counted down.
+for i = 1, 2 do
+  if day[i] and not (string.find(day[i], '^-?%d+$') and tonumber(day[i]) <= 1e12) then
+    redis.call('HDEL', KEYS[2], 'limit', 'remaining')
+    day[1], day[2] = false, false
+  end
+end
 local remaining, reset = tonumber(day[2]), tonumber(day[3])
 if remaining and reset and reset > now and reset <= most then
   local reserve = 0
