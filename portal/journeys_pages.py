@@ -96,7 +96,12 @@ def _pick(seen: Visit) -> Response:
     if kind:
         offered = dict(journeys_platforms.by_type(offered))[kind]
     found = journeys_search.find(offered, asked)
-    linked = {c.platform_key for c in _connections(seen.company) if c.status == "Linked"}
+    linked = {
+        c.platform_key
+        for c in _connections(seen.company)
+        # Of what was undone here Codat's own word may still be on its way.
+        if c.status == "Linked" and c.id not in seen.journey.undone
+    }
     return page(
         "pick",
         seen,

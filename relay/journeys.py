@@ -30,6 +30,7 @@ class Step(StrEnum):
 JUDGED = ("journey.authorising", "journey.mismatch", "journey.mismatch_accepted")
 LEFT, SENT = "journey.left", "journey.authorising"
 RENEWED = "journey.link_renewed"
+WRONG_COMPANY = "journey.wrong_company"
 MOST_ACTS = 50  # of a customer's by one link, so that nobody makes the log grow without end
 ACTS = frozenset(
     {
@@ -108,6 +109,7 @@ class Journey:
     undoing: bool = False  # the customer said that it is the wrong company; it is being unlinked
     made: str | None = None  # the connection that was made for it, while nothing was linked by it
     dropped: tuple[str, ...] = ()  # such ones that the customer turned away from: never used again
+    undone: tuple[str, ...] = ()  # connections that were unlinked, of a wrong company
     attempt: int = 1  # rises when the company was the wrong one
     consents: tuple[Consent, ...] = ()
     passed: tuple[Passed, ...] = ()
@@ -120,7 +122,7 @@ class Journey:
     def from_json(cls, raw: bytes | str) -> Self:
         """Read what `to_json` wrote."""
         values = orjson.loads(raw)
-        for name in ("allowed_platforms", "allowed_types", "dropped"):
+        for name in ("allowed_platforms", "allowed_types", "dropped", "undone"):
             values[name] = tuple(values.get(name, ()))
         values["step"] = Step(values["step"])
         values["platform"] = Platform(**values["platform"]) if values["platform"] else None
@@ -128,6 +130,11 @@ class Journey:
         values["consents"] = tuple(_consent(one) for one in values["consents"])
         values["passed"] = tuple(Passed(**one) for one in values["passed"])
         return cls(**values)
+
+    @property
+    def was_undone(self) -> bool:
+        """Whether the last thing that happened is that a wrong company was unlinked."""
+        return bool(self.undone and self.passed and self.passed[-1].type == WRONG_COMPANY)
 
     @property
     def is_single(self) -> bool:
@@ -388,7 +395,7 @@ def wrong_company(journey: Journey, found: Identity, now: int) -> Change | None:
     told = _moved(
         journey,
         now,
-        "journey.wrong_company",
+        WRONG_COMPANY,
         connection_id=journey.connection_id,
         company=asdict(found),
         still_linked=journey.was_linked_already,
@@ -402,6 +409,9 @@ def wrong_company(journey: Journey, found: Identity, now: int) -> Change | None:
         was_linked_already=False,
         undoing=False,
         made=None,
+        undone=journey.undone
+        if journey.was_linked_already or journey.connection_id is None
+        else (*journey.undone, journey.connection_id),
         attempt=journey.attempt + 1,
     )
     return Change(after, told.told)

@@ -660,6 +660,21 @@ def test_what_was_linked_before_the_journey_is_not_unlinked_by_its_customer(port
     assert "Which software" in portal.web.get(at).text
 
 
+def test_a_wrong_company_is_said_to_be_undone_before_codats_own_word_of_it(portal, codat):
+    """The picker showed the platform as linked still, until it was loaded again."""
+    made, at, _ = linked_before(portal, codat)
+    portal.store.journeys.change(
+        made["id"], lambda held: journeys.Change(replace(held, was_linked_already=False, sent=0))
+    )
+    portal.web.post(f"{at}/wrong", data={"shown": shown_on(portal.web.get(at))})
+    page = portal.web.get(at).text
+    assert "Which software" in page
+    assert "The wrong company is disconnected again" in page
+    assert 'class="badge good"' not in page
+    portal.web.post(f"{at}/platform", data={"platform": "gbol"})
+    assert "disconnected again" not in portal.web.get(at).text
+
+
 def test_a_wrong_company_that_codat_would_not_unlink_is_held_back_until_it_does(portal, codat):
     made, at, _ = linked_before(portal, codat)
     portal.store.journeys.change(
