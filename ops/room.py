@@ -18,6 +18,7 @@ from pathlib import Path
 import structlog
 
 from ops.senders import sender_of
+from portal.stalled import SECONDS, end_stalled
 
 MOST = 4096  # connections of one process
 FEWEST = 128  # however few files it may open
@@ -81,9 +82,13 @@ class Room:
         return len(ended)
 
     def _look_after(self) -> None:
+        again = 0.0
         while True:
             time.sleep(EVERY)
             try:
+                if time.monotonic() >= again:  # also a connection that takes nothing of an answer
+                    end_stalled(str(self._port))
+                    again = time.monotonic() + SECONDS
                 if ended := self.tidy(time.monotonic()):
                     log.warning("connections.ended", count=ended, reason="too many lay open")
             except Exception:
