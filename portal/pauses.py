@@ -100,7 +100,7 @@ class PausePath(BaseModel):
 
 
 class PauseShape(BaseModel):
-    """A pause; `holds_back` counts the schedules that wait for its end."""
+    """A pause; `holds_back` counts the schedules that fell due in it and wait for its end."""
 
     id: str
     scope: str
@@ -111,6 +111,9 @@ class PauseShape(BaseModel):
     ends: Moment | None
     window: WindowBody | None
     on: bool
+    covers: Annotated[
+        int, Field(description="Schedules it speaks of, due or not; of many an estimate.")
+    ]
     holds_back: int
     note: Annotated[str | None, Field(description="What it does not hold back.")]
 
@@ -166,7 +169,9 @@ def create_pause(query: PauseQuery, body: PauseBody) -> Reply:
         raise Refusal("conflict", "This pause would have ended already.")
     pause = replace(pause, on=pause.is_on(now))
     if query.preview:
-        return _shape(pause, now, would_hold_back(store, pause)).model_dump(), HTTPStatus.OK
+        shape = _shape(pause, now, 0)
+        shape.holds_back = shape.covers
+        return shape.model_dump(), HTTPStatus.OK
     _, wake = store.pauses.write(pause, over=None, at=now)
     if wake:
         parts().hints.drain(0)
@@ -207,6 +212,7 @@ def _shape(pause: Pause, now: int, holds_back: int) -> PauseShape:
         if window
         else None,
         on=pause.is_on(now),
+        covers=would_hold_back(parts().store, pause),
         holds_back=holds_back,
         note=NOT_ALL if pause.scope is Scope.DATA_TYPE and pause.value != ALL else None,
     )

@@ -171,7 +171,9 @@ def test_pauses_are_previewed_set_for_a_file_and_ended_together(run, portal, fil
     company = ("pause", "set", "company", "--reason", "x", "--file", str(file))
     assert answer(run, *company, "--preview")["pauses"][0]["holds_back"] == 1
     assert len(answer(run, *company)["pauses"]) == 2
-    run(*words)
+    previewed, made = answer(run, *words, "--preview"), answer(run, *words)
+    [listed] = [one for one in answer(run, "pause", "list")["pauses"] if one["id"] == made["id"]]
+    assert [one["covers"] for one in (previewed, made, listed)] == [2, 2, 2]
     assert len(answer(run, "pause", "list")["pauses"]) == 3
     ended = answer(run, "resume", "--file", str(file), "--preview")
     assert (len(ended["pauses"]), ended["ended"]) == (2, False)

@@ -18,6 +18,8 @@ from ops.output import Columns, as_json, print_json, show_rows
 from ops.selection import FILE, Chosen, ids_in, may_choose
 from relay.company import CompanyStatus
 
+NOTHING = "Nothing is scheduled."
+NONE_WAITS = "Nothing has fallen due in a pause; `codat-relay pause` shows what each speaks of."
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -73,9 +75,8 @@ def list_schedules(
     if company is not None:
         chosen = Chosen((path_part(company),), None, None, all=False)
     wanted = {"paused": str(paused).lower(), "limit": limit}
-    _show(
-        schedules_of(api, chosen, wanted) if chosen else api.get("/v1/schedules", **wanted), as_json
-    )
+    found = schedules_of(api, chosen, wanted) if chosen else api.get("/v1/schedules", **wanted)
+    _show(found, as_json, empty=NONE_WAITS if paused else NOTHING)
 
 
 @cadence.command("next")
@@ -115,8 +116,8 @@ def next_due(
     _show({"schedules": sorted(coming, key=lambda row: row["next_due"])[:limit]}, as_json)
 
 
-def _show(answer: dict[str, Any], as_json: bool) -> None:
+def _show(answer: dict[str, Any], as_json: bool, empty: str = NOTHING) -> None:
     if as_json:
         print_json(answer)
     else:
-        show_rows(answer["schedules"], COLUMNS, empty="Nothing is scheduled.")
+        show_rows(answer["schedules"], COLUMNS, empty=empty)
