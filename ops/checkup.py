@@ -24,7 +24,7 @@ from relay.store.connect import connect
 from relay.store.guard import Guard
 from relay.store.server import ServerRefused
 from relay.store.store import Store, WrongStore
-from relay.times import host_is_ahead, now_ms
+from relay.times import host_is_ahead, iso_from_ms, now_ms
 
 OK, UNSURE, WRONG = "ok", "unsure", "wrong"
 WITHIN = 3.0  # seconds for each answer
@@ -51,6 +51,7 @@ def findings(settings: Settings, service: str) -> Iterator[Finding]:
     server = check_server(settings)
     yield server
     if settings.redis_url is not None and server.verdict != WRONG:
+        yield check_loss(settings)
         yield check_tokens(settings)
         yield check_client(settings)
         yield from check_processes(settings)
@@ -143,6 +144,21 @@ def check_client(settings: Settings) -> Finding:
         )
         return Finding("client", UNSURE, said)
     return Finding("client", OK, named or told or "not known yet, so webhooks of any are taken")
+
+
+def check_loss(settings: Settings) -> Finding:
+    """Whether the server held less at a start than was known of it."""
+    try:
+        store = Store.open(settings, timeout=WITHIN, retries=0)
+        found = store.loss()
+    except (RedisError, WrongStore) as error:
+        return Finding("data", UNSURE, f"cannot be looked at: {error}")
+    if found is None:
+        return Finding("data", OK, "nothing that was known is missing")
+    at, what = found
+    run = store.reconciles.get(f"loss-{at}")
+    is_over = run is not None and not run.goes_on  # what Codat's record could give is here again
+    return Finding("data", UNSURE if is_over else WRONG, f"{iso_from_ms(at)}: {what}")
 
 
 def check_processes(settings: Settings) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from portal.metrics import RelayCollector
 from portal.parts import parts
 from relay.clocks import wrong_clocks
 from relay.store.guard import NotDurable
+from relay.times import iso_from_ms
 
 api = APIBlueprint(
     "health", __name__, abp_tags=[{"name": "Health"}], operation_id_callback=named_as_the_view
@@ -56,6 +57,8 @@ def readyz() -> Reply:
     try:
         p.store.ping()
         warnings += wrong_clocks(p.store.clocks())
+        if loss := p.store.loss():
+            warnings.append(f"{iso_from_ms(loss[0])}: {loss[1]}")
         missing += [f"server: {fault}" for fault in p.store.guard.faults().values()]
     except NotDurable as error:
         missing.append(f"server: {error}")

@@ -16,6 +16,7 @@ from relay.queues import Hints, tidy
 from relay.settings import Settings
 from relay.store import Store
 from relay.store.guard import NotDurable
+from relay.witness import Witness
 from scheduler import jumps, ticks
 from scheduler.mending import Mending
 from scheduler.strength import Strength
@@ -45,6 +46,8 @@ class Clock:
         self._hints = hints
         self._watch = Watch(settings, store, hints)
         self._strength = Strength(store, hints)
+        url = settings.redis_url
+        self._witness = Witness(settings.relay_data_dir, url) if url else None
         self._looked = float("-inf")
         self.last_tick = time.monotonic()
         self._read: Reading | None = None
@@ -70,6 +73,8 @@ class Clock:
         self._safely("clock", lambda: self.compare(Reading.take(self._store)))
         self._safely("sweep", lambda: ticks.sweep(self._store, self._hints))
         self._safely("strength", self._strength.look)
+        if witness := self._witness:
+            self._safely("witness", lambda: witness.look(self._store))
         # First, so that the watch knows of our own silence too.
         self._safely("beat", lambda: self._store.beat("scheduler"))
         if self.last_tick - self._looked > LOOK_EVERY:

@@ -18,6 +18,7 @@ REMEMBERED_MS = 86_400_000  # how long after an outage it still brings a compari
 MINUTE_MS = 60_000
 NEVER = "never"
 FIRST = "first start: nothing was compared before"
+LOST = "the server lost data that was known"
 CHANGED_SERVER = "another server, or the same after a restart"
 
 log = structlog.get_logger(__name__)
@@ -33,7 +34,13 @@ class Watch:
 
     def look(self, now: int) -> str | None:
         """Begin a reconciliation if there is reason to; give its cause. `now` in ms."""
-        found = (self._daily(now), self._outage(now), self._silence(now), self._server())
+        found = (
+            self._daily(now),
+            self._outage(now),
+            self._silence(now),
+            self._server(),
+            self._loss(),
+        )
         for reason in found:
             if reason and (cause := self._begin(*reason, now=now)):
                 return cause
@@ -100,6 +107,11 @@ class Watch:
             self.store.meet_server(change)
             return None
         return run, CHANGED_SERVER
+
+    def _loss(self) -> tuple[str, str] | None:
+        """Data was found missing: a run of its own, also where none is begun daily."""
+        found = self.store.loss()
+        return (f"loss-{found[0]}", LOST) if found else None
 
     def _tell(self, kind: str, now: int, **facts: object) -> None:
         action = Action(f"{kind}:{now}", kind, "", now * 1000, facts)

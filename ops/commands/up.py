@@ -27,6 +27,7 @@ from ops.tokens import Operator, keep_operator
 from relay.masking import without_secrets
 from relay.settings import Settings
 from relay.store import Store
+from relay.witness import Loss, Witness
 
 NAME = "codat-relay"
 SANDBOX_STATE = "sandbox.json"
@@ -70,11 +71,12 @@ def _run(console: Console, signals: StopSignals) -> bool:
             server = stack.enter_context(embedded.start(settings.relay_data_dir))
             made["REDIS_URL"] = server.url
             settings = settings.model_copy(update={"redis_url": server.url})
-        token = _open(settings, here, server)
+        token, loss = _open(settings, here, server)
+        say_loss(console, loss)
         wanted = [_remembering(process, here) for process in processes(settings)]
         lines = Lines(console, [process.name for process in wanted])
         attendant = Attendant(
-            settings, server, lines.say, lambda: announce(console, settings, token)
+            settings, server, lines.say, lambda: announce(console, settings, token, loss)
         )
         # Handed on to the processes, which read it by their own settings.
         environment = {**_inherited(unread), **made}
@@ -84,20 +86,24 @@ def _run(console: Console, signals: StopSignals) -> bool:
         return runner.run()
 
 
-def _open(settings: Settings, here: Here, server: EmbeddedServer | None) -> Operator:
-    """Look whether the store can be used, and see to the operator token.
+def _open(
+    settings: Settings, here: Here, server: EmbeddedServer | None
+) -> tuple[Operator, Loss | None]:
+    """Look whether the store can be used and holds what was known; see to the operator token.
 
     Raises CannotStart when the server we started ended over it, as on a full disk.
     """
     try:
         store = Store.open(settings)
+        assert settings.redis_url is not None
+        loss = Witness(settings.relay_data_dir, settings.redis_url).look(store)
         token = keep_operator(settings, store, here, owns_store=server is not None)
         store.client.close()
     except RedisError:
         if server is None or server.is_alive():
             raise
         raise CannotStart(f"The embedded server ended at once: {server.why_down()}") from None
-    return token
+    return token, loss
 
 
 def _inherited(unread: Collection[str]) -> dict[str, str]:
@@ -119,7 +125,15 @@ def _remembering(process: Process, here: Here) -> Process:
     return replace(process, arguments=(*process.arguments, "--state", state))
 
 
-def announce(console: Console, settings: Settings, token: Operator) -> None:
+def say_loss(console: Console, loss: Loss | None) -> None:
+    """Say loudly that data is missing, if any is."""
+    if loss is not None:
+        console.print(f"WARNING: {loss}.", style="bold red", soft_wrap=True, markup=False)
+
+
+def announce(
+    console: Console, settings: Settings, token: Operator, loss: Loss | None = None
+) -> None:
     """Say where everything is and what to try next."""
     at = local(settings)
     rows = [("Portal", f"{at}/"), ("API", f"{at}/docs"), ("Webhooks", f"{at}/webhooks/codat")]
@@ -146,6 +160,7 @@ def announce(console: Console, settings: Settings, token: Operator) -> None:
         "",
     ]
     console.print("\n".join(text), soft_wrap=True, highlight=False, markup=False)
+    say_loss(console, loss)
 
 
 def _about_token(settings: Settings, token: Operator) -> list[str]:

@@ -55,6 +55,15 @@ class Epochs:
         known = not self.unsure and self._seen.epoch == epoch
         return known or self.head().epoch == epoch
 
+    def lose(self, known: str) -> bool:
+        """Begin a new epoch as data of the epoch `known` is missing; False if that was told."""
+        values = self._client.hmget(keys.META, ASKED)
+        head, _ = _head(values)
+        new, run_id = secrets.token_hex(4), self._client.info("server")["run_id"]
+        names = [keys.META, keys.LOG, keys.TIMELINE, keys.MARKS]
+        epoch = self._scripts.renew_epoch(names, [head.epoch, new, run_id, LOSS, known])
+        return bool(epoch.decode() == new)
+
     @property
     def unsure(self) -> bool:
         """Whether connections were made since we last looked which server is behind them."""
@@ -77,11 +86,15 @@ class Epochs:
             reason = FAIL_OVER
         elif _shrunk(head, seen) or (another and self._lost(head)):
             reason = LOSS
+        missing = [seen.epoch] if seen.last and not head.epoch else []  # emptied under us
+        if missing:
+            reason = LOSS
         new = secrets.token_hex(4) if reason or not head.epoch else ""
         epoch = head.epoch
         if new or run_id != of:
             names = [keys.META, keys.LOG, keys.TIMELINE, keys.MARKS]
-            epoch = self._scripts.renew_epoch(names, [epoch, new, run_id, reason]).decode()
+            arguments = [epoch, new, run_id, reason, *missing]
+            epoch = self._scripts.renew_epoch(names, arguments).decode()
         if reason:
             log.error("log.reset", reason=reason, last=head.last, seen=seen.last, server=run_id)
         if epoch != self._seen.epoch:

@@ -103,6 +103,10 @@ class Events:
         """Give how the log stands: a reset is noticed here, and by whoever else asks."""
         return self._epochs.head()
 
+    def lose(self, known: str) -> bool:
+        """Tell that data of the epoch `known` is missing; False when that was told before."""
+        return self._epochs.lose(known)
+
     def read(
         self,
         after: int,

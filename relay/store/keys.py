@@ -5,7 +5,7 @@ TAG = "{relay}:"
 # hash: lanes, schema, epoch, log_seq and more of the log, syncs_waiting, intent_fence,
 # pauses_version, resumed (ms when a pause of everything last let go), held_at (ms) and limits_said
 # (ms): how new what Codat said of its limits is; weakenings, weakened_at (ms), weakened: what was
-# last told of the server
+# last told of the server; epoch_lost, loss_at (ms), loss: what was last found missing
 META = TAG + "meta"
 CONFIRMED = TAG + "confirmed"  # string: written so that what was written before can be waited for
 COUNTERS = TAG + "counters"  # hash: accepted, duplicates, other_clients

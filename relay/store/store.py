@@ -39,6 +39,7 @@ from relay.times import follow, steady_ns
 
 SCHEMA = 2
 CLOCK_NOTED_MS = 60_000  # after which the note of a machine's clock says nothing any more
+LOSS_SHOWN_MS = 7 * 86_400_000
 OUTAGE_MS = 60_000  # without a sign of life, after which webhooks may have been given up on
 
 
@@ -177,6 +178,25 @@ class Store:
         """Remember the server of this change as the one met; safe to say twice."""
         left, _, run_id = change.partition("-")
         self.client.hset(keys.META, mapping={"run_id": run_id, "servers_left": str(int(left) + 1)})
+
+    def stands(self) -> tuple[str, int, int]:
+        """Give the log's epoch, its newest number, and how many webhooks were accepted."""
+        with self.client.pipeline(transaction=False) as pipe:
+            pipe.hmget(keys.META, ["epoch", "log_seq"])
+            pipe.hget(keys.COUNTERS, "accepted")
+            (epoch, last), accepted = pipe.execute()
+        return (epoch or b"").decode(), int(last or 0), int(accepted or 0)
+
+    def note_loss(self, at: int, what: str) -> None:
+        """Remember that data was found missing at `at` (ms); safe to say twice."""
+        self.client.hset(keys.META, mapping={"loss_at": str(at), "loss": what})
+
+    def loss(self) -> tuple[int, str] | None:
+        """Tell when (ms) data was found missing, and what; None after a week."""
+        held: Any = self.client.hmget(keys.META, ["loss_at", "loss"])
+        if held[0] is None or self.now_ms() - int(held[0]) > LOSS_SHOWN_MS:
+            return None
+        return int(held[0]), held[1].decode()
 
     def weakening(self) -> Weakening:
         """Tell what was last told of the server's being too weak."""
