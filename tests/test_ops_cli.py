@@ -226,13 +226,18 @@ def test_the_doctor_names_the_first_thing_that_is_wrong() -> None:
         ('[brand]\nname = "Harbour"', "k", "ok", ""),
         ('[words.de]\npick.title = "Welche?"', "", "unsure", "[words.de] leaves"),
         ("[brand", "", "wrong", "cannot be read"),
+        (None, "", "wrong", "No such file"),
+        ("not named", "", "ok", "RELAY_BRAND_FILE is not set"),
     ],
 )
 def test_the_doctor_says_what_customers_would_stumble_over(
-    tmp_path: Path, brand: str, key: str, verdict: str, said: str
+    tmp_path: Path, brand: str | None, key: str, verdict: str, said: str
 ) -> None:
-    (tmp_path / "brand.toml").write_text(brand)
+    if brand is not None:
+        (tmp_path / "brand.toml").write_text(brand)
     given = {"REDIS_URL": "redis://127.0.0.1:9/0", "RELAY_BRAND_FILE": str(tmp_path / "brand.toml")}
+    if brand == "not named":
+        del given["RELAY_BRAND_FILE"]
     if key:
         given |= {"CODAT_API_KEY": key, "CODAT_API_URL": NOBODY, "CODAT_WEBHOOK_SECRETS": SECRET}
     result = run("doctor", "--json", "--url", NOBODY, **given)

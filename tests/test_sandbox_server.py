@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from sandbox.config import SandboxConfig
+from sandbox.server import start
 from sandboxes import BASIC, PATIENCE, SECRET
 
 PROGRAM = """
@@ -42,6 +44,22 @@ def test_a_signal_ends_it_in_order(number):
         assert (said, process.returncode) == ("ended in order\n", 0)
     finally:
         process.kill()
+
+
+def test_a_state_that_cannot_be_kept_ends_nothing(tmp_path):
+    """As on a full disk: it is told, tried again, and kept when there is room."""
+    folder = tmp_path / "kept"
+    folder.write_text("")  # stands in the way
+    config = SandboxConfig(webhook_secret=SECRET, port=0, state_file=folder / "state.json")
+    with start(config) as running:
+        assert running.save() in ("Not a directory", "File exists")
+        assert requests.get(f"{running.url}/companies", headers={"Authorization": BASIC}).ok
+        folder.unlink()
+        assert running.save() is None
+        folder.joinpath("state.json").unlink()
+        folder.rmdir()
+        folder.write_text("")
+    assert folder.is_file()
 
 
 def answers(url):
