@@ -11,6 +11,7 @@ from relay.message import Message
 from relay.store import keys
 
 PAGE = 500
+FEW = 1000  # letters that are remembered without a look at whether they are still there
 Place = tuple[int, str]  # lane and entry
 
 
@@ -39,11 +40,13 @@ class Letters:
         self._lock = threading.Lock()
         self._ids: dict[Place, str] = {}
         self._last = "-"
+        self._most = FEW
 
     def read(self) -> Mapping[Place, str]:
         """Give the ids of all letters by place, some of which may be gone."""
         with self._lock:
-            self._forget_dropped()
+            if len(self._ids) > self._most:
+                self._forget_dropped()
             while True:
                 page = self._client.xrange(keys.DEAD, self._last, "+", count=PAGE)
                 for entry, fields in page:
@@ -54,13 +57,17 @@ class Letters:
                     return dict(self._ids)
 
     def _forget_dropped(self) -> None:
-        """Forget those that were trimmed off the stream: they are the oldest, and come first."""
+        """Forget those that were trimmed off the stream: they are the oldest, and come first.
+
+        That is looked at once there are twice as many as there were the last time.
+        """
         first = self._client.xrange(keys.DEAD, count=1)
         oldest = _order(first[0][0].decode()) if first else (2**63, 0)
         for place, letter in list(self._ids.items()):
             if _order(letter) >= oldest:
-                return
+                break
             del self._ids[place]
+        self._most = max(FEW, 2 * len(self._ids))
 
     def get(self, place: Place, among: Mapping[Place, str]) -> Letter | None:
         """Give one in full if it is among these and still there."""
