@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 CODE := codat relay receiver workers scheduler portal ops sandbox tests bench examples
 
-.PHONY: run install dev test check format bench chaos failovers proofs week freeze comeback zones hunt lock clean
+.PHONY: run install dev test check format bench chaos failovers proofs week freeze comeback zones hunt fuzz lock clean
 
 # Programs are called by the interpreter: the first line of pip's scripts breaks at quotes and $$ in a path.
 RUN := $(BIN)/python -P -m
@@ -58,6 +58,9 @@ zones: dev  ## schedules of every cadence in every zone over ten years, ten minu
 
 hunt: dev  ## property tests on thousands of new examples each, ten minutes or so
 	@RELAY_HUNT=$${RELAY_HUNT:-2000} $(BIN)/python -m pytest --timeout=1200 $$(grep -l '^from hypothesis import given' tests/test_*.py) $(ARGS)
+
+fuzz: dev  ## our API asked for three minutes with each role, by its own description
+	@RELAY_FUZZ_SECONDS=$${RELAY_FUZZ_SECONDS:-180} $(BIN)/python -m pytest --timeout=1200 tests/test_openapi.py -k whatever_is_asked $(ARGS)
 
 lock: dev  ## renew both lock files within the bounds of pyproject.toml
 	@$(RUN) uv pip compile pyproject.toml --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --extra embedded --group build -o requirements.lock $(ARGS)

@@ -46,6 +46,7 @@ from portal import (
     subscriptions,
     timeline,
 )
+from portal.groups import Schemas
 from portal.journeys_platforms import PlatformList
 from portal.parts import NAME, Parts
 from portal.stream import Streams
@@ -112,6 +113,7 @@ def create_app(
         static_folder="static",
         static_url_path="/static",
     )
+    app.components_schemas = Schemas()
     # flask-openapi would say 3.2.0, which few tools read yet; nothing here needs it.
     app.openapi_version = "3.1.0"
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY

@@ -14,7 +14,7 @@ from codat.records import Company as CodatCompany
 from codat.records import loses_letters, reads_differently, sanitise_name
 from portal import known
 from portal.codat_problems import asking_codat
-from portal.groups import Given
+from portal.groups import Sent
 from portal.parts import parts
 from portal.problems import Refusal
 from portal.repeats import Attempt
@@ -34,7 +34,7 @@ LOOKED_AT = 100  # companies, the newest, should Codat not mind the tag that it 
 NOT_KEPT = frozenset({409, 429})  # answers that Codat does not repeat for the same key
 
 
-class CompanyBody(Given):
+class CompanyBody(Sent):
     """The company to create. Without `name` it gets a placeholder, replaced once it is linked."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"reference": "LOAN-1042"}})

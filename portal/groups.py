@@ -1,9 +1,11 @@
 """What every group of API routes shares: its place, its token, its problems."""
 
-from typing import Any
+from typing import Any, Self
 
+import orjson
 from flask import Response
 from flask_openapi.blueprint import APIBlueprint
+from flask_openapi.models.schema import Schema
 from pydantic import BaseModel, ConfigDict
 
 from portal.problems import KINDS, MEDIA_TYPE
@@ -20,9 +22,44 @@ class Given(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class Sent(Given):
+    """A body that a caller sends: each value of the JSON type that is asked for, none converted."""
+
+    @classmethod
+    def model_validate(cls, obj: Any, **_: Any) -> Self:
+        """Read a body; raises ValidationError also for 0 as false, "5" as 5, true as 1."""
+        # As JSON: there, strict is that a date is a text, and a tuple a list.
+        return super().model_validate_json(orjson.dumps(obj), strict=True)
+
+    @classmethod
+    def model_validate_json(cls, json_data: str | bytes | bytearray, **_: Any) -> Self:
+        """Read a body that is one JSON text: flask-openapi would read what is in it."""
+        return cls.model_validate(json_data)
+
+
+class Schemas(dict[str, Any]):
+    """Schemas of the API's description by name: none takes the place of another model's."""
+
+    def __setitem__(self, name: str, schema: Schema) -> None:
+        """Put one in; raises ValueError when another stands under the name."""
+        if name in self and _bare(self[name]) != _bare(schema):
+            raise ValueError(f"two different models are named {name}; rename one of them")
+        super().__setitem__(name, schema)
+
+    def update(self, *more: Any, **named: Any) -> None:
+        """Put many in."""
+        for name, schema in dict(*more, **named).items():
+            self[name] = schema
+
+
+def _bare(schema: Schema) -> dict[str, Any]:
+    shown = schema.model_dump(by_alias=True, exclude_none=True)
+    return {name: value for name, value in shown.items() if name != "$defs"}
+
+
 def group(name: str, module: str, about: str) -> APIBlueprint:
     """Give a blueprint whose routes are described under `about`."""
-    return APIBlueprint(
+    api = APIBlueprint(
         name,
         module,
         url_prefix="/v1",
@@ -31,6 +68,8 @@ def group(name: str, module: str, about: str) -> APIBlueprint:
         abp_responses=described(*COMMON),
         operation_id_callback=named_as_the_view,
     )
+    api.components_schemas = Schemas()
+    return api
 
 
 def named_as_the_view(*, name: str, **_: str) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from portal.auth import caller
-from portal.groups import Given, Reply, described, group
+from portal.groups import Given, Reply, Sent, described, group
 from portal.parts import parts
 from portal.selections import Cost, cost_of, leave
 from relay.message import Action
@@ -29,7 +29,7 @@ def _known_kind(value: str | None) -> str | None:
     return value
 
 
-Kind = Annotated[str | None, AfterValidator(_known_kind), Field(max_length=32, examples=["info"])]
+Kind = Annotated[str | None, Field(max_length=32, examples=["info"]), AfterValidator(_known_kind)]
 CompanyId = Annotated[str | None, Field(pattern="^[A-Za-z0-9-]{1,64}$")]
 
 
@@ -76,7 +76,7 @@ class IntentList(BaseModel):
     total: Annotated[int, Field(description="How many fit by their names, shown or not.")]
 
 
-class Retry(Given):
+class Retry(Sent):
     """Which dead intents to run again: by name, by a filter, or all."""
 
     names: Annotated[tuple[str, ...], Field(max_length=1000)] = ()
@@ -95,7 +95,7 @@ class Retry(Given):
         return self
 
 
-class Withdrawal(Given):
+class Withdrawal(Sent):
     """Which waiting intents to stop: by name, or those asked for whose names look like this."""
 
     names: Annotated[tuple[str, ...], Field(max_length=1000)] = ()

@@ -12,7 +12,7 @@ from portal import known as names
 from portal.auth import caller
 from portal.companies import refuse_another
 from portal.company_shapes import AcceptQuery
-from portal.groups import Given, Reply, described
+from portal.groups import Given, Reply, Sent, described
 from portal.journeys_funnel import FunnelReport
 from portal.journeys_inviting import HOUR_MS, link_of
 from portal.journeys_shapes import JourneyCreated, JourneyDetail, JourneyShape, Standing
@@ -36,7 +36,7 @@ DISOWNED = "Its customer said that it is the wrong company; it is being unlinked
 UNKNOWN = "Look at /v1/journeys for the journeys there are."
 
 
-class LinkBody(Given):
+class LinkBody(Sent):
     """How long the new link works."""
 
     expires_in_hours: Annotated[int, Field(ge=1, le=2160)] = 336

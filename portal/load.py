@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from portal.groups import Given, Reply, described, group
+from portal.groups import Given, Reply, Sent, described, group
 from portal.parts import parts
 from portal.schedule_shapes import iso
 from portal.selections import MOST_CHOSEN, Selection, chosen
@@ -30,7 +30,7 @@ class LoadQuery(Given):
     hours: Annotated[int, Field(ge=1, le=WEEK_HOURS)] = 24
 
 
-class LoadBody(LoadQuery):
+class LoadBody(Sent, LoadQuery):
     """How far to look, and at what besides: `added` to each hour, or only some companies."""
 
     added: Annotated[

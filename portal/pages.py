@@ -11,6 +11,7 @@ import orjson
 from flask import Blueprint, Response, current_app, render_template, send_from_directory
 from flask_openapi.openapi import OpenAPI
 
+from portal.description import completed
 from portal.groups import Reply
 from portal.parts import parts
 from portal.problems import KINDS
@@ -37,7 +38,8 @@ def problems() -> Reply:
 @pages.get("/openapi.json")
 def openapi() -> Reply:
     """Describe the API, and what is posted to subscribers."""
-    return _once("openapi", lambda: {**_api_doc(), "webhooks": documents.webhooks()})
+    url = parts().settings.public_url
+    return _once("openapi", lambda: completed(_api_doc(), url) | {"webhooks": documents.webhooks()})
 
 
 @pages.get("/asyncapi.json")

@@ -11,7 +11,7 @@ from codat.records import read_id
 from codat.times import LATEST
 from portal import known
 from portal.auth import caller
-from portal.groups import Given, Reply, described, group
+from portal.groups import Given, Reply, Sent, described, group
 from portal.held_back import would_hold_back
 from portal.parts import parts
 from portal.problems import Refusal
@@ -59,7 +59,7 @@ class WindowBody(Given):
         return known_zone(value)
 
 
-class PauseBody(Given):
+class PauseBody(Sent):
     """What to hold back, why, and until when; without `ends` until somebody ends it."""
 
     scope: Scope

@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Iterable
 from http import HTTPStatus
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field
 
 from portal import known
 from portal.auth import caller
-from portal.groups import Given, Reply, described, group
+from portal.groups import Given, Reply, Sent, described, group
 from portal.held_back import LOOKED_AT, batches
 from portal.load import WEEK_HOURS, change, load_of
 from portal.parts import parts
@@ -37,6 +37,10 @@ class PolicyInForce(BaseModel):
     policy: Policy
 
 
+class PolicyBody(Sent, Policy):
+    """The policy that is to be in force."""
+
+
 class PutQuery(Given):
     """How to set the policy."""
 
@@ -56,7 +60,7 @@ class ChangeShape(BaseModel):
     after: str | None
 
 
-class Preview(BaseModel):
+class PolicyPreview(BaseModel):
     """What applying the policy to existing companies comes to; `examples` are the first few."""
 
     looked_at: Annotated[int, Field(description="Companies looked at, of `companies` in all.")]
@@ -80,7 +84,7 @@ class PolicySet(PolicyInForce):
 
     saved: bool
     applied_to: Annotated[int, Field(description="Companies that are being brought to it.")]
-    preview: Preview | None
+    preview: PolicyPreview | None
 
 
 @api.get("/policy", responses={200: PolicyInForce, **described("conflict")})
@@ -91,7 +95,7 @@ def get_policy() -> Reply:
 
 
 @api.put("/policy", responses={200: PolicySet, **described("forbidden", "conflict")})
-def put_policy(query: PutQuery, body: Policy) -> Reply:
+def put_policy(query: PutQuery, body: PolicyBody) -> Reply:
     """Set the policy; companies that link from now on follow it, existing ones when asked to."""
     store = parts().store
     for number, rule in enumerate(body.rules):
@@ -117,12 +121,14 @@ def delete_policy() -> Reply:
 class ApplyBody(Selection):
     """Which companies to bring to the policy; an empty body means all."""
 
-    @model_validator(mode="before")
     @classmethod
-    def _nothing_is_all(cls, value: Any) -> Any:
-        given = dict(value or {})
-        named = {name for name, value in given.items() if value} - {"preview"}
-        return given if named else given | {"all": True}
+    def model_validate(cls, obj: Any, **_: Any) -> Self:
+        """Read a body, with nothing for all; a choice that is empty, as of no company, is none."""
+        if obj is None or isinstance(obj, dict):
+            given = obj or {}
+            named = {name for name, value in given.items() if value is not None} - {"preview"}
+            obj = given if named else given | {"all": True}
+        return super().model_validate(obj)
 
 
 @api.post(
@@ -153,7 +159,7 @@ def _refuse_beside_a_file() -> None:
         raise Refusal("conflict", SET_BY_FILE)
 
 
-def _preview(policy: Policy, companies: Iterable[Company]) -> Preview:
+def _preview(policy: Policy, companies: Iterable[Company]) -> PolicyPreview:
     store, now = parts().store, now_ms() // 1000
     kinds: Counter[str] = Counter()
     examples: list[ChangeShape] = []
@@ -173,7 +179,7 @@ def _preview(policy: Policy, companies: Iterable[Company]) -> Preview:
             examples += [_shape(company.id, c) for c in found[: SHOWN - len(examples)]]
     added = [more * total // max(1, looked_at) for more in change(before, after, now)]
     load = load_of(WEEK_HOURS, added)
-    return Preview(
+    return PolicyPreview(
         looked_at=looked_at,
         companies=total,
         peak=load.peak,
@@ -211,7 +217,9 @@ def _apply(companies: Iterable[Company]) -> int:
     return asked
 
 
-def _answer(policy: Policy, *, saved: bool, applied_to: int, preview: Preview | None) -> PolicySet:
+def _answer(
+    policy: Policy, *, saved: bool, applied_to: int, preview: PolicyPreview | None
+) -> PolicySet:
     return PolicySet(
         origin=Origin.API, policy=policy, saved=saved, applied_to=applied_to, preview=preview
     )

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from portal.auth import caller
-from portal.groups import Given, Reply, described, group
+from portal.groups import Given, Reply, Sent, described, group
 from portal.messages import Filter
 from portal.parts import parts
 from portal.problems import Refusal
@@ -32,7 +32,7 @@ REPLAYING = (
 )
 
 
-class ReplayBody(Filter):
+class ReplayBody(Sent, Filter):
     """Which messages: named by `messages`, or by a filter; an empty body takes all."""
 
     messages: Annotated[
@@ -41,7 +41,7 @@ class ReplayBody(Filter):
     preview: Annotated[bool, Field(description="Only count, and show which companies.")] = False
 
 
-class Preview(BaseModel):
+class ReplayPreview(BaseModel):
     """What a replay would take."""
 
     messages: int
@@ -82,7 +82,7 @@ class ReplayPath(BaseModel):
 @api.post(
     "/replays",
     description=REPLAYING,
-    responses={200: Preview, 202: ReplayShape, **described("forbidden", "not-found")},
+    responses={200: ReplayPreview, 202: ReplayShape, **described("forbidden", "not-found")},
 )
 def begin_replay(body: ReplayBody) -> Reply:
     """Replay messages: one, some by a filter, or all."""
@@ -101,7 +101,7 @@ def begin_replay(body: ReplayBody) -> Reply:
             break
     more = next(looked_at, None) is not None
     if body.preview:
-        return Preview(
+        return ReplayPreview(
             messages=types.total(),
             at_least=more,
             companies=len(companies.keys() - {""}),

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from portal.auth import caller
 from portal.companies import CompanyPath, known
-from portal.groups import Given, Reply, described, group
+from portal.groups import Reply, Sent, described, group
 from portal.problems import Refusal
 from portal.selections import Left, NotLinked, Selection, chosen, cost_of, leave
 from relay.cadence import ALL
@@ -32,7 +32,7 @@ DataType = Annotated[
 ]
 
 
-class SyncBody(Given):
+class SyncBody(Sent):
     """What to sync; an empty body means everything."""
 
     data_type: DataType = ALL

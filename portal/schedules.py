@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from portal import schedule_shapes
 from portal.auth import caller
 from portal.companies import CompanyPath, known
-from portal.groups import Given, Reply, described, group
+from portal.groups import Given, Reply, Sent, described, group
 from portal.load import WEEK_HOURS, change, load_of
 from portal.parts import parts
 from portal.problems import Refusal
@@ -54,7 +54,7 @@ class PutQuery(Given):
     preview: Annotated[bool, Field(description="Show the coming runs without saving.")] = False
 
 
-class ScheduleBody(Definition):
+class ScheduleBody(Sent, Definition):
     """A cadence, and where in each period it runs, on the wall clock of `timezone`."""
 
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from codat.records import read_id
 from portal import schedules
-from portal.groups import Given, Reply, described
+from portal.groups import Reply, Sent, described
 from portal.load import change
 from portal.parts import parts
 from portal.problems import Refusal
@@ -25,7 +25,7 @@ UNKNOWN = "No company of this id is known here."
 NONE_HELD = "There is no such schedule."
 
 
-class ManyBody(Given):
+class ManyBody(Sent):
     """What to set, of which companies."""
 
     companies: Annotated[

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 from codat.records import read_id
 from portal import known
 from portal.companies import is_on
-from portal.groups import Given
+from portal.groups import Sent
 from portal.parts import parts
 from portal.problems import Refusal
 from relay.company import Company, CompanyStatus
@@ -21,7 +21,7 @@ NOT_HELD = "Of these companies some are not held here:"
 AT_ONCE = 500  # intents left per call to the store
 
 
-class Selection(Given):
+class Selection(Sent):
     """Companies by id, or all that fit the filter; `all` says that every company is meant."""
 
     companies: Annotated[

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from codat.capabilities import hidden_text
 from portal.events import LARGEST, ToldType
-from portal.groups import Given
+from portal.groups import Sent
 from relay import addresses
 from relay.store.subscriptions import Attempt, Held
 from relay.subscriptions import LARGEST_BATCH, Secret
@@ -45,7 +45,7 @@ After = Annotated[
 ]
 
 
-class SubscriptionBody(Given):
+class SubscriptionBody(Sent):
     """A new subscription."""
 
     url: Url
@@ -56,7 +56,7 @@ class SubscriptionBody(Given):
     after: After | None = None
 
 
-class SubscriptionChange(Given):
+class SubscriptionChange(Sent):
     """What to change; what is left out stays."""
 
     url: Url | None = None
@@ -73,7 +73,7 @@ class SubscriptionChange(Given):
         return self
 
 
-class SecretBody(Given):
+class SecretBody(Sent):
     """How to rotate."""
 
     overlap_hours: Annotated[

@@ -1,8 +1,15 @@
 """A schedule as people write it, in the API and in the policy file: checked, with its defaults."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from relay import zones
 from relay.cadence import Anchor, Cadence, CatchUp, Schedule
@@ -17,6 +24,13 @@ LONGEST_SPREAD = {
 }
 
 NOT_A_ZONE = "must be a time zone's name, such as Europe/London or UTC"
+
+
+def _no_truth(value: Any) -> Any:
+    """Refuse true, which is 1 to Python."""
+    if isinstance(value, bool):
+        raise ValueError("Input should be a number")  # noqa: TRY004 (pydantic asks for it)
+    return value
 
 
 class Definition(BaseModel):
@@ -38,7 +52,9 @@ class Definition(BaseModel):
         int, Field(ge=0, description="Seconds over which companies are spread; 0 keeps the time.")
     ] = 0
     every: Annotated[
-        Literal[1, 2, 3, 4, 6, 8, 12], Field(description="Hours from run to run, for hourly.")
+        Literal[1, 2, 3, 4, 6, 8, 12],
+        BeforeValidator(_no_truth),
+        Field(description="Hours from run to run, for hourly."),
     ] = 1
     catch_up: Annotated[
         CatchUp, Field(description="What happens to periods that passed while nothing ran.")

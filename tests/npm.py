@@ -19,3 +19,9 @@ def command(script: str, *packages: str) -> list[str]:
         if not (MODULES / "node_modules" / package).is_dir():
             pytest.skip(f"needs npm's {package}: npm install --prefix .ci/node {package}")
     return [node, str(TESTS / script), str(MODULES)]
+
+
+def binary(package: str, name: str) -> str:
+    """The path of a package's command; skips where it is missing."""
+    command("", package)
+    return str(MODULES / "node_modules" / ".bin" / name)
