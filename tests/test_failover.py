@@ -31,7 +31,7 @@ from sentinels import Sentinels, free_ports, running_sentinels, until
 
 ROUNDS = int(os.environ.get("RELAY_FAILOVERS", "0"))
 RESULT = Path(__file__).parents[1] / "bench" / "results" / "failover.md"
-SENDERS = 4
+SENDERS = 8 if ROUNDS else 4
 WORKERS = ("drain-1", "codat-1", "deliver-1")
 AT_LEAST = 50  # webhooks taken before and after each fail-over
 KINDS = ("killed", "frozen", "killed while a replica was down", "killed, back as a primary")

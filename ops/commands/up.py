@@ -138,7 +138,7 @@ def announce(
     at = local(settings)
     rows = [("Portal", f"{at}/"), ("API", f"{at}/docs"), ("Webhooks", f"{at}/webhooks/codat")]
     if settings.uses_sandbox:
-        rows.append(("Sandbox", f"{settings.api_url}/sandbox/"))
+        rows.append(("Sandbox", f"{without_secrets(settings.api_url)}/sandbox/"))
     else:
         rows.append(("Codat", without_secrets(settings.api_url)))
     if settings.redis_url:
