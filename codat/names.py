@@ -3,12 +3,14 @@
 import html
 import re
 import unicodedata
+from contextlib import suppress
+from html.entities import html5
 
 # Codat silently removes every other character (Codat: core-concepts/companies).
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9\s\-',&@.?!]")
 # Apostrophes, and what is typed or drawn in their place: primes, accents that stand alone, and the
 # letters for a glottal stop in Hawaiian, Arabic and Hebrew names.
-_APOSTROPHES = "‘’‛′‵`´ʹʻʼʽʾʿˈˊˋʹ΄᾽᾿῾՚׳ߴߵꞋꞌ＇｀"
+_APOSTROPHES = "‘’‛′‵`´ʹʻʼʽʾʿˈˊˋʹ΄᾽᾿῾՚׳ߴߵꞋꞌ＇｀❛❜"
 _DASHES = "‐‑‒–—―⁃−﹘﹣－"
 # What decomposition leaves as it is, or makes a word of, and whose loss would change how a name
 # reads: quotes and dashes, and the Latin letters that are no letter with an accent.
@@ -16,21 +18,29 @@ _PLAIN = str.maketrans(
     dict.fromkeys(_APOSTROPHES, "'")
     | dict.fromkeys(_DASHES, "-")
     | dict.fromkeys("™℠", "")
+    | {"。": ".", "｡": ".", "、": ",", "､": ","}
     # Accents that stand alone would be decomposed into a space and the accent.
     | dict.fromkeys("¨¯¸˘˙˚˛˜˝", "")
     | {"ø": "o", "æ": "ae", "œ": "oe", "ß": "ss", "ł": "l", "đ": "d", "ð": "d", "þ": "th"}
     | {"Ø": "O", "Æ": "Ae", "Œ": "Oe", "ẞ": "SS", "Ł": "L", "Đ": "D", "Ð": "D", "Þ": "Th"}
-    | {"ı": "i", "ħ": "h", "Ħ": "H", "ŧ": "t", "Ŧ": "T", "ə": "e", "Ə": "E"}
+    | {"ı": "i", "ə": "e", "Ə": "E"}
 )
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _MOST_UNESCAPED = 3  # times that a text was escaped on its way through other systems
+# A letter by its name in Unicode where decomposition leaves it whole: ħ is an h with a stroke.
+_WITH_MARK = re.compile(r"LATIN (SMALL|CAPITAL) LETTER ([A-Z]) WITH [A-Z ]+")
+# What programs write for a letter, left in the text by another that did not read it.
+_ESCAPE = re.compile(r"\\(?:u[0-9A-Fa-f]{4}|u\{|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[0-7]{3})")
+_NUMERO = re.compile(r"(?<![^\W_])([Nn])°(?=\s?[0-9])")
 _PLUS_FOR_AND = re.compile(r"(?<=[^\W\d_]) \+ (?=[^\W\d_])")
 # Between words or parts of one, but not between digits: those are never joined.
 _SLASH_IN_WORD = re.compile(r"(?<=[^\W\d_])/(?=[^\W_])|(?<=[^\W_])/(?=[^\W\d_])")
-_BAR_BETWEEN = re.compile(r"(?<=[^\W\d_])[|:;•\\](?=[^\W_])|(?<=[^\W_])[|:;•\\](?=[^\W\d_])")
+_BAR_BETWEEN = re.compile(r"(?<=[^\W\d_])[|:;•・\\](?=[^\W_])|(?<=[^\W_])[|:;•・\\](?=[^\W\d_])")
+_QUOTE = re.compile('["“”„‟＂〝〞]')
 # Punctuation that can go without a word reading differently: brackets and quotes go besides.
 _SILENT = frozenset('*"_/\\|:;¡¿†‡¶•·‧・«»‹›„“”‟')
 _SILENT_SYMBOLS = frozenset("©®℗|")
+_ENDS = (".", ",", "!", "?")  # of a word
 _HEARTS = frozenset("♡♥❣❤💓💔💕💖💗💘💙💚💛💜🖤🤍🤎🧡")
 _REPLACEMENT = "\ufffd"  # stands where some program could not read a character
 
@@ -63,32 +73,87 @@ def reads_differently(name: str) -> bool:
     """Tell whether the name would read differently in the characters that Codat keeps.
 
     So it does when letters or digits go, when a sign goes that is read aloud ("Canal+", "50%"), and
-    when digits that stood apart become one number ("9½" is no "912", "24/7" no "247").
+    when digits that stood apart become one number ("9½" is no "912", "24/7" no "247"); or when
+    another program garbled it on the way ("CafÃ©").
     """
     name = _unescaped(name)
     return (
         loses_letters(name)
         or _joins_digits(name)
         or any(map(_is_read_aloud, _FORBIDDEN.findall(_decomposed(name))))
-        or name.count('"') % 2 == 1  # one alone is for inches, not a quotation
+        or _has_inches(name)
+        or _is_garbled(name)
     )
 
 
 def _unescaped(name: str) -> str:
     """Read HTML entities, also those escaped again; a word after `&` without `;` is none."""
     for _ in range(_MOST_UNESCAPED):
-        read = _ENTITY.sub(lambda found: html.unescape(found[0]), name)
+        read = _ENTITY.sub(_read_entity, name)
         if read == name:
             break
         name = read
     return name
 
 
+def _read_entity(found: re.Match[str]) -> str:
+    """Return what an entity stands for; of a name that is none its beginning is not read."""
+    whole = found[0]
+    return html.unescape(whole) if whole[1] == "#" else html5.get(whole[1:], whole)
+
+
 def _decomposed(name: str) -> str:
+    # Composed first: some accents that stand alone are others of another block.
+    name = _NUMERO.sub(r"\1o", unicodedata.normalize("NFC", name))
     letters = unicodedata.normalize("NFKD", name.translate(_PLAIN)).translate(_PLAIN)
-    plain = "".join(one for one in letters if not unicodedata.combining(one))
+    plain = "".join(_unmarked(one) for one in letters if not unicodedata.combining(one))
     plain = _PLUS_FOR_AND.sub(" & ", plain)
-    return _BAR_BETWEEN.sub(" ", _SLASH_IN_WORD.sub("-", plain))
+    return _kept_apart(_BAR_BETWEEN.sub(" ", _SLASH_IN_WORD.sub("-", plain)))
+
+
+def _unmarked(letter: str) -> str:
+    """Return a Latin letter without the stroke or hook that is a part of it."""
+    if letter.isascii():
+        return letter
+    found = _WITH_MARK.fullmatch(unicodedata.name(letter, ""))
+    if found is None:
+        return letter
+    return found[2] if found[1] == "CAPITAL" else found[2].lower()
+
+
+def _kept_apart(text: str) -> str:
+    """Put a space between words that only a bracket, a quotation mark or a picture keeps apart."""
+    found: list[str] = []
+    before, is_apart = "", False
+    for one in text:
+        category = unicodedata.category(one)
+        if one == '"' or category in ("Ps", "Pe", "Pi", "Pf", "So"):
+            is_apart = True
+        elif category not in ("Cf", "Mn", "Me"):
+            if is_apart and one.isalpha() and (before.isalpha() or before in _ENDS):
+                found.append(" ")
+            before, is_apart = one, False
+        found.append(one)
+    return "".join(found)
+
+
+def _has_inches(name: str) -> bool:
+    """Tell whether a quotation mark stands for inches: one alone, or one to open after a digit."""
+    quotes = [found.start() for found in _QUOTE.finditer(name)]
+    return len(quotes) % 2 == 1 or any(name[at - 1 : at].isdigit() for at in quotes[::2])
+
+
+def _is_garbled(name: str) -> bool:
+    """Tell whether letters of the name were written as other signs by a program on the way.
+
+    Either its UTF-8 was read as a Western encoding, or its escapes were not read.
+    """
+    if _ESCAPE.search(name):
+        return True
+    for encoding in ("cp1252", "latin-1"):
+        with suppress(UnicodeError):
+            return name.encode(encoding).decode() != name
+    return False
 
 
 def _joins_digits(name: str) -> bool:

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from codat.errors import CodatError, ConnectionNotCreated
 from codat.records import Company as CodatCompany
-from codat.records import loses_letters, reads_differently, sanitise_name
+from codat.records import reads_differently, sanitise_name
 from portal import known
 from portal.codat_problems import asking_codat
 from portal.groups import Sent
@@ -113,7 +113,8 @@ def name_of(body: CompanyBody, attempt: Attempt) -> str:
 
 def placeholder(reference: str | None, attempt: Attempt) -> str:
     """Make a name that says it is not the real one, from characters that Codat keeps."""
-    if reference and not loses_letters(reference) and (clean := sanitise_name(reference)):
+    clean = "" if reads_differently(reference or "") else sanitise_name(reference or "")
+    if any(letter.isalnum() for letter in clean):
         return f"Pending {clean}"
     began = datetime.fromtimestamp(attempt.began / 1000, UTC)
     return f"Pending {began:%Y-%m-%d} {attempt.mark[:6]}"

@@ -1,6 +1,7 @@
 """Companies through the API: found, shown, created at Codat, and worked on at once."""
 
 import json
+import re
 
 import orjson
 import pytest
@@ -184,6 +185,13 @@ def test_placeholders_differ_and_hold_only_characters_that_codat_keeps(portal):
     assert [answer.status_code for answer in made] == [201, 201, 201]
     assert len(set(sent)) == 3
     assert all(name.startswith("Pending ") and sanitise_name(name) == name for name in sent)
+
+
+@pytest.mark.parametrize("reference", ["LOAN 24/7", "10_42", "9½", "#12", "A+", "---", "CafÃ©"])
+def test_a_reference_that_would_read_differently_names_no_placeholder(portal, reference):
+    """Else 24/7 and 2/47 would be known by the same number."""
+    made = portal.post("/v1/companies", json={"reference": reference})
+    assert re.fullmatch(r"Pending [0-9]{4}-[0-9]{2}-[0-9]{2} [0-9a-f]{6}", made.json["name"])
 
 
 def test_a_name_that_a_person_gave_is_no_placeholder(portal):

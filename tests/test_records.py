@@ -192,6 +192,17 @@ def test_what_stands_for_an_apostrophe_is_written_as_one(apostrophe):
         ('"Studio 54" ★ ¡Hola!', "Studio 54 Hola!"),
         ("naïve\u00adly\u200b fine", "naively fine"),
         ("1.5 1,000 7-11", "1.5 1,000 7-11"),
+        ("Siemens（China）Co.,Ltd.", "Siemens China Co.,Ltd."),
+        ("Acme(UK)Ltd Ltd.(HK) Codat[1]", "Acme UK Ltd Ltd. HK Codat1"),
+        ('Toys"R"Us AB“Maxima”LT', "Toys R Us AB Maxima LT"),
+        ("Café★Bar Rock🎸\ufe0fRoll A¦B Foo・Bar", "Cafe Bar Rock Roll A B Foo Bar"),
+        ("Col·legi Paraŀlel", "Collegi Parallel"),
+        ("O❜Brien O\u1ffdBrien O\u1fefBrien", "O'Brien O'Brien O'Brien"),
+        ("ɗan Ƙano Ħal Ŧ Ɫ Ø", "dan Kano Hal T L O"),
+        ("Ａ。Ｂ、Ｃ", "A.B,C"),
+        ("Studio N°5, n° 7", "Studio No5, no 7"),
+        ("food&regional; &notit;", "food&regional &notit"),
+        ("Ã la carte São Â", "A la carte Sao A"),
     ],
 )
 def test_a_name_is_written_where_it_reads_the_same(name, written):
@@ -205,6 +216,8 @@ def test_a_name_is_written_where_it_reads_the_same(name, written):
         *("9½", "9 ½", "½ Price", "9⁄10", "1 1/2", "24/7 Gym", "3:16", "1_000", "(2)3"),
         *("10²", "²2", "①1", "x1₂", "360°", "50°C", "50% Off", "5‰", "#1 Cars", "$1 Shop", "€uro"),
         *("Canal+", "C++", "1+1", "x × y", "A=B", "1<2", "I ♥ NY", "We ❤️ it", '12" Records'),
+        *('12" x 6" Ltd', "6” Pipes", "5' 10”", "6&quot; Pipes"),
+        *("CafÃ©", "Oâ€™Brien", "MÃ¼ller", "FranÃ\xa7ois", "Caf\\u00e9", r"L\x27Or", r"Caf\351"),
         *("&lt;b&gt;Acme", "9&frac12;", "10&sup2;", "§ 5", "∞ Ltd", "A^B", "~Acme"),
     ],
 )
