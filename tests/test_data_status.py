@@ -161,6 +161,13 @@ def test_what_was_missed_is_told_and_begins_what_a_webhook_would_have():
     assert (again.events, again.company) == ([], folded.company)
 
 
+def test_info_that_was_asked_for_after_the_read_is_not_asked_for_again():
+    before = replace(linked(1), info={"companyName": "Acme"}, info_version=(AT + 1, "i"))
+    read = {"connection_id": "c1", "data_type": "company", "status": "Complete", "at": AT}
+    folded = apply(before, action("relay.data_status_read", reads=[{**read, "id": "x"}]))
+    assert (folded.needs, folded.company.info_reads) == ([], 0)
+
+
 def test_is_heard_looks_at_every_connection_where_none_is_named():
     company = linked(1, 2, c2_invoices=held("Complete", AT, AT))
     assert is_heard(company, Read("", "invoices", "Complete", AT, "x"))

@@ -94,7 +94,9 @@ class Scene:
         return "worker.started" in self.fleet.log_of(worker).read_text()
 
     def running(self) -> list[str]:
-        return [one.name for one in self.store.intent_list.walk("waiting", 1000)]
+        """What waits or is under way, but for looks at the first reads of the links."""
+        waiting = self.store.intent_list.walk("waiting", 1000)
+        return [one.name for one in waiting if one.kind not in ("track", "data")]
 
     def lapse(self) -> None:
         """Let the leases of all that is being worked on run out."""

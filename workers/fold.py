@@ -130,6 +130,8 @@ def _priority(wanted: Wanted, message: Message) -> Priority:
         return Priority.RECONCILE
     if wanted.link:
         return Priority.LINK
+    if wanted.kind == "track" and of is Priority.LINK:
+        return Priority.NOW  # nobody waits for it, so the reserve is left alone
     if of is not Priority.SCHEDULED:
         return of
     # Syncs alone are scheduled: a pause of everything holds them back, and nothing else. Looks at

@@ -107,7 +107,8 @@ def learned(outcome: Outcome, reads: Iterable[Mapping[str, Any]]) -> Outcome:
     successes = {read.data_type for read in new if read.is_success}
     if company.stale and successes:
         outcome = outcome.then("fresh")
-    if successes & INFO_TYPES:
+    infos = [read.at for read in new if read.is_success and read.data_type in INFO_TYPES]
+    if max(infos, default=0) > company.info_version[0]:  # else what is held was asked after it
         company = replace(company, info_reads=company.info_reads + 1)
         outcome = outcome.then("info")
     return outcome.now(company)
