@@ -26,7 +26,7 @@ def load(body: bytes) -> Any:
         value = orjson.loads(body)
     except ValueError:
         return _tolerantly(body)
-    return _tolerantly(body) if _may_be_deep(body) and _is_deep(value) else value
+    return _tolerantly(body) if is_deep(body, value) else value
 
 
 def canonical(body: bytes) -> bytes:
@@ -91,15 +91,13 @@ def _pruned(text: str) -> str:
     return "".join((*kept, text[start:])) if depth <= MAX_DEPTH else "".join(kept)
 
 
-def _may_be_deep(body: bytes) -> bool:
-    # Counting is far quicker than walking, and all but the largest bodies end here.
-    return body.count(b"{") + body.count(b"[") > MAX_DEPTH
-
-
-def _is_deep(value: object) -> bool:
-    """Tell whether anything is nested deeper than `MAX_DEPTH`."""
+def is_deep(text: bytes, value: object, depth: int = MAX_DEPTH) -> bool:
+    """Tell whether anything in the value that was read from this text is nested more deeply."""
+    # Counting is far quicker than walking, and all but the largest texts end here.
+    if text.count(b"{") + text.count(b"[") <= depth:
+        return False
     level: list[object] = [value]
-    for _ in range(MAX_DEPTH):
+    for _ in range(depth):
         inner: list[object] = []
         for item in level:
             if isinstance(item, dict):

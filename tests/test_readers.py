@@ -11,12 +11,14 @@ import redis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from every_reader import make_deliverer, read_by_all
+from every_reader import by_pages, by_timeline, make_deliverer, read_by_all
 from folding import PAYLOADS, RECEIVED, apply, logged, webhook
 from parts import Bench, company_id, make_event, moment
 from portal_bench import Portal
+from relay.catalogue.book import entries
 from relay.store import keys
 from relay.store.scripts import Scripts
+from relay.store.written import write
 from relay.subscriptions import DAY_MS
 from relay.times import iso_from_micros, iso_from_ms, now_ms
 
@@ -348,6 +350,8 @@ BAD: dict[str, list[str | bytes | None]] = {
     ],
     "data": [
         "", "{", "null", "[]", "1", '"x"', '{"a":NaN}', '{"a":1e400}', '{"a":"\\ud800"}',
+        '{"a":' * 300 + "1" + "}" * 300, '{"a":\n' * 300 + "1" + "}" * 300,
+        '{"a":' + "[" * 1000 + "]" * 1000 + "}",
         b'{"a":"\xff"}', b'\xef\xbb\xbf{"a":1}', '{"a":' * 2000, '{"a":1}{"b":2}', None,
     ],
     "type": ["", "a\nb", "x" * 200, "a b", "ä", b"\xff", '"', None],
@@ -411,6 +415,40 @@ def test_what_is_damaged_in_the_log_costs_itself_alone(bench, portal):
     assert before < laid[0][0]
 
 
+data = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+deep = st.builds(lambda levels, one: nested(one, levels), st.integers(190, 1030), data)
+
+
+def nested(value: Any, levels: int) -> Any:
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@given(
+    st.sampled_from([*sorted(entries()), "no.such"]),
+    st.dictionaries(
+        st.sampled_from(["ends", "expires", "time", "a"]),
+        data | deep | st.sampled_from([*ODD_NUMBERS, *NEVER]),
+    ),
+    st.sampled_from([b"", b" ", b"\r\n"]),
+)
+@settings(max_examples=60, phases=TRY, suppress_health_check=ANY)
+def test_an_entry_of_any_type_with_any_data_is_written_out(kind, found, between):
+    """Also what a reader of JSON takes and no writer writes: deep nesting, numbers beyond any."""
+    text = json.dumps(found).encode().replace(b", ", b"," + between)
+    fields = {name.encode(): value.encode() for name, value in GOOD.items()}
+    told = write(1, fields | {b"type": kind.encode(), b"data": text}, "e")
+    event = orjson.loads(told.json)
+    assert orjson.dumps(event)
+    assert event["type"] in (kind, "event.unreadable")
+    assert b"\n" not in told.json
+
+
 def test_readers_of_every_kind_pass_what_is_damaged_and_the_operator_is_told(bench, portal):
     bench.deliver(make_event("company.created"))
     bench.drain()
@@ -423,6 +461,7 @@ def test_readers_of_every_kind_pass_what_is_damaged_and_the_operator_is_told(ben
             ("time", "-62135600400000000"),
             ("type", b"\xff"),
             ("data", '{"a":1e400}'),
+            ("data", '{"a":' * 300 + "1" + "}" * 300),
         )
     ]
     bad = [number for number in numbers if number != numbers[1]]
@@ -430,6 +469,17 @@ def test_readers_of_every_kind_pass_what_is_damaged_and_the_operator_is_told(ben
     status = portal.get("/v1/status").json["readers"]
     assert status["damaged"] == [str(number) for number in bad]
     assert f"relay_log_damaged {float(len(bad))}" in portal.get("/metrics").text
+
+
+@pytest.mark.parametrize("ends", ["1e308", "-1e308", "1e15", "true", "9" * 300, "0"])
+def test_no_number_in_an_older_log_stops_a_reader(bench, portal, ends):
+    """Moments that an older version wrote as numbers are told as text, whatever they are."""
+    data = f'{{"pause":"p","scope":"everything","value":null,"reason":"x","ends":{ends}}}'
+    lay(bench.store.client, GOOD | {"type": "pause.started", "data": data})
+    lay(bench.store.client, GOOD)
+    shown = by_pages(portal)
+    assert [one["type"] for one in shown] == ["pause.started", "company.renamed"]
+    assert by_timeline(portal, company_id(1)) == shown
 
 
 def test_what_is_damaged_goes_and_stays_like_any_other_when_the_log_is_thinned(bench, portal):

@@ -48,9 +48,10 @@ def check(event_type: str, data: Mapping[str, Any]) -> None:
 def dated(event_type: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return an event's data with each moment that is held as a number written out."""
     found = {
-        name: iso_from_ms(int(data[name] * unit))
+        name: iso_from_ms(int(data[name]) * unit)
         for name, unit in _numbers().get(event_type, {}).items()
-        if isinstance(data.get(name), int | float)  # a large one is read as a float
+        # A large one is read as a float; times the unit it may be beyond any.
+        if isinstance(data.get(name), int | float) and not isinstance(data[name], bool)
     }
     return {**data, **found} if found else data
 

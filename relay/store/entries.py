@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from codat.bodies import is_deep
 from relay.catalogue.book import dated, dated_text
 from relay.times import FIRST, LAST
 
@@ -16,6 +17,9 @@ UNREADABLE = "event.unreadable"
 NOWHERE, UNKNOWN = "/codat/default", "unknown"  # source and cause where they cannot be read
 _TYPE = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _LONGEST_NUMBER = 40  # digits; far more than any moment has
+# Lists and objects within each other. No event has as many; what reads JSON takes more than what
+# writes it, so an entry beyond that could be read and not told.
+_DEEPEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +80,16 @@ def _text(fields: Fields, name: bytes, faults: list[str]) -> str:
 
 
 def _content(fields: Fields, faults: list[str]) -> Mapping[str, Any] | None:
+    text = fields.get(b"data", b"")
     try:
-        content = orjson.loads(fields.get(b"data", b""))
+        content = orjson.loads(text)
     except ValueError:
         content = None
     if isinstance(content, dict):
-        return content
+        if not is_deep(text, content, _DEEPEST):
+            return content
+        faults.append("`data` is nested too deeply")
+        return None
     faults.append("`data` is no JSON object" if b"data" in fields else "`data` is missing")
     return None
 
