@@ -1,11 +1,13 @@
 """How urgent each follow-up is: the reserve is for those who link, the rest follows its cause."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
 import workers.fold as fold
-from folding import action, apply, company_after, payload, webhook
+from codat.webhook import Malformed, parse
+from folding import PAYLOADS, action, apply, company_after, logged, payload, webhook
 from parts import company_id, connection_id, make_connection, make_event
 from relay.outcome import Wanted
 from relay.store.intents import Priority
@@ -20,6 +22,22 @@ COMPANY = {
 def read_of(event_type):
     read = {"connectionId": connection_id(1), "dataType": "company", "status": "Complete"}
     return webhook(make_event(event_type, dataTypes=[read], at=60))
+
+
+def company_id_of(event):
+    return parse(json.dumps(event).encode()).company_id
+
+
+def without_company(event, given):
+    """The event with `given` in the place of its company's id."""
+    body = json.loads(json.dumps(event))
+    if "CompanyId" in body:
+        return body | {"CompanyId": given}
+    place = body["payload"]
+    if not body["eventType"].startswith("company."):
+        place = place["referenceCompany"]
+    place["id"] = given
+    return body
 
 
 def urgency(folded):
@@ -118,3 +136,57 @@ def test_of_two_needs_in_one_batch_the_more_urgent_and_the_sooner_count(bench):
     both = info_of(LINKED, read_of("read.completed"))
     assert both.priority is Priority.LINK
     assert both.due < info_of(LINKED).due  # which leaves Codat time to read
+
+
+NO_IDS = [
+    None,
+    {},
+    [],
+    1,
+    True,
+    "",
+    " ",
+    "x" * 65,
+    "\x00",
+    "a b",
+    "{0}",
+    "é",
+    "0" * 8 + "-0000" * 3 + "-" + "0" * 12,
+]
+ABOUT_COMPANIES = {
+    path.stem: read
+    for path in sorted(PAYLOADS.glob("*.json"))
+    if company_id_of(read := payload(path.stem)) is not None
+}
+
+
+@pytest.mark.parametrize("given", NO_IDS, ids=repr)
+def test_what_is_about_a_company_and_names_none_is_set_aside(given):
+    """It was told of nobody, as a change of a company that is none, and was lost."""
+    for name, event in ABOUT_COMPANIES.items():
+        for dated in (True, False):
+            body = without_company(event, given)
+            if not dated:
+                body.pop("generatedDate", None)
+            message = webhook(body)
+            assert message.company_id is None, name
+            try:
+                folded = apply(None, message)
+            except Malformed as error:
+                assert "names none" in str(error)  # noqa: PT017 (either is right, by its type)
+                continue
+            assert folded.needs == [], name
+            told = {kind for kind, _ in logged(folded)}
+            assert told, name
+            assert not told & {"connection.status_changed", "company.status_changed"}, name
+
+
+def test_a_disconnect_of_nobody_is_kept_and_told(bench):
+    for number, kind in enumerate(("connection.disconnected", "company.deleted"), 1):
+        event = make_event(kind, connection=(number, "Unlinked"))
+        bench.deliver(without_company(event, {"id": "?"}))
+    bench.drain()
+    assert bench.types() == []
+    letters = bench.store.inbox.dead_letters()
+    assert len(letters) == 2
+    assert all("names none" in letter["reason"] for letter in letters)

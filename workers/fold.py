@@ -8,7 +8,7 @@ import orjson
 
 from codat.capabilities import hidden_json
 from codat.statuses import ConnectionStatus
-from codat.webhook import Event, Quota
+from codat.webhook import Event, Malformed, Quota
 from relay.catalogue.book import dated, identity
 from relay.company import Company, CompanyStatus, Connection, NameSource, version_of
 from relay.copies import changed
@@ -20,6 +20,7 @@ from workers.routing import handler_for
 
 LATE = 600_000  # ms after which a lifted limit may have been reached again
 AHEAD = 600_000_000  # microseconds after its receipt at which nothing can have happened
+NOBODY = "it is about a company and names none whose id can be read"
 CALLS_NOBODY = frozenset({"cadence", "fresh"})
 
 
@@ -73,6 +74,10 @@ def fold(
     recognised = after is not outcome.company or seen.placeholder != before.placeholder
     keep = bool(after.id) and (held is not None or after != before)
     logged = list(_logged(held, before, after, outcome, event, keep=keep))
+    nobody = isinstance(event, Event) and not after.id
+    if nobody and (after != before or outcome.wanted or not logged):
+        # Told of nobody it would be lost: as a dead letter it is kept, and an operator hears of it.
+        raise Malformed(NOBODY)
     if message.replay or message.again:
         logged = [one for one in logged if _is_missing(one, told)]
         if not logged and after == before:
