@@ -61,17 +61,17 @@ class Hints:
     """Sends hints; a failure is logged and forgiven, because the sweeper makes up for it.
 
     A hint is left out while as many of its kind wait in its queue as workers may take them. Those
-    that wait do for all that comes meanwhile: a drain takes the lane that waited for longest when
-    its own is empty. So a queue never grows, whatever the rate.
+    that wait do for all that comes meanwhile: a drain takes the lane that has waited for longest.
+    So a queue never grows, whatever the rate.
     """
 
     def __init__(self, client: Redis) -> None:
         self._queues = {name: queue(name, client) for name in QUEUES}
         self._put = Scripts(client).hint
 
-    def drain(self, lane: int) -> None:
-        """Ask a worker to drain `lane`, or whatever lane has waited for longer."""
-        self._send("drain", "workers.drain.drain", lane, described=f"drain lane {lane}")
+    def drain(self, lane: int) -> bool:
+        """Ask a worker to drain what waits, as `lane` does; return False if enough are asked."""
+        return self._send("drain", "workers.drain.drain", lane, described=f"drain lane {lane}")
 
     def perform(self) -> None:
         """Ask a worker to do what is due at Codat."""
@@ -89,7 +89,7 @@ class Hints:
 
     def _send(
         self, what: str, function: str, *args: int | str, described: str, most: int = PER_WORKER
-    ) -> None:
+    ) -> bool:
         into = self._queues[FUNCTIONS[function]]
         job = into.create_job(
             function,
@@ -104,12 +104,14 @@ class Hints:
         job.origin, job.enqueued_at = into.name, rq_now()
         record = [part for item in job.to_dict().items() if item[1] is not None for part in item]
         try:
-            self._put(
+            put = self._put(
                 [into.key, WORKERS_BY_QUEUE_KEY % into.name, Queue.redis_queues_keys, job.key],
                 [job.id, f"{what}-", most, RECORD_TTL, *record],
             )
         except RedisError as error:
             log.warning("hint.failed", hint=described, error=str(error)[:200])
+            return False
+        return bool(put)
 
 
 def lengths(client: Redis) -> dict[str, int]:

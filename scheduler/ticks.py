@@ -25,7 +25,7 @@ from relay.telling import tell
 from relay.times import iso_from_ms, now_micros
 from scheduler import pausing
 
-HINT_IS_OLD = 2000  # ms; a lane still waiting then gets another hint
+HINT_IS_OLD = 2000  # ms; for a lane that waits for longer another hint is sent
 BATCH = 300  # schedules looked at one by one per call: a few ms of the server's time
 TAKEN = 400  # schedules moved on or parked per call without a look: no more than that
 ROUND = 2.0  # seconds of dispatching, then whatever else the clock does has its turn
@@ -40,9 +40,11 @@ log = structlog.get_logger(__name__)
 
 def sweep(store: Store, hints: Hints) -> int:
     """Hint waiting lanes, due intents and deliveries again; give how many hints were sent."""
-    lanes = store.inbox.sweep(HINT_IS_OLD)
-    for lane in lanes:
-        hints.drain(lane)
+    lanes = 0
+    for lane in store.inbox.sweep(HINT_IS_OLD):
+        if not hints.drain(lane):  # as many hints wait as there are workers: those do for all
+            break
+        lanes += 1
     now = store.now_ms()
     due = store.intents.any_due(now, may_be_claimed(store, now)) and store.intents.may_hint()
     if due:
@@ -55,7 +57,7 @@ def sweep(store: Store, hints: Hints) -> int:
     if replays and store.replays.may_hint():
         for replay_id in replays:
             hints.replay(replay_id)
-    return len(lanes) + due + late
+    return lanes + due + late
 
 
 def dispatch(store: Store, hints: Hints, now: int, between: Callable[[], int] | None = None) -> int:

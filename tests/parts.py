@@ -138,8 +138,9 @@ class SentHints:
     delivered: int = 0
     replayed: list[str] = field(default_factory=list)
 
-    def drain(self, lane: int) -> None:
+    def drain(self, lane: int) -> bool:
         self.drained.append(lane)
+        return True
 
     def perform(self) -> None:
         self.performed += 1

@@ -205,15 +205,34 @@ def test_a_lane_is_kept_when_a_message_came_in_between(store):
     assert store.inbox.claim(None, LEASE) is not None
 
 
-def test_the_sweeper_names_waiting_lanes_nobody_works_on_once(store, client):
+def test_the_sweeper_names_waiting_lanes_nobody_works_on(store, client):
     lane = put(store).lane
     assert store.inbox.sweep(10_000) == []
-    client.zadd(keys.WAITING, {lane: 1})  # hinted long ago
+    client.zadd(keys.WAITING, {lane: 1})  # since long ago
     assert store.inbox.sweep(10_000) == [lane]
-    assert store.inbox.sweep(10_000) == []
-    client.zadd(keys.WAITING, {lane: 1})
     store.inbox.claim(lane, LEASE)
     assert store.inbox.sweep(10_000) == []
+
+
+def test_the_sweeper_leaves_waiting_lanes_in_their_order(store, client):
+    client.zadd(keys.WAITING, {"7": 1, "30": 2, "4": 3})
+    assert store.inbox.sweep(10_000) == [7, 30, 4]
+    assert store.inbox.sweep(10_000) == [7, 30, 4]
+
+
+def test_a_lane_that_is_given_back_with_messages_waits_behind_the_others(store):
+    lanes = {put(store, number).lane for number in range(1, 6)}
+    assert len(lanes) > 2
+    for _ in range(2):
+        served = []
+        for _ in lanes:
+            before = store.now_ms()  # no two are given back in the same millisecond
+            while store.now_ms() == before:
+                pass
+            lease = store.inbox.claim(None, LEASE)
+            served.append(lease.lane)
+            store.inbox.release(lease, unread=True)
+        assert set(served) == lanes
 
 
 def test_trimming_leaves_unread_messages(store, client):

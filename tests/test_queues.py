@@ -10,7 +10,7 @@ from rq.serializers import JSONSerializer
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from ops import checkup
-from parts import SECRET, make_event, signed
+from parts import SECRET, company_id, make_event, signed
 from receiver.intake import Delivery, Intake
 from relay import queues
 from relay.queues import CODAT, DELIVER, DRAIN, HintJob, Hints, lengths, queue, tidy
@@ -20,6 +20,7 @@ from workers import drain as draining
 from workers.context import use
 
 BURST = 200  # webhooks, to companies of as many lanes as there are
+MESSAGE = {"kind": "webhook", "source": "default", "id": "m", "type": "?", "body": b"{"}
 
 
 @pytest.fixture
@@ -145,6 +146,30 @@ def test_a_drain_whose_time_is_over_hands_on_whatever_waits(store, client, bench
     while store.inbox.depths()["lanes_waiting"]:
         draining.drain_lanes(bench.context)
     assert store.companies.count() == 3
+
+
+@pytest.mark.parametrize("busy", [1, 3])
+def test_no_lane_starves_behind_busy_ones_though_one_worker_takes_all_hints(
+    store, client, hints, bench, monkeypatch, busy
+):
+    """Each job does one message of a lane that has hundreds, and others come to idle lanes."""
+    use(replace(bench.context, hints=hints))
+    monkeypatch.setattr(draining, "HAND_ON_AFTER", -1.0)
+    monkeypatch.setattr(draining, "BATCH", 1)
+    monkeypatch.setattr(ticks, "HINT_IS_OLD", 0)
+    always = {store.inbox.lane_of(f"busy {number}"): f"busy {number}" for number in range(busy)}
+    for number in range(100 * busy):
+        store.inbox.ingest(f"{number}", f"busy {number % busy}", MESSAGE)
+    others = [n for n in range(1, 30) if store.inbox.lane_of(company_id(n)) not in always][:9]
+    for number in others:
+        post(store, hints, number)
+    jobs = 0
+    while store.companies.count() < len(others):
+        ticks.sweep(store, hints)
+        lane = queue(DRAIN, client).fetch_job(client.lpop("rq:queue:drain").decode()).args[0]
+        draining.drain(lane)
+        jobs += 1
+        assert jobs < 4 * (busy + len(others))
 
 
 def test_each_record_goes_by_itself_though_rq_lost_sight_of_it(client, hints):

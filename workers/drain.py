@@ -26,16 +26,19 @@ HAND_ON_AFTER = 1.0  # seconds in one job, so that no lane starves behind a busy
 log = structlog.get_logger(__name__)
 
 
-def drain(lane: int) -> None:
-    """The job: drain `lane`, then whatever else waits, for about a second."""
-    drain_lanes(current(), lane)
+def drain(_lane: int) -> None:
+    """The job: drain what waits for about a second, whichever lane it was sent for.
+
+    One hint stands for all lanes, so the lane it names has no right to be the first.
+    """
+    drain_lanes(current())
 
 
-def drain_lanes(context: Context, lane: int | None = None) -> int:
-    """Drain `lane` if it is free, then other waiting lanes; give how many messages were applied."""
+def drain_lanes(context: Context) -> int:
+    """Drain waiting lanes, the longest waiting first; return how many messages were applied."""
     until = time.monotonic() + HAND_ON_AFTER
     applied = 0
-    lease = context.store.inbox.claim(lane, LEASE_MS)
+    lease = context.store.inbox.claim(None, LEASE_MS)
     while lease is not None:
         applied += _drain_lane(context, lease, until)
         if time.monotonic() > until:

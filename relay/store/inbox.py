@@ -236,7 +236,7 @@ class Inbox:
         return bool(answer != 0)
 
     def sweep(self, older_than_ms: int) -> list[int]:
-        """Name lanes with unread messages, no live lease, and no hint within `older_than_ms`."""
+        """Name lanes that nobody works on though they wait since `older_than_ms`, longest first."""
         ages = [older_than_ms, LONGEST_LEASE_MS]
         return list(self._scripts.sweep_lanes([keys.WAITING, keys.LEASES], ages))
 

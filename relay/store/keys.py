@@ -11,7 +11,7 @@ CONFIRMED = TAG + "confirmed"  # string: written so that what was written before
 COUNTERS = TAG + "counters"  # hash: accepted, duplicates, other_clients
 WAITING = (
     TAG + "waiting"
-)  # sorted set: lane -> ms of its last hint; holds lanes with unread messages
+)  # sorted set: lane -> ms since when it waits for its turn; holds lanes with unread messages
 LEASES = TAG + "leases"  # hash: lane -> "<owner> <ms until>"
 FENCES = TAG + "fences"  # hash: lane -> fencing number
 CURSORS = TAG + "cursors"  # hash: lane -> id of the last applied message

@@ -1,6 +1,7 @@
 -- Give a lane back when it is empty; keep it when a message came in between.
 -- KEYS  1 waiting lanes  2 leases  3 cursors  4 the lane's stream
 -- ARGV  1 owner  2 the lane's number  3 '1' to give it back although messages are left
+-- One that is given back with messages left has had its turn, and waits behind the others.
 -- Gives 1 when given back, 0 when messages are left and the lease is kept, -1 when it was not ours
 -- Resend: the second finds the lease gone (-1), which the caller takes as given back.
 local lease = redis.call('HGET', KEYS[2], ARGV[2])
@@ -13,7 +14,9 @@ if left and ARGV[3] ~= '1' then
   return 0
 end
 redis.call('HDEL', KEYS[2], ARGV[2])
-if not left then
+if left then
+  redis.call('ZADD', KEYS[1], string.format('%d', now_ms()), ARGV[2])
+else
   redis.call('ZREM', KEYS[1], ARGV[2])
 end
 return 1
