@@ -6,10 +6,10 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from flask import Response
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from portal.auth import refuse_revoked
-from portal.groups import Given, Reply, described, group
+from portal.groups import AskedMoment, Cursor, Given, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
 from relay.catalogue.book import entries
@@ -24,7 +24,9 @@ api = group("events", __name__, "Events")
 LONGEST_WAIT = 25  # seconds; proxies commonly cut at 30
 COME_BACK = 2  # seconds, for a poll that there was no thread to wait in
 MOST_SCANNED = 20_000  # events looked at in one request under a filter
-LARGEST = 2**53
+BOTH = (
+    "Send `after` or `since`, not both: begin with `since`, then go on with `after=<cursor>` alone."
+)
 READING = (
     "Keep `cursor` once the events are dealt with, and ask with it next. A page may be empty and"
     " still move the cursor: then a filter left everything out. `Retry-After` comes with one that"
@@ -50,11 +52,9 @@ ToldType = Annotated[EventType, AfterValidator(_told)]
 class EventQuery(Given):
     """Which events."""
 
-    after: Annotated[
-        int, Field(ge=0, le=LARGEST, description="`cursor` of the answer before; 0 at first.")
-    ] = 0
+    after: Annotated[Cursor, Field(description="`cursor` of the answer before; 0 at first.")] = 0
     since: Annotated[
-        AwareDatetime | None,
+        AskedMoment | None,
         Field(description="Instead of `after`: from this moment on, up to a minute earlier."),
     ] = None
     epoch: Annotated[
@@ -95,6 +95,8 @@ def list_events(query: EventQuery) -> Reply:
     head = events.head()
     after = query.after
     if query.since is not None:
+        if "after" in query.model_fields_set:
+            raise Refusal("invalid", BOTH)
         after = events.since(ms_of(query.since))
     refuse_reset(head, after, query.epoch)
     page = _read(events, query, after, head)

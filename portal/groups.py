@@ -1,12 +1,14 @@
 """What every group of API routes shares: its place, its token, its problems."""
 
-from typing import Any, Self
+import re
+from datetime import datetime
+from typing import Annotated, Any, Self
 
 import orjson
 from flask import Response
 from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.models.schema import Schema
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from portal.problems import KINDS, MEDIA_TYPE
 
@@ -14,6 +16,40 @@ from portal.problems import KINDS, MEDIA_TYPE
 Reply = Response | dict[str, Any] | tuple[Any, ...] | str
 
 COMMON = ("unauthorized", "invalid", "store-away")
+
+LARGEST = 2**53  # what every client's numbers can hold
+NO_MOMENT = "must be a moment with its zone, such as 2026-01-05T08:00:00Z"
+NO_NUMBER = "must be a number of the log in plain digits"
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,20})?)?"
+    r"(?:[Zz]|[+ -][0-9]{2}:?[0-9]{2})"
+)
+_NUMBER = re.compile("[0-9]{1,20}")
+
+
+def _moment(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError(NO_MOMENT)  # noqa: TRY004 (pydantic takes it for the field's fault)
+    if _MOMENT.fullmatch(value) is None:
+        raise ValueError(NO_MOMENT)
+    # A plus that an address does not write as %2B arrives as a space.
+    day, rest = value[:10], value[11:].upper().replace(" ", "+")
+    try:
+        return datetime.fromisoformat(f"{day}T{rest}")
+    except ValueError as error:
+        raise ValueError(f"is no moment: {error}") from None
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, str) and _NUMBER.fullmatch(value) is None:
+        raise ValueError(NO_NUMBER)
+    return value
+
+
+# A moment that a caller asks about or sets, RFC 3339. A number is none: 20260105 would be 1970.
+AskedMoment = Annotated[AwareDatetime, BeforeValidator(_moment)]
+# A place in the log, in a query.
+Cursor = Annotated[int, BeforeValidator(_number), Field(ge=0, le=LARGEST)]
 
 
 class Given(BaseModel):

@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from codat.bodies import load, text_of
 from codat.capabilities import hidden, hidden_body, hidden_text
 from portal.events import EventType
-from portal.groups import Given, Reply, described, group
+from portal.groups import AskedMoment, Given, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
 from relay.replays import Wanted, redacted, redacted_reason
@@ -28,8 +28,8 @@ class Filter(Given):
 
     company: Annotated[str | None, Field(max_length=64)] = None
     type: Annotated[list[EventType], Field(default_factory=list, max_length=20)]
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: AskedMoment | None = None
+    until: AskedMoment | None = None
     result: Literal["applied", "dead", "waiting"] | None = None
 
     def wanted(self, ids: tuple[str, ...] = ()) -> Wanted:

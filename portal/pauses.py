@@ -5,13 +5,13 @@ from http import HTTPStatus
 from typing import Annotated, Self
 from uuid import uuid4
 
-from pydantic import AwareDatetime, BaseModel, Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from codat.records import read_id
 from codat.times import LATEST
 from portal import known
 from portal.auth import caller
-from portal.groups import Given, Reply, Sent, described, group
+from portal.groups import AskedMoment, Given, Reply, Sent, described, group
 from portal.held_back import would_hold_back
 from portal.parts import parts
 from portal.problems import Refusal
@@ -72,12 +72,12 @@ class PauseBody(Sent):
         ),
     ] = ""
     reason: Annotated[str, Field(min_length=1, max_length=500)]
-    ends: AwareDatetime | None = None
+    ends: AskedMoment | None = None
     window: WindowBody | None = None
 
     @field_validator("ends")
     @classmethod
-    def _is_an_end(cls, value: AwareDatetime | None) -> AwareDatetime | None:
+    def _is_an_end(cls, value: AskedMoment | None) -> AskedMoment | None:
         if value is not None and ms_of(value) >= LATEST * 1000:
             raise ValueError(NO_END)
         return value

@@ -17,8 +17,8 @@ from flask import Response, request
 from pydantic import BaseModel, Field, model_validator
 
 from portal.auth import caller, presented
-from portal.events import LARGEST, ToldType, refuse_reset
-from portal.groups import Given, Reply, described, group
+from portal.events import ToldType, refuse_reset
+from portal.groups import Cursor, Given, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
 from portal.stalled import end_stalled
@@ -61,7 +61,7 @@ log = structlog.get_logger(__name__)
 class StreamQuery(Given):
     """Which events, and from where on: `Last-Event-ID`, else `after`, else what comes from now."""
 
-    after: Annotated[int | None, Field(ge=0, le=LARGEST)] = None
+    after: Cursor | None = None
     epoch: Annotated[str | None, Field(max_length=64)] = None
     company: Annotated[str | None, Field(max_length=64)] = None
     type: Annotated[list[ToldType], Field(default_factory=list, max_length=20)]

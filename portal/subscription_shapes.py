@@ -5,8 +5,8 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from codat.capabilities import hidden_text
-from portal.events import LARGEST, ToldType
-from portal.groups import Sent
+from portal.events import ToldType
+from portal.groups import LARGEST, Sent
 from relay import addresses
 from relay.store.subscriptions import Attempt, Held
 from relay.subscriptions import LARGEST_BATCH, Secret

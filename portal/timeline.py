@@ -5,15 +5,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from portal.companies import CompanyPath
-from portal.events import LARGEST
-from portal.groups import Given, Reply, described, group
+from portal.groups import Cursor, Given, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
 from relay.store.events import LoggedEvent
 
 api = group("timeline", __name__, "Companies")
 
-Number = Annotated[int, Field(ge=0, le=LARGEST)]
 PAGING = (
     "The newest first. `older` and `newer` lead on from here: ask with `before=<older>` or"
     " `after=<newer>`. `older` is null at the beginning; what is newer may always still come."
@@ -23,8 +21,8 @@ PAGING = (
 class TimelineQuery(Given):
     """Which of them; without `before` and `after` the newest."""
 
-    before: Number | None = None
-    after: Number | None = None
+    before: Cursor | None = None
+    after: Cursor | None = None
     limit: Annotated[int, Field(ge=1, le=500)] = 100
 
 

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
 from parts import company_id
 from portal_bench import Portal
+from relay.store import keys
 
 DATES = [
     "0001-01-01T00:00:00Z",
@@ -161,3 +163,53 @@ def test_no_odd_place_is_taken_for_a_fault_of_ours(portal):
                 if answer.status_code not in SERVED:
                     faults.append((answer.status_code, where))
     assert not faults
+
+
+MEANT = 1_767_603_600_000  # ms: 2026-01-05T09:00:00Z
+SAME = [
+    "2026-01-05T09:00:00Z", "2026-01-05T09:00:00.000000000000Z", "2026-01-05t09:00:00z",
+    "2026-01-05 09:00:00Z", "2026-01-05T09:00Z", "2026-01-05T10:00:00%2B01:00",
+    "2026-01-05T10:00:00+01:00", "2026-01-05T10:00:00%2B0100", "2026-01-05T04:00:00-05:00",
+]  # fmt: skip
+NO_MOMENTS = [
+    "2026", "20260105", "1767603600", "1767603600000", "1767603600.5", "-1", "0", "1e9", "nan",
+    "true", "null", "now", "", "%20", "2026-01-05", "2026-01-05T09:00:00", "20260105T090000Z",
+    "2026-W01-1T09:00:00Z", "2026-13-05T09:00:00Z", "2026-02-29T09:00:00Z", "2026-01-05T24:00:00Z",
+    "2026-01-05T09:00:60Z", "2026-01-05T09:00:00%2B24:00", "2026-01-05T09:00:00Z%00",
+    "%D9%A2026-01-05T09:00:00Z", "2026-01-05T09:00:00." + "1" * 50 + "Z",
+]  # fmt: skip
+
+
+def test_a_moment_is_read_as_rfc_3339_has_it(portal):
+    """Also where an address holds a plus that arrives as a space."""
+    portal.store.client.zadd(keys.MARKS, {"1": MEANT - 120_000, "2": MEANT, "3": MEANT + 120_000})
+    for text in SAME:
+        answer = portal.get(f"/v1/events?since={text}").json
+        assert [event["id"] for event in answer.get("events", ())] == ["2", "3"], text
+
+
+def test_what_is_no_moment_is_refused_and_not_taken_for_one_of_1970(portal):
+    for text in NO_MOMENTS:
+        for path in ("/v1/events?since=", "/v1/messages?since=", "/v1/messages?until="):
+            answer = portal.get(path + text)
+            assert answer.status_code == 422, path + text
+            assert "2026-01-05T08:00:00Z" in answer.text or "is no moment" in answer.text
+    for value in (1767603600, True, [], {}, *map(unquote, NO_MOMENTS)):
+        assert portal.post("/v1/replays", json={"since": value}).status_code == 422, value
+
+
+def test_a_place_in_the_log_is_plain_digits(portal):
+    timeline = f"/v1/companies/{company_id(1)}/timeline"
+    places = ("/v1/events?after=", "/v1/events/stream?after=")
+    for path in (*places, f"{timeline}?after=", f"{timeline}?before="):
+        for text in ("1_0", "%201", "+1", "%2B1", "1.0", "-0", "0x1", "1e0", "٣", ""):
+            with portal.ask("GET", path + text) as answer:
+                assert answer.status_code == 422, path + text
+    assert portal.get("/v1/events?after=002").json["events"][0]["id"] == "3"
+
+
+def test_a_reader_that_keeps_since_beside_its_cursor_is_told(portal):
+    """It would read the same page for ever, as `since` stood above `after`."""
+    answer = portal.get("/v1/events?since=2026-01-05T09:00:00Z&after=2")
+    assert answer.status_code == 422
+    assert "after=<cursor>" in answer.json["detail"]
