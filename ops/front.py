@@ -45,6 +45,7 @@ QUICK = 2.0  # seconds in which a body may come however many there are
 LOOK = 0.25  # seconds between two looks at the bodies that are waited for
 SPARE_STREAMS = 4  # threads more than streams: a place may be given on before its thread is free
 NO_BODY = frozenset({204, 304})
+VERSIONS = {"1": "HTTP/1.0", "1.0": "HTTP/1.0", "1.1": "HTTP/1.1"}
 log = structlog.get_logger(__name__)
 
 
@@ -90,11 +91,11 @@ class Body:
     sender: str
     since: float
     task: "asyncio.Task[Any]"
-    is_ended: bool = False
+    ended: Refused | None = None
 
-    def end(self) -> None:
+    def end(self, why: Refused) -> None:
         """Wait for it no more."""
-        self.is_ended = True
+        self.ended = why
         self.task.cancel()
 
 
@@ -130,9 +131,14 @@ class Waiting:
         for _ in range(too_many):
             self._end(max(slow.values(), key=len).popleft())
 
-    def _end(self, body: Body) -> None:
+    def end(self, why: Refused) -> None:
+        """End all of them."""
+        for body in list(self._bodies):
+            self._end(body, why)
+
+    def _end(self, body: Body, why: Refused | None = None) -> None:
         del self._bodies[body]
-        body.end()
+        body.end(why or Refused(408, "the body did not come in time"))
 
     def count(self) -> int:
         """Tell how many there are."""
@@ -162,13 +168,17 @@ class Crew:
         try:
             return await _read(receive, self.lane)
         except asyncio.CancelledError:
-            if not body.is_ended:
+            if body.ended is None:
                 raise
             task.uncancel()
             log.info("request.too_slow", sender=sender, route=self.lane.name)
-            raise Refused(408, "the body did not come in time") from None
+            raise body.ended from None
         finally:
             self._waiting.leave(body)
+
+    def end_bodies(self) -> None:
+        """Wait for no body any more, as the process stops."""
+        self._waiting.end(Refused(503, "this process stops; try again"))
 
     async def work(self, call: Callable[[], Answered]) -> Answered:
         """Have a thread do it; raises Refused when too much waits for one already."""
@@ -209,10 +219,21 @@ class Threads:
         future: Future[T] = asyncio.get_running_loop().create_future()
         self._under_way += 1
         if self._under_way > self._made and self._made < self._most:
-            self._made += 1
-            threading.Thread(target=self._work, name=self._name, daemon=True).start()
+            self._make()
         self._calls.put((future, call))
         return future
+
+    def _make(self) -> None:
+        """Make one more thread; raises RuntimeError if there is none that could do its work."""
+        try:
+            threading.Thread(target=self._work, name=self._name, daemon=True).start()
+        except RuntimeError:  # the system has no more: those there are do it
+            if not self._made:
+                self._under_way -= 1
+                raise
+            log.warning("web.no_more_threads", threads=self._made)
+        else:
+            self._made += 1
 
     def _work(self) -> None:
         while True:
@@ -263,38 +284,50 @@ class Front:
         self._streams = Threads("stream", streams + SPARE_STREAMS)
         self._proxies = tuple(proxies)
         self._asking: set[tuple[str, int]] = set()
+        self._following: set[tuple[str, int]] = set()
 
     def is_asking(self, peer: tuple[str, int]) -> bool:
         """Whether a request of this peer's is under way, by its host and port."""
         return peer in self._asking
+
+    def is_worked_on(self, peer: tuple[str, int]) -> bool:
+        """Whether a request of this peer's is under way, other than a stream."""
+        return peer in self._asking and peer not in self._following
+
+    def end_bodies(self) -> None:
+        """Wait for no body any more, as the process stops; in the event loop."""
+        self._webhooks.end_bodies()
+        self._others.end_bodies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         peer = (scope["client"][0], int(scope["client"][1]))
         self._asking.add(peer)
         try:
-            await self._serve(scope, receive, send)
+            answered = await self._answer(scope, receive)
+            await send(_start(answered))
+            if answered.pieces is None:
+                await send({"type": "http.response.body", "body": answered.content})
+            else:
+                self._following.add(peer)
+                await self._follow(answered.pieces, receive, send)
         finally:
             self._asking.discard(peer)
+            self._following.discard(peer)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, scope: Scope, receive: Receive) -> Answered:
         environ = environ_of(scope)
         crew = self._webhooks if self._is_webhook(environ["PATH_INFO"]) else self._others
         try:
             body = await self._body(crew, scope, environ, receive)
             environ["wsgi.input"] = BytesIO(body)
-            answered = await crew.work(partial(respond, self._app, environ))
+            return await crew.work(partial(respond, self._app, environ))
         except Refused as refusal:
-            answered = _refusal(refusal)
+            return _refusal(refusal)
         except Exception:
             # The older service takes a 500 for final (Codat: using-the-api/webhooks/legacy).
             log.exception("web.failed")
-            answered = _refusal(Refused(503, "try again later"))
-        await send(_start(answered))
-        if answered.pieces is None:
-            await send({"type": "http.response.body", "body": answered.content})
-        else:
-            await self._follow(answered.pieces, receive, send)
+            return _refusal(Refused(503, "try again later"))
 
     async def _body(
         self, crew: Crew, scope: Scope, environ: dict[str, Any], receive: Receive
@@ -331,7 +364,7 @@ def environ_of(scope: Scope) -> dict[str, Any]:
 
     Names with an underscore are left out: they could pass for those with a hyphen.
     """
-    server, client = scope["server"], scope["client"]
+    server, client, version = scope["server"], scope["client"], scope["http_version"]
     path = unquote_to_bytes(scope["raw_path"]).decode("latin-1")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": scope["method"],
@@ -340,7 +373,7 @@ def environ_of(scope: Scope) -> dict[str, Any]:
         "QUERY_STRING": scope["query_string"].decode("latin-1"),
         "SERVER_NAME": server[0],
         "SERVER_PORT": str(server[1]),
-        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "SERVER_PROTOCOL": VERSIONS.get(version, f"HTTP/{version}"),
         "REMOTE_ADDR": client[0],
         "REMOTE_PORT": str(client[1]),
         "wsgi.version": (1, 0),
@@ -358,6 +391,8 @@ def environ_of(scope: Scope) -> dict[str, Any]:
             if name in environ:
                 value = environ[name] + (";" if name == "HTTP_COOKIE" else ",") + value
             environ[name] = value
+    if not environ.get("HTTP_HOST", True):  # none was sent, and the server made up an empty one
+        del environ["HTTP_HOST"]
     return environ
 
 
@@ -369,16 +404,21 @@ def respond(app: "WSGIApplication", environ: dict[str, Any]) -> Answered:
         heard[:] = [(status, headers)]
 
     pieces = app(environ, start_response)
-    [(line, given)] = heard
-    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in given]
-    answered = Answered(int(line[:3]), headers, pieces=pieces)
-    ends = environ["REQUEST_METHOD"] == "HEAD" or answered.status in NO_BODY
-    if ends or any(name == b"content-length" for name, _ in headers):
-        try:
+    is_stream = False
+    try:
+        [(line, given)] = heard
+        headers = [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in given]
+        answered = Answered(int(line[:3]), headers)
+        if environ["REQUEST_METHOD"] == "HEAD" or answered.status in NO_BODY:
+            return answered
+        if any(name == b"content-length" for name, _ in headers):
             answered.content = b"".join(pieces)
-        finally:
+            return answered
+        is_stream = True
+    finally:
+        if not is_stream:
             _close(pieces)
-        answered.pieces = None
+    answered.pieces = pieces
     return answered
 
 

@@ -81,6 +81,19 @@ class Room:
             _end(open_ones[peer], peer)
         return len(ended)
 
+    def close(self, spare: Callable[[Peer], bool]) -> None:
+        """End every connection but those to spare, until the process ends.
+
+        One goes only when it was seen so twice: what was answered last may still be on its way.
+        """
+        seen: set[Peer] = set()
+        while True:
+            found = {peer: at for peer, at in self._connections() if not spare(peer)}
+            for peer in seen & found.keys():
+                _end(found[peer], peer)
+            seen = set(found)
+            time.sleep(EVERY)
+
     def _look_after(self) -> None:
         again = 0.0
         while True:

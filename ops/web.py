@@ -4,14 +4,18 @@ It comes up whether or not Redis does. Until the store can be opened it answers 
 at most once a second, so nobody has to restart it after an outage.
 """
 
+import asyncio
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import orjson
 import structlog
+from flask import Flask
 from redis.exceptions import RedisError
 
 from ops import tokens
@@ -20,6 +24,7 @@ from ops.here import check_brand, refuse_unprovable, settings_here
 from ops.room import Room, make_room
 from portal.app import LARGEST_BODY
 from portal.app import create_app as create_portal
+from portal.parts import NAME
 from receiver.app import create_app as create_receiver
 from receiver.intake import LARGEST_BODY as LARGEST_WEBHOOK
 from receiver.paths import is_for_webhooks
@@ -42,6 +47,7 @@ LONG_POLL_TIMEOUT = 35.0  # seconds; longer than any poll waits
 LOOK_AGAIN_AFTER = 1.0  # seconds
 WAIT_FOR_ANOTHER = 2.0  # seconds
 RETRY_AFTER = "5"  # seconds
+LAST_MOMENT = 1.0  # seconds in which what is on its way may still come when the process stops
 log = structlog.get_logger(__name__)
 
 
@@ -50,9 +56,31 @@ def app() -> Front:
     settings = settings_here()
     set_up(settings.relay_log_level)
     Heartbeat("web", lambda: Store.open(settings, timeout=PATIENCE, retries=0)).start()
-    served = front(settings, LateApp(lambda: build(settings)))
-    Room(settings.port, make_room(settings.threads), served.is_asking).start()
+    late = LateApp(lambda: build(settings))
+    served = front(settings, late)
+    room = Room(settings.port, make_room(settings.threads), served.is_asking)
+    room.start()
+    loop = asyncio.get_event_loop()
+    stop = partial(_stop, loop, late, served, room)
+    # Once the loop runs: the server sets its own handler after this.
+    loop.call_soon(loop.add_signal_handler, signal.SIGTERM, stop)
     return served
+
+
+def _stop(loop: asyncio.AbstractEventLoop, late: "LateApp", front: Front, room: Room) -> None:
+    """Stop soon: the server itself would wait for every stream, poll and body that is under way.
+
+    What waits for events ends at once; what only waits for its sender or reader after a moment.
+    What is worked on is answered, within the time that the server gives.
+    """
+    loop.add_signal_handler(signal.SIGTERM, bool)  # told once is enough
+    threading.Thread(target=late.end_waits, name="stop", daemon=True).start()
+    closing = threading.Thread(
+        target=room.close, args=(front.is_worked_on,), name="close", daemon=True
+    )
+    loop.call_later(LAST_MOMENT, front.end_bodies)
+    loop.call_later(LAST_MOMENT, closing.start)
+    signal.raise_signal(signal.SIGINT)  # the server's own way to stop
 
 
 def front(settings: Settings, app: "WSGIApplication") -> Front:
@@ -87,20 +115,33 @@ def warn_without_tokens(settings: Settings, store: Store) -> None:
         log.warning("web.nobody_let_in", why=tokens.NOBODY_LET_IN)
 
 
-def build(settings: Settings) -> "WSGIApplication":
+def build(settings: Settings) -> "Service":
     """Open the stores and put the two apps behind one door; raises redis.RedisError."""
     store = Store.open(settings, timeout=PATIENCE, retries=RETRIES)
     warn_without_tokens(settings, store)
     waiting = Store.open(settings, timeout=LONG_POLL_TIMEOUT, retries=RETRIES)
     hints = Hints(store.client)
     receiver = create_receiver(settings, store, hints)
-    portal = create_portal(settings, store, hints, waiting=waiting)
+    return Service(receiver, create_portal(settings, store, hints, waiting=waiting))
 
-    def divided(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        chosen = receiver if is_for_webhooks(environ.get("PATH_INFO", "")) else portal
-        return chosen(environ, start_response)
 
-    return divided
+class Service:
+    """The receiver and the portal as one WSGI app."""
+
+    def __init__(self, receiver: Flask, portal: Flask) -> None:
+        self._receiver = receiver
+        self._portal = portal
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Serve one request."""
+        is_webhook = is_for_webhooks(environ.get("PATH_INFO", ""))
+        return (self._receiver if is_webhook else self._portal)(environ, start_response)
+
+    def end_waits(self) -> None:
+        """End all streams and long polls, and let no more begin to wait."""
+        self._portal.extensions[NAME].tail.end()
 
 
 class LateApp:
@@ -127,6 +168,11 @@ class LateApp:
             return _answer(start_response, "200 OK", {"status": "alive"})
         problem = {"title": "The store is away", "status": 503, "detail": self._reason}
         return _answer(start_response, "503 Service Unavailable", problem)
+
+    def end_waits(self) -> None:
+        """End what waits for events, if anything can."""
+        if isinstance(self._app, Service):
+            self._app.end_waits()
 
     def _look(self) -> "WSGIApplication | None":
         """Try to build, unless one has just failed; whoever comes meanwhile waits a little."""

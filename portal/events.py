@@ -163,7 +163,7 @@ def _wait(query: EventQuery, page: WrittenPage, head: Head) -> WrittenPage | Non
         return None
     try:
         until = time.monotonic() + query.wait
-        while not page.events and (left := until - time.monotonic()) > 0:
+        while not (page.events or p.tail.is_ended) and (left := until - time.monotonic()) > 0:
             if p.tail.wait(page.cursor, left).last > page.cursor:
                 now = p.store.events.head()
                 refuse_reset(now, page.cursor, head.epoch)

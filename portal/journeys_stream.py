@@ -52,7 +52,7 @@ def changes(p: Parts, seen: Visit, shown: str, cursor: int) -> Iterator[bytes]:
     until = time.monotonic() + LONGEST
     yield b"retry: 1000\n\n"
     try:
-        while time.monotonic() < until:
+        while time.monotonic() < until and not p.tail.is_ended:
             present = _present(p.store, seen)
             if present is None or present.stamp != shown:
                 yield CHANGED
@@ -67,7 +67,7 @@ def changes(p: Parts, seen: Visit, shown: str, cursor: int) -> Iterator[bytes]:
 def _pause(tail: Tail, events: Events, company_id: str, cursor: int) -> int:
     """Wait for an event of the company, or for the time to look anyway; give the new cursor."""
     until = time.monotonic() + LOOK_EVERY
-    while (left := until - time.monotonic()) > 0:
+    while (left := until - time.monotonic()) > 0 and not tail.is_ended:
         head = tail.wait(cursor, left)
         try:
             some = events.written(cursor, 1, lambda event: event.subject == company_id, head=head)

@@ -213,12 +213,14 @@ class Follow:
         self._was_live = False
 
     def pieces(self) -> Iterator[bytes]:
-        """Give what is to be sent, for ever, or until the reader is too slow."""
+        """Give what is to be sent until the reader is too slow or the process stops."""
         # The cursor too: a reader that began now and hears nothing must know from where on.
         yield b"retry: %d\n%s" % (RETRY_MS, self._place())
         sent = time.monotonic()
         while True:
             head = self._tail.wait(self._cursor, min(LOOK, self._heartbeat))
+            if self._tail.is_ended:  # it connects again, to another process
+                return
             reason = self._too_late(head)
             if reason:
                 yield _dropped(reason, self._cursor)

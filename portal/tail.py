@@ -28,19 +28,28 @@ class Tail:
         self._waiting = 0
         self._wanted_at = 0.0
         self._head = Head(0, "")
+        self.is_ended = False
 
     def wait(self, cursor: int, seconds: float) -> Head:
-        """Give how the log stands once it is past `cursor`, at the latest after so many seconds."""
+        """Return how the log stands once it is past `cursor`, the time is up, or it is ended."""
         until = self._now() + seconds
         with self._changed:
             self._start()
             self._waiting += 1
             try:
-                self._changed.wait_for(lambda: self._head.last > cursor, until - self._now())
+                self._changed.wait_for(
+                    lambda: self.is_ended or self._head.last > cursor, until - self._now()
+                )
             finally:
                 self._waiting -= 1
                 self._wanted_at = self._now()
             return self._head
+
+    def end(self) -> None:
+        """Let nobody wait any more, as the process stops: readers look at `is_ended`, and go."""
+        with self._changed:
+            self.is_ended = True
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Stop watching once nobody waits, until a reader asks again."""

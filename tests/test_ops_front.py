@@ -216,20 +216,20 @@ def test_of_slow_bodies_no_more_are_waited_for_than_may_be(
     for body in bodies:
         waiting.enter(body)
     waiting.tidy(now)
-    there = [body for body in bodies if not body.is_ended]
+    there = [body for body in bodies if not body.ended]
     slow = [body for body in there if now - body.since >= fronting.QUICK]
     assert waiting.count() == len(there)
     assert len(slow) <= most
     for sender in "abc":
         mine = [body for body in bodies if body.sender == sender]
-        kept = [body for body in mine if not body.is_ended]
+        kept = [body for body in mine if not body.ended]
         assert kept == mine[len(mine) - len(kept) :]  # the oldest went
         assert sum(now - body.since >= fronting.QUICK for body in kept) <= most_of_one
     for body in bodies:
         if now - body.since < fronting.QUICK:
-            assert not body.is_ended
+            assert not body.ended
         if now - body.since >= seconds:
-            assert body.is_ended
+            assert body.ended
     waiting.tidy(now + seconds)
     assert waiting.count() == 0
 
@@ -335,6 +335,81 @@ def test_a_stream_that_nobody_takes_gives_its_thread_back(monkeypatch: pytest.Mo
         assert pieces.closed.is_set()
 
     run(test)
+
+
+def test_what_is_not_sent_is_closed_all_the_same() -> None:
+    """An answer to HEAD, one whose head cannot be sent, and one without a head."""
+    heads = {
+        "HEAD": [("Content-Type", "text/event-stream")],
+        "GET": [("X-Name", "\N{EURO SIGN}")],
+        "POST": None,
+    }
+    closed = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        pieces = Pieces(endless())
+        closed.append(pieces.closed)
+        if (head := heads[environ["REQUEST_METHOD"]]) is not None:
+            start_response("200 OK", head)
+        return pieces
+
+    async def test() -> None:
+        for method, status in (("HEAD", 200), ("GET", 503), ("POST", 503)):
+            assert (await ask(make(app), Client(), method=method)).status == status
+
+    run(test)
+    assert len(closed) == 3
+    assert all(one.is_set() for one in closed)
+
+
+def test_threads_that_the_system_does_not_give_are_made_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "webhook":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    async def test() -> None:
+        front = make()
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", refuse)
+            for _ in range(5):  # more than there are threads
+                assert (await ask(front, Client())).status == 503
+        assert (await ask(front, Client())).status == 200
+        assert front._webhooks._threads._under_way == 0
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", refuse)
+            both = [ask(front, Client()) for _ in range(2)]
+            assert [one.status for one in await asyncio.gather(*both)] == [200, 200]
+
+    run(test)
+
+
+def test_a_body_that_is_on_its_way_when_the_process_stops_is_asked_for_again() -> None:
+    async def test() -> None:
+        front = make()
+        clients = [Client(b"x", more=True) for _ in range(2)]
+        asked = [
+            asyncio.create_task(ask(front, one, path=path, content_length=9))
+            for one, path in zip(clients, (WEBHOOK, OTHER), strict=True)
+        ]
+        await until(lambda: front._webhooks._waiting.count() and front._others._waiting.count())
+        front.end_bodies()
+        await asyncio.gather(*asked)
+        assert [one.status for one in clients] == [503, 503]
+        assert {one.headers[b"connection"] for one in clients} == {b"close"}
+
+    run(test)
+
+
+def test_a_head_of_the_oldest_clients_has_no_host() -> None:
+    asked = scope() | {"http_version": "1", "headers": [(b"host", b"")]}
+    environ = environ_of(asked)
+    assert environ["SERVER_PROTOCOL"] == "HTTP/1.0"
+    assert "HTTP_HOST" not in environ
 
 
 def test_a_head_becomes_what_wsgi_apps_read() -> None:

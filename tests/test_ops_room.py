@@ -89,6 +89,27 @@ def test_connections_of_other_ports_are_left_alone(opened: Open) -> None:
     assert opened.ended() == []
 
 
+def test_at_the_end_all_go_but_those_that_are_spared_or_were_so_a_moment_ago(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Over(Exception): ...
+
+    opened.add(4)
+    spared = opened.peers(0, 1)
+
+    def sleep(_: float) -> None:
+        rounds.append(opened.ended())
+        spared.difference_update(opened.peers(1) if len(rounds) == 1 else ())
+        if len(rounds) == 3:
+            raise Over
+
+    rounds: list[list[int]] = []
+    monkeypatch.setattr(room.time, "sleep", sleep)
+    with pytest.raises(Over):
+        Room(opened.port, 8, lambda peer: False).close(spared.__contains__)
+    assert rounds == [[], [2, 3], [1, 2, 3]]
+
+
 @pytest.mark.parametrize(
     ("soft", "hard", "room_for", "then"),
     [

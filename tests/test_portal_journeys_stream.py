@@ -56,6 +56,16 @@ def test_a_page_is_told_of_what_changed_and_its_stream_ends(portal):
     answer.close()
 
 
+def test_a_page_connects_again_when_the_process_stops(portal):
+    _, at = invite(portal)
+    answer = opened(portal, at, stamp(portal, at))
+    pieces = iter(answer.response)
+    assert [next(pieces), next(pieces)] == [b"retry: 1000\n\n", journeys_stream.STILL]
+    portal.app.extensions["codat-relay"].tail.end()
+    assert list(pieces) == []
+    answer.close()
+
+
 def test_a_page_that_is_behind_already_is_told_at_once(portal):
     _, at = invite(portal)
     assert told(opened(portal, at, "pick-0-0")) == ["changed"]

@@ -146,6 +146,16 @@ def test_a_reader_that_falls_too_far_behind_is_let_go_with_the_reason(portal, mo
     assert b'"cursor":"2"' in ended[-1]
 
 
+def test_a_stream_and_a_poll_end_when_the_process_stops(portal):
+    portal.log(("a.b", 1))
+    response = opened(portal, "?after=0")
+    assert events(response, 1)
+    portal.app.extensions["codat-relay"].tail.end()
+    assert list(response.response) == []
+    response.close()
+    assert portal.get("/v1/events?after=1&wait=25").json["events"] == []
+
+
 def test_a_reader_that_begins_far_back_catches_up(portal, monkeypatch):
     monkeypatch.setattr(streaming, "LAG", 5)
     portal.log(*(("a.b", 1),) * 20)
