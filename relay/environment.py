@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from dotenv import dotenv_values
 from dotenv.parser import Original, parse_stream
+from dotenv.variables import Variable, parse_variables
 
 from relay.files import BadFile, read_text
 from relay.nearest import nearest
@@ -48,7 +48,7 @@ def gather(
     The environment goes before `.env`; what is set empty counts as unset, there too. A value with a
     fault is left out, so `kinds` without those in the answer need not have been unset.
     """
-    held, faults = _read_env_file(env_file, kinds)
+    held, faults = _read_env_file(env_file, kinds, environ)
     held.update({name: value for name, value in environ.items() if value})
     values: dict[str, str] = {}
     for name, kind in kinds.items():
@@ -161,6 +161,8 @@ def _fault_of_path(value: str) -> str | None:
         return "holds nothing but spaces"
     if "\0" in value:
         return "holds a zero byte"
+    if value == "~" or value.startswith("~/"):
+        return "begins with ~, which only a shell replaces: write the folder out, or ./~ for that"
     if value[-1] in "\r\n" or value[0] == "\ufeff":
         return "begins or ends with a line end or byte-order mark, which would count as part of it"
     if len(value) > 1 and value[0] == value[-1] and value[0] in QUOTES:
@@ -173,7 +175,7 @@ def _has_quote(value: str) -> bool:
 
 
 def _read_env_file(
-    path: str | Path | None, kinds: Iterable[str]
+    path: str | Path | None, kinds: Iterable[str], environ: Mapping[str, str]
 ) -> tuple[dict[str, str], list[str]]:
     """Return what a `.env` file sets, which need not be there, and each line that is no setting.
 
@@ -186,24 +188,36 @@ def _read_env_file(
     except BadFile as error:
         return {}, [str(error)]
     known, faults = _known(kinds), []
-    bindings = list(parse_stream(io.StringIO(text)))
-    whole = "".join(one.original.string for one in bindings if not one.error)
-    values = dotenv_values(stream=io.StringIO(whole))
-    for binding in bindings:
-        at, name = f"{path} line {_line(binding.original)}", binding.key
+    given = {name: value for name, value in environ.items() if value}
+    values: dict[str, str] = {}
+    lines: dict[str, int] = {}  # on which each was set
+    for binding in parse_stream(io.StringIO(text)):
+        line, name = _line(binding.original), binding.key
+        at = f"{path} line {line}"
         if name is None and not binding.error:
             continue  # empty, or a comment
         if name is None or binding.error or binding.value is None or not NAME.fullmatch(name):
             faults.append(f"{at}: must read NAME=value; quotes that are opened must be closed")
-        elif name not in known:
+            continue
+        value, is_whole = _resolved(binding.value, given | values)
+        if name not in known:
             meant = near(name, known)
             if meant or name.startswith(PREFIXES):
                 faults.append(f"{at}: {not_a_setting(name, meant)}")
-        elif binding.value and not values.get(name):
-            faults.append(
-                f"{at}: {name} comes to nothing, as what it refers to by ${{}} is not set"
-            )
-    return {name: value for name, value in values.items() if value}, faults
+        elif not is_whole and name not in given:
+            faults.append(f"{at}: {name} refers by ${{}} to what is not set")
+        elif value and values.get(name, value) != value:
+            faults.append(f"{at}: {name} is set on line {lines[name]} too; keep one of them")
+        if value and is_whole:  # what is empty counts as unset, so it takes nothing back
+            values[name], lines[name] = value, line
+    return values, faults
+
+
+def _resolved(value: str, held: Mapping[str, str]) -> tuple[str, bool]:
+    """Return a value with what it refers to by ${} put in, and whether all of that is set."""
+    atoms = list(parse_variables(value))
+    needed = [one.name for one in atoms if isinstance(one, Variable) and one.default is None]
+    return "".join(one.resolve(held) for one in atoms), all(name in held for name in needed)
 
 
 def _line(original: Original) -> int:

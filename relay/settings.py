@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from hashlib import sha256
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from codat import signature
 from codat.client import Generation
 from relay.environment import FILE, Kind, entries, gather, unread
+from relay.nearest import hint_of
 from relay.policy import BadPolicy, Policy
 from relay.retention import Retention, read_rules
 from relay.server_address import read_address
@@ -24,6 +25,14 @@ CODAT_URL = "https://api.codat.io"
 RISKS = {"no-aof", "fsync", "eviction", "old-server", "unknown-config", "no-min-replicas"}
 UUID = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 DAILY_AT = "^([01][0-9]|2[0-3]):[0-5][0-9]$|^never$"
+WORD = "^[A-Za-z0-9_-]{1,64}$"
+ALL_OR_DIGIT = "^(all|[0-9])$"
+SHAPES = {  # what each asks for
+    UUID: "must be an id of 32 digits and letters from a to f, in five parts with - between",
+    DAILY_AT: "must be a time of day such as 03:30, or never",
+    WORD: "must be up to 64 letters, digits, _ and -",
+    ALL_OR_DIGIT: "must be a number up to 9, or all",
+}
 
 
 class BadSettings(Exception):
@@ -56,7 +65,7 @@ class Settings(BaseSettings):
     relay_data_dir: Path = Path(".relay")
     relay_lanes: Annotated[int, Field(ge=1, le=1024)] = 64
     relay_accept_risks: Commas = ()
-    relay_replicas_to_wait: Annotated[str | None, Field(pattern="^(all|[0-9])$")] = None
+    relay_replicas_to_wait: Annotated[str | None, Field(pattern=ALL_OR_DIGIT)] = None
 
     codat_api_key: SecretStr | None = None
     codat_api_url: str | None = None
@@ -67,14 +76,12 @@ class Settings(BaseSettings):
 
     relay_tokens: SecretCommas = ()
     relay_public_url: str | None = None
-    relay_webhook_source: Annotated[str | None, Field(pattern="^[A-Za-z0-9_-]{1,64}$")] = None
+    relay_webhook_source: Annotated[str | None, Field(pattern=WORD)] = None
     relay_link_hosts: Commas = ("codat.io", "*.codat.io")
     relay_brand_file: Path | None = None
     relay_placeholder_pattern: str | None = None
     relay_name_order: Commas = ("companyName", "companyLegalName")
-    relay_default_cadence: Annotated[str, Field(pattern="^(hourly|daily|weekly|monthly|none)$")] = (
-        "daily"
-    )
+    relay_default_cadence: Literal["hourly", "daily", "weekly", "monthly", "none"] = "daily"
     relay_policy_file: Path | None = None
     relay_dedupe_days: Annotated[int, Field(ge=14, le=400)] = 30
     relay_message_days: Annotated[int, Field(ge=1, le=400)] = 30
@@ -96,7 +103,7 @@ class Settings(BaseSettings):
     relay_redact_fields: Commas = ()
     relay_private_networks: Commas = ()
     relay_subscriber_days: Annotated[int, Field(ge=1, le=90)] = 5
-    relay_log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+    relay_log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
@@ -171,7 +178,7 @@ class Settings(BaseSettings):
     @classmethod
     def _bare_key(cls, value: SecretStr | None) -> SecretStr | None:
         text = value.get_secret_value() if value else "key"
-        if re.match(r"(basic|bearer)\s", text, re.IGNORECASE):
+        if re.match(r"(basic|bearer|authorization)[\s:]", text, re.IGNORECASE):
             raise ValueError("must be the bare key, without the word before it")
         if not re.fullmatch(r"[ -~]+", text):
             raise ValueError("must be visible ASCII characters")
@@ -359,5 +366,7 @@ def _disagreements(values: Mapping[str, str], faulty: Collection[str]) -> list[s
 def _sentence(error: Any) -> str:
     """Turn one of pydantic's errors into `NAME: what is wrong`, never showing the value."""
     name = str(error["loc"][0]).upper() if error["loc"] else "settings"
-    message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "string_pattern_mismatch":
+        return f"{name}: {SHAPES[error['ctx']['pattern']]}"
+    message = str(error["msg"]).removeprefix("Value error, ") + hint_of(error)
     return f"{name}: {message[:1].lower()}{message[1:]}"

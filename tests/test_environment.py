@@ -23,6 +23,7 @@ WHOLE = {
     "CODAT_API_KEY": "key",
     "CODAT_API_URL": "https://codat.test",
     "CODAT_API_GENERATION": "classic",
+    "CODAT_CLIENT_ID": "8a210b68-6988-11ed-a1eb-0242ac120002",
     "CODAT_WEBHOOK_SECRETS": f"{SECRET},{OTHER_SECRET}",
     "CODAT_LEGACY_AUTHORIZATION": "Bearer shared one,other",
     "RELAY_TOKENS": f"{TOKEN},web:view:{'x' * 16}",
@@ -35,6 +36,7 @@ WHOLE = {
     "RELAY_LOG_TYPE_DAYS": "webhook.*=60",
     "RELAY_REDACT_FIELDS": "name,email",
     "RELAY_PRIVATE_NETWORKS": "10.1.0.0/16",
+    "RELAY_TRUSTED_PROXIES": "127.0.0.1/32",
     "RELAY_LOG_LEVEL": "debug",
     "RELAY_REPLICAS_TO_WAIT": "2",
     "HOST": "::1",
@@ -174,7 +176,14 @@ ENV_LINES = [
     ('"CODAT_API_KEY"=abc', "line 1: must read NAME=value"),
     ("=abc", "line 1: must read NAME=value"),
     ("CODAT-API-KEY=abc", "line 1: must read NAME=value"),
-    ("CODAT_API_KEY=${NOT_SET_ANYWHERE}", "line 1: CODAT_API_KEY comes to nothing"),
+    ("CODAT_API_KEY=${NOT_SET}", "line 1: CODAT_API_KEY refers by ${} to what is not set"),
+    ("CODAT_API_KEY='ab${cd}ef'", "line 1: CODAT_API_KEY refers by ${} to what is not set"),
+    ("CODAT_API_URL=https://${REGION}.codat.io", "CODAT_API_URL refers by ${} to what is not"),
+    ("REGION=\nCODAT_API_URL=https://${REGION}.codat.io", "line 2: CODAT_API_URL refers by"),
+    ("HOST=::1\nPORT=8000\nHOST=::", "line 3: HOST is set on line 1 too; keep one of them"),
+    ("RELAY_DATA_DIR=~/.relay", "RELAY_DATA_DIR: begins with ~, which only a shell replaces"),
+    ("SANDBOX_API_KEY=Basic: abc", "SANDBOX_API_KEY: must be the bare key"),
+    ("SANDBOX_API_KEY=Authorization: Basic abc", "SANDBOX_API_KEY: must be the bare key"),
     ("CODAT_APIKEY=abc", "CODAT_APIKEY is not a setting; the nearest that is known is CODAT_API"),
     ("codat_api_key=abc", "the nearest that is known is CODAT_API_KEY"),
     ("CODAT_KEY=abc", "CODAT_KEY is not a setting"),
@@ -237,6 +246,17 @@ def test_what_is_empty_in_the_environment_does_not_hide_the_env_file(tmp_path):
     env_file = tmp_path / ".env"
     env_file.write_text("PORT=9000\n")
     assert read({"PORT": ""}, env_file).port == 9000
+
+
+def test_what_the_env_file_refers_to_is_put_in_and_what_is_empty_takes_nothing_back(tmp_path):
+    env_file = tmp_path / ".env"
+    env_file.write_text(
+        "NAME=relay\nRELAY_PUBLIC_URL=https://${NAME}.${ZONE}/${NONE:-a}\nPORT=9000\nPORT=\n"
+        "CODAT_API_URL=https://${NONE}\nHOST=::1\nHOST='::1'\n"
+    )
+    settings = read({"ZONE": "test", "NONE": "", "CODAT_API_URL": "https://c.test"}, env_file)
+    assert (settings.relay_public_url, settings.port) == ("https://relay.test/a", 9000)
+    assert settings.codat_api_url == "https://c.test"
 
 
 def test_all_faults_of_all_places_come_at_once(tmp_path):
