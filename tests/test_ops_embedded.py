@@ -116,6 +116,32 @@ def test_a_server_that_cannot_load_its_data_tells_why(tmp_path: Path) -> None:
         embedded.start(tmp_path)
 
 
+def test_data_without_its_manifest_is_not_taken_for_a_first_start(tmp_path: Path) -> None:
+    """The server would begin with nothing, and join old and new at the start after that."""
+    with embedded.start(tmp_path) as server:
+        open_client(server).set("a", "1")
+    manifest = tmp_path / embedded.DATA / embedded.MANIFEST
+    kept = manifest.read_bytes()
+    manifest.unlink()
+    for _ in range(2):  # what was refused holds no lock
+        with pytest.raises(CannotStart, match=r"holds data but not appendonly\.aof\.manifest"):
+            embedded.start(tmp_path)
+    manifest.write_bytes(kept)
+    with embedded.start(tmp_path) as server:
+        assert open_client(server).get("a") == b"1"
+
+
+def test_what_a_first_start_that_was_killed_left_is_no_data(tmp_path: Path) -> None:
+    folder = tmp_path / embedded.DATA
+    folder.mkdir()
+    (folder / "appendonly.aof.1.base.rdb").write_bytes(b"REDIS0011")
+    (folder / "appendonly.aof.1.incr.aof").touch()
+    embedded._refuse_without_manifest(folder)
+    (folder / "appendonly.aof.2.base.rdb").touch()
+    with pytest.raises(CannotStart):
+        embedded._refuse_without_manifest(folder)
+
+
 def test_the_server_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> None:
     program = (
         "import sys, time\nfrom pathlib import Path\nfrom ops import embedded\n"

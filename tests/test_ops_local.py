@@ -212,7 +212,7 @@ def _has_ipv6() -> bool:
     [
         "data is a file", "data/lock", "data/address", "data/valkey.log", "data/valkey.sock",
         "data/operator-token", "data/webhook-secret", "data/webhook-secret.new", "/proc/nowhere",
-        "/dev/null/data", "x" * 300,
+        "/dev/null/data", "x" * 300, "/dev/null",
     ],
 )  # fmt: skip
 def test_what_stands_in_the_way_is_one_sentence_and_nothing_stays_behind(

@@ -3,9 +3,12 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
+from redis.exceptions import ConnectionError
 from rq import SimpleWorker
+from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
@@ -18,6 +21,7 @@ from scheduler import ticks
 from workers import context
 from workers import drain as draining
 from workers.context import use
+from workers.worker import HintWorker
 
 BURST = 200  # webhooks, to companies of as many lanes as there are
 MESSAGE = {"kind": "webhook", "source": "default", "id": "m", "type": "?", "body": b"{"}
@@ -196,3 +200,24 @@ def test_the_doctor_warns_of_hints_that_pile_up(length, verdict):
     found = checkup.check_queues({DRAIN: length, CODAT: 0, DELIVER: 1})
     assert found.verdict == verdict
     assert verdict == "ok" or f"{length} in drain" in found.detail
+
+
+def test_a_worker_that_misses_its_server_tries_again_every_few_seconds(client, monkeypatch):
+    """By itself RQ would wait for up to a minute, though the server is long back."""
+    waits = []
+
+    def away(*_args, **_more):
+        raise ConnectionError
+
+    def wait(seconds):
+        waits.append(seconds)
+        if len(waits) == 12:
+            raise StopRequested
+
+    drain = queue(DRAIN, client)
+    worker = HintWorker([drain], connection=client, job_class=HintJob, serializer=JSONSerializer)
+    monkeypatch.setattr(worker, "heartbeat", away)
+    monkeypatch.setattr("rq.worker.base.time", SimpleNamespace(sleep=wait))
+    with pytest.raises(StopRequested):
+        worker.dequeue_job_and_maintain_ttl(None)
+    assert max(waits) <= 5

@@ -183,6 +183,16 @@ def test_a_kept_token_works_on_an_emptied_store(
     assert names_of(store) == [digest_of(made or "")]
 
 
+def test_a_start_gives_no_token_more_than_it_was_made_for(
+    make_settings: MakeSettings, store: Store, tmp_path: Path
+) -> None:
+    here = Here(tmp_path)
+    view = Token("operator", "view")  # as earlier versions made it where asked to
+    made = tokens.make(store, here, view, everywhere=True)
+    operator(make_settings(), store, here)
+    assert store.tokens.owner(digest_of(made)) == view
+
+
 @pytest.mark.parametrize("owns_store", [True, False])
 def test_a_deleted_file_ends_its_token(
     make_settings: MakeSettings, store: Store, tmp_path: Path, owns_store: bool
@@ -278,6 +288,8 @@ def test_a_token_is_made_kept_in_a_file_and_not_printed(run: Run, store: Store, 
     assert row["from"] == place_of(Here(Path("data")))
     assert kept not in run("list").output
     assert run("new", "ci").exit_code == 2
+    refused = run("new", "operator", "--role", "view")
+    assert (refused.exit_code, "choose another name" in refused.output) == (2, True)
 
 
 def test_it_is_printed_where_that_is_asked_for(run: Run, tmp_path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import redis
 from rich.console import Console
+from structlog.testing import capture_logs
 
 from ops import embedded
 from ops.checkup import UNSURE, WRONG, check_loss
@@ -76,7 +77,9 @@ def test_webhooks_that_are_missing_are_noticed_though_the_log_is_as_it_was(store
                                   '{"epoch": "e", "last": "1", "accepted": 2}'])  # fmt: skip
 def test_a_witness_that_cannot_be_read_or_written_accuses_nobody(store, tmp_path, text):
     (tmp_path / FILE).write_text(text)
-    assert Witness(tmp_path, AT).look(store) is None
+    with capture_logs() as logs:
+        assert Witness(tmp_path, AT).look(store) is None
+    assert [one["event"] for one in logs] == ["witness.unreadable"]
     assert json.loads((tmp_path / FILE).read_text())["last"] == 0
     assert Witness(tmp_path / "not there", AT).look(store) is None
 
@@ -158,6 +161,35 @@ def test_another_server_is_not_held_against_what_was_known_of_one(store, tmp_pat
     loss = Witness(tmp_path, url).look(Store(store.client, store.server))
     assert (loss is not None) is is_same
     assert "canary" not in (tmp_path / FILE).read_text()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("{data}/valkey.sock", "/tmp/codat-relay-x1y2/valkey.sock", True),
+        ("{data}/valkey.sock", "/run/valkey/valkey.sock", False),
+        ("/run/one/redis.sock", "/run/two/redis.sock", False),
+        ("/run/one/redis.sock", "/run/one/redis.sock", True),
+    ],
+)
+def test_a_server_behind_another_socket_is_another(store, tmp_path, one, other, is_same):
+    """But our own, whose socket lies elsewhere where its path would be too long."""
+    at, then = (f"unix://{path.format(data=tmp_path)}" for path in (one, other))
+    fill(store, 3)
+    Witness(tmp_path, at).look(store)
+    store.client.flushall()
+    loss = Witness(tmp_path, then).look(Store(store.client, store.server))
+    assert (loss is not None) is is_same
+
+
+def test_what_could_not_be_written_down_is_written_as_soon_as_it_can(store, tmp_path):
+    data = tmp_path / "full"
+    witness = Witness(data, AT)
+    fill(store, 3)
+    assert witness.look(store) is None
+    data.mkdir()
+    assert witness.look(store) is None
+    assert json.loads((data / FILE).read_text())["last"] == 3
 
 
 def test_the_file_is_for_us_alone(store, tmp_path: Path):

@@ -22,15 +22,18 @@ from workers.context import Context, use
 
 MAINTENANCE_SECONDS = 60
 COME_BACK_AFTER = 1.0  # seconds
+LONGEST_WAIT = 5.0  # seconds between two tries to reach the server
 
 log = structlog.get_logger(__name__)
 
 
 class HintWorker(SimpleWorker):
-    """RQ's worker as it is, but for looking itself up in the server's list of clients.
+    """RQ's worker, but that it comes back soon after an outage, and looks up no address of its own.
 
-    redis-py cannot read that list when a socket's path has a space in it, and nobody needs it.
+    redis-py cannot read the server's list of clients when a socket's path has a space in it.
     """
+
+    max_connection_wait_time = LONGEST_WAIT  # RQ's own is a minute
 
     def _set_ip_address(self, connection: Redis) -> None:
         self.ip_address = "unknown"

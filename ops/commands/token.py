@@ -69,6 +69,11 @@ def new(*, name: str, role: str, show: bool, as_json: bool) -> None:
     """Make a token called NAME and keep it in a file of the data directory."""
     if not NAME.fullmatch(name):
         raise CannotStart("A name has up to 64 letters, digits and . _ @ - and begins without -.")
+    if name == tokens.OPERATOR.name and role != tokens.OPERATOR.role:
+        raise CannotStart(
+            f"{name} is the token that `codat-relay up` keeps, of the role {tokens.OPERATOR.role}:"
+            f" choose another name for one of the role {role}."
+        )
     settings, store = _open()
     _refuse_configured(settings)
     if any(one.owner.name == name for one in store.tokens.all()):
