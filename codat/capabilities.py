@@ -4,10 +4,15 @@ Codat's link addresses need no other proof: who has one can link books of their 
 (Codat: auth-flow/authorize-hosted-link). So nobody is shown one, unless it is what they asked for.
 """
 
+import html
 import re
+import unicodedata
+from base64 import b64decode
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
@@ -15,35 +20,59 @@ HIDDEN = "[hidden]"
 
 # How the names of such fields end, in small letters and without signs between.
 _NAMES = re.compile(
-    r"(?:(?:link|auth|authorize|authorise|authorization|authorisation|login|signin|consent|magic)"
+    r"(?:(?:link|linking|auth|reauth|authorize|authorise|authorization|authorisation|login|signin"
+    r"|consent|magic|onetime|connect|reconnect|invite|invitation|reset|verification|activation)"
     r"(?:url|uri|link)"
     r"|redirect(?:url|uri)?"
-    r"|token|secret|password|passwd|passcode|passphrase|otp|apikey|privatekey|authorization"
-    r"|credentials?|cookie|(?:auth|authorization|authorisation|verification|onetime|access|login)code"
-    r"|oauth(?:2?(?:code|state))?)s?$"
+    r"|(?:token|secret|password|passwd|passcode|passphrase)(?:value)?|otp|jwt|bearer"
+    r"|(?:api|private|secret|access|auth|signing|encryption|shared|master|session)key"
+    r"|authorization|authheader|credentials?|cookie|sessionid|verifier|assertion"
+    r"|(?:auth|authorization|authorisation|verification|onetime|access|login|security|sms|mfa"
+    r"|invite|device|pairing)code"
+    r"|oauth(?:2?(?:code|state))?"
+    r"|^(?:pin|pwd|pass|auth))s?[0-9]*$"
 )
 _OAUTH = {"code", "state"}  # fields that are nothing of the kind but beside each other
+# Where a field's name and its value are two fields, or two entries of a list.
+_NAMING = frozenset({"name", "key", "field", "header", "parameter"})
+_NAMED = frozenset({"value", "values"})
 # Parts of an address that hold such things: some by a word in its name, some only as a parameter.
 _WORDS = (
     r"otp|token|secret|signature|password|passwd|passcode|apikey|api[_-]key|credentials?|jwt"
-    r"|assertion|(?:auth|authorization)[_-]?code|verifier"
+    r"|assertion|verifier|(?:auth|authorization|access|verification|security|login)[_-]?code"
+    r"|(?:auth|access|private|shared|signing|subscription|functions)[_-]?key"
 )
-_PARAMETERS = r"code|state|sig|key|pwd|pass|auth|ticket|sid|session(?:[_-]?id)?|nonce|invite"
-_VALUE = r"[^\s&#;\"'<>\\]+"
+_PARAMETERS = (
+    r"code|state|sig|key|pin|pwd|pass|auth|bearer|hmac|ticket|sid|session(?:[_-]?id)?|nonce"
+    r"|invite|invitation|[tk]"
+)
+_IN_VALUE = r"[^\s&#;\"'<>\\]"
+_VALUE = _IN_VALUE + "+"
+_EQUALS = r"(?:\[[^\]\s]{0,20}\]|%5b[^&\s=]{0,20}?%5d)?(?:=|%3d)[\"']?"
 _SHAPES = [
     # An address at which companies are linked, whatever the environment (`link-api-uat`); also
     # within another address, where its signs are written by their numbers.
-    (r"(?<![a-z0-9-])([a-z0-9-]{0,30}link[a-z0-9-]{0,30}\.codat\.io(?::[0-9]+)?)(?:[/?#]|%2f|%3f)"
-     r"[^\s\"'<>\\]*", rf"\1/{HIDDEN}"),
+    (r"(?<![a-z0-9-])([a-z0-9-]{0,30}link[a-z0-9-]{0,30}\.codat\.io)\.?(:[0-9]+)?"
+     r"(?:[/?#\\]|%2f|%3f)[^\s\"'<>]*", rf"\1\2/{HIDDEN}"),
     # The link of a journey.
-    (r"(/link/)[\w-]{20,}", rf"\1{HIDDEN}"),
-    (rf"(?<![\w.-])([\w.-]{{0,40}}?(?:{_WORDS})[\w.%-]{{0,40}}?(?:=|%3d)){_VALUE}",
-     rf"\1{HIDDEN}"),
-    (rf"((?:[?&;#]|%3f|%26|%23)(?:{_PARAMETERS})(?:=|%3d)){_VALUE}", rf"\1{HIDDEN}"),
+    (r"((?:/|%2f)link(?:/|%2f))[\w-]{20,}", rf"\1{HIDDEN}"),
+    (rf"((?:{_WORDS})[\w.%-]{{0,40}}?{_EQUALS}){_VALUE}", rf"\1{HIDDEN}"),
+    (rf"((?:[?&;#]|%3f|%26|%23)(?:{_PARAMETERS}){_EQUALS}){_VALUE}", rf"\1{HIDDEN}"),
     (r"(://)[^\s/?#]+(?=@)", rf"\1{HIDDEN}"),  # an address's user and password
     (r"whsec_[A-Za-z0-9+/=]+", HIDDEN),
-    (r"(?:Basic|Bearer)\s+[A-Za-z0-9+/=._~-]{6,}", HIDDEN),
+    # Not of a name such as Basic Industries: with a digit, or capitals within the word.
+    (r"(?:Basic|Bearer)[\s:]+(?-i:(?=[A-Za-z+/._~-]*[0-9=]|(?:[A-Za-z]*?[a-z][A-Z]){2}))"
+     r"[A-Za-z0-9+/=._~-]{6,}", HIDDEN),
     (r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*", HIDDEN),  # a JSON Web Token
+    # In words, or in the lines of a header: what has a digit or is long is no word of a sentence.
+    (r"((?:cookie|authorization)[\\\"']{0,2}\s?:\s?[\\\"']{0,2})(?=[^\r\n\"']{0,80}?[0-9=])"
+     r"[^\r\n\"']+", rf"\1{HIDDEN}"),
+    (rf"((?:{_WORDS})[\w-]{{0,20}}?[\\\"']{{0,2}}\s{{0,2}}[:=]\s{{0,2}}[\\\"']{{0,2}})"
+     rf"(?={_IN_VALUE}{{4}})(?={_IN_VALUE}{{0,80}}?[0-9]|{_IN_VALUE}{{12}}){_VALUE}",
+     rf"\1{HIDDEN}"),
+    (r"((?:(?:one[ -]?time|verification|security|access|login|sign[ -]?in|authori[sz]ation)"
+     r" (?:code|pin)|password|passcode)(?: is|:| was) )(?=[^\s]{0,80}?[0-9])[^\s,;]{4,}",
+     rf"\1{HIDDEN}"),
 ]  # fmt: skip
 _TEXTS = [(re.compile(shape, re.IGNORECASE), shown) for shape, shown in _SHAPES]
 _PAIR = re.compile(
@@ -51,12 +80,24 @@ _PAIR = re.compile(
 )
 _OPENING = re.compile(r'"([^"\\]{1,64})"\s*:\s*[\[{]')
 _ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|/)")
+# Texts that may be written otherwise than they read: by numbers, for HTML, in other widths.
+_ENCODED = re.compile(r"%[0-9a-fA-F]{2}|&#?\w|\\[u/]|[^\x00-\x7f]")
+_WORD = re.compile(r"[^\s\"'<>]+")
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
+_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{24,}={0,2}")
+_URL_SIGNS = str.maketrans("-_", "+/")
+_SHORTEST_BASE64 = 24
+_LONGEST_NAME = 64
+_DEEPEST = 3  # layers of writing that are looked through
 # Without any of these in its JSON a value holds nothing to hide; most events have none.
 _SIGNS = (
-    b"://", b"=", b"%3", b".codat.io", b"/link/", b"whsec_", b"basic ", b"bearer ", b"eyj",
-    b"oauth", b"url", b"uri", b'link"', b"redirect", b"token", b"secret", b"passw", b"passc",
-    b"passphrase", b"otp", b"api", b"private", b"authori", b"credential", b"cookie", b"code",
+    b"://", b"=", b"%", b"&#", b".codat.io", b"/link/", b"whsec_", b"basic", b"bearer", b"eyj",
+    b"oauth", b"url", b"uri", b"link\"", b"links\"", b"redirect", b"token", b"secret", b"passw",
+    b"passc", b"passphrase", b"otp", b"api", b"private", b"auth", b"credential", b"cookie", b"code",
+    b"jwt", b"pwd", b"session", b"verifi", b"assertion", b"signing", b"signature", b"encryption",
+    b"shared", b"master", b"access", b"subscription", b"functions", b"\"pin\"", b"\"pass\"",
 )  # fmt: skip
+_MAYBE_BASE64 = re.compile(rb"[A-Za-z0-9+/_]{24}")
 
 
 @lru_cache(maxsize=4096)
@@ -73,6 +114,8 @@ def hidden(value: Any) -> Any:
         names = {name for name in value if is_capability(name)}
         if len(oauth := {name for name in value if name.lower() in _OAUTH}) == len(_OAUTH):
             names |= oauth
+        if any(_names_one(value[name]) for name in value if name.lower() in _NAMING):
+            names |= {name for name in value if name.lower() in _NAMED}
         return {
             hidden_text(name): HIDDEN
             if name in names and inner not in (None, "", True, False)
@@ -80,23 +123,77 @@ def hidden(value: Any) -> Any:
             for name, inner in value.items()
         }
     if isinstance(value, (list, tuple)):
+        if len(value) == 2 and _names_one(value[0]) and isinstance(value[1], str):
+            return [value[0], HIDDEN]
         return [hidden(inner) for inner in value]
     return value
+
+
+def _names_one(name: Any) -> bool:
+    return isinstance(name, str) and len(name) <= _LONGEST_NAME and is_capability(name)
 
 
 def hidden_json(raw: bytes) -> bytes:
     """Return JSON of our writing without such things; as it is where it holds none."""
     small = raw.lower()
-    if not any(sign in small for sign in _SIGNS):
+    if not any(sign in small for sign in _SIGNS) and not _MAYBE_BASE64.search(raw):
         return raw
     return orjson.dumps(hidden(orjson.loads(raw)))
 
 
 def hidden_text(text: str) -> str:
-    """Return a text without such things: addresses stay, but for what makes them work."""
+    """Return a text without such things: addresses stay, but for what makes them work.
+
+    Also where they are written otherwise than they read: by numbers, for HTML, in Base64, as JSON.
+    """
+    if text.isalnum() and len(text) < _SHORTEST_BASE64:
+        return text
+    return _hidden_text(text, _DEEPEST)
+
+
+def _hidden_text(text: str, depth: int) -> str:
+    if depth and text.lstrip()[:1] in ("{", "["):
+        with suppress(ValueError, RecursionError):
+            read = orjson.loads(text)
+            if (shown := hidden(read)) != read:
+                text = orjson.dumps(shown).decode()
     for shape, shown in _TEXTS:
         text = shape.sub(shown, text)
+    if depth and _ENCODED.search(text):
+        text = _WORD.sub(lambda found: _looked_through(found[0], depth - 1), text)
+    if depth:
+        text = _BASE64.sub(lambda found: _of_base64(found[0], depth - 1), text)
     return text
+
+
+def _looked_through(word: str, depth: int) -> str:
+    """Return a word as it is, or as it reads where that holds something to hide."""
+    if not _ENCODED.search(word):
+        return word
+    read = word
+    for _ in range(_DEEPEST):
+        plain = _ESCAPED.sub(lambda found: chr(int(found[1], 16)) if found[1] else "/", read)
+        plain = html.unescape(unquote(plain))
+        plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", plain))
+        if plain == read:
+            break
+        read = plain
+    if read == word or (shown := _hidden_text(read, depth)) == read:
+        return word
+    return shown
+
+
+def _of_base64(run: str, depth: int) -> str:
+    """Return a run of Base64's signs as it is, or hidden where it reads as something to hide."""
+    for part in (run, *run.split("/")):
+        signs = part.rstrip("=").translate(_URL_SIGNS)
+        if len(signs) < _SHORTEST_BASE64:
+            continue
+        with suppress(ValueError):
+            read = b64decode(signs + "=" * (-len(signs) % 4)).decode()
+            if _hidden_text(read, depth) != read:
+                return HIDDEN
+    return run
 
 
 def hidden_body(text: str) -> str:

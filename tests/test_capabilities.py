@@ -1,6 +1,8 @@
 """What opens something for whoever reads it is hidden, wherever it stands; all else stays."""
 
 import json
+from base64 import b64encode, urlsafe_b64encode
+from urllib.parse import quote
 
 import orjson
 import pytest
@@ -18,6 +20,9 @@ from codat.capabilities import (
 
 SECRET = "Zq7-Zq7-Zq7-Zq7-Zq7-Zq7"
 NAMES = [
+    *("inviteUrl", "reconnect_url", "oneTimeLink", "resetLink", "linkURL1", "link_url_2"),
+    *("secretKey", "signing_key", "accessKey", "tokenValue", "sessionId", "jwt", "pin", "pwd"),
+    *("securityCode", "mfaCode", "code_verifier", "clientAssertion", "alertAuthHeader"),
     "linkUrl",
     "LinkUrl",
     "link_url",
@@ -56,6 +61,7 @@ NAMES = [
     "oauth",
 ]
 PLAIN_NAMES = [
+    *("pinned", "passed", "spin", "sessions", "tokensUsed", "tokenType", "keys", "authorId"),
     "id",
     "name",
     "description",
@@ -78,7 +84,47 @@ PLAIN_NAMES = [
     "linked",
     "redirected",
 ]
+LINK = f"https://link.codat.io/company/{SECRET}"
+CALL_BACK = f"https://x.example/cb?code={SECRET}"
+# The same, written otherwise than they read.
+WRITTEN = [
+    quote(LINK, safe=""),
+    quote(quote(LINK, safe=""), safe=""),
+    quote(quote(quote(LINK, safe=""), safe=""), safe=""),
+    LINK.replace(".", "%2E"),
+    LINK.replace("/", "&#47;"),
+    LINK.replace("/", "&#x2F;"),
+    LINK.replace("codat.io", "codat.io."),
+    LINK.replace(".", "．"),
+    LINK.replace("dat", "\u200bdat"),
+    CALL_BACK.replace("?", "?a=1&amp;").replace("=", "&#61;"),
+    quote(quote(CALL_BACK, safe=""), safe=""),
+    f"https://relay.example%2Flink%2F{SECRET}",
+]
+PACKED = [
+    b64encode(LINK.encode()).decode(),
+    b64encode(json.dumps({"linkUrl": LINK}).encode()).decode(),
+    urlsafe_b64encode(f"??>>{CALL_BACK}".encode()).decode().rstrip("="),
+    "data:text/plain;base64," + b64encode(LINK.encode()).decode(),
+    "https://x.example/go/" + urlsafe_b64encode(LINK.encode()).decode(),
+]
+SAID = [
+    f"token: {SECRET}",
+    f"otp = {SECRET}",
+    f"accessToken='{SECRET}'",
+    f"Password: {SECRET}",
+    f"X-Api-Key: {SECRET}",
+    f"Authorization: Token {SECRET}",
+    f"Set-Cookie: sid={SECRET}; Path=/",
+    f"Your one-time code is {SECRET}",
+    f"https://x.example/?token[]={SECRET}",
+    f"https://x.example/?token%5B0%5D={SECRET}",
+    f"https://x.example/?access_code={SECRET}",
+    f"https://x.example/?authkey={SECRET}",
+    f"https://x.example/?pin={SECRET}",
+]
 SECRET_TEXTS = [
+    *(text for text in WRITTEN if "\u200b" not in text and "．" not in text),
     f"https://link.codat.io/company/{SECRET}",
     f"https://link-api.codat.io/companies/c/connections/d/start?otp={SECRET}",
     f"https://link-uat.codat.io/company/{SECRET}",
@@ -117,6 +163,10 @@ PLAIN_TEXTS = [
     "Bearer of news",
     "linked to codat.io",
     "1 = 1",
+    *("Basic Industries Ltd", "Bearer Logistics GmbH", "Basic McDonald Supplies"),
+    *("Refresh token: expired", "Password: required", "Authorization: ask the customer again"),
+    *("Cookies: 100% Good", "Status code: 40312", "Sort code is 123456", "1% AT&T &c; \\u"),
+    *("Köln%20Süd & Söhne", "aGVsbG8gd29ybGQgaG93IGFyZSB5b3U=", "https://x.example/a%2Fb?c=%25"),
 ]
 
 
@@ -165,6 +215,37 @@ def test_other_texts_are_shown_as_they_are(text):
     assert hidden_json(raw) == raw
 
 
+@pytest.mark.parametrize("text", [*WRITTEN, *PACKED, *SAID])
+def test_what_is_written_otherwise_than_it_reads_is_hidden(text):
+    for around in ("{}", "see {} please", '"{}"', "<a href='{}'>", "({})", "a,{};b"):
+        shown = hidden_text(around.format(text))
+        assert HIDDEN in shown
+        assert SECRET not in shown
+        assert not any(part in shown for part in PACKED)
+        assert hidden_text(shown) == shown
+        raw = orjson.dumps({"note": [around.format(text)]})
+        assert orjson.loads(hidden_json(raw)) == {"note": [shown]}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"name": "linkUrl", "value": SECRET},
+        {"Key": "X-Api-Key", "Value": SECRET},
+        ["token", SECRET],
+        json.dumps({"accessToken": SECRET}),
+        json.dumps([json.dumps({"redirectUrl": SECRET})]),
+        f'the answer was {{"accessToken": "{SECRET}"}}',
+        json.dumps(f'the answer was {{"accessToken": "{SECRET}"}}'),
+    ],
+)
+def test_a_value_whose_name_stands_beside_it_is_hidden(value):
+    shown = orjson.dumps(hidden({"a": [value]}))
+    assert SECRET.encode() not in shown
+    assert HIDDEN.encode() in shown
+    assert hidden_json(orjson.dumps({"a": [value]})) == shown
+
+
 def test_an_address_still_shows_whose_it_is():
     assert hidden_text("at https://link.codat.io/a?b=c.") == f"at https://link.codat.io/{HIDDEN}"
     found = hidden_text("https://x.example/cb?code=abc&page=2")
@@ -209,7 +290,24 @@ def test_none_is_found_however_deep_it_lies(value):
 
 
 @pytest.mark.parametrize(
-    "piece", ["a", "a.", "link", "://", '"a"', '"\\"', "eyJ", "otp", "?code", "bearer ", "\\u00"]
+    "piece",
+    [
+        "a",
+        "a.",
+        "link",
+        "://",
+        '"a"',
+        '"\\"',
+        "eyJ",
+        "otp",
+        "?code",
+        "bearer ",
+        "\\u00",
+        "%25",
+        "token:",
+        "aB3/",
+        "é&",
+    ],
 )
 def test_a_long_body_takes_no_longer_than_it_must(piece):
     """Shapes that look back would take minutes for these."""
