@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -30,14 +31,28 @@ def load(body: bytes) -> Any:
 
 
 def canonical(body: bytes) -> bytes:
-    """Return the same bytes for bodies that say the same: spaces and the order of fields aside.
+    """Return the same bytes for bodies that say the same: spaces, order of fields, encoding aside.
 
-    What a strict parser refuses says the same only where its bytes are the same.
+    What no reader understands, or only with loss, says the same only where its bytes are the same.
     """
-    try:
+    with suppress(ValueError):
         return orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
-    except ValueError:
+    try:
+        text = body.decode(json.detect_encoding(body))
+        with suppress(ValueError):
+            return orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS)
+        # Numbers as they are written, as some stand for none that could be told from others.
+        value = json.loads(
+            text, strict=False, parse_float=_as_written, parse_int=_as_written,
+            parse_constant=_as_written,
+        )  # fmt: skip
+        return json.dumps(value, sort_keys=True).encode()
+    except (ValueError, RecursionError):
         return body
+
+
+def _as_written(number: str) -> list[str]:
+    return ["number", number]
 
 
 def _tolerantly(body: bytes) -> Any:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codat.webhook import Event, Malformed
-from relay.message import Action, Message, action_fields, webhook_fields
+from relay.message import Action, Message, action_fields, fingerprint, webhook_fields
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 FIELDS = {
@@ -106,3 +106,40 @@ def test_an_entry_of_fields_that_are_not_text_is_still_read():
 def test_what_an_action_tells_is_json():
     body = action_fields(Action("a", "t", "c", 7, {"name": "Bäckerei"}))["body"]
     assert orjson.loads(body) == {"at": 7, "payload": {"name": "Bäckerei"}}
+
+
+ODD = '{"id": "e", "a": ["é", %s], "b": {"x": 1, "y": "z"}}'
+TURNED = '{"b":{"y":"z","x":1},\r\n"a":["\\u00e9",%s],"id":"e"}'
+ODD_VALUES = [
+    "1",
+    "NaN",
+    "-Infinity",
+    "1e400",
+    "9" * 5000,
+    r'"\ud83d"',
+    '"\x01\x00"',
+    "[" * 90 + "]" * 90,
+]
+ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32"]
+
+
+@pytest.mark.parametrize("value", ODD_VALUES, ids=lambda value: value[:12])
+def test_a_resend_is_known_however_it_is_written(value):
+    """Other spaces, another order of fields, another encoding; also of what is odd JSON."""
+    written = {
+        fingerprint("e", (text % value).encode(encoding))
+        for text in (ODD, TURNED)
+        for encoding in ENCODINGS
+    }
+    assert len(written) == 1
+
+
+def test_two_bodies_that_differ_are_two_however_odd_they_are():
+    bodies = [(ODD % value).encode() for value in ODD_VALUES]
+    bodies += [(ODD % value).encode() for value in ("1e401", "Infinity", "null", "9" * 5001, "1.0")]
+    bodies += [(ODD % r'"\ude00"').encode(), (ODD % '"\ufffd"').encode(), (ODD % '"\x01"').encode()]
+    bodies += [text.encode("latin-1") for text in (ODD % "1", ODD.replace("é", "è") % "1")]
+    bodies += [b"", b"x", b"\x00", b"[" * 100_000, b"{" * 100_000, b'{"a":NaN', b"\xff\xfe{"]
+    bodies += [b"[" * 2000 + b"NaN" + b"]" * 2000, b"[" * 5000 + b"NaN" + b"]" * 5000]
+    assert len({fingerprint("e", body) for body in bodies}) == len(bodies)
+    assert fingerprint("e", bodies[0]) != fingerprint("f", bodies[0])
