@@ -15,6 +15,7 @@ from ops import faults
 from ops.interrupts import loading
 from relay.files import BadFile
 from relay.masking import without_secrets
+from relay.nearest import hint
 from relay.settings import BadSettings
 from relay.store.server import ServerRefused
 from relay.store.store import WrongStore
@@ -29,7 +30,7 @@ COMMANDS = {
     "events": ("events", "events", "Read the event log, and follow it."),
     "cadence": ("cadence", "cadence", "See, set and preview when companies are synced."),
     "pause": ("pause", "pause", "See and set what is not to be synced for a while."),
-    "resume": ("pause", "resume", "End a pause."),
+    "resume": ("pause", "resume", "End pauses."),
     "journey": ("journey", "journey", "Invite customers to link, and see how far they come."),
     "sync": ("sync", "sync", "Request syncs now, of one company, some or all."),
     "reread": ("reread", "reread", "Read companies from Codat again."),
@@ -64,6 +65,14 @@ class Commands(click.Group):
             command = getattr(importlib.import_module(f"ops.commands.{module}"), attribute)
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the subcommand; an unknown one is refused with the nearest there is."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"There is no command {args[0]!r}{hint(args[0], list(COMMANDS))}.")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the subcommands without loading any."""

@@ -189,7 +189,9 @@ def leave(
     shown = work.preview()
     cost = shown["cost"]
     if preview or not (cost["calls"] or cost["companies"]):
-        print_json(shown) if as_json else _show_preview(shown, empty)
+        print_json(shown) if as_json else _show_preview(
+            shown, empty if preview or everything else ""
+        )
         if not (preview or everything):
             raise Failed(empty)
         return
@@ -213,7 +215,8 @@ def _show_preview(shown: dict[str, Any], empty: str) -> None:
     if not_linked := _not_linked(shown):
         show_rows(not_linked[:SHOWN], NOT_DONE)
     cost = shown["cost"]
-    click.echo(cost_in_words(cost) if cost["calls"] or cost["companies"] else empty)
+    if told := cost_in_words(cost) if cost["calls"] or cost["companies"] else empty:
+        click.echo(told)
 
 
 def _not_linked(answer: dict[str, Any]) -> list[dict[str, str]]:

@@ -1,18 +1,20 @@
 """Which pause holds a schedule's next run back, and until when."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import islice
 
 from pydantic import BaseModel
 
 from relay.cadence import Schedule
 from relay.company import Company
-from relay.pause import Pause, Scope, covering
+from relay.pause import Pause, Scope, Subject, covering, subjects_of
 from relay.store import Store
 from relay.times import Moment, iso_from_ms
 
 LOOKED_AT = 5000  # companies that an estimate looks at
 BATCH = 500
+WALKED = (Scope.PLATFORM, Scope.TAG, Scope.DATA_TYPE)
 
 
 class HeldBack(BaseModel):
@@ -59,25 +61,41 @@ def pauses_of(
     return answer
 
 
-def would_hold_back(store: Store, pause: Pause) -> int:
-    """Tell how many schedules that run now a pause speaks of; of many companies an estimate."""
-    if pause.scope is Scope.EVERYTHING:
-        return store.schedules.count()
-    if pause.scope is Scope.COMPANY:
-        found = store.schedules.of(pause.value).values()
-        return sum(schedule.running for schedule in found)
-    covered, looked_at = 0, 0
+def would_hold_back(store: Store, pauses: Sequence[Pause]) -> list[int]:
+    """Tell how many schedules that run now each pause speaks of; of many companies an estimate.
+
+    However many pauses there are, the companies are walked once.
+    """
+    own = store.schedules.of_many([p.value for p in pauses if p.scope is Scope.COMPANY])
+    walked = {pause.subject for pause in pauses if pause.scope in WALKED}
+    counted = _count(store, walked) if walked else {}
+    everything = store.schedules.count()
+
+    def count(pause: Pause) -> int:
+        if pause.scope is Scope.EVERYTHING:
+            return everything
+        if pause.scope is Scope.COMPANY:
+            return sum(schedule.running for schedule in own[pause.value].values())
+        return counted[pause.subject]
+
+    return [count(pause) for pause in pauses]
+
+
+def _count(store: Store, wanted: Set[Subject]) -> Counter[Subject]:
+    """Count the schedules that run now of these platforms, tags and data types."""
+    looked_at, found = 0, Counter[Subject]()
     for page in batches(islice(store.companies.all(), LOOKED_AT)):
         looked_at += len(page)
         held = store.schedules.of_many([company.id for company in page])
-        covered += sum(
-            schedule.running and pause.covers(company.id, schedule.data_type, company)
-            for company in page
-            for schedule in held[company.id].values()
-        )
-    if looked_at < LOOKED_AT:
-        return covered
-    return covered * store.companies.count() // looked_at
+        for company in page:
+            running = [(Scope.DATA_TYPE, kind) for kind, s in held[company.id].items() if s.running]
+            found.update(running)
+            for subject in wanted & subjects_of(company):
+                found[subject] += len(running)
+    if looked_at == LOOKED_AT:
+        companies = store.companies.count()
+        found = Counter({subject: n * companies // looked_at for subject, n in found.items()})
+    return found
 
 
 def batches(companies: Iterable[Company]) -> Iterator[list[Company]]:

@@ -14,6 +14,7 @@ Words = Callable[[str, str, str], Iterable[str]]  # of a platform's key, name an
 NO_PLATFORM = "is no platform of Codat's, nor of a company that is held"
 NO_TYPE = "is no type of a platform of Codat's, nor of a company that is held"
 NO_TAG = "is a tag of no company that is held"
+ANYWAY = "; send `anyway` (--anyway) to set it for companies that will have it"
 NO_COMPANY = "is no company that is held"
 
 
@@ -46,7 +47,7 @@ def tag(field: str, name: str) -> None:
             found |= {key, f"{key}={value}"}
         if name in found:
             return
-    raise refuse(field, NO_TAG + hint(name, sorted(found)))
+    raise refuse(field, NO_TAG + hint(name, sorted(found)) + ANYWAY)
 
 
 def company(field: str, given: str) -> None:

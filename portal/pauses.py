@@ -74,6 +74,9 @@ class PauseBody(Sent):
     reason: Annotated[str, Field(min_length=1, max_length=500)]
     ends: AskedMoment | None = None
     window: WindowBody | None = None
+    anyway: Annotated[
+        bool, Field(description="Take a tag that no company has yet, for those that will have it.")
+    ] = False
 
     @field_validator("ends")
     @classmethod
@@ -86,6 +89,8 @@ class PauseBody(Sent):
     def _value_fits_its_scope(self) -> Self:
         if (self.scope is Scope.EVERYTHING) != (self.value == ""):
             raise ValueError("value is needed for every scope but everything")
+        if self.anyway and self.scope is not Scope.TAG:
+            raise ValueError("anyway is for tags")
         if self.scope is Scope.COMPANY and read_id(self.value) is None:
             raise ValueError("value must be a company's id")
         if self.scope is Scope.DATA_TYPE:
@@ -130,7 +135,8 @@ def list_pauses() -> Reply:
     store, now = parts().store, now_ms() // 1000
     found = [pause for pause in store.pauses.all() if not pause.is_over(now)]
     counts = store.pauses.parked(found)
-    shapes = [_shape(p, now, count) for p, count in zip(found, counts, strict=True)]
+    covers = would_hold_back(store, found)
+    shapes = [_shape(p, now, *counted) for p, *counted in zip(found, covers, counts, strict=True)]
     return PauseList(pauses=shapes).model_dump()
 
 
@@ -150,7 +156,7 @@ class PauseQuery(Given):
 def create_pause(query: PauseQuery, body: PauseBody) -> Reply:
     """Hold back scheduled syncs; what is held back is caught up with as each schedule says."""
     store, now = parts().store, now_ms() // 1000
-    if body.scope in NAMED_THINGS:
+    if body.scope in NAMED_THINGS and not body.anyway:
         NAMED_THINGS[body.scope]("value", body.value)
     window = body.window
     pause = Pause(
@@ -169,13 +175,13 @@ def create_pause(query: PauseQuery, body: PauseBody) -> Reply:
         raise Refusal("conflict", "This pause would have ended already.")
     pause = replace(pause, on=pause.is_on(now))
     if query.preview:
-        shape = _shape(pause, now, 0)
-        shape.holds_back = shape.covers
-        return shape.model_dump(), HTTPStatus.OK
+        [covers] = would_hold_back(store, [pause])
+        return _shape(pause, now, covers, covers).model_dump(), HTTPStatus.OK
     _, wake = store.pauses.write(pause, over=None, at=now)
     if wake:
         parts().hints.drain(0)
-    return _shape(pause, now, 0).model_dump(), HTTPStatus.CREATED
+    [covers] = would_hold_back(store, [pause])
+    return _shape(pause, now, covers, 0).model_dump(), HTTPStatus.CREATED
 
 
 @api.delete(
@@ -196,7 +202,7 @@ def end_pause(path: PausePath) -> Reply:
     return "", HTTPStatus.NO_CONTENT
 
 
-def _shape(pause: Pause, now: int, holds_back: int) -> PauseShape:
+def _shape(pause: Pause, now: int, covers: int, holds_back: int) -> PauseShape:
     window = pause.window
     return PauseShape(
         id=pause.id,
@@ -212,7 +218,7 @@ def _shape(pause: Pause, now: int, holds_back: int) -> PauseShape:
         if window
         else None,
         on=pause.is_on(now),
-        covers=would_hold_back(parts().store, pause),
+        covers=covers,
         holds_back=holds_back,
         note=NOT_ALL if pause.scope is Scope.DATA_TYPE and pause.value != ALL else None,
     )

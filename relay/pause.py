@@ -28,6 +28,9 @@ class Scope(StrEnum):
     DATA_TYPE = "data_type"
 
 
+Subject = tuple[Scope, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """Hours of the day, on the clocks of a zone, in which nothing may start.
@@ -132,6 +135,14 @@ class Pause:
                 return company is not None and _has_tag(company, self.value)
 
     @property
+    def subject(self) -> Subject:
+        """What it speaks of, written as `subjects_of` writes it."""
+        if self.scope is Scope.PLATFORM:
+            return self.scope, self.value.casefold()
+        name, _, value = self.value.partition("=")
+        return self.scope, self.value if value else name
+
+    @property
     def needs_company(self) -> bool:
         """Whether `covers` must be shown the company."""
         return self.scope in (Scope.PLATFORM, Scope.TAG)
@@ -227,6 +238,14 @@ def covering(
         if pause.covers(company_id, data_type, company):
             return pause
     return None
+
+
+def subjects_of(company: Company) -> set[Subject]:
+    """Return the subjects of pauses that cover the company: its platforms and tags."""
+    found = {(Scope.PLATFORM, name) for name in _platforms(company)}
+    for name, value in company.tags.items():
+        found |= {(Scope.TAG, name), (Scope.TAG, f"{name}={value}" if value else name)}
+    return found
 
 
 def _platforms(company: Company) -> set[str]:

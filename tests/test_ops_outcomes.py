@@ -15,10 +15,12 @@ from ops.api import Api
 from parts import Bench, company_id
 from portal_bench import Portal, make_company
 from relay.company import CompanyStatus
+from relay.store import keys
 from relay.store.intents import KINDS, Priority
 from workers import perform
 
 XERO = ("--platform", "Xeroo")
+NOTHING_TO_STOP = "It had ended before: there was nothing to stop.\n"
 NEAR = "the nearest that is known is"
 
 
@@ -159,8 +161,8 @@ def _bare(*words: str) -> Any:
         (("cadence", "remove", "all", "bills"), "No company fits: nothing was done."),
         (("cadence", "policy", "--apply", "--status", "Blank"), "No company fits"),
         (("intents", "retry", "--kind", "info"), "Nothing that was given up fits"),
-        (("intents", "withdraw", "--like", "sync:*"), "None waits so."),
-        (("intents", "withdraw", "info:none"), "1 of 1 wait no more."),
+        (("intents", "withdraw", "--like", "sync:*"), "Nothing of such a name waits."),
+        (("intents", "withdraw", "info:none"), "Nothing of such a name waits."),
         (("resume", "--scope", "platform"), "No pause fits: nothing was ended."),
         (("resume", "nobody"), "There is no pause nobody"),
         (("replay", "--company", company_id(1)), "No kept message fits: nothing was done."),
@@ -296,3 +298,52 @@ def test_the_kinds_of_intents_are_those_that_workers_can_do() -> None:
 def test_statuses_are_taken_in_any_case(run: Run) -> None:
     for status in CompanyStatus:
         assert run("companies", "--status", status.lower()).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("pause set platform Xero --reason x --weekday 1", "are of a --window"),
+        ("pause set everything --reason x --timezone Europe/Paris", "are of a --window"),
+        ("pause set everything --reason x --window 22:00", "two times of day"),
+        ("pause set everything --reason x --window 22:00-25:00", "two times of day"),
+        ("cadence set {} all daily --weekday 3", "--weekday is for weekly"),
+        ("cadence set {} all weekly --day 3", "--day is for monthly"),
+        ("cadence set {} all daily --cap 3", "--cap is for --catch-up all"),
+        ("cadence set all all hourly --day 3", "--day is for monthly"),
+        ("cadence next {} --platform Xero", "or choose some by a filter"),
+        ("cadence next {} all --status Linked", "or choose some by a filter"),
+        ("cadence remove {} bilz", "the nearest that is known is bills"),
+        ("replay --abort x --continue y", "stand alone"),
+        ("replay --abort x --company {}", "stand alone"),
+        ("replay --continue x --preview", "stand alone"),
+        ("statsu", "status"),
+        ("recncile", "reconcile"),
+    ],
+)
+def test_what_would_have_no_effect_is_refused_and_nothing_is_done(run, portal, words, said) -> None:
+    before = portal.store.schedules.of(company_id(1)), portal.store.pauses.all()
+    result = run(*words.format(company_id(1)).split())
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in " ".join(result.stderr.split())
+    assert (portal.store.schedules.of(company_id(1)), portal.store.pauses.all()) == before
+
+
+def test_schedules_of_which_all_were_refused_are_not_called_saved(run, portal) -> None:
+    result = run("cadence", "remove", company_id(1), "bills", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["saved"] is False
+
+
+def test_nothing_fits_is_said_once(run, portal) -> None:
+    result = run("sync", "now", "--status", "Blank", "--yes")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "No linked company fits: nothing was done.\n"
+
+
+def test_a_comparison_that_was_over_is_not_called_stopped(run, portal) -> None:
+    begun = json.loads(run("reconcile", "--no-wait", "--json").stdout)["id"]
+    assert run("reconcile", "abort", begun).exit_code == 0
+    portal.store.client.hset(keys.RECONCILE + begun, "phase", "done")
+    result = run("reconcile", "abort", begun)
+    assert (result.exit_code, result.stderr) == (1, NOTHING_TO_STOP)

@@ -7,7 +7,7 @@ import pytest
 
 from parts import company_id
 from relay.company import Company, Connection
-from relay.pause import Pause, Scope, Window, covering
+from relay.pause import Pause, Scope, Window, covering, subjects_of
 
 
 def at(text):
@@ -40,6 +40,19 @@ COMPANY = Company(company_id(1), connections={"c": XERO}, tags={"region": "uk"})
 def test_a_pause_covers_what_its_scope_says(scope, value, covers):
     pause = replace(ALL, scope=scope, value=value)
     assert pause.covers(company_id(1), "invoices", COMPANY) is covers
+
+
+@pytest.mark.parametrize(
+    ("scope", "value"),
+    [(Scope.PLATFORM, value) for value in ("GBOL", "xero", "Xero", "qhyg", "x=o")]
+    + [(Scope.TAG, value) for value in ("region", "region=", "region=uk", "region=fr", "Region")]
+    + [(Scope.TAG, value) for value in ("empty", "empty=", "empty=x", "odd", "odd==a", "odd==")],
+)
+def test_the_subjects_of_a_company_are_those_that_cover_it(scope, value):
+    company = replace(COMPANY, tags={"region": "uk", "empty": "", "odd": "=a"})
+    pause = replace(ALL, scope=scope, value=value)
+    covers = pause.covers(company.id, "all", company)
+    assert (pause.subject in subjects_of(company)) is covers
 
 
 def test_a_company_that_is_not_held_is_on_no_platform_and_has_no_tag():

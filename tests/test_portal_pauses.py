@@ -9,6 +9,7 @@ from parts import SentHints, company_id
 from portal_bench import VIEWER, Portal, kind, make_company, problem
 from relay.pause import Scope
 from relay.store import keys
+from relay.store.companies import Companies
 from scheduler import ticks
 
 BODY = {"scope": "everything", "reason": "a migration"}
@@ -131,3 +132,45 @@ def test_a_schedule_paused_until_somebody_ends_it_has_no_next_runs(portal):
     preview = portal.put(f"{path}?preview=true", json={"cadence": "hourly"}).json
     assert (preview["paused"]["until"], preview["next_runs"]) == (None, [])
     assert portal.put(path, json={"cadence": "hourly", "off": True}).json["paused"] is None
+
+
+def test_the_list_of_many_pauses_walks_the_companies_once(portal, monkeypatch):
+    for number in (1, 2):
+        portal.hold(make_company(number, tags={"region": "uk"}))
+        portal.put(f"/v1/schedules/{company_id(number)}/all", json={"cadence": "daily"})
+    portal.put(f"/v1/schedules/{company_id(1)}/invoices", json={"cadence": "hourly"})
+    wanted = {
+        ("platform", "XERO"): 3,
+        ("tag", "region"): 3,
+        ("tag", "region=uk"): 3,
+        ("data_type", "all"): 2,
+        ("data_type", "bills"): 0,
+        ("company", company_id(1)): 2,
+        ("everything", ""): 3,
+    }
+    for scope, value in wanted:
+        for _ in range(5):
+            body = {"scope": scope, "value": value, "reason": "x"}
+            assert portal.post("/v1/pauses", json=body).status_code == 201
+    walks = []
+    walk = Companies.all
+    monkeypatch.setattr(Companies, "all", lambda self: (walks.append(1), walk(self))[1])
+    listed = portal.get("/v1/pauses").json["pauses"]
+    assert len(listed) == 35
+    assert {(one["scope"], one["value"]): one["covers"] for one in listed} == wanted
+    assert len(walks) == 1
+
+
+def test_a_tag_that_no_company_has_yet_is_taken_by_whoever_says_so(portal):
+    body = {"scope": "tag", "value": "pilot", "reason": "x"}
+    [error] = problem(portal.post("/v1/pauses", json=body))["errors"]
+    assert "`anyway`" in error["message"]
+    made = portal.post("/v1/pauses", json=body | {"anyway": True})
+    assert (made.status_code, made.json["covers"]) == (201, 0)
+    portal.hold(make_company(3, tags={"pilot": "yes"}))
+    portal.put(f"/v1/schedules/{company_id(3)}/all", json={"cadence": "daily"})
+    assert portal.get("/v1/pauses").json["pauses"][0]["covers"] == 1
+    other = body | {"scope": "platform", "anyway": True}
+    assert [e["field"] for e in problem(portal.post("/v1/pauses", json=other))["errors"]] == [
+        "body"
+    ]

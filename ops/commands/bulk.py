@@ -77,7 +77,8 @@ def set_many(
         done, _ = _send(api, wanted, "Setting schedules", preview=False)
     refused = sum(row["error"] is not None for row in done)
     if as_json:
-        told = {"schedules": done, "saved": not preview, "refused": refused, "warnings": warnings}
+        saved = not preview and refused < len(done)
+        told = {"schedules": done, "saved": saved, "refused": refused, "warnings": warnings}
         print_json(told)
     else:
         show_rows(done, RESULTS, empty="No company fits.")
@@ -145,6 +146,8 @@ def _post(
     try:
         answer: dict[str, Any] = api.post("/v1/schedules", body)
     except (NotAccepted, Failed) as error:
+        if preview and isinstance(error, NotAccepted):  # the values are wrong, for every company
+            raise
         refused = {"data_type": data_type, "next_due": None, "suspended": None, "off": False}
         rows = [{"company_id": one, **refused, "error": str(error)} for one in body["companies"]]
         return {"schedules": rows, "load": [0] * WEEK_HOURS}

@@ -100,6 +100,8 @@ def next_due(
     as_json: bool,
 ) -> None:
     """Show what runs next, over all or some companies, or the next runs of one schedule."""
+    if company_id and (status or platform or file):
+        raise click.UsageError("Name a COMPANY, or choose some by a filter or a --file.")
     if company_id:
         answer = api.get(f"/v1/schedules/{path_part(company_id)}/{path_part(data_type)}")
         if as_json:

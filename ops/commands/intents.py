@@ -11,6 +11,8 @@ from ops.groups import ListsByDefault
 from ops.output import Columns, as_json, print_json, show_rows
 from ops.work import Work, leave, leaves
 
+NOT_DEAD = "are of nothing that was given up; `codat-relay intents --state dead` lists what was."
+NONE_WAIT = "Nothing of such a name waits. `codat-relay intents` lists what does."
 NONE_DEAD = "Nothing that was given up fits: nothing was done."
 COLUMNS: Columns = {
     "name": lambda row: row["name"],
@@ -73,10 +75,10 @@ def retry(
         raise click.UsageError("Name intents, or give a filter, or --all.")
     given = {"names": list(names), "kind": kind, "company": company, "all": everything}
     body = {name: value for name, value in given.items() if value}
-    if names and (found := api.post("/v1/intents/retry", body | {"preview": True})["retried"]) < (
-        len(set(names))
-    ):
-        raise click.BadParameter(f"{len(set(names)) - found} of these names are no dead intents.")
+    if names:
+        found = api.post("/v1/intents/retry", body | {"preview": True})["retried"]
+        if found < (asked := len(set(names))):
+            raise click.BadParameter(f"{asked - found} of {asked} names {NOT_DEAD}")
     work = Work(api, "/v1/intents/retry", body, "retried")
     leave(work, named=bool(names), everything=everything, empty=NONE_DEAD, **how)
 
@@ -98,4 +100,6 @@ def withdraw(*, api: Api, names: tuple[str, ...], like: str | None, as_json: boo
         click.echo(f"{done['withdrawn']} withdrawn. {told if done['running'] else ''}".strip())
     missing = len(set(names)) - done["withdrawn"]
     if missing > 0 or not done["withdrawn"]:
-        raise Failed(f"{missing} of {len(set(names))} wait no more." if names else "None waits so.")
+        if not done["withdrawn"] + done["running"]:
+            raise Failed(NONE_WAIT)
+        raise Failed(f"{missing} of {len(set(names))} were not waiting, and were not withdrawn.")

@@ -1,5 +1,6 @@
 """See and set what is not to be synced for a while, and end it."""
 
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ COLUMNS: Columns = {
 }
 
 
+CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+NO_WINDOW = "takes two times of day such as 22:00-06:00."
 NO_MOMENT = "is no moment that clocks here show."
 
 
@@ -56,8 +59,9 @@ def list_pauses(api: Api, as_json: bool) -> None:
 @click.option("--until", type=click.DateTime(), help="When it ends, in this machine's time zone.")
 @click.option("--window", metavar="HH:MM-HH:MM", help="Only within these hours of each day.")
 @click.option("--weekday", "weekdays", multiple=True, type=click.IntRange(1, 7), help="1 Monday.")
-@click.option("--timezone", default="UTC", show_default=True, help="Of the window.")
+@click.option("--timezone", help="Of the window.  [default: UTC]")
 @click.option("--file", type=FILE, help="With SCOPE company: a pause each for those of a CSV file.")
+@click.option("--anyway", is_flag=True, help="Take a tag that no company has yet.")
 @click.option("--preview", is_flag=True, help="Tell how many schedules it speaks of; save nothing.")
 @as_json
 @uses_api
@@ -70,8 +74,9 @@ def set_pause(
     until: datetime | None,
     window: str | None,
     weekdays: tuple[int, ...],
-    timezone: str,
+    timezone: str | None,
     file: Path | None,
+    anyway: bool,
     preview: bool,
     as_json: bool,
 ) -> None:
@@ -82,15 +87,21 @@ def set_pause(
     """
     if file is not None and (scope != Scope.COMPANY or value):
         raise click.UsageError("--file names the companies of SCOPE `company`.")
+    if window is None and (weekdays or timezone):
+        raise click.UsageError("--weekday and --timezone are of a --window, and none is given.")
     body: dict[str, Any] = {"scope": scope, "reason": reason}
+    if anyway:
+        body["anyway"] = True
     if until is not None:
         try:
             body["ends"] = until.astimezone().isoformat()
         except (OverflowError, ValueError, OSError):
             raise click.BadParameter(NO_MOMENT, param_hint="--until") from None
     if window is not None:
-        start, _, end = window.partition("-")
-        body["window"] = {"timezone": timezone, "start": start, "end": end}
+        start, _, end = map(str.strip, window.partition("-"))
+        if not (CLOCK.fullmatch(start) and CLOCK.fullmatch(end)):
+            raise click.BadParameter(NO_WINDOW, param_hint="--window")
+        body["window"] = {"timezone": timezone or "UTC", "start": start, "end": end}
         if weekdays:
             body["window"]["weekdays"] = sorted(set(weekdays))
     values = [value] if file is None else ids_in(file)
@@ -158,7 +169,7 @@ def resume(
     if not preview:
         each(found, "Ending", lambda pause: api.delete(f"/v1/pauses/{pause['id']}"))
     if as_json:
-        print_json({"pauses": found, "ended": not preview})
+        print_json({"pauses": found, "ended": bool(found) and not preview})
     elif found or preview:
         _show_ended(found, preview=preview)
     elif everything:

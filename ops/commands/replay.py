@@ -59,6 +59,8 @@ def replay(
     MESSAGE is an id of /v1/messages; without any, the options choose, and no option takes all.
     """
     if abort or go_on:
+        if (abort and go_on) or any((messages, company, types, since, until, dead, preview)):
+            raise click.UsageError("--abort and --continue stand alone: they are of one replay.")
         word = "abort" if abort else "continue"
         found = _follow(api, api.post(f"/v1/replays/{path_part(abort or go_on or '')}/{word}"))
         _end(api, found, aborted=abort is not None, as_json=as_json)

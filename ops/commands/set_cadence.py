@@ -57,13 +57,15 @@ def of_all(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("data_type")
 @click.argument("cadence_name", metavar="CADENCE", type=OneOf(Cadence))
 @click.option("--at", default="00:00", show_default=True, help="HH:MM; hourly takes the minutes.")
-@click.option("--weekday", type=click.IntRange(1, 7), default=1, help="1 Monday to 7; for weekly.")
-@click.option("--day", type=click.IntRange(1, 31), default=1, help="Of the month; for monthly.")
+@click.option(
+    "--weekday", type=click.IntRange(1, 7), help="1 Monday to 7; for weekly.  [default: 1]"
+)
+@click.option("--day", type=click.IntRange(1, 31), help="Of the month; for monthly.  [default: 1]")
 @click.option("--timezone", default="UTC", show_default=True, help="Such as Europe/London.")
 @click.option("--spread", type=click.IntRange(0), default=0, help="Spread companies over seconds.")
 @click.option("--every", type=OneOf(["1", "2", "3", "4", "6", "8", "12"]), default="1")
 @click.option("--catch-up", type=OneOf(CatchUp), default="once")
-@click.option("--cap", type=click.IntRange(1, 168), default=24, help="For --catch-up all.")
+@click.option("--cap", type=click.IntRange(1, 168), help="For --catch-up all.  [default: 24]")
 @click.option("--fresh", type=click.IntRange(0), default=0, help="Hours until data is stale.")
 @click.option("--off", is_flag=True, help="Keep the schedule, but do not run it.")
 @of_all
@@ -78,13 +80,13 @@ def set_schedule(
     data_type: str,
     cadence_name: str,
     at: str,
-    weekday: int,
-    day: int,
+    weekday: int | None,
+    day: int | None,
     timezone: str,
     spread: int,
     every: str,
     catch_up: str,
-    cap: int,
+    cap: int | None,
     fresh: int,
     off: bool,
     chosen: Chosen | None,
@@ -99,18 +101,25 @@ def set_schedule(
     what becomes of periods that passed while nothing ran. A day past the month's end means its
     last day. An hour that the clocks skip or repeat runs once.
     """
+    for option, given, needed, is_so in (
+        ("--weekday", weekday, "weekly", cadence_name == Cadence.WEEKLY),
+        ("--day", day, "monthly", cadence_name == Cadence.MONTHLY),
+        ("--cap", cap, "--catch-up all", catch_up == CatchUp.ALL),
+    ):
+        if given is not None and not is_so:
+            raise click.UsageError(f"{option} is for {needed}: it would change nothing here.")
     hour, minute = _read_at(at)
     body = {
         "cadence": cadence_name,
         "minute": minute,
         "hour": hour,
-        "weekday": weekday,
-        "day": day,
+        "weekday": weekday or 1,
+        "day": day or 1,
         "timezone": timezone,
         "spread": spread,
         "every": int(every),
         "catch_up": catch_up,
-        "cap": cap,
+        "cap": cap or 24,
         "fresh": fresh,
         "off": off,
     }
