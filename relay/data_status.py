@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from codat.records import Company as CodatCompany
 from codat.records import DataStatus, PullOperation, read_time
 from codat.statuses import ConnectionStatus, PullOutcome, pull_outcome
-from relay.company import Company, CompanyStatus
+from relay.company import DELETED, Company, CompanyStatus
 
 SKEW = 5_000_000  # microseconds by which one read's times may differ in webhook and record
 LATE = 60_000_000  # microseconds after a read at which its webhook is late
@@ -48,17 +48,38 @@ def unheard(
     now: int,
 ) -> list[Read]:
     """Return the ended reads that the company does not hold yet; `now` in microseconds."""
-    of_connections = list(_of_operations(operations, now + AHEAD))
+    present = {c.id for c in company.connections.values() if c.status != DELETED}
+    ours = (one for one in operations if one.connection_id in present)
+    of_connections = list(_of_operations(ours, now + AHEAD))
     read = dict[tuple[str, bool], int]()
     for one in of_connections:
         kind = (one.data_type, one.is_success)
         read[kind] = max(one.at, read.get(kind, 0))
     for status in statuses.values():
-        for one in _of_status(company, status):
+        for one in _of_status(company, status, now + AHEAD):
             known = read.get((one.data_type, one.is_success))
             if known is None or (one.is_success and one.at > known + SKEW):
                 of_connections.append(one)
     return [one for one in of_connections if one.at <= now + AHEAD and not is_heard(company, one)]
+
+
+def lacks_dates(company: Company, statuses: Mapping[str, DataStatus], now: int) -> bool:
+    """Tell whether Codat's pull history must say when reads ended; `now` in microseconds.
+
+    The data status dates no failure, and its dates may be such as nobody can mean. What a platform
+    does not offer has no date that counts, once it was told since the link.
+    """
+    for status in statuses.values():
+        outcome = pull_outcome(status.current_status or "")
+        if outcome is PullOutcome.NEUTRAL:
+            if any(not is_heard(company, one) for one in _of_status(company, status, now + AHEAD)):
+                return True
+        elif outcome is PullOutcome.COMPLETE:
+            if _success(status, now + AHEAD) is None:
+                return True
+        elif outcome is not PullOutcome.IN_PROGRESS:
+            return True
+    return False
 
 
 def is_heard(company: Company, read: Read) -> bool:
@@ -73,7 +94,11 @@ def is_heard(company: Company, read: Read) -> bool:
         elif (
             held.version[0] >= read.at
             or held.version[1] == read.id
-            or pull_outcome(held.status) is pull_outcome(read.status)
+            # One without a date comes right after what is held: a later one is another read.
+            or (
+                pull_outcome(held.status) is pull_outcome(read.status)
+                and held.version[0] >= read.at - SKEW
+            )
         ):
             return True
     return False
@@ -89,7 +114,12 @@ def may_lack_reads(company: Company | None, shown: CodatCompany) -> bool:
     named = [shown.last_sync, *(one.last_sync for one in shown.connections)]
     times = map(read_time, named)
     latest = max((at for at in times if at is not None), default=None)
-    heard = max((state.version[0] for state in company.data_types.values()), default=0)
+    ended = [
+        state.version[0]
+        for state in company.data_types.values()
+        if pull_outcome(state.status) is not PullOutcome.IN_PROGRESS
+    ]
+    heard = max(ended, default=0)
     return latest is not None and latest > heard + LATE
 
 
@@ -120,22 +150,39 @@ def _of_operations(operations: Iterable[PullOperation], until: int) -> Iterator[
             yield read
 
 
-def _of_status(company: Company, status: DataStatus) -> Iterator[Read]:
+def _of_status(company: Company, status: DataStatus, until: int) -> Iterator[Read]:
     """Return the last success, and the failure after it if there was one.
 
-    Codat does not say when it failed: it counts from what is known of the data type by then.
+    Codat does not say when it failed: it counts from what is known of the data type by then. So
+    does a success without a date, or with one later than `until` (microseconds).
     """
     data_type, word = status.data_type, status.current_status or ""
-    connection = _connection_of(company, data_type)
-    success = read_time(status.last_successful_sync)
+    connection, outcome = _connection_of(company, data_type), pull_outcome(word)
+    held = company.data_types.get(f"{connection}|{data_type}")
+    success = _success(status, until)
+    known = max(success or 0, held.version[0] if held else 0)
+    if success is None and outcome is PullOutcome.COMPLETE:
+        success = max(known, company.first_seen * 1000) + 1
     if success is not None:
         good = status.latest_successful_sync_id or ""
-        complete = word if pull_outcome(word) is PullOutcome.COMPLETE else "Complete"
-        yield Read(connection, data_type, complete, success, good)
-    if pull_outcome(word) not in (PullOutcome.COMPLETE, PullOutcome.IN_PROGRESS):
-        held = company.data_types.get(f"{connection}|{data_type}")
-        known = max(success or 0, held.version[0] if held else 0)
+        yield Read(
+            connection,
+            data_type,
+            word if outcome is PullOutcome.COMPLETE else "Complete",
+            success,
+            good,
+        )
+    if outcome is PullOutcome.NEUTRAL and connection in company.connections:
+        # What a platform does not offer, it did not offer when it was linked either.
+        known = max(known, company.connections[connection].version[0])
+    if outcome not in (PullOutcome.COMPLETE, PullOutcome.IN_PROGRESS):
         yield Read(connection, data_type, word, known + 1, status.latest_sync_id or "")
+
+
+def _success(status: DataStatus, until: int) -> int | None:
+    """Return when the last success was, in microseconds; None if no date that counts says so."""
+    at = read_time(status.last_successful_sync)
+    return at if at is not None and at <= until else None
 
 
 def _connection_of(company: Company, data_type: str) -> str:

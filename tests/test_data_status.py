@@ -11,7 +11,7 @@ from folding import action, apply
 from parts import company_id, connection_id, make_connection
 from relay.cadence import ALL
 from relay.company import Company, Connection, DataTypeState
-from relay.data_status import Read, is_heard, may_lack_reads, unheard
+from relay.data_status import Read, is_heard, lacks_dates, may_lack_reads, unheard
 from relay.stages import progress
 from relay.times import iso_from_micros
 from relay.tracking import FIRST, open_syncs
@@ -21,6 +21,7 @@ from tests.published import load, needs_published
 COMPANY = company_id(1)
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
+DAY = 24 * HOUR
 AT = 1_767_603_600_000_000
 
 
@@ -58,11 +59,13 @@ def facts(reads):
             [("c1", "Complete", AT), ("c1", "FetchError", AT + 1)],
         ),
         (status("FetchError"), [("c1", "FetchError", 1)]),
-        (status("NotSupported"), [("c1", "NotSupported", 1)]),
+        (status("NotSupported"), [("c1", "NotSupported", AT - HOUR + 1)]),  # since it was linked
         (status("Fetching", AT), [("c1", "Complete", AT)]),
         (status("Queued"), []),
         (status(None), []),  # never read
-        (status("Complete", AT + 2 * HOUR), []),  # nothing was read in the future
+        (status("Complete", AT + 2 * HOUR), [("c1", "Complete", 1)]),  # a date ahead is none
+        (status("Complete"), [("c1", "Complete", 1)]),
+        (status("Fetching", AT + 2 * HOUR), []),
     ],
 )
 def test_what_the_status_says_is_read_as_far_as_it_goes(given, read):
@@ -110,13 +113,68 @@ def test_a_failure_that_a_webhook_told_of_is_no_news_but_one_after_a_success_is(
     assert unheard(by_id, failing, (), AT) == []
 
 
-def test_of_several_connections_the_history_says_which_was_read():
-    def pull(connection, word, at):
-        return PullOperation(
-            connection, connection_id=connection, data_type="invoices", status=word,
-            completed=iso_from_micros(at),
-        )  # fmt: skip
+def pull(connection, word, at):
+    return PullOperation(
+        f"{connection}-{at}", connection_id=connection, data_type="invoices", status=word,
+        completed=iso_from_micros(at),
+    )  # fmt: skip
 
+
+def taken(company, reads):
+    """The company once it holds these reads."""
+    for read in reads:
+        version = (read.at, read.id)
+        company = company.with_read(read.key, read.status, version, success=read.is_success)
+    return company
+
+
+@pytest.mark.parametrize(
+    ("given", "history", "dated"),
+    [
+        (status("Complete"), [], (AT - DAY, "Complete")),
+        (status("Complete", AT + DAY), [("Complete", AT)], (AT, "Complete")),
+        (status("FetchError", AT - DAY, latest="b"), [("FetchError", AT)], (AT, "FetchError")),
+        (status("AuthError"), [("AuthError", AT - MINUTE)], (AT - MINUTE, "AuthError")),
+        (status("NotSupported"), [], (AT - HOUR, "NotSupported")),
+    ],
+)
+def test_a_read_without_a_date_is_dated_by_the_history(given, history, dated):
+    """After a relink what failed, or was not offered, counts anew; what was told is no news."""
+    held_before = held(dated[1], AT - DAY)  # of the link before, an hour ago it was linked anew
+    company = replace(linked(1, c1_invoices=held_before), first_seen=(AT - 9 * DAY) // 1000)
+    assert lacks_dates(company, given, AT)
+    operations = [pull("c1", word, at) for word, at in history]
+    after = taken(company, unheard(company, given, operations, AT))
+    state = after.data_types["c1|invoices"]
+    assert state.status == dated[1]
+    assert state.version[0] in (dated[0], dated[0] + 1)
+    assert unheard(after, given, operations, AT) == []
+
+
+def test_what_has_dates_needs_no_history():
+    for given in (status("Complete", AT), status("Queued"), status(None)):
+        assert not lacks_dates(linked(1), given, AT)
+    told = linked(1, c1_invoices=held("NotSupported", AT))
+    assert not lacks_dates(told, status("NotSupported"), AT)
+
+
+def test_a_failure_after_a_success_that_followed_another_failure_is_news():
+    """Else the data type would be held as read well, though its last read failed."""
+    company = linked(1, c1_invoices=held("FetchError", AT - HOUR))
+    found = unheard(company, status("FetchError", AT - MINUTE, latest="b"), (), AT)
+    assert [one.status for one in found] == ["Complete", "FetchError"]
+    assert taken(company, found).data_types["c1|invoices"].status == "FetchError"
+
+
+def test_reads_of_connections_that_are_gone_are_no_news():
+    company = linked(1, 2)
+    gone = replace(company.connections["c2"], status="deleted")
+    company = replace(company, connections={**company.connections, "c2": gone})
+    history = [pull("c2", "Complete", AT), pull("c3", "Complete", AT)]
+    assert unheard(company, {}, history, AT) == []
+
+
+def test_of_several_connections_the_history_says_which_was_read():
     company = linked(1, 2)
     assert facts(unheard(company, status("Complete", AT), (), AT)) == [("", "Complete", AT)]
     history = [
@@ -141,6 +199,8 @@ def test_codats_record_tells_that_reads_are_missing():
     assert may_lack_reads(company, shown(AT + HOUR))
     assert not may_lack_reads(company, shown(AT + MINUTE // 2))
     assert may_lack_reads(linked(1), shown(AT))
+    begun = linked(1, c1_invoices=held("Fetching", AT - 1))
+    assert may_lack_reads(begun, shown(AT))  # that it began says nothing of how it ended
     assert not may_lack_reads(None, shown(AT))
     assert not may_lack_reads(replace(company, deleted=True), shown(AT + HOUR))
     assert not may_lack_reads(company, CodatCompany.from_json({"id": COMPANY, "lastSync": "soon"}))

@@ -84,6 +84,27 @@ def test_an_alarm_does_not_wait_for_codat(silent):
     assert silent.types().count("data.stale") == 1
 
 
+def test_a_second_failure_is_dated_by_the_history(silent):
+    """The data status dates no failure, so by itself it looks like the one before."""
+    before = Read(connection_id(1), "invoices", "FetchError", now_micros() - 9 * HOUR, "x")
+    tell(silent, "relay.data_status_read", reads=[asdict(before)])
+    silent.codat.statuses = {"invoices": {"currentStatus": "FetchError"}}
+    at = now_micros() - HOUR // 2
+    silent.codat.history = [
+        {
+            "id": connection_id(901),
+            "connectionId": connection_id(1),
+            "dataType": "invoices",
+            "status": "FetchError",
+            "completed": iso_from_micros(at),
+        }
+    ]
+    assert run(silent, "data", data).ending is Ending.DONE
+    held = silent.store.companies.get(COMPANY).data_types[f"{connection_id(1)}|invoices"]
+    assert held.version[0] == at
+    assert run(silent, "data", data).told is None
+
+
 def test_reads_that_only_the_history_shows_have_the_status_asked(silent):
     silent.codat.history = [
         {

@@ -6,7 +6,7 @@ from itertools import islice
 
 from codat.records import PullOperation
 from relay.company import Company, CompanyStatus
-from relay.data_status import Read, linked_connections, unheard
+from relay.data_status import Read, lacks_dates, linked_connections, unheard
 from relay.store.intents import Intent
 from relay.times import now_micros
 from workers.context import Context
@@ -31,11 +31,12 @@ def do(context: Context, intent: Intent) -> Ended:
 def look(context: Context, company: Company, now: int) -> list[Read]:
     """Return the reads that the company does not hold; `now` in microseconds. Raises CodatError.
 
-    The data status names no connection, so of a company with several the pull history is read too.
+    The data status names no connection and dates no failure, so of a company with several, or
+    where dates are lacking, the pull history is read too.
     """
     statuses = context.codat.get_company_data_status(company.id)
     operations: Iterable[PullOperation] = ()
-    if len(linked_connections(company)) > 1:
+    if len(linked_connections(company)) > 1 or lacks_dates(company, statuses, now):
         operations = recent_operations(context, company.id)
     return unheard(company, statuses, operations, now)
 
