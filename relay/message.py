@@ -11,6 +11,7 @@ from codat.bodies import canonical
 from codat.webhook import Event, Malformed, parse
 
 Kind = Literal["webhook", "action"]
+_LONGEST_NUMBER = 16  # digits; as many as any time in ms has that can be written out
 MALFORMED = "malformed"  # the type of a genuine message whose body cannot be read
 
 
@@ -54,19 +55,21 @@ class Message:
 
     @classmethod
     def from_entry(cls, entry: bytes, fields: Mapping[bytes, bytes]) -> "Message":
-        """Read what `webhook_fields` or `action_fields` wrote."""
-        kind = fields[b"kind"].decode()
+        """Read what `webhook_fields` or `action_fields` wrote; never raises.
+
+        What else lies there is a message too, which `read` finds malformed: it costs itself alone.
+        """
         return cls(
             entry=entry.decode(),
-            kind=kind,
-            source=fields.get(b"source", b"default").decode(),
+            kind=fields.get(b"kind", b"").decode(errors="replace"),
+            source=fields.get(b"source", b"default").decode(errors="replace"),
             message_id=fields.get(b"id", b"").decode(errors="replace"),
-            type=fields[b"type"].decode(errors="replace"),
+            type=fields.get(b"type", MALFORMED.encode()).decode(errors="replace"),
             company_id=fields.get(b"company", b"").decode(errors="replace") or None,
-            received=int(fields.get(b"received") or entry.split(b"-", 1)[0]),
-            body=fields[b"body"],
-            replay=fields.get(b"replay", b"").decode(),
-            priority=int(fields[b"priority"]) if b"priority" in fields else None,
+            received=_whole(fields.get(b"received")) or int(entry.split(b"-", 1)[0]),
+            body=fields.get(b"body", b""),
+            replay=fields.get(b"replay", b"").decode(errors="replace"),
+            priority=_whole(fields.get(b"priority")),
             again=b"again" in fields,
         )
 
@@ -81,6 +84,10 @@ class Message:
             )
         except (orjson.JSONDecodeError, KeyError, TypeError) as error:
             raise Malformed(f"not an action of ours: {error}") from None
+
+
+def _whole(text: bytes | None) -> int | None:
+    return int(text) if text and text.isdigit() and len(text) <= _LONGEST_NUMBER else None
 
 
 def fingerprint(event_id: str, body: bytes) -> str:

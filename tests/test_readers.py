@@ -499,6 +499,46 @@ def test_what_is_damaged_goes_and_stays_like_any_other_when_the_log_is_thinned(b
     assert kinds == [erased, unreadable, erased, erased, unreadable]
 
 
+ENTRY = {
+    "kind": "webhook", "source": "default", "id": "msg_1", "type": "connection.connected",
+    "company": company_id(1), "body": json.dumps(make_event("connection.connected")),
+}  # fmt: skip
+ENTRIES: list[dict[str, Any]] = [
+    {"other": "x"},
+    *({name: value for name, value in ENTRY.items() if name != left} for left in ENTRY),
+    *(ENTRY | {name: b"\xff\xfe\x00"} for name in ENTRY),
+    *(ENTRY | {name: ""} for name in ENTRY),
+    *(
+        ENTRY | {"received": value}
+        for value in ("x", "-1", "9" * 30, "9" * 16, "1.5", "٣", b"\xff")
+    ),
+    *(ENTRY | {"kind": "action", "priority": value} for value in ("x", "-1", "9", "1.5", b"\xff")),
+    ENTRY | {"kind": "action", "body": '{"at":"x","payload":{}}'},
+    ENTRY | {"kind": "action", "body": '{"at":1e300,"payload":[]}', "type": "relay.info_fetched"},
+    ENTRY | {"replay": b"\xff"},
+]
+
+
+def test_what_is_damaged_in_a_lane_costs_itself_alone(bench, portal):
+    """It stopped its lane for good: each drain failed at it, and all that came after it waited."""
+    client = bench.store.client
+    for number, entry in enumerate(ENTRIES):
+        for lane in (bench.store.inbox.lane_of(company_id(1)), bench.store.inbox.lane_of(None)):
+            client.xadd(f"{keys.LANE}{lane}", entry)
+            client.zadd(keys.WAITING, {str(lane): 1})
+        event = make_event("connection.connected", connection=(number, "Linked"), at=number)
+        bench.deliver(event)
+    while bench.drain():
+        pass
+    assert len(bench.store.companies.get(company_id(1)).connections) >= len(ENTRIES)
+    assert bench.store.inbox.depths()["lanes_waiting"] == 0
+    paths = ("/v1/messages?limit=500", "/v1/dead-letters?limit=500", "/v1/status", "/metrics")
+    for path in (*paths, "/v1/events?limit=1000"):
+        assert portal.get(path).status_code == 200, path
+    begun = portal.post("/v1/replays", json={})
+    assert begun.status_code == 202, begun.text
+
+
 @pytest.mark.parametrize("kept", ["18446744073709551615", "1e+17", "999999999999999999", "x", ""])
 def test_a_budget_that_holds_what_is_no_count_lets_calls_leave(store, kept):
     """As an earlier version may have kept it, for good: no answer came that could renew it."""
