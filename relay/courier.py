@@ -12,6 +12,7 @@ from typing import Any
 
 from codat.times import parse_http_date
 from relay.addresses import Forbidden, Lookup, Network, judge, look_up, parse
+from relay.times import now_ms
 
 KEPT = 500  # bytes of an answer's body that are kept
 DRAINED = 16 * 1024  # bytes read so that the connection can serve again; past them it is closed
@@ -239,7 +240,7 @@ def _seconds_of(text: str | None, said_at: str | None) -> float | None:
         return None
     if text.isascii() and text.isdigit():
         return float(text) if len(text) < 8 else None
-    until, now = parse_http_date(text), parse_http_date(said_at) if said_at else time.time()
+    until, now = parse_http_date(text), parse_http_date(said_at) if said_at else now_ms() / 1000
     return None if until is None or now is None else max(0.0, until - now)
 
 

@@ -1,5 +1,6 @@
 """Dates and counts from outside: what somebody can mean, and what stands for none."""
 
+import json
 import time
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -22,9 +23,12 @@ from codat.times import (
     read_count,
     read_time,
 )
+from commands import commands
+from every_reader import succeeded
 from ops.cli import main
 from parts import START, company_id, moment
 from portal_bench import Portal, make_company
+from relay import times
 from relay.courier import _seconds_of
 from relay.data_status import unheard
 from relay.pause import Pause, Scope
@@ -181,6 +185,42 @@ def test_a_pause_takes_no_such_end(ends):
     answer = Portal().post("/v1/pauses", json=body)
     assert answer.status_code == 422
     assert "leave it out" in answer.json["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("until", "ends"),
+    [
+        ("2031-03-05T09:00:00Z", "2031-03-05T09:00:00Z"),
+        ("2031-03-05T09:00:00.000Z", "2031-03-05T09:00:00Z"),
+        ("2031-03-05T09:00:00+05:30", "2031-03-05T03:30:00Z"),
+        ("2031-03-05 09:00:00-0500", "2031-03-05T14:00:00Z"),
+        ("2031-03-05T09:00", "2031-03-04T19:00:00Z"),
+        ("2031-03-05 09:00:00", "2031-03-04T19:00:00Z"),
+        ("2031-03-05", "2031-03-04T10:00:00Z"),
+    ],
+)
+def test_an_end_is_taken_as_answers_show_it_or_in_the_zone_of_the_machine(until, ends, monkeypatch):
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
+    time.tzset()
+    try:
+        with commands(Portal()) as run:
+            words = ("pause", "set", "everything", "--reason", "x", "--until", until, "--json")
+            shown = json.loads(succeeded(run(*words)))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert parse_time(shown["ends"]) == parse_time(ends)
+
+
+def test_a_date_to_come_back_at_counts_from_the_servers_clock():
+    """Where the answer has no date of its own, and this machine's clock is months ahead."""
+    try:
+        times.follow(NOW, times.steady_ns())
+        wait = _seconds_of("Thu, 28 May 2026 22:00:00 GMT", None)  # an hour and a half later
+    finally:
+        times.forget_server()
+    assert wait is not None
+    assert 0 < wait < 6000
 
 
 @pytest.mark.parametrize("until", ["0001-01-01", "0001-01-01T00:00:00", "9999-12-31T23:59:59"])

@@ -32,6 +32,10 @@ COLUMNS: Columns = {
 
 CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 NO_WINDOW = "takes two times of day such as 22:00-06:00."
+MOMENTS = (
+    *("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"),
+    *("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%d %H:%M:%S%z"),
+)
 NO_MOMENT = "is no moment that clocks here show."
 
 
@@ -56,7 +60,11 @@ def list_pauses(api: Api, as_json: bool) -> None:
 @click.argument("scope", type=OneOf(Scope))
 @click.argument("value", default="")
 @click.option("--reason", required=True, help="Why; it stands in the log.")
-@click.option("--until", type=click.DateTime(), help="When it ends, in this machine's time zone.")
+@click.option(
+    "--until",
+    type=click.DateTime(MOMENTS),
+    help="When it ends; in this machine's zone unless named.",
+)
 @click.option("--window", metavar="HH:MM-HH:MM", help="Only within these hours of each day.")
 @click.option("--weekday", "weekdays", multiple=True, type=click.IntRange(1, 7), help="1 Monday.")
 @click.option("--timezone", help="Of the window.  [default: UTC]")
