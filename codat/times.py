@@ -107,10 +107,15 @@ def _dotnet_date(text: str) -> float | None:
 
 def parse_http_date(text: str) -> float | None:
     """Return an HTTP date as epoch seconds; None if it is not one, or one nobody can mean."""
+    seconds = any_http_date(text)
+    return seconds if seconds is not None and is_plausible(seconds) else None
+
+
+def any_http_date(text: str) -> float | None:
+    """Return an HTTP date of any year as epoch seconds; None if it is not one."""
     try:
         moment = parsedate_to_datetime(text)
         # An HTTP date is always in GMT, also where it says `-0000` or nothing.
-        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError, TypeError, IndexError):
         return None
-    return seconds if is_plausible(seconds) else None

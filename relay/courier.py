@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from codat.times import parse_http_date
+from codat.times import LATEST, any_http_date, parse_http_date
 from relay.addresses import Forbidden, Lookup, Network, judge, look_up, parse
 from relay.times import now_ms
 
@@ -240,8 +240,9 @@ def _seconds_of(text: str | None, said_at: str | None) -> float | None:
         return None
     if text.isascii() and text.isdigit():
         return float(text) if len(text) < 8 else None
-    until, now = parse_http_date(text), parse_http_date(said_at) if said_at else now_ms() / 1000
-    return None if until is None or now is None else max(0.0, until - now)
+    # A date long past says "at once"; one that nobody lives to see says nothing.
+    until, now = any_http_date(text), parse_http_date(said_at) if said_at else now_ms() / 1000
+    return None if until is None or until >= LATEST or now is None else max(0.0, until - now)
 
 
 def _in_words(fault: Exception, seconds: float) -> str:

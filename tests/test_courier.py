@@ -118,6 +118,8 @@ def test_a_gigabyte_is_not_read():
             3600.0,
         ),
         (["Retry-After: Wed, 21 Oct 2015 07:28:00 GMT"], 0.0),
+        (["Retry-After: Mon, 01 Jan 0001 00:00:00 GMT"], 0.0),
+        (["Retry-After: Fri, 31 Dec 9999 23:59:59 GMT"], None),
         (["Retry-After: Wed, 99 Oct 2015 07:28:00 GMT"], None),
     ],
 )
