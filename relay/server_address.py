@@ -9,8 +9,11 @@ them and the servers alike, unless `sentinel_` says otherwise.
 
 import os
 import re
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, unquote_to_bytes
@@ -23,11 +26,16 @@ DEFAULT_SERVICE = "mymaster"
 SENTINEL = "sentinel_"
 LONGEST_SOCKET = 107  # bytes; the kernel takes one more, a zero
 SHAPE = re.compile(r"([A-Za-z+]+)://([^/?#]*)([^?#]*)(?:\?([^#]*))?")
+NOT_UTF_8 = "has bytes in a user name, password or option that are not UTF-8"
 BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
 UNFIT = re.compile(r"[\x00-\x1f\x7f]")
 UNREADABLE = (
     "is not an address; within a user name, password or path write @ / ? # and % by their codes:"
     " %40 %2F %3F %23 %25"
+)
+WRITTEN_ONCE = (
+    "a user and password stand once, before all hosts, and an @ within them is written %40; the"
+    " sentinels' own are sentinel_username= and sentinel_password="
 )
 YES, NO = ("1", "true", "t", "yes", "y", "on"), ("0", "false", "f", "no", "n", "off")
 
@@ -61,6 +69,8 @@ def read_address(text: str) -> ServerAddress:
         raise BadAddress(UNREADABLE)
     user, _, hosts = authority.rpartition("@")
     tls, by_sentinel = scheme.startswith("rediss"), scheme.endswith("+sentinel")
+    if by_sentinel and re.search("@.*,", user):  # else hosts would be taken for a password
+        raise BadAddress(f"has more than one @ before its path; {WRITTEN_ONCE}")
     given = _query(query, tls=tls, by_sentinel=by_sentinel)
     theirs = {n.removeprefix(SENTINEL): v for n, v in given.items() if n.startswith(SENTINEL)}
     ours = {name: value for name, value in given.items() if not name.startswith(SENTINEL)}
@@ -128,7 +138,19 @@ def _host(text: str, port: int) -> tuple[str, int]:
     number = int(found[2] or port)
     if not 0 < number <= 65535:
         raise BadAddress("has a port that is not a number from 1 up to 65535")
-    return _decoded(found[1]), number
+    name = _decoded(found[1])
+    if not _is_host(name, in_brackets=text.startswith("[")):
+        raise BadAddress("has a host that is neither a name nor an IP address")
+    return name, number
+
+
+def _is_host(name: str, *, in_brackets: bool) -> bool:
+    try:
+        if in_brackets:
+            return bool(IPv6Address(name))
+        return bool(name.encode("idna")) and not re.search(r"[\s\x00-\x1f\x7f]", name)
+    except ValueError:
+        return False
 
 
 def _database(parts: list[str], options: dict[str, Any]) -> dict[str, Any]:
@@ -145,7 +167,11 @@ def _database(parts: list[str], options: dict[str, Any]) -> dict[str, Any]:
 def _decoded(text: str) -> str:
     if BROKEN.search(text):
         raise BadAddress("has a % that begins no code; write % as %25")
-    return unquote(text)
+    try:
+        text.encode()
+        return unquote(text, errors="strict")
+    except UnicodeError:
+        raise BadAddress(NOT_UTF_8) from None
 
 
 def _query(text: str, *, tls: bool, by_sentinel: bool) -> dict[str, Any]:
@@ -156,7 +182,14 @@ def _query(text: str, *, tls: bool, by_sentinel: bool) -> dict[str, Any]:
     given: dict[str, Any] = {}
     if BROKEN.search(text):
         raise BadAddress("has a % that begins no code; write % as %25")
-    for name, value in parse_qsl(text, keep_blank_values=True):
+    try:
+        text.encode()
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict")
+    except UnicodeError:
+        raise BadAddress(NOT_UTF_8) from None
+    for name, value in pairs:
+        if name not in known and "@" in text:  # the end of a password, as likely as not
+            raise BadAddress(UNREADABLE)
         if name not in known or not re.search(rf"(^|&){name}=", text):
             shown = name if re.fullmatch("[a-z_]{1,40}", name) else "one"
             raise BadAddress(f"has an option that is not known, {shown}{hint(name, known)}")
@@ -171,6 +204,8 @@ def _query(text: str, *, tls: bool, by_sentinel: bool) -> dict[str, Any]:
         by_tls = given.get("sentinel_ssl", tls) if name.startswith(SENTINEL) else tls
         if name.removeprefix(SENTINEL).startswith("ssl_") and not by_tls:
             raise BadAddress(f"has the option {name}, which needs TLS: rediss instead of redis")
+        if name.endswith("ssl_keyfile") and name.replace("key", "cert") not in given:
+            raise BadAddress(f"has the option {name}, which needs {name.replace('key', 'cert')}")
     return given
 
 
@@ -212,6 +247,31 @@ def _folder(value: str) -> str:
     return value
 
 
+def _client_name(value: str) -> str:
+    if not re.fullmatch("[!-~]+", value):
+        raise ValueError("must be of letters, digits and signs of ASCII, without spaces")
+    return value
+
+
+def _tls_version(value: str) -> int:
+    known = {int(one): one.name for one in ssl.TLSVersion if one >= ssl.TLSVersion.TLSv1_2}
+    if not value.isascii() or not value.isdigit() or int(value) not in known:
+        said = ", ".join(f"{number} ({name})" for number, name in known.items())
+        raise ValueError(f"must be one of {said}")
+    return int(value)
+
+
+def _by(package: str, module: str) -> Callable[[str], bool]:
+    """Read yes or no; yes needs a package that redis-py does not bring along."""
+
+    def read(value: str) -> bool:
+        if (wanted := _yes(value)) and find_spec(module) is None:
+            raise ValueError(f"needs the Python package {package}, which is not installed")
+        return wanted
+
+    return read
+
+
 def _one_of(*words: str) -> Callable[[str], str]:
     def read(value: str) -> str:
         if value not in words:
@@ -226,7 +286,7 @@ OPTIONS: dict[str, Callable[[str], Any]] = {
     "db": _number,
     "username": _text,
     "password": _text,
-    "client_name": _text,
+    "client_name": _client_name,
     "protocol": lambda value: int(_one_of("2", "3")(value)),
     "socket_timeout": _seconds,
     "socket_connect_timeout": _seconds,
@@ -241,9 +301,9 @@ OPTIONS: dict[str, Callable[[str], Any]] = {
     "ssl_password": _text,
     "ssl_cert_reqs": _one_of("none", "optional", "required"),
     "ssl_check_hostname": _yes,
-    "ssl_min_version": _number,
+    "ssl_min_version": _tls_version,
     "ssl_ciphers": _text,
-    "ssl_validate_ocsp": _yes,
-    "ssl_validate_ocsp_stapled": _yes,
+    "ssl_validate_ocsp": _by("cryptography", "cryptography"),
+    "ssl_validate_ocsp_stapled": _by("pyopenssl", "OpenSSL"),
 }
 SENTINELS_OWN = {n for n in OPTIONS if n.startswith(("ssl_", "socket_"))} | {"username", "password"}

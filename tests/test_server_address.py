@@ -17,6 +17,7 @@ from redis.sentinel import SentinelConnectionPool
 
 from ops import embedded
 from ops.commands.config import shown
+from relay import server_address
 from relay.masking import without_secrets
 from relay.server_address import BadAddress, ServerAddress, read_address
 from relay.store.connect import PromptTLSConnection, connect
@@ -104,7 +105,7 @@ WRONG = {
     "redis://h?db=1&db=2": "names the option db twice",
     f"redis://u:{SECRET}/x@h": "by their codes",
     f"redis://u:{SECRET}#x@h": "by their codes",
-    f"redis://u:{SECRET}?x@h": "not known, one",
+    f"redis://u:{SECRET}?x@h": "by their codes",
     f"redis://u:{SECRET}%@h": "% that begins no code",
     f"redis://:{SECRET}@h\n": "by their codes",
     "redis+sentinel:///s": "host that cannot be read",
@@ -129,6 +130,20 @@ WRONG = {
     "redis://h?socket_timeout=0": "seconds above 0",
     "redis://h?max_connections=many": "whole number",
     "redis://h?protocol=4": "one of 2, 3",
+    # What redis-py would raise an error of another kind for, at each connection.
+    f"redis+sentinel://u:{SECRET}@a,v:{SECRET}@b/s": "once, before all hosts",
+    "redis://[::::]": "neither a name nor an IP address",
+    "redis://a..b": "neither a name nor an IP address",
+    f"redis://{'a' * 64}.test": "neither a name nor an IP address",
+    "redis://h%20h": "neither a name nor an IP address",
+    f"redis://u:{SECRET}%FF@h": "not UTF-8",
+    f"redis://u:{SECRET}\udcff@h": "not UTF-8",
+    f"redis://h?password={SECRET}%FF": "not UTF-8",
+    f"redis://h?password={SECRET}\udcff": "not UTF-8",
+    "redis://h?client_name=my%20app": "without spaces",
+    "rediss://h?ssl_min_version=5": "771 (TLSv1_2), 772 (TLSv1_3)",
+    f"rediss://h?ssl_keyfile={CERTIFICATE}": "needs ssl_certfile",
+    f"rediss+sentinel://h?sentinel_ssl_keyfile={CERTIFICATE}": "needs sentinel_ssl_certfile",
 }
 
 
@@ -144,6 +159,21 @@ def test_a_wrong_address_is_refused_without_a_word_of_its_secrets(url):
         read_address(url)
     assert WRONG[url] in str(caught.value)
     assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("option", "module"),
+    [("ssl_validate_ocsp", "cryptography"), ("ssl_validate_ocsp_stapled", "OpenSSL")],
+)
+def test_an_option_that_needs_a_package_says_so_where_it_is_not_installed(
+    option, module, monkeypatch
+):
+    monkeypatch.setattr(server_address, "find_spec", lambda name: None)
+    assert read_address(f"rediss://h?{option}=no").options == {option: False}
+    with pytest.raises(BadAddress, match=f"{option}, which needs the Python package"):
+        read_address(f"rediss://h?{option}=yes")
+    monkeypatch.setattr(server_address, "find_spec", lambda name: name == module or None)
+    assert read_address(f"rediss://h?{option}=yes").options == {option: True}
 
 
 @given(some.text(min_size=1), some.text(min_size=1))
@@ -185,6 +215,14 @@ def test_a_password_is_shown_nowhere(password, scheme):
         ),
         (f"https://codat.test/l?otp={SECRET}&a=1", "https://codat.test/l?otp=[hidden]&a=1"),
         ("unix:///run/a@b/c.sock", "unix:///run/a@b/c.sock"),
+        (f"redis://u:a {SECRET}@h/1", "redis://[hidden]@h/1"),
+        (f"unix://u:a {SECRET}@/run/a@b.sock", "unix://[hidden]@/run/a@b.sock"),
+        (f"redis://h?password=a;{SECRET}&db=1", "redis://h?password=[hidden]&db=1"),
+        (f"REDISS://h?ssl_password=a'{SECRET}", "REDISS://h?ssl_password=[hidden]"),
+        (
+            f"redis+sentinel://h?sentinel_password=<{SECRET}>",
+            "redis+sentinel://h?sentinel_password=[hidden]",
+        ),
         ("https://h/x?email=a@b.test", "https://h/x?email=a@b.test"),
     ],
 )
