@@ -18,6 +18,7 @@ from relay.nearest import hint_of
 from relay.policy import BadPolicy
 from relay.store.durable import NotDurable
 from relay.store.journeys import Contended
+from relay.store.server import STATE
 
 MEDIA_TYPE = "application/problem+json"
 STORE_AWAY_SECONDS = 5
@@ -29,7 +30,7 @@ POLICY_BAD = "The file that RELAY_POLICY_FILE names cannot be used. Mend it, and
 MOST_ERRORS = 20
 # How the server says in what state it is, such as OOM, READONLY, MISCONF and NOREPLICAS; of a
 # command that it does not understand it says so in words.
-SERVERS_STATE = re.compile(r"[A-Z]{3,}\b|.*\b(OOM|READONLY|MISCONF|NOREPLICAS)\b", re.DOTALL)
+SERVERS_STATE = re.compile(rf"{STATE.pattern}|.*\b(OOM|READONLY|MISCONF|NOREPLICAS)\b", re.DOTALL)
 MESSAGES = {"extra_forbidden": "is not known here", "missing": "is missing"}
 
 log = structlog.get_logger(__name__)

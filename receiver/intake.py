@@ -1,6 +1,7 @@
 """Decide what to answer to one delivery: headers and raw body in, stored by the way, status out."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -99,7 +100,8 @@ class Intake:
         except OtherClient as refusal:
             # Final for the older service; today's tries again for a day, should a setting be wrong.
             log.warning("webhook.refused", reason=str(refusal), source=delivery.source)
-            self._store.inbox.note_other_client()
+            with suppress(RedisError):  # a count is all that would be missing
+                self._store.inbox.note_other_client()
             return Answer(403, "of another Codat client")
         except (RedisError, NotDurable, OSError) as error:
             log.warning("webhook.not_stored", error=str(error)[:200], source=delivery.source)

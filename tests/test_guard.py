@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +16,12 @@ from parts import SECRET, Bench, SentHints, make_event, signed
 from portal_bench import Portal
 from receiver.app import create_app
 from relay.store import guard, keys
+from relay.store import server as server_module
 from relay.store.guard import Guard, NotDurable
-from relay.store.server import judge
+from relay.store.server import NEEDED, NEEDED_OF_REPLICAS, ServerRefused, _config, judge
 from relay.store.store import Store
 from scheduler.strength import Strength
+from sentinels import until
 
 FIELDS = {"kind": "webhook", "body": b"{}"}
 # What is done to the server, and the names that it is then told by.
@@ -184,6 +187,154 @@ def test_a_server_that_can_be_waited_for_is_waited_for_from_then_on(site):
     site.weaken([("appendfsync", "everysec")])
     site.put("waited for")
     assert site.store.server.must_wait
+
+
+def test_a_write_that_reached_a_server_that_must_be_waited_for_is_waited_for_after_all(
+    site, monkeypatch
+):
+    """As in a fail-over: the connection is a new one, and leads to a server set up otherwise."""
+    inbox, waited = site.store.inbox, []
+    ingest = inbox._scripts.ingest
+
+    def fail_over(*given: Any, **more: Any) -> Any:
+        other = replace(judge(site.store.client), must_wait=True)
+        monkeypatch.setattr(guard, "judge", lambda *given: other)
+        site.store.guard._connections.latest = object()
+        return ingest(*given, **more)
+
+    monkeypatch.setattr(inbox._scripts, "ingest", fail_over)
+    monkeypatch.setattr(site.store.guard, "settle", lambda: waited.append(site.kept()))
+    monkeypatch.setattr(Guard, "confirmed", lambda *given: [])  # by the look itself
+    kept = site.kept()
+    site.put("written without a wait")
+    assert waited == [kept + 1]
+
+
+@contextmanager
+def busy(site: Site) -> Iterator[None]:
+    """A script that does not end, until the body has."""
+    limit = "lua-time-limit"  # its name with Redis 6.2, and still known
+    before = site.admin.config_get(limit)[limit]
+    site.admin.config_set(limit, 1)
+    spinning = redis.Redis.from_url(site.settings.redis_url, socket_timeout=60)
+
+    def spin() -> None:
+        with suppress(redis.ResponseError):  # it is killed
+            spinning.eval("while true do end", 0)
+
+    thread = threading.Thread(target=spin)
+    thread.start()
+    try:
+        until(lambda: says_busy(site), "a busy server")
+        yield
+    finally:
+        site.admin.script_kill()
+        thread.join()
+        site.admin.config_set(limit, before)
+
+
+def says_busy(site: Site) -> bool:
+    try:
+        return not site.admin.ping()
+    except redis.ResponseError as error:
+        return str(error).startswith("BUSY")
+
+
+@pytest.mark.parametrize("accepted", ["", "unknown-config"])
+def test_a_busy_server_is_not_taken_for_one_that_hides_its_configuration(
+    site, make_settings, accepted
+):
+    settings = make_settings(
+        redis_url=site.settings.redis_url,
+        codat_webhook_secrets=SECRET,
+        relay_accept_risks=accepted,
+    )
+    store = Store.open(settings)
+    app, portal = create_app(settings, store, SentHints()), Portal(store=store)
+    body = json.dumps(make_event("connection.connected", connection=(1, "Linked"))).encode()
+
+    def post() -> Any:
+        return app.test_client().post("/webhooks/codat", data=body, headers=signed(body))
+
+    with busy(site):
+        with pytest.raises(redis.ResponseError, match="BUSY"):
+            store.guard.faults()
+        with pytest.raises(redis.ResponseError, match="BUSY"):
+            _config(store.client)
+        refused = post()
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "30")
+        asked = portal.get("/v1/companies")
+        assert (asked.status_code, asked.headers["Retry-After"]) == (503, "5")
+        assert portal.get("/readyz", token=None).status_code == 503
+    assert post().status_code == 204
+    assert store.server.accepted_risks == ()
+    assert not store.guard.faults()
+
+
+SHOWN = {
+    "appendonly": "yes",
+    "appendfsync": "always",
+    "maxmemory-policy": "noeviction",
+    "no-appendfsync-on-rewrite": "no",
+    "min-replicas-to-write": "1",
+    "min-replicas-max-lag": "2",
+}
+
+
+@pytest.mark.parametrize(
+    ("hidden", "faults"),
+    [
+        (["appendonly"], {"unknown-config"}),
+        (["appendfsync"], {"unknown-config"}),
+        (["maxmemory-policy"], {"unknown-config"}),
+        (["no-appendfsync-on-rewrite", "min-replicas-to-write"], set()),
+        (list(SHOWN), {"unknown-config"}),
+    ],
+)
+def test_what_a_managed_server_does_not_show_is_unknown_not_off(site, monkeypatch, hidden, faults):
+    shown = {name: value for name, value in SHOWN.items() if name not in hidden}
+    monkeypatch.setattr(server_module, "_config", lambda client: shown)
+    found = judge(site.store.client)
+    assert set(found.faults) == faults
+    said = found.faults.get("unknown-config", "")
+    assert all(name in said for name in hidden if name in NEEDED)
+    assert not judge(site.store.client, ["unknown-config"]).faults
+    monkeypatch.setattr(server_module, "_config", lambda client: shown | {"appendonly": "no"})
+    assert "no-aof" in judge(site.store.client, ["unknown-config"]).faults
+
+
+def test_behind_sentinel_what_is_demanded_of_replicas_must_be_seen_too(site, monkeypatch):
+    monkeypatch.setattr(server_module, "SentinelConnectionPool", redis.ConnectionPool)
+    for name in NEEDED_OF_REPLICAS:
+        shown = {one: value for one, value in SHOWN.items() if one != name}
+        monkeypatch.setattr(server_module, "_config", lambda client, shown=shown: shown)
+        assert name in judge(site.store.client).faults["unknown-config"]
+
+
+def test_a_user_who_may_not_read_the_configuration_is_a_risk_that_can_be_accepted(
+    site, make_settings
+):
+    site.admin.execute_command("ACL SETUSER managed on >pw ~* &* +@all -config")
+    try:
+        url = f"{site.settings.redis_url}?username=managed&password=pw"
+        with pytest.raises(ServerRefused, match="unknown-config"):
+            Store.open(make_settings(redis_url=url))
+        accepted = Store.open(make_settings(redis_url=url, relay_accept_risks="unknown-config"))
+        accepted.inbox.ingest("taken", None, FIELDS)
+        site.admin.execute_command("ACL SETUSER managed -set")
+        with pytest.raises(NotDurable, match="takes no writes"):
+            accepted.inbox.ingest("refused", None, FIELDS)
+    finally:
+        site.admin.execute_command("ACL DELUSER managed")
+
+
+@pytest.mark.parametrize(
+    ("version", "old"),
+    [("7", False), ("v7.2", False), ("7.2-rc1", False), ("6", True), ("unstable", True)],
+)
+def test_a_version_of_another_form_is_read_or_taken_for_old(site, monkeypatch, version, old):
+    monkeypatch.setattr(site.store.client, "info", lambda: {"redis_version": version})
+    assert ("old-server" in judge(site.store.client).faults) == old
 
 
 def test_an_append_only_file_that_could_not_be_written_is_a_fault(site, monkeypatch):

@@ -1,6 +1,7 @@
 """Every error is a problem that says what to do, and shows nothing it should not."""
 
 import pytest
+from redis.exceptions import ResponseError
 
 from parts import company_id
 from portal.groups import COMMON
@@ -94,6 +95,16 @@ def test_without_redis_every_route_says_when_to_try_again(portal, method, path):
     assert kind(answer) == "store-away"
     assert int(answer.headers["Retry-After"]) > 0
     assert portal.codat.asked == []
+
+
+@pytest.mark.parametrize("said", ["BUSY Redis is busy", "UNKILLABLE Sorry the script"])
+@pytest.mark.parametrize("by", ["", "Command # 1 (EVALSHA 5f2 1 k) of pipeline caused error: "])
+def test_what_state_the_server_is_in_is_no_fault_of_ours(portal, monkeypatch, by, said):
+    def busy(*_: object, **__: object) -> None:
+        raise ResponseError(by + said)
+
+    monkeypatch.setattr(portal.store.companies, "page", busy)
+    assert kind(portal.get("/v1/companies")) == "store-away"
 
 
 def test_every_kind_of_problem_is_explained_where_its_type_leads(portal):

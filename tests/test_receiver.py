@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 from redis.exceptions import ConnectionError as RedisGone
+from redis.exceptions import OutOfMemoryError
 from werkzeug.test import Client
 
 from parts import (
@@ -507,6 +508,20 @@ def test_a_webhook_of_another_client_is_refused_and_counted(
     assert (depths["accepted"], depths["of_other_clients"], hints.drained) == (0, 1, [])
     assert sent_by(web, naming(OURS)) == 204
     assert store.inbox.depths()["accepted"] == 1
+
+
+def test_a_webhook_of_another_client_is_refused_though_it_cannot_be_counted(
+    store, make_settings, hints, monkeypatch
+):
+    """After a 500 the older service sends it no more, nor anybody knows why."""
+
+    def full() -> None:
+        raise OutOfMemoryError("command not allowed when used memory > 'maxmemory'")
+
+    settings = make_settings(codat_webhook_secrets=SECRET, codat_client_id=OURS)
+    monkeypatch.setattr(store.inbox, "note_other_client", full)
+    web = Client(create_app(settings, store, hints))
+    assert sent_by(web, NAMING["today's, around it"](OTHERS)) == 403
 
 
 @pytest.mark.parametrize("named", [None, "", 7, "ours", "00000000-0000-0000-0000-000000000000"])

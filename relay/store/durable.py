@@ -24,7 +24,8 @@ def durably(
     """
     if not anyway:
         guard.demand()
-    if guard.server.waits:
+    found = guard.server
+    if found.waits:
         with client.pipeline(transaction=False) as pipe:
             script(names, arguments, client=pipe)
             answer = guard.confirmed(pipe)[0]
@@ -32,4 +33,6 @@ def durably(
         answer = script(names, arguments)
     if not anyway:
         guard.demand()  # again, as the connection may have been made meanwhile, to another server
+        if guard.server.must_wait and not found.must_wait:
+            guard.settle()
     return answer

@@ -1,11 +1,12 @@
 """Judge the server: what is acknowledged must be on disk, or nothing is acknowledged."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import NoPermissionError, ResponseError
 from redis.sentinel import SentinelConnectionPool
 
 OLDEST = (6, 2)  # ZADD LT, SET PXAT, XRANGE with exclusive ends
@@ -13,14 +14,13 @@ WAITAOF_SINCE = (7, 2)  # Redis and Valkey alike
 WAITAOF_MS = 2000
 REPLICAS_MS = 1500  # until each replica must have confirmed a write
 LONGEST_LAG = 5  # seconds; a replica confirms every second what it has
-READ = (
-    "appendonly",
-    "appendfsync",
-    "no-appendfsync-on-rewrite",
-    "maxmemory-policy",
-    "min-replicas-to-write",
-    "min-replicas-max-lag",
-)
+# What must be seen of the configuration; behind Sentinel the latter too.
+NEEDED = ("appendonly", "appendfsync", "maxmemory-policy")
+NEEDED_OF_REPLICAS = ("min-replicas-to-write", "min-replicas-max-lag")
+READ = (*NEEDED, "no-appendfsync-on-rewrite", *NEEDED_OF_REPLICAS)
+# An answer that tells what state the server is in, not what it knows or allows: BUSY, OOM ...
+# redis-py takes the code off those that it knows by a type of their own.
+STATE = re.compile(r"(?:Command # .* caused error: )?[A-Z]{3,}\b", re.DOTALL)
 ALL = "all"  # of the replicas that are in step must confirm each write
 
 
@@ -81,18 +81,25 @@ def judge(client: Redis, accept: Collection[str] = (), replicas: str | None = No
     """
     info: Any = client.info()
     version = str(info.get("valkey_version") or info.get("redis_version", "0"))
-    numbers = tuple(int(part) for part in version.split(".")[:2])
+    found = re.search(r"(\d+)(?:\.(\d+))?", version)
+    numbers = tuple(int(part or 0) for part in found.groups()) if found else (0, 0)
     is_behind_sentinel = isinstance(client.connection_pool, SentinelConnectionPool)
     config = _config(client)
     faults: dict[str, str] = {}
     if numbers < OLDEST:
         faults["old-server"] = f"version {version}; 6.2 or newer is needed"
     must_wait = False
+    needed = NEEDED + NEEDED_OF_REPLICAS * is_behind_sentinel
     if config is None:
         faults["unknown-config"] = (
             "it does not let us read its configuration (CONFIG GET), so durability cannot be seen"
         )
     else:
+        if hidden := [name for name in needed if name not in config]:
+            faults["unknown-config"] = (
+                f"it does not show all of its configuration (CONFIG GET {', '.join(hidden)}), so"
+                " durability cannot be seen"
+            )
         must_wait = numbers >= WAITAOF_SINCE and config.get("appendfsync") == "everysec"
         faults |= _on_disk(config, must_wait=must_wait)
         if is_behind_sentinel:
@@ -105,7 +112,7 @@ def judge(client: Redis, accept: Collection[str] = (), replicas: str | None = No
         tuple(name for name in faults if name in accept),
         every_replica=wanted == ALL,
         faults={name: fault for name, fault in faults.items() if name not in accept},
-        is_replica=info.get("role") == "slave",
+        is_replica=info.get("role") in ("slave", "replica"),
         aof_failed=info.get("aof_last_write_status", "ok") != "ok",
         aof_is_written=bool(
             info.get("aof_rewrite_in_progress") or info.get("aof_rewrite_scheduled")
@@ -117,7 +124,7 @@ def in_step(replication: Mapping[str, Any]) -> int | None:
     """Count the replicas that confirm what they are sent, by INFO; None: this is no primary."""
     if replication.get("role") != "master":
         return None
-    replicas = (replication.get(f"slave{n}") for n in range(replication["connected_slaves"]))
+    replicas = (replication.get(f"slave{n}") for n in range(replication.get("connected_slaves", 0)))
     return sum(
         1
         for replica in replicas
@@ -130,9 +137,9 @@ def in_step(replication: Mapping[str, Any]) -> int | None:
 def _on_disk(config: Mapping[str, str], *, must_wait: bool) -> dict[str, str]:
     faults = {}
     fsync = config.get("appendfsync")
-    if config.get("appendonly") != "yes":
+    if config.get("appendonly", "yes") != "yes":
         faults["no-aof"] = "appendonly is off; set `appendonly yes`"
-    elif fsync != "always" and not must_wait:
+    elif fsync not in ("always", None) and not must_wait:
         faults["fsync"] = (
             f"appendfsync is {fsync}; set `appendfsync always`"
             " (or everysec on a server that has WAITAOF: Redis 7.2, Valkey)"
@@ -152,7 +159,9 @@ def _on_disk(config: Mapping[str, str], *, must_wait: bool) -> dict[str, str]:
 
 def _on_replicas(config: Mapping[str, str]) -> dict[str, str]:
     """Behind Sentinel a primary that has lost its replicas must take nothing, as it may be lost."""
-    least, lag = int(config["min-replicas-to-write"]), int(config["min-replicas-max-lag"])
+    if any(name not in config for name in NEEDED_OF_REPLICAS):
+        return {}
+    least, lag = (int(config[name]) for name in NEEDED_OF_REPLICAS)
     if least >= 1 and 1 <= lag <= LONGEST_LAG:
         return {}
     return {
@@ -165,7 +174,8 @@ def _on_replicas(config: Mapping[str, str]) -> dict[str, str]:
 def _config(client: Redis) -> dict[str, str] | None:
     """Read what matters of the configuration; None if the server does not show it.
 
-    One by one, as several names in one CONFIG GET came with 7.0.
+    One by one, as several names in one CONFIG GET came with 7.0. Raises redis.RedisError, also for
+    what the server says of the state it is in, as that tells nothing of its configuration.
     """
     config: dict[str, str] = {}
     try:
@@ -174,6 +184,10 @@ def _config(client: Redis) -> dict[str, str] | None:
                 pipe.config_get(name)
             for answer in pipe.execute():
                 config |= answer
-    except ResponseError:
+    except NoPermissionError:
+        return None
+    except ResponseError as error:
+        if type(error) is not ResponseError or STATE.match(str(error)):
+            raise
         return None
     return config
