@@ -5,6 +5,7 @@ import re
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -64,6 +65,19 @@ def parse_time(text: object) -> int | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return (moment - _EPOCH) // _MICROSECOND
+
+
+def utc_text(text: Any) -> Any:
+    """Return a Codat date-time as RFC 3339 has it, in UTC; what is none as it is."""
+    micros = parse_time(text)
+    if micros is None or text.endswith("Z"):
+        return text
+    if text[10:].count("-") + text.count("+") == 0:
+        return f"{text}Z"
+    with suppress(OverflowError):
+        moment = _EPOCH + micros * _MICROSECOND
+        return moment.replace(tzinfo=None).isoformat() + "Z"
+    return text
 
 
 def parse_moment(text: str | None, now: float) -> float | None:

@@ -24,9 +24,12 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
+import orjson
 import structlog
 
 from ops.senders import sender_of
+from portal.auth import is_guarded
+from portal.problems import MEDIA_TYPE, details_of
 from relay.addresses import Network
 
 if TYPE_CHECKING:
@@ -46,6 +49,7 @@ LOOK = 0.25  # seconds between two looks at the bodies that are waited for
 SPARE_STREAMS = 4  # threads more than streams: a place may be given on before its thread is free
 NO_BODY = frozenset({204, 304})
 VERSIONS = {"1": "HTTP/1.0", "1.0": "HTTP/1.0", "1.1": "HTTP/1.1"}
+KIND_OF = {408: "too-slow", 413: "too-large", 503: "busy"}  # kinds of problems, by status
 log = structlog.get_logger(__name__)
 
 
@@ -276,6 +280,7 @@ class Front:
         streams: int,
         seconds: float,
         proxies: Iterable[Network] = (),
+        public_url: str = "",
     ) -> None:
         self._app = app
         self._webhooks = Crew(webhooks, seconds)
@@ -283,6 +288,7 @@ class Front:
         self._is_webhook = is_webhook
         self._streams = Threads("stream", streams + SPARE_STREAMS)
         self._proxies = tuple(proxies)
+        self._public_url = public_url
         self._asking: set[tuple[str, int]] = set()
         self._following: set[tuple[str, int]] = set()
 
@@ -323,11 +329,26 @@ class Front:
             environ["wsgi.input"] = BytesIO(body)
             return await crew.work(partial(respond, self._app, environ))
         except Refused as refusal:
-            return _refusal(refusal)
+            return self._refusal(refusal, environ["PATH_INFO"])
         except Exception:
             # The older service takes a 500 for final (Codat: using-the-api/webhooks/legacy).
             log.exception("web.failed")
-            return _refusal(Refused(503, "try again later"))
+            return self._refusal(Refused(503, "try again later"), environ["PATH_INFO"])
+
+    def _refusal(self, refusal: Refused, path: str) -> Answered:
+        """Answer what is refused here; under /v1 by problem details, as the app does there."""
+        kind, content = b"text/plain; charset=utf-8", refusal.reason.encode()
+        if is_guarded(path):
+            problem = details_of(KIND_OF[refusal.status], refusal.reason, self._public_url)
+            kind, content = MEDIA_TYPE.encode(), orjson.dumps(problem)
+        headers = [
+            (b"content-type", kind),
+            (b"content-length", b"%d" % len(content)),
+            (b"connection", b"close"),
+        ]
+        if refusal.status == 503:
+            headers.append((b"retry-after", RETRY_AFTER))
+        return Answered(refusal.status, headers, content)
 
     async def _body(
         self, crew: Crew, scope: Scope, environ: dict[str, Any], receive: Receive
@@ -478,18 +499,6 @@ def _start(answered: Answered) -> Message:
         "status": answered.status,
         "headers": answered.headers,
     }
-
-
-def _refusal(refusal: Refused) -> Answered:
-    content = refusal.reason.encode()
-    headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", b"%d" % len(content)),
-        (b"connection", b"close"),
-    ]
-    if refusal.status == 503:
-        headers.append((b"retry-after", RETRY_AFTER))
-    return Answered(refusal.status, headers, content)
 
 
 def _too_large(lane: Lane) -> Refused:

@@ -25,6 +25,7 @@ from ops.room import Room, make_room
 from portal.app import LARGEST_BODY
 from portal.app import create_app as create_portal
 from portal.parts import NAME
+from portal.problems import MEDIA_TYPE, details_of
 from receiver.app import create_app as create_receiver
 from receiver.intake import LARGEST_BODY as LARGEST_WEBHOOK
 from receiver.paths import is_for_webhooks
@@ -56,7 +57,7 @@ def app() -> Front:
     settings = settings_here()
     set_up(settings.relay_log_level)
     Heartbeat("web", lambda: Store.open(settings, timeout=PATIENCE, retries=0)).start()
-    late = LateApp(lambda: build(settings))
+    late = LateApp(lambda: build(settings), public_url=settings.public_url)
     served = front(settings, late)
     room = Room(settings.port, make_room(settings.threads), served.is_asking)
     room.start()
@@ -93,6 +94,7 @@ def front(settings: Settings, app: "WSGIApplication") -> Front:
         streams=settings.relay_streams + settings.relay_link_streams,
         seconds=settings.relay_request_seconds,
         proxies=map(ip_network, settings.relay_trusted_proxies),
+        public_url=settings.public_url,
     )
 
 
@@ -148,9 +150,14 @@ class LateApp:
     """A WSGI app that is built as soon as it can be, and says 503 until then."""
 
     def __init__(
-        self, build_app: "Callable[[], WSGIApplication]", now: Callable[[], float] = time.monotonic
+        self,
+        build_app: "Callable[[], WSGIApplication]",
+        now: Callable[[], float] = time.monotonic,
+        *,
+        public_url: str = "",
     ) -> None:
         self._build = build_app
+        self._public_url = public_url
         self._now = now
         self._app: WSGIApplication | None = None
         self._look_at = now()
@@ -166,7 +173,7 @@ class LateApp:
             return served(environ, start_response)
         if environ.get("PATH_INFO") == "/healthz":
             return _answer(start_response, "200 OK", {"status": "alive"})
-        problem = {"title": "The store is away", "status": 503, "detail": self._reason}
+        problem = details_of("store-away", self._reason, self._public_url)
         return _answer(start_response, "503 Service Unavailable", problem)
 
     def end_waits(self) -> None:
@@ -204,7 +211,7 @@ def _answer(
     start_response: "StartResponse", status: str, body: dict[str, object]
 ) -> Iterable[bytes]:
     content = orjson.dumps(body)
-    kind = "application/problem+json" if status.startswith("503") else "application/json"
+    kind = MEDIA_TYPE if status.startswith("503") else "application/json"
     headers = [("Content-Type", kind), ("Content-Length", str(len(content)))]
     if status.startswith("503"):
         headers.append(("Retry-After", RETRY_AFTER))

@@ -65,12 +65,17 @@ class Tokens:
         return valid
 
 
+def is_guarded(path: str) -> bool:
+    """Whether what is at this path needs a token, and refuses by problem details."""
+    return path == GUARDED or path.startswith(GUARDED + "/")
+
+
 def guard(app: Flask, tokens: Tokens) -> None:
     """Let nobody reach anything under /v1 without a token, whichever route it is."""
 
     @app.before_request
     def let_in() -> None:
-        if request.path != GUARDED and not request.path.startswith(GUARDED + "/"):
+        if not is_guarded(request.path):
             return
         g.caller = _caller(tokens)
         if request.method not in READING and g.caller.role != "operate":

@@ -28,7 +28,7 @@ TAGS = {
 }
 REFERENCE = re.compile(r'"#/components/schemas/([^"/]+)"')
 # Refused before an operation is reached, whichever it is.
-OF_CHANGES = ("malformed", "forbidden", "too-large", "not-json")
+OF_CHANGES = ("malformed", "forbidden", "too-slow", "too-large", "not-json")
 
 
 def completed(described_app: dict[str, Any], url: str) -> dict[str, Any]:

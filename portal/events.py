@@ -9,7 +9,7 @@ from flask import Response
 from pydantic import AfterValidator, BaseModel, Field
 
 from portal.auth import refuse_revoked
-from portal.groups import AskedMoment, Cursor, Given, Reply, described, group
+from portal.groups import AskedMoment, Cursor, Given, GivenCompany, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
 from relay.catalogue.book import entries
@@ -62,7 +62,7 @@ class EventQuery(Given):
         Field(max_length=64, description="`epoch` of the answer before: 409 if the log was reset."),
     ] = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
-    company: Annotated[str | None, Field(max_length=64, description="A company's id.")] = None
+    company: GivenCompany | None = None
     type: Annotated[
         list[ToldType],
         Field(

@@ -2,13 +2,21 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import orjson
-from flask import Response
+from flask import Response, has_request_context, request
 from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.models.schema import Schema
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from portal.problems import KINDS, MEDIA_TYPE
 
@@ -16,7 +24,9 @@ from portal.problems import KINDS, MEDIA_TYPE
 Reply = Response | dict[str, Any] | tuple[Any, ...] | str
 
 COMMON = ("unauthorized", "invalid", "store-away")
-
+TWICE = PydanticCustomError("given_twice", "is given more than once; send it once")
+# An empty one would mean "of none" here and "of all" there.
+GivenCompany = Annotated[str, Field(min_length=1, max_length=64, description="A company's id.")]
 LARGEST = 2**53  # what every client's numbers can hold
 NO_MOMENT = "must be a moment with its zone, such as 2026-01-05T08:00:00Z"
 NO_NUMBER = "must be a number of the log in plain digits"
@@ -56,6 +66,22 @@ class Given(BaseModel):
     """Values that a caller sends; a name that is not known is an error, not ignored."""
 
     model_config = ConfigDict(extra="forbid")
+    MAY_REPEAT: ClassVar[frozenset[str]] = frozenset()  # in a query, besides lists
+
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> Self:
+        """Read a query; raises ValidationError also where one value is given more than once."""
+        if has_request_context() and isinstance(obj, dict):
+            twice = [
+                InitErrorDetails(type=TWICE, loc=(name,), input=None)
+                for name, value in obj.items()
+                if isinstance(value, str)
+                and name not in cls.MAY_REPEAT
+                and len(request.args.getlist(name)) > 1
+            ]
+            if twice:
+                raise ValidationError.from_exception_data(cls.__name__, twice)
+        return super().model_validate(obj, **options)
 
 
 class Sent(Given):

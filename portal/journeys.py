@@ -12,7 +12,7 @@ from portal import known as names
 from portal.auth import caller
 from portal.companies import refuse_another
 from portal.company_shapes import AcceptQuery
-from portal.groups import Given, Reply, Sent, described
+from portal.groups import Given, GivenCompany, Reply, Sent, described
 from portal.journeys_funnel import FunnelReport
 from portal.journeys_inviting import HOUR_MS, link_of
 from portal.journeys_shapes import JourneyCreated, JourneyDetail, JourneyShape, Standing
@@ -55,7 +55,7 @@ class JourneyQuery(Given):
         str, Field(pattern="^[0-9a-f]{0,22}$", description="`next` of the page before.")
     ] = ""
     limit: Annotated[int, Field(ge=1, le=500)] = 100
-    company: Annotated[str | None, Field(max_length=64)] = None
+    company: GivenCompany | None = None
     stage: Standing | None = None
     reference: Annotated[str | None, Field(max_length=100, description="The whole of it.")] = None
     platform: Annotated[

@@ -6,17 +6,20 @@ from pydantic import BaseModel, Field
 
 from codat.bodies import load, text_of
 from codat.capabilities import hidden, hidden_body, hidden_text
+from codat.times import is_plausible, utc_text
 from portal.events import EventType
-from portal.groups import AskedMoment, Given, Reply, described, group
+from portal.groups import AskedMoment, Given, GivenCompany, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
+from relay.catalogue.book import DATED
 from relay.replays import Wanted, redacted, redacted_reason
 from relay.store.messages import Kept, read_id
-from relay.times import Moment, iso_from_ms, ms_of
+from relay.times import Moment, iso_from_micros, iso_from_ms, ms_of
 
 api = group("messages", __name__, "Messages")
 
 MOST_SCANNED = 10_000
+IN_SECONDS = ("ends", "until")  # of what actions hold, in seconds since the epoch
 SEARCHING = (
     "The newest first. A page may be short or empty and still have a `next`: go on until it is"
     " null. Fields named by RELAY_REDACT_FIELDS are left out of the bodies."
@@ -26,7 +29,7 @@ SEARCHING = (
 class Filter(Given):
     """Which messages."""
 
-    company: Annotated[str | None, Field(max_length=64)] = None
+    company: GivenCompany | None = None
     type: Annotated[list[EventType], Field(default_factory=list, max_length=20)]
     since: AskedMoment | None = None
     until: AskedMoment | None = None
@@ -102,6 +105,7 @@ def get_message(path: MessagePath) -> Reply:
 
 def _shape(kept: Kept) -> MessageShape:
     message = kept.message
+    body = shown(message.body)
     return MessageShape(
         id=kept.id,
         message_id=message.message_id,
@@ -113,8 +117,29 @@ def _shape(kept: Kept) -> MessageShape:
         result=kept.result,
         reason=shown_reason(kept.reason, message.body) if kept.reason else None,
         replay=message.replay or None,
-        body=shown(message.body),
+        body=_in_words(body) if message.kind == "action" else body,
     )
+
+
+def _in_words(found: Any, name: str = "") -> Any:
+    """Return an action of ours with its moments as answers write them.
+
+    It holds those of ours as numbers, and Codat's without a zone.
+    """
+    if isinstance(found, dict):
+        return {inner: _in_words(value, inner) for inner, value in found.items()}
+    if isinstance(found, list):
+        return [_in_words(value, name) for value in found]
+    if isinstance(found, str) and name.lower().endswith(DATED):
+        return utc_text(found)
+    if isinstance(found, int):
+        if is_plausible(found / 1_000_000):
+            return iso_from_micros(found)
+        if is_plausible(found / 1_000):
+            return iso_from_ms(found)
+        if name in IN_SECONDS and is_plausible(found):
+            return iso_from_ms(found * 1_000)
+    return found
 
 
 def shown_reason(reason: str, raw: bytes) -> str:

@@ -21,6 +21,7 @@ from relay.store.journeys import Contended
 from relay.store.server import STATE
 
 MEDIA_TYPE = "application/problem+json"
+PAGE = "/problems#"
 STORE_AWAY_SECONDS = 5
 CONTENDED_SECONDS = 1
 CONTENDED = (
@@ -56,6 +57,7 @@ KINDS: dict[str, Kind] = {
     "method-not-allowed": Kind(
         405, "Method not allowed", "The address exists, but not for this method."
     ),
+    "too-slow": Kind(408, "Too slow", "The request did not come whole in time."),
     "conflict": Kind(409, "Conflict", "What is held does not allow this now."),
     "under-way": Kind(
         409, "Under way", "The first request under this Idempotency-Key is not answered yet."
@@ -160,7 +162,7 @@ def invalid(error: ValidationError) -> Response:
 
 def register(app: Flask, base_url: str) -> None:
     """Answer every error under /v1 as a problem, whoever raised it; `base_url` begins its type."""
-    app.extensions["problems"] = f"{base_url}/problems#"
+    app.extensions["base_url"] = base_url
 
     @app.errorhandler(Refusal)
     def refused(refusal: Refusal) -> Response:
@@ -207,18 +209,22 @@ def register(app: Flask, base_url: str) -> None:
         )
 
 
-def _answer(refusal: Refusal, instance: str | None = None) -> Response:
-    kind = KINDS[refusal.kind]
-    body = {
-        "type": current_app.extensions["problems"] + refusal.kind,
-        "title": kind.title,
-        "status": kind.status,
-        "detail": refusal.detail,
+def details_of(kind: str, detail: str, base_url: str, instance: str = "") -> dict[str, Any]:
+    """Return problem details of a kind, also for what is refused before the app is reached."""
+    return {
+        "type": f"{base_url}{PAGE}{kind}",
+        "title": KINDS[kind].title,
+        "status": KINDS[kind].status,
+        "detail": detail,
         "instance": instance or _instance(),
-        **refusal.extra,
     }
+
+
+def _answer(refusal: Refusal, instance: str = "") -> Response:
+    base_url = current_app.extensions["base_url"]
+    body = details_of(refusal.kind, refusal.detail, base_url, instance) | refusal.extra
     response = current_app.response_class(
-        current_app.json.dumps(body), status=kind.status, mimetype=MEDIA_TYPE
+        current_app.json.dumps(body), status=KINDS[refusal.kind].status, mimetype=MEDIA_TYPE
     )
     response.headers.update(refusal.headers)
     return response

@@ -10,15 +10,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Self
 
 import structlog
 from flask import Response, request
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field
 
 from portal.auth import caller, presented
 from portal.events import ToldType, refuse_reset
-from portal.groups import Cursor, Given, Reply, described, group
+from portal.groups import Cursor, Given, GivenCompany, Reply, described, group
 from portal.parts import parts
 from portal.problems import Refusal
 from portal.stalled import end_stalled
@@ -53,6 +53,8 @@ PLACE = r"^(([A-Za-z0-9_-]{1,64}:)?[0-9]{1,16})?$"
 LAST_ID = "The last `id` that came, `<epoch>:<number>`; the number alone will do."
 # Letters of the names by which clients send it in the address: `lastEventId`, `Last-Event-ID`, ...
 SPELLED = re.compile("(evs)?lasteventid")
+# What polyfills add for themselves: against caches, and about their own buffers.
+ADDED = frozenset({"_", "r", "evs_preamble", "evs_buffer_size_limit"})
 
 
 log = structlog.get_logger(__name__)
@@ -61,9 +63,11 @@ log = structlog.get_logger(__name__)
 class StreamQuery(Given):
     """Which events, and from where on: `Last-Event-ID`, else `after`, else what comes from now."""
 
+    MAY_REPEAT: ClassVar[frozenset[str]] = frozenset({"lastEventId"})
+
     after: Cursor | None = None
     epoch: Annotated[str | None, Field(max_length=64)] = None
-    company: Annotated[str | None, Field(max_length=64)] = None
+    company: GivenCompany | None = None
     type: Annotated[list[ToldType], Field(default_factory=list, max_length=20)]
     last_event_id: Annotated[
         str | None,
@@ -74,15 +78,14 @@ class StreamQuery(Given):
         ),
     ] = None
 
-    @model_validator(mode="before")
     @classmethod
-    def _however_spelled(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        names = [name for name in given if SPELLED.fullmatch(re.sub("[_-]", "", name.lower()))]
-        sent = [value for value in map(given.get, names) if value]
-        others = {name: value for name, value in given.items() if name not in names}
-        return others | ({"lastEventId": max(sent, key=_far)} if sent else {})
+    def model_validate(cls, obj: Any, **options: Any) -> Self:
+        """Read a query as clients send it: the id however spelled and often, and what they add."""
+        names = [name for name in obj if SPELLED.fullmatch(re.sub("[_-]", "", name.lower()))]
+        sent = [value for name in names for value in request.args.getlist(name) if value]
+        others = {name: value for name, value in obj.items() if name not in {*names, *ADDED}}
+        last = {"lastEventId": max(sent, key=_far)} if sent else {}
+        return super().model_validate(others | last, **options)
 
 
 class LastEvent(BaseModel):

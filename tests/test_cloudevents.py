@@ -20,6 +20,7 @@ from parts import SECRET, Bench, company_id, make_event
 from portal_bench import Portal
 from relay.catalogue.book import dated_text, entries
 from relay.catalogue.documents import event_schema, example
+from relay.message import Action, action_fields
 from relay.store.events import LoggedEvent
 from relay.store.written import write
 from relay.subscriptions import BATCH, SINGLE, Secret, Subscription, headers
@@ -119,6 +120,11 @@ def lived(store, make_settings) -> Portal:
     portal.delete(f"/v1/pauses/{paused['id']}")
     portal.post("/v1/pauses", json=pause)
     portal.put(f"/v1/companies/{company_id(1)}/schedules/all", json={"cadence": "daily"})
+    info = {"companyName": "Acme Ltd", "createdDate": "2020-03-09T15:19:26"}
+    told = Action(
+        "info:1#1", "relay.info_fetched", company_id(1), 1_767_600_000_000_000, {"info": info}
+    )
+    portal.store.inbox.ingest(told.id, told.company_id, action_fields(told))
     bench.drain()
     return portal
 
@@ -173,6 +179,45 @@ def test_numbers_in_a_log_of_before_are_read_as_moments(event_type, data, name, 
     [event] = whole(portal)
     [timeline] = portal.get(f"/v1/companies/{company_id(1)}/timeline").json["events"]
     assert event["data"] == timeline["data"] == data | {name: shown}
+
+
+CODATS = [
+    ("2020-03-09T15:19:26", "2020-03-09T15:19:26Z"),
+    ("2020-03-09T15:19:26.1234567", "2020-03-09T15:19:26.1234567Z"),
+    ("2020-03-09T15:19:26Z", "2020-03-09T15:19:26Z"),
+    ("2020-03-09T15:19:26+01:00", "2020-03-09T14:19:26Z"),
+    ("2020-03-09T15:19:26.5-0530", "2020-03-09T20:49:26.500000Z"),
+    ("0001-01-01T00:00:00", "0001-01-01T00:00:00Z"),
+    ("0001-01-01T00:00:00+01:00", "0001-01-01T00:00:00+01:00"),
+    ("2020-02-30T00:00:00", "2020-02-30T00:00:00"),
+    ("2020-03-09", "2020-03-09"),
+    ("", ""),
+    (None, None),
+    (7, 7),
+]
+
+
+@pytest.mark.parametrize(("date", "shown"), CODATS)
+def test_a_date_of_codats_is_told_in_utc_and_what_only_reads_like_one_stays(date, shown):
+    portal = Portal()
+    info = {"createdDate": date, "companyName": "2020-03-09T15:19:26", "more": [{"endUtc": date}]}
+    told = {"createdDate": shown, "companyName": "2020-03-09T15:19:26", "more": [{"endUtc": shown}]}
+    portal.log(("company.info_fetched", 1), data={"previous": None, "current": info})
+    portal.log(("solution.reported", 1), data={"reported": "expenses.x", "details": info})
+    fetched, reported = (event["data"] for event in whole(portal))
+    assert fetched == {"previous": None, "current": told}
+    assert reported["details"] == told
+
+
+def test_actions_among_the_messages_hold_moments_as_answers_do(lived):
+    messages = lived.get("/v1/messages?limit=500").json["messages"]
+    bodies = [one["body"] for one in messages if one["kind"] == "action"]
+    assert all(MOMENT.fullmatch(body["at"]) for body in bodies)
+    [info] = [found for body in bodies if (found := body["payload"].get("info"))]
+    assert info == {"companyName": "Acme Ltd", "createdDate": "2020-03-09T15:19:26Z"}
+    ends = [body["payload"].get("ends") for body in bodies]
+    assert "2099-01-05T07:00:00.000Z" in ends
+    assert not re.search(r"[:\[, ]1[5-9][0-9]{8}([0-9]{3}){0,2}[,\]} ]", json.dumps(bodies))
 
 
 @given(st.dictionaries(st.text(max_size=5), st.none() | st.integers(-9, 9) | st.text(max_size=5)))

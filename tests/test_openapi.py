@@ -91,7 +91,7 @@ def test_every_operation_says_who_may_ask_and_what_refusals_may_come():
         assert operation["security"] == ([{"token": []}] if guarded else [])
         refusals = {"401", "422", "503"} if guarded else set()
         if guarded and method != "get":
-            refusals |= {"400", "403", "413", "415"}
+            refusals |= {"400", "403", "408", "413", "415"}
         assert refusals <= set(operation["responses"]), (method, path)
     assert len(described["webhooks"]) == len(entries())
     assert all(one["post"]["security"] == [] for one in described["webhooks"].values())

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ops import front as fronting
 from ops.front import Body, Front, Lane, Refused, Waiting, environ_of
 from ops.senders import sender_of
+from portal.problems import Problem
 
 WEBHOOK, OTHER = "/webhooks/codat", "/v1/companies"
 PATIENCE = 30.0  # seconds; only a failing test waits so long
@@ -86,6 +87,7 @@ def make(app: Any = echo, seconds: float = 60.0, **lane: Any) -> Front:
         is_webhook=lambda path: path.startswith("/webhooks/"),
         streams=2,
         seconds=seconds,
+        public_url="https://relay.example",
     )
 
 
@@ -183,6 +185,28 @@ def test_a_quick_body_is_taken_however_many_slow_ones_there_are(
         assert not any(one.sent for one in slow[5:])
         for task in tasks:
             task.cancel()
+
+    run(test)
+
+
+@pytest.mark.parametrize("path", ["/v1", "/v1/syncs", "/v1/nowhere"])
+def test_what_is_refused_before_the_api_is_a_problem_as_the_api_has_it(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fronting, "LOOK", 0.01)
+
+    async def test() -> None:
+        large = await ask(make(), Client(), path=path, content_length=1001)
+        slow = await ask(make(seconds=0.05), Client(more=True), path=path, content_length=9)
+        busy = await ask(make(threads=0, queue=0), Client(), path=path)
+        kinds = [(413, "too-large"), (408, "too-slow"), (503, "busy")]
+        for one, (status, kind) in zip((large, slow, busy), kinds, strict=True):
+            assert one.headers[b"content-type"] == b"application/problem+json"
+            problem = Problem.model_validate_json(one.content)
+            assert (problem.status, one.status) == (status, status)
+            assert problem.type == f"https://relay.example/problems#{kind}"
+        webhook = await ask(make(), Client(), path=WEBHOOK, content_length=1001)
+        assert webhook.headers[b"content-type"].startswith(b"text/plain")
 
     run(test)
 

@@ -13,6 +13,7 @@ from ops.checkup import check_client, check_tokens
 from ops.cli import main
 from ops.web import LOOK_AGAIN_AFTER, LateApp, check
 from parts import SECRET
+from portal.problems import Problem
 from relay.settings import Settings
 from relay.store import Store
 from relay.store.server import ServerRefused
@@ -65,6 +66,7 @@ def test_while_redis_is_away_everything_is_asked_to_come_again(path: str) -> Non
     assert status == 503
     assert int(headers["Retry-After"]) > 0
     assert "Redis does not answer" in body["detail"]
+    assert Problem.model_validate(body).type == "/problems#store-away"
 
 
 def test_the_process_says_that_it_lives_while_redis_is_away() -> None:

@@ -1,5 +1,7 @@
 """Every error is a problem that says what to do, and shows nothing it should not."""
 
+import re
+
 import pytest
 from redis.exceptions import ResponseError
 
@@ -147,3 +149,34 @@ def test_what_others_were_quicker_at_every_time_may_be_sent_again(portal, monkey
     answer = portal.get("/v1/journeys")
     assert (answer.status_code, kind(answer)) == (503, "busy")
     assert int(answer.headers["Retry-After"]) >= 1
+
+
+def queried(portal) -> list[tuple[str, str]]:
+    """Each value that the query of some route takes once: the route's path, and its name."""
+    described = portal.get("/openapi.json", token=None).json
+    paths = {"company_id": company_id(1), "data_type": "all", "event_type": "company.created"}
+    found = []
+    for path, operations in described["paths"].items():
+        filled = re.sub(r"\{(\w+)\}", lambda name: paths.get(name[1], "x"), path)
+        for one in operations.get("get", {}).get("parameters", []):
+            if one["in"] == "query" and one["schema"].get("type") != "array":
+                found.append((filled, one["name"]))
+    return found
+
+
+def test_a_value_that_is_given_twice_is_refused_wherever_one_is_taken(portal):
+    names = [(path, name) for path, name in queried(portal) if name != "lastEventId"]
+    assert len(names) > 40
+    for path, name in names:
+        found = problem(portal.get(f"{path}?{name}=1&{name}=2"))["errors"]
+        assert found == [{"field": name, "message": "is given more than once; send it once"}], (
+            path,
+            name,
+        )
+
+
+def test_no_route_takes_an_empty_company_for_none_or_for_all(portal):
+    paths = [path for path, name in queried(portal) if name == "company"]
+    assert {"/v1/events", "/v1/events/stream", "/v1/messages", "/v1/journeys"} <= set(paths)
+    for path in paths:
+        assert kind(portal.get(f"{path}?company=")) == "invalid"

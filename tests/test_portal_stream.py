@@ -71,6 +71,22 @@ def test_a_stream_gives_what_was_and_then_what_comes(portal):
     response.close()
 
 
+def test_a_polyfill_may_send_several_ids_and_what_it_adds_for_itself(portal):
+    portal.log(*(("a.b", n) for n in range(9)))
+    for query in (
+        "lastEventId=3&lastEventId=7",
+        "lastEventId=7&lastEventId=3",
+        "last_event_id=7&lastEventId=3&lastEventId=",
+        "evs_last_event_id=7&evs_preamble=2048&evs_buffer_size_limit=262144",
+        "after=7&_=1796069676912",
+        "after=7&r=0.7316",
+    ):
+        response = opened(portal, f"?{query}")
+        assert [e["id"] for e in events(response, 2)] == ["8", "9"], query
+        response.close()
+    assert kind(opened(portal, "?after=7&evs=1")) == "invalid"
+
+
 def test_without_a_cursor_it_begins_now(portal):
     portal.log(("a.b", 1))
     response = opened(portal)

@@ -9,9 +9,11 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
+from codat.times import utc_text
 from relay.catalogue.entry import Entry
 from relay.times import iso_from_ms
 
+DATED = ("date", "time", "utc")
 NOT_FAMILIES = {"entry", "book", "documents"}
 
 
@@ -53,12 +55,39 @@ def dated(event_type: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
         # A large one is read as a float; times the unit it may be beyond any.
         if isinstance(data.get(name), int | float) and not isinstance(data[name], bool)
     }
+    for name in _codats().get(event_type, ()):
+        found |= {name: _in_utc(data[name])} if name in data else {}
     return {**data, **found} if found else data
 
 
 def dated_text(event_type: str, data: bytes) -> bytes:
     """Return the JSON text of an event's data as `dated` has it."""
-    return orjson.dumps(dated(event_type, orjson.loads(data))) if event_type in _numbers() else data
+    if event_type not in _numbers() and event_type not in _codats():
+        return data
+    return orjson.dumps(dated(event_type, orjson.loads(data)))
+
+
+def _in_utc(found: Any) -> Any:
+    """Return what Codat gave with each date-time in RFC 3339.
+
+    One without a zone is in UTC (Codat: schema DateTime). Other texts stay as they are, a name too
+    that reads like a date: the names of fields that hold dates end in one of `DATED`.
+    """
+    if isinstance(found, list):
+        return [_in_utc(one) for one in found]
+    if not isinstance(found, dict):
+        return found
+    return {
+        name: utc_text(value)
+        if isinstance(value, str) and name.lower().endswith(DATED)
+        else _in_utc(value)
+        for name, value in found.items()
+    }
+
+
+@cache
+def _codats() -> Mapping[str, tuple[str, ...]]:
+    return {entry.type: entry.codats for entry in entries().values() if entry.codats}
 
 
 @cache

@@ -38,7 +38,7 @@ class InfoFetched(Told):
 
     previous: dict[str, Any] | None
     current: dict[str, Any]
-    """Codat's company info as it gave it."""
+    """Codat's company info as it gave it, its date-times in UTC."""
 
 
 class IdentityMismatch(Told):
@@ -130,6 +130,7 @@ ENTRIES = (
         "Codat's company info was read after a link, and differs from what was held.",
         InfoFetched,
         {"previous": None, "current": {"companyName": "Acme Ltd"}},
+        codats=("previous", "current"),
     ),
     Entry(
         "company.name_unavailable",

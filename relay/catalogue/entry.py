@@ -21,7 +21,8 @@ class Entry:
     """A type of event. `apart` names the fields by which two of one message are told apart.
 
     `numbers` names moments that messages and older logs hold as whole numbers since the epoch, each
-    with its unit in milliseconds: they are written out as `Moment`s.
+    with its unit in milliseconds: they are written out as `Moment`s. `codats` names fields that
+    hold what Codat gave: a date-time in it without a zone, or with another, is written in UTC.
     """
 
     type: str
@@ -30,4 +31,5 @@ class Entry:
     example: Mapping[str, Any]
     apart: tuple[str, ...] = ()
     numbers: Mapping[str, int] = field(default_factory=dict)
+    codats: tuple[str, ...] = ()
     version: int = 1

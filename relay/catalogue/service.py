@@ -31,7 +31,10 @@ class GivenUp(Told):
 
 
 class Solution(Told):
-    """An event of one of Codat's solutions (bank feeds, expenses, reports), told on as it is."""
+    """An event of one of Codat's solutions (bank feeds, expenses, reports), told on as it is.
+
+    Its date-times are in UTC.
+    """
 
     reported: str
     """Codat's type."""
@@ -116,6 +119,7 @@ ENTRIES = (
         "One of Codat's solutions reported something.",
         Solution,
         {"reported": "expenses.sync.successful", "details": {"syncId": "s-1"}},
+        codats=("details",),
     ),
     Entry(
         "clock.jumped",
