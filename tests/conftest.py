@@ -53,11 +53,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.Embedd
 
 
 @pytest.fixture
-def client(server: embedded.EmbeddedServer) -> Iterator[redis.Redis]:
-    """A client on the real server, which starts empty."""
+def client(
+    server: embedded.EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[redis.Redis]:
+    """A client on the real server, which starts empty.
+
+    Whoever watches the log's end stops with the test: it would take the next test's empty server
+    for one that lost its log, and say so there.
+    """
+    from portal_bench import tails_ended
     from relay.store.connect import connect
 
-    with connect(server.url) as connected:
+    with connect(server.url) as connected, tails_ended(monkeypatch):
         connected.flushall()
         yield connected
 

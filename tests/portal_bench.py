@@ -84,13 +84,15 @@ def tails_ended(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     def begun(self: Tail) -> None:
         tails.append(self)
+        self._wait = min(self._wait, 0.2)  # seconds, so that it stops soon
         begin(self)
 
     monkeypatch.setattr(Tail, "_start", begun)
     yield
     for tail in tails:
-        tail.close()
-        while tail._running:
+        tail.end()
+        while tail._running:  # a reader that leaves puts the end of watching off
+            tail.close()
             time.sleep(0.01)
 
 
