@@ -475,9 +475,9 @@ def test_readers_of_every_kind_pass_what_is_damaged_and_the_operator_is_told(ben
 def test_no_number_in_an_older_log_stops_a_reader(bench, portal, ends):
     """Moments that an older version wrote as numbers are told as text, whatever they are."""
     data = f'{{"pause":"p","scope":"everything","value":null,"reason":"x","ends":{ends}}}'
-    lay(bench.store.client, GOOD | {"type": "pause.started", "data": data})
+    first = lay(bench.store.client, GOOD | {"type": "pause.started", "data": data})
     lay(bench.store.client, GOOD)
-    shown = by_pages(portal)
+    shown = [one for one in by_pages(portal) if int(one["id"]) >= first]  # a reset may stand before
     assert [one["type"] for one in shown] == ["pause.started", "company.renamed"]
     assert by_timeline(portal, company_id(1)) == shown
 
