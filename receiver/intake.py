@@ -19,6 +19,8 @@ from relay.times import now_ms
 LARGEST_BODY = 256 * 1024  # bytes; Standard Webhooks advises 20 kB, Codat publishes no limit
 RETRY_AFTER = "30"  # seconds; the older service waits that long, today's has its own table
 JSON_TYPES = ("application/json", "text/json")
+# What says of a body that it is as it is; some proxies and senders name its letters there.
+NO_ENCODINGS = frozenset({"", "identity", "none", "utf-8", "utf8", "binary", "8bit"})
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +80,8 @@ class Intake:
         """Judge the headers alone: an answer to give at once, or how many bytes to read."""
         headers = delivery.headers
         encodings = headers.get("content-encoding", "").lower().split(",")
-        if any(encoding.strip() not in ("", "identity") for encoding in encodings):
+        named = {encoding.partition(";")[0].strip() for encoding in encodings}
+        if not named <= NO_ENCODINGS:
             return Answer(415, "send the body without a content encoding")
         content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         if content_type and content_type not in JSON_TYPES and not content_type.endswith("+json"):

@@ -365,7 +365,19 @@ def test_what_another_source_left_in_a_lane_is_still_handled(bench):
 
 
 @pytest.mark.parametrize(
-    "encoding", ["", "identity", "Identity", "IDENTITY", " identity ", "identity, identity", ","]
+    "encoding",
+    [
+        "",
+        "identity",
+        "Identity",
+        "IDENTITY",
+        " identity ",
+        "identity, identity",
+        ",",
+        "UTF-8",
+        "none",
+    ]
+    + ["binary", "identity;q=1"],
 )
 def test_a_body_that_is_not_encoded_may_say_so_in_any_way(web, encoding):
     body = body_of()
