@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import redis
 
 from parts import SentHints, company_id, make_event
 from portal_bench import Portal, kind, trim
@@ -16,7 +17,7 @@ from relay.message import Action, action_fields
 from relay.pause import Pause, Scope
 from relay.replays import Wanted
 from relay.store import keys
-from relay.store.files import write_files_anew
+from relay.store.files import want_files, write_files_anew
 from relay.store.intents import Need, Priority
 from relay.store.journeys import hash_of
 from relay.store.subscriptions import Attempt
@@ -177,6 +178,29 @@ def until_files_are_clean(client):
     while not write_files_anew(client) or any(trace in files(client) for trace in TRACES):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("answer", "ends"),
+    [
+        ("BUSY Redis is busy running a script", False),
+        ("Can't execute an AOF background rewriting. Please check the server logs", False),
+        ("Background append only file rewriting already in progress", False),
+        ("unknown command 'BGREWRITEAOF'", True),
+    ],
+)
+def test_files_are_not_called_clean_for_an_answer_that_says_later(
+    client, monkeypatch, answer, ends
+):
+    """Only a server that never takes the command is left to those who keep it."""
+
+    def refused() -> None:
+        raise redis.ResponseError(answer)
+
+    want_files(client)
+    monkeypatch.setattr(client, "bgrewriteaof", refused)
+    write_files_anew(client)
+    assert (client.hget(keys.FILES, "aof_done") == b"1") == ends
 
 
 def test_files_that_are_being_written_anew_are_written_once_more_for_who_is_forgotten_meanwhile(

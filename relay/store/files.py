@@ -4,6 +4,7 @@ Forgettings are counted. A file is rid of all those that were counted when a rew
 which has ended well since: a rewrite that was under way already may hold what is gone by now.
 """
 
+import re
 from typing import Any
 
 import structlog
@@ -11,6 +12,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from relay.store import keys
+from relay.store.server import takes_none
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +53,8 @@ def _step(client: Any, kind: str, marks: dict[str, str], wanted: int, info: dict
         else:
             client.bgsave(schedule=True)
     except ResponseError as error:
-        if "in progress" in str(error):
+        # It has begun already, has no memory to begin, or is in a state in which it does nothing.
+        if re.search("in progress|Can't execute", str(error)) or not takes_none(error):
             return False
         log.warning("files.not_written_anew", file=kind, error=str(error)[:200])
         client.hset(keys.FILES, f"{kind}_done", wanted)  # not ours to do on this server

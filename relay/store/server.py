@@ -120,6 +120,13 @@ def judge(client: Redis, accept: Collection[str] = (), replicas: str | None = No
     )
 
 
+def takes_none(error: ResponseError) -> bool:
+    """Whether the server knows no such command or does not allow it; else it may do it later."""
+    if type(error) is ResponseError:
+        return STATE.match(str(error)) is None
+    return isinstance(error, NoPermissionError)
+
+
 def in_step(replication: Mapping[str, Any]) -> int | None:
     """Count the replicas that confirm what they are sent, by INFO; None: this is no primary."""
     if replication.get("role") != "master":
@@ -184,10 +191,8 @@ def _config(client: Redis) -> dict[str, str] | None:
                 pipe.config_get(name)
             for answer in pipe.execute():
                 config |= answer
-    except NoPermissionError:
-        return None
     except ResponseError as error:
-        if type(error) is not ResponseError or STATE.match(str(error)):
-            raise
-        return None
+        if takes_none(error):
+            return None
+        raise
     return config
