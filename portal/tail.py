@@ -67,7 +67,8 @@ class Tail:
     def _watch(self) -> None:
         while True:
             with self._changed:
-                if not self._waiting and self._now() - self._wanted_at > IDLE_AFTER:
+                idle = self.is_ended or self._now() - self._wanted_at > IDLE_AFTER
+                if idle and not self._waiting:
                     self._running = False
                     return
             try:

@@ -17,7 +17,7 @@ from werkzeug.serving import make_server
 
 from codat.signature import new_secret
 from ops.embedded import EmbeddedServer
-from portal_bench import VIEWER, Portal, trim
+from portal_bench import VIEWER, Portal, tails_ended, trim
 from relay.courier import Courier
 from relay.subscriptions import Secret, Subscription, headers, message_id
 from relay.times import now_ms
@@ -31,8 +31,9 @@ NEEDS_PACKAGE = "needs npm's standardwebhooks: npm install --prefix .ci/node sta
 
 
 @pytest.fixture
-def portal(store) -> Portal:
-    return Portal(store=store)
+def portal(store, monkeypatch) -> Iterator[Portal]:
+    with tails_ended(monkeypatch):
+        yield Portal(store=store)
 
 
 @contextmanager
