@@ -64,28 +64,28 @@ def test_slow_bodies_do_not_keep_webhooks_out_and_end_by_the_deadline(web: Web) 
             assert told[9:12] in (b"408", b""), text  # nothing, where it crossed what was sent
 
 
-@pytest.mark.parametrize("head", ["", "POST /webhooks/codat HTTP/1.1\r\nHost: x\r\n"])
-def test_heads_that_do_not_come_end_by_the_deadline(web: Web, head: str) -> None:
+def test_heads_that_do_not_come_end_by_the_deadline(web: Web) -> None:
+    heads = ("", "POST /webhooks/codat HTTP/1.1\r\nHost: x\r\n")
     with ExitStack() as open_ones:
-        crowd = [open_ones.enter_context(opened(web.port, head)) for _ in range(20)]
+        crowd = [open_ones.enter_context(opened(web.port, head)) for head in heads * 20]
         for one in crowd:
-            assert answer(one) in (b"",) or b" 408 " in answer(one)
+            told = answer(one)
+            assert told == b"" or b" 408 " in told
 
 
-@pytest.mark.parametrize("count", [1100, MOST + 100])
-def test_idle_connections_do_not_keep_webhooks_out(server, count: int) -> None:
+def test_idle_connections_do_not_keep_webhooks_out(server) -> None:
     """Over a thousand are too few to matter; past what a process has room for the oldest go."""
     many_files()
     with (
         web_process(server.url, RELAY_REQUEST_SECONDS=300) as web,
         ExitStack() as open_ones,
     ):
-        for _ in range(count):
-            open_ones.enter_context(opened(web.port))
-        assert [post_webhook(web.port) for _ in range(5)] == [204] * 5
-        if count > MOST:
-            until(lambda: _connections(web) < MOST * FULL, "room")
-            assert post_webhook(web.port) == 204
+        for count in (1100, MOST - 1000):
+            for _ in range(count):
+                open_ones.enter_context(opened(web.port))
+            assert [post_webhook(web.port) for _ in range(5)] == [204] * 5
+        until(lambda: _connections(web) < MOST * FULL, "room")
+        assert post_webhook(web.port) == 204
 
 
 def _connections(web: Web) -> int:

@@ -48,7 +48,7 @@ def test_streams_polls_and_what_is_slow_end_and_a_webhook_is_answered(tmp_path: 
         finally:
             os.kill(stalling.process.pid, signal.SIGCONT)
         assert answer(post).startswith(b"HTTP/1.1 204 ")
-        assert answer(stream).endswith(b"\r\n0\r\n\r\n")
+        assert answer(stream).endswith(b"0\r\n\r\n")
         assert b'{"events":[]' in answer(poll)
         assert web.process.wait(30) == 0
 
