@@ -26,10 +26,11 @@ Moment = Annotated[
 ]
 
 
-SAME = 0.05  # seconds; by less our time is not moved, so that it does not run back at each reading
 AT_ONCE = 1.0  # seconds; a reading that takes longer says nothing, as in a frozen process
+LEAST_ERROR = 25_000_000  # nanoseconds; a reading is not taken to be closer to the truth than this
 
-# By how much the server's clock, when it was last read, was ahead of our steady one, nanoseconds.
+# By how much the server's clock was ahead of our steady one, and by how much that may be wrong:
+# half of what the reading took. Nanoseconds; nothing before the first reading.
 _ahead: list[int] = []
 
 
@@ -41,11 +42,20 @@ def steady_ns() -> int:
 
 
 def follow(server: float, began_ns: int) -> None:
-    """Take over the server's time (epoch seconds), which was asked for at `began_ns`, steady."""
+    """Take over the server's time (epoch seconds), which was asked for at `began_ns`, steady.
+
+    A reading that agrees with the one held, within what both may be wrong by, is taken only where
+    it is much more exact: so a slow answer on a busy machine moves no time.
+    """
     now = steady_ns()
     ahead = int(server * 1e9) - (began_ns + now) // 2
-    if not _ahead or (now - began_ns < AT_ONCE * 1e9 and abs(ahead - _ahead[0]) > SAME * 1e9):
-        _ahead[:] = [ahead]
+    error = max((now - began_ns) // 2, LEAST_ERROR)
+    if _ahead:
+        held, held_error = _ahead
+        agrees = abs(ahead - held) <= error + held_error
+        if now - began_ns >= AT_ONCE * 1e9 or (agrees and error * 2 > held_error):
+            return
+    _ahead[:] = [ahead, error]
 
 
 def forget_server() -> None:

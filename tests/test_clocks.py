@@ -90,6 +90,19 @@ def test_our_time_follows_the_servers_when_that_is_moved_and_not_a_slow_reading(
     assert now_ms() >= 5_000_000_000
 
 
+def test_a_slow_answer_that_may_well_agree_moves_no_time():
+    """Waits that Codat asked for would end a little too soon, or last a little too long."""
+    times.forget_server()
+    times.follow(1_000_000.0, times.steady_ns())
+    before = times.steady_ns()
+    times.follow(1_000_000.0, before - 800_000_000)  # it took 0.8 s: true at any time of those
+    assert 0 <= now_ms() - 1_000_000_000 < 800 + (times.steady_ns() - before) // 1_000_000
+    times.follow(1_000_002.0, times.steady_ns() - 800_000_000)  # it cannot agree with this
+    assert now_ms() >= 1_000_002_000
+    times.follow(1_000_002.0, times.steady_ns())  # nor is it as exact as this
+    assert now_ms() < 1_000_002_300
+
+
 def test_our_time_runs_on_steadily_between_readings(store):
     store.time()
     before = 0
