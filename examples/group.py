@@ -35,7 +35,7 @@ if __name__ == "__main__":
         sys.exit(f"{__doc__}")
     try:
         main(*sys.argv[1:])
-    except redis.RedisError as error:
+    except (redis.RedisError, ValueError) as error:  # ValueError: no address of a server
         sys.exit(f"The server does not answer as it should: {error}")
     except KeyboardInterrupt:
         sys.exit(130)

@@ -14,7 +14,7 @@ def main(url: str, token: str, file: Path) -> None:
     session = requests.Session()
     session.headers["Authorization"] = f"Bearer {token}"
     while True:
-        path = file.read_text() if file.exists() else FIRST
+        path = (file.read_text().strip() if file.exists() else "") or FIRST
         try:
             answer = session.get(url + path, timeout=40)
         except requests.RequestException as error:
@@ -22,7 +22,7 @@ def main(url: str, token: str, file: Path) -> None:
             time.sleep(2)
             continue
         if answer.status_code in (409, 410):
-            file.write_text(recovered(answer.json()))
+            keep(file, recovered(answer.json()))
         elif answer.status_code in (429, 503):
             time.sleep(int(answer.headers.get("Retry-After", 2)))
         elif not answer.ok:
@@ -31,8 +31,15 @@ def main(url: str, token: str, file: Path) -> None:
             for event in answer.json()["events"]:  # the work
                 print(event["id"], event["type"], flush=True)
             # Only once the work is done: killed before, it comes again.
-            file.write_text(answer.links["next"]["url"])
+            keep(file, answer.links["next"]["url"])
             time.sleep(int(answer.headers.get("Retry-After", 0)))  # too many wait there already
+
+
+def keep(file: Path, place: str) -> None:
+    """Keep the place whole or not at all, also when killed or out of disk half-way."""
+    new = file.with_name(f"{file.name}.new")
+    new.write_text(place)
+    new.replace(file)
 
 
 def recovered(problem: dict[str, str]) -> str:

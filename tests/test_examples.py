@@ -213,3 +213,23 @@ def test_ctrl_c_ends_an_example_without_a_trace(portal, tmp_path):
             process.send_signal(signal.SIGINT)
             _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (130, "")
+
+
+@pytest.mark.parametrize("name", ["read.py", "read.mjs", "read.sh"])
+def test_a_reader_whose_cursor_was_cut_to_nothing_begins_anew(portal, tmp_path, name):
+    portal.log(("a.b", 1))
+    cursor = tmp_path / "cursor"
+    cursor.write_text("")
+    command = ["sh", str(EXAMPLES / name)] if name.endswith(".sh") else command_of(name)
+    if name.endswith(".sh") and shutil.which("curl") is None:
+        pytest.skip("needs curl")
+    with served(portal) as url, running(*command, url, VIEWER, str(cursor)) as process:
+        [first] = lines(process, 1)
+        assert '"id":"1"' in first.replace(" ", "") if name.endswith(".sh") else first == "1 a.b"
+
+
+def test_a_group_without_a_servers_address_says_so():
+    command = [*command_of("group.py"), "nope", "me"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert "nope" in done.stderr or "scheme" in done.stderr
