@@ -118,6 +118,19 @@ def test_a_mismatch_by_books_alone_says_so_to_the_customer_and_to_the_firm(run, 
     assert "two" in table
 
 
+def test_only_who_is_another_company_is_accepted(portal, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with commands(portal) as command:
+        result = command("companies", "accept", company_id(2))
+        assert result.exit_code == 1
+        assert "there is nothing to accept" in result.output
+        portal.hold(make_company(2, info=NOW, expected=BEFORE, identity_mismatch=FLAG))
+        result = command("companies", "accept", company_id(2))
+        assert (result.exit_code, "Accepted" in result.output) == (0, True)
+    told = [m[b"type"] for m in portal.messages(2)]
+    assert told.count(b"relay.identity_accepted") == 1
+
+
 def undoing(portal, made, now):
     portal.store.journeys.change(made["id"], lambda held: Change(replace(held, undoing=now)))
 
