@@ -18,7 +18,7 @@ Run = Callable[..., Result]
 def commands(portal: Portal) -> Iterator[Run]:
     """Give what runs the words of a command as an operator of this portal."""
     server = make_server("127.0.0.1", 0, portal.app, threaded=False)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     options = ("--url", f"http://127.0.0.1:{server.server_port}", "--token", OPERATOR)
     try:

@@ -170,7 +170,7 @@ def running(
         server.app = make_app(context)
         relay = kind(store, context, sandbox, url)
         sandbox.deliver_to(relay.hooks)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         worker = threading.Thread(target=relay.work, daemon=True)
         worker.start()
         try:

@@ -53,7 +53,7 @@ def lines(process: subprocess.Popen[str], count: int) -> list[str]:
 @contextmanager
 def served(portal: Portal) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, portal.app, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:

@@ -21,7 +21,7 @@ MakeSettings = Callable[..., Settings]
 def answering(respond: Callable[[Request], Response]) -> Iterator[str]:
     """Serve `respond` on a free port and give the address."""
     server = make_server("127.0.0.1", 0, Request.application(respond))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

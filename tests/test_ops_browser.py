@@ -42,7 +42,7 @@ def url():
         portal.put(f"{path}/items", json={"cadence": "weekly", "weekday": 1, "hour": 7})
         portal.put(f"{path}/all", json={"cadence": "hourly", "every": 8})
     server = make_server("127.0.0.1", 0, portal.app, threaded=False)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_network
 from typing import Any
 
@@ -92,11 +93,14 @@ def make(app: Any = echo, seconds: float = 60.0, **lane: Any) -> Front:
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
+    """Run it in a thread of its own: the tests' browser keeps a loop in the main one."""
+
     async def bounded() -> None:
         async with asyncio.timeout(PATIENCE):
             await test()
 
-    asyncio.run(bounded())
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, bounded()).result()
 
 
 async def ask(front: Front, client: Client, **what: Any) -> Client:

@@ -166,7 +166,7 @@ def test_all_is_announced_once_and_only_when_it_is_ready(make_settings: MakeSett
 def ready_at(port: int) -> Iterator[None]:
     """Answer 200 to everything on `port`."""
     server = make_server("127.0.0.1", port, Response("fine"))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield
     server.shutdown()
@@ -218,6 +218,7 @@ def _has_ipv6() -> bool:
 def test_what_stands_in_the_way_is_one_sentence_and_nothing_stays_behind(
     taken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("CODAT_SPEC_DIR", raising=False)  # no setting, so it is warned of
     data = tmp_path / "data"
     if taken == "data is a file":
         data.write_text("")

@@ -45,7 +45,7 @@ def portal(store, monkeypatch) -> Iterator[Portal]:
 @pytest.fixture
 def proxy(portal) -> Iterator[Cuttable]:
     server = make_server("127.0.0.1", 0, portal.app, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     with cuttable(server.server_port) as found:
         yield found
     server.shutdown()
