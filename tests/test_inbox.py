@@ -328,3 +328,10 @@ def test_an_unconfirmed_write_is_not_durable(client, monkeypatch):
     monkeypatch.setattr(guard, "REPLICAS_MS", 50)
     with pytest.raises(guard.NotDurable):
         put(Store(client, no_such_replica))
+
+
+def test_a_count_of_a_refused_webhook_that_is_sent_twice_counts_once(store):
+    again = [keys.COUNTERS, f"{keys.COUNTED}x"], [1000]
+    assert [store.inbox._scripts.count_refused(*again) for _ in range(2)] == [1, 0]
+    store.inbox.note_other_client()
+    assert store.inbox.depths()["of_other_clients"] == 2

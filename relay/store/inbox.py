@@ -22,6 +22,7 @@ from relay.store.scripts import Scripts
 DAY_MS = 86_400_000
 LONGEST_LEASE_MS = 60_000  # no drain asks for more; what ends later is of a wrong clock
 LOOKED_AT = 500  # entries read at a time
+COUNTED_MS = 60_000  # in which a count is known again that was sent twice
 AHEAD_SECONDS = 60  # by which an id is ahead that the clock has given while it was wrong
 NOT_FOR_A_COMPANY = 0  # the lane of events that name no company
 
@@ -316,7 +317,8 @@ class Inbox:
 
     def note_other_client(self) -> None:
         """Count a webhook that was refused because it is of another Codat client."""
-        self._client.hincrby(keys.COUNTERS, "other_clients", 1)
+        mark = f"{keys.COUNTED}{uuid4().hex}"
+        self._scripts.count_refused([keys.COUNTERS, mark], [COUNTED_MS])
 
     def dead_letters(self, limit: int = 100) -> list[dict[str, Any]]:
         """Give the newest messages that could not be handled, newest first; `body` as bytes."""

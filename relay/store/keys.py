@@ -9,6 +9,7 @@ TAG = "{relay}:"
 META = TAG + "meta"
 CONFIRMED = TAG + "confirmed"  # string: written so that what was written before can be waited for
 COUNTERS = TAG + "counters"  # hash: accepted, duplicates, other_clients
+COUNTED = TAG + "counted:"  # + an id: this was counted, for a minute; the count may be sent twice
 WAITING = (
     TAG + "waiting"
 )  # sorted set: lane -> ms since when it waits for its turn; holds lanes with unread messages

@@ -35,6 +35,7 @@ class Scripts:
 
     def __init__(self, client: Redis) -> None:
         self.ingest = _script(client, "ingest")
+        self.count_refused = _script(client, "count_refused")
         self.claim_lane = _script(client, "claim_lane")
         self.release_lane = _script(client, "release_lane")
         self.sweep_lanes = _script(client, "sweep_lanes")
