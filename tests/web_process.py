@@ -45,8 +45,8 @@ class Web:
 
 
 @contextmanager
-def web_process(redis_url: str, **settings: Any) -> Iterator[Web]:
-    """Run `codat-relay web` until it answers, and end it afterwards."""
+def web_process(redis_url: str, answers: str = "/readyz", **settings: Any) -> Iterator[Web]:
+    """Run `codat-relay web` until this path of it answers 200, and end it afterwards."""
     port = free_port()
     environ = {
         "PATH": os.environ["PATH"],
@@ -58,7 +58,7 @@ def web_process(redis_url: str, **settings: Any) -> Iterator[Web]:
     }
     process = subprocess.Popen([*COMMAND, "web"], env=environ, cwd=ROOT, start_new_session=True)
     try:
-        until(lambda: get(port, "/readyz") == 200, "the web process")
+        until(lambda: get(port, answers) == 200, "the web process")
         yield Web(port, process)
     finally:
         process.terminate()
