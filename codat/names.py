@@ -17,7 +17,7 @@ _DASHES = "‐‑‒–—―⁃−﹘﹣－"
 _PLAIN = str.maketrans(
     dict.fromkeys(_APOSTROPHES, "'")
     | dict.fromkeys(_DASHES, "-")
-    | dict.fromkeys("™℠", "")
+    | dict.fromkeys("™℠", "®")
     | {"。": ".", "｡": ".", "、": ",", "､": ","}
     # Accents that stand alone would be decomposed into a space and the accent.
     | dict.fromkeys("¨¯¸˘˙˚˛˜˝", "")
@@ -26,11 +26,31 @@ _PLAIN = str.maketrans(
     | {"ı": "i", "ə": "e", "Ə": "E"}
 )
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_MOST_UNESCAPED = 3  # times that a text was escaped on its way through other systems
+_ESCAPED_AGAIN = re.compile(r"&(?:amp;|#0*38;|#x0*26;)+", re.IGNORECASE)
+_MOST_PASSES = 3
+# An entity that lost its semicolon, where no other word can be meant.
+_HALF_ENTITY = re.compile(r"&(?:amp|quot|apos|nbsp|lt|gt)(?![A-Za-z0-9])")
 # A letter by its name in Unicode where decomposition leaves it whole: ħ is an h with a stroke.
 _WITH_MARK = re.compile(r"LATIN (SMALL|CAPITAL) LETTER ([A-Z]) WITH [A-Z ]+")
 # What programs write for a letter, left in the text by another that did not read it.
-_ESCAPE = re.compile(r"\\(?:u[0-9A-Fa-f]{4}|u\{|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[0-7]{3})")
+_ESCAPE = re.compile(
+    r"\\(?:[nrt]|u[0-9A-Fa-f]{4}|u\{|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[0-7]{3})|\x1b\["
+)
+# What a letter, sign or quote of UTF-8 looks like, byte by byte, as `_as_western` has it.
+_UTF_8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+# What names are written in, below U+0800: of other characters, such as that of the bytes of `É™`,
+# the bytes are what was meant.
+_IN_NAMES = re.compile(
+    "[\u0080-\u017f\u0218-\u021b\u02b9-\u02bf\u0386-\u03ce\u0400-\u045f\u0490\u0491"
+    "\u05d0-\u05ea\u0621-\u06d2\u0800-\U0010ffff]"
+)
+_REVERSED = "\u202e"  # what follows it is shown from right to left
+# A picture within a word stands for a letter: "St★r".
+_PICTURE_IN_WORD = re.compile(r"[^\W\d_]([^\w\s]\ufe0f?)(?=[^\W\d_])")
+# Words in the names of symbols and pictures that are read aloud.
+_SPOKEN = frozenset(
+    ["PLUS", "MINUS", "MULTIPLICATION", "DIVISION", "DOLLAR", "HUNDRED", "KEYCAP", "SQUARED", "LIGATURE", "AMPERSAND"]
+)
 _NUMERO = re.compile(r"(?<![^\W_])([Nn])°(?=\s?[0-9])")
 _PLUS_FOR_AND = re.compile(r"(?<=[^\W\d_]) \+ (?=[^\W\d_])")
 # Between words or parts of one, but not between digits: those are never joined.
@@ -39,7 +59,7 @@ _BAR_BETWEEN = re.compile(r"(?<=[^\W\d_])[|:;•・\\](?=[^\W_])|(?<=[^\W_])[|:;
 _QUOTE = re.compile('["“”„‟＂〝〞]')
 # Punctuation that can go without a word reading differently: brackets and quotes go besides.
 _SILENT = frozenset('*"_/\\|:;¡¿†‡¶•·‧・«»‹›„“”‟')
-_SILENT_SYMBOLS = frozenset("©®℗|")
+_SILENT_SYMBOLS = frozenset("©®℗™℠|")
 _ENDS = (".", ",", "!", "?")  # of a word
 _HEARTS = frozenset("♡♥❣❤💓💔💕💖💗💘💙💚💛💜🖤🤍🤎🧡")
 _REPLACEMENT = "\ufffd"  # stands where some program could not read a character
@@ -83,12 +103,15 @@ def reads_differently(name: str) -> bool:
         or any(map(_is_read_aloud, _FORBIDDEN.findall(_decomposed(name))))
         or _has_inches(name)
         or _is_garbled(name)
+        or _has_picture_for_letter(name)
     )
 
 
 def _unescaped(name: str) -> str:
-    """Read HTML entities, also those escaped again; a word after `&` without `;` is none."""
-    for _ in range(_MOST_UNESCAPED):
+    """Read HTML entities, however often escaped again; a word after `&` without `;` is none."""
+    # Escaping escapes the ampersand before all, so what is left is read in a pass or two.
+    name = _ESCAPED_AGAIN.sub("&", name)
+    for _ in range(_MOST_PASSES):
         read = _ENTITY.sub(_read_entity, name)
         if read == name:
             break
@@ -146,19 +169,41 @@ def _has_inches(name: str) -> bool:
 def _is_garbled(name: str) -> bool:
     """Tell whether letters of the name were written as other signs by a program on the way.
 
-    Either its UTF-8 was read as a Western encoding, or its escapes were not read.
+    Its UTF-8 was read as a Western encoding, in whole or in part, its escapes were not read, an
+    entity lost its end, or a part of it is shown backwards.
     """
-    if _ESCAPE.search(name):
+    if _REVERSED in name or _ESCAPE.search(name) or _HALF_ENTITY.search(name):
         return True
+    found = _UTF_8.finditer(b"".join(map(_as_western, name)))
+    for letter in found:
+        with suppress(UnicodeError):
+            if _IN_NAMES.fullmatch(letter[0].decode()):
+                return True
+    return False
+
+
+def _as_western(letter: str) -> bytes:
+    """Return the byte that Western encodings have for a character, a zero where they have none."""
     for encoding in ("cp1252", "latin-1"):
         with suppress(UnicodeError):
-            return name.encode(encoding).decode() != name
-    return False
+            return letter.encode(encoding)
+    return b"\0"
+
+
+def _has_picture_for_letter(name: str) -> bool:
+    return any(
+        unicodedata.category(found[1][0]) == "So"
+        and found[1][0] not in _SILENT_SYMBOLS
+        and name[found.end()].islower()
+        for found in _PICTURE_IN_WORD.finditer(name)
+    )
 
 
 def _joins_digits(name: str) -> bool:
     """Tell whether digits that stood apart, or small beside others, would become one number."""
     plain = name.translate(_PLAIN)
+    if any(one in "⁻₋" for one in plain):  # a minus that is not on the line
+        return True
     for before, letter in zip(" " + plain, plain + " ", strict=True):
         small = [one for one in (before, letter) if _is_small_digit(one)]
         if (
@@ -197,7 +242,8 @@ def _is_read_aloud(letter: str) -> bool:
         case "Ps" | "Pe" | "Pi" | "Pf" | "Cf" | "Cc" | "Mn" | "Me" | "Mc":
             return False
         case "So":
-            return letter in _HEARTS or letter == "°"
+            words = unicodedata.name(letter, "").split()
+            return letter in _HEARTS or letter == "°" or not _SPOKEN.isdisjoint(words)
         case "Sk":
             return letter == "^"
         case _:

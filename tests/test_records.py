@@ -203,6 +203,12 @@ def test_what_stands_for_an_apostrophe_is_written_as_one(apostrophe):
         ("Studio N°5, n° 7", "Studio No5, no 7"),
         ("food&regional; &notit;", "food&regional &notit"),
         ("Ã la carte São Â", "A la carte Sao A"),
+        ("AT&amp;amp;amp;amp;amp;amp;T &amp;#38;#39;", "AT&T '"),
+        ("&" + "amp;" * 50_000 + " Co", "& Co"),
+        (
+            "3M™Gold A™b Acme&trade;Co, NESTLÉ® CAFÉ’S “CAFÉ”",
+            "3M Gold A b Acme Co, NESTLE CAFE'S CAFE",
+        ),
     ],
 )
 def test_a_name_is_written_where_it_reads_the_same(name, written):
@@ -218,6 +224,25 @@ def test_a_name_is_written_where_it_reads_the_same(name, written):
         *("Canal+", "C++", "1+1", "x × y", "A=B", "1<2", "I ♥ NY", "We ❤️ it", '12" Records'),
         *('12" x 6" Ltd', "6” Pipes", "5' 10”", "6&quot; Pipes"),
         *("CafÃ©", "Oâ€™Brien", "MÃ¼ller", "FranÃ\xa7ois", "Caf\\u00e9", r"L\x27Or", r"Caf\351"),
+        *(
+            "SociétÃ© Générale",
+            "L’OrÃ©al",
+            "ŠkÃ´da",
+            "TimiÈ™oara",
+            "KaÊ»anapali",
+            "ÐŸÑ€Ð¸",
+            "â\x80\x99s",
+        ),
+        *(
+            r"Acme\nLtd",
+            r"D:\new",
+            r"A\tB",
+            "A\x1b[31mB",
+            "Acme\u202eLtd",
+            "Fish &amp Chips",
+            "A&nbsp Co",
+        ),
+        *("St★r", "Ca💲h", "5™6", "10⁻³", "A ➕ B", "A✖B", "Type 🆎", "You 🙰 Me", "🔟 Ltd"),
         *("&lt;b&gt;Acme", "9&frac12;", "10&sup2;", "§ 5", "∞ Ltd", "A^B", "~Acme"),
     ],
 )
