@@ -12,6 +12,8 @@ MAX_DEPTH = 100  # lists and objects within each other; JSON writers stop before
 
 # A text up to its end (or that of the body), or a bracket outside of texts.
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', re.DOTALL)
+# Perhaps a number of which a reader keeps only the beginning.
+_LONG_NUMBER = re.compile(rb"[0-9.]{17}")
 _MAX_DIGITS = 19  # of a whole number that 64 bits always hold, its sign included
 
 
@@ -33,14 +35,18 @@ def load(body: bytes) -> Any:
 def canonical(body: bytes) -> bytes:
     """Return the same bytes for bodies that say the same: spaces, order of fields, encoding aside.
 
-    What no reader understands, or only with loss, says the same only where its bytes are the same.
+    What no reader understands says the same only where its bytes are the same.
     """
+    is_exact = _LONG_NUMBER.search(body.replace(b"\0", b"")) is None
     with suppress(ValueError):
-        return orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
+        if is_exact:
+            return orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
     try:
-        text = body.decode(json.detect_encoding(body))
+        # Bytes that are no text stay apart, where `load` has one sign for all.
+        text = body.decode(json.detect_encoding(body), "surrogateescape")
         with suppress(ValueError):
-            return orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS)
+            if is_exact:
+                return orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS)
         # Numbers as they are written, as some stand for none that could be told from others.
         value = json.loads(
             text, strict=False, parse_float=_as_written, parse_int=_as_written,

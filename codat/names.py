@@ -49,7 +49,8 @@ _REVERSED = "\u202e"  # what follows it is shown from right to left
 _PICTURE_IN_WORD = re.compile(r"[^\W\d_]([^\w\s]\ufe0f?)(?=[^\W\d_])")
 # Words in the names of symbols and pictures that are read aloud.
 _SPOKEN = frozenset(
-    ["PLUS", "MINUS", "MULTIPLICATION", "DIVISION", "DOLLAR", "HUNDRED", "KEYCAP", "SQUARED", "LIGATURE", "AMPERSAND"]
+    {"PLUS", "MINUS", "MULTIPLICATION", "DIVISION", "DOLLAR", "HUNDRED", "KEYCAP", "SQUARED"}
+    | {"LIGATURE", "AMPERSAND"}
 )
 _NUMERO = re.compile(r"(?<![^\W_])([Nn])°(?=\s?[0-9])")
 _PLUS_FOR_AND = re.compile(r"(?<=[^\W\d_]) \+ (?=[^\W\d_])")

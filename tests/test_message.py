@@ -134,11 +134,18 @@ def test_a_resend_is_known_however_it_is_written(value):
     assert len(written) == 1
 
 
+def test_a_resend_of_bytes_that_are_no_text_is_known_however_it_is_written():
+    bodies = [(text % "1").replace("\\u00e9", "é").encode("latin-1") for text in (ODD, TURNED)]
+    assert len({fingerprint("e", body) for body in bodies}) == 1
+
+
 def test_two_bodies_that_differ_are_two_however_odd_they_are():
     bodies = [(ODD % value).encode() for value in ODD_VALUES]
     bodies += [(ODD % value).encode() for value in ("1e401", "Infinity", "null", "9" * 5001, "1.0")]
     bodies += [(ODD % r'"\ude00"').encode(), (ODD % '"\ufffd"').encode(), (ODD % '"\x01"').encode()]
     bodies += [text.encode("latin-1") for text in (ODD % "1", ODD.replace("é", "è") % "1")]
+    bodies += [(ODD % ("1" + "0" * 20 + end)).encode() for end in ("1", "2", "1.5")]
+    bodies += [(ODD % f"0.1234567890123456{end}").encode("utf-16") for end in (78, 79)]
     bodies += [b"", b"x", b"\x00", b"[" * 100_000, b"{" * 100_000, b'{"a":NaN', b"\xff\xfe{"]
     bodies += [b"[" * 2000 + b"NaN" + b"]" * 2000, b"[" * 5000 + b"NaN" + b"]" * 5000]
     assert len({fingerprint("e", body) for body in bodies}) == len(bodies)
