@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from codat.capabilities import (
@@ -312,3 +312,30 @@ def test_none_is_found_however_deep_it_lies(value):
 def test_a_long_body_takes_no_longer_than_it_must(piece):
     """Shapes that look back would take minutes for these."""
     assert hidden_body(piece * (256 * 1024 // len(piece)))
+
+
+PIECES = [
+    *(*NAMES, *PLAIN_NAMES, *SECRET_TEXTS, *PLAIN_TEXTS, *WRITTEN, *PACKED, *SAID),
+    *("link", "key", "pin", "code", "state", "session", "access", "sign in", "one-time", "was"),
+    *(" ", ":", ": ", "=", '"', "'", "/", "?", "&", "@", "://", "-", "_", ".", "{", "}", "\\"),
+    *("%3d", "é", "\u200b", "ｔ", "İ", "9f86d081-884c-4d65-9a2f-eaa0c55ad015", SECRET, "Ab12" * 5),
+]
+texts = st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=6).map("".join)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=st.lists(texts, max_size=2) | st.dictionaries(texts, texts, max_size=2))
+def test_the_quick_look_overlooks_nothing(value, monkeypatch):
+    """Most texts are passed by at a glance; the long way must find nothing in those."""
+    quick = hidden(value)
+    with monkeypatch.context() as slow:
+        slow.setattr("codat.capabilities._may_hold", lambda _: True)
+        assert quick == hidden(value)
+
+
+readable = texts.map(lambda text: text.encode("utf-8", "ignore").decode())
+
+
+@given(st.dictionaries(readable, readable, max_size=2))
+def test_json_is_looked_through_as_its_texts_are(value):
+    assert orjson.loads(hidden_json(orjson.dumps(value))) == hidden(value)
