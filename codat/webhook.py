@@ -133,7 +133,7 @@ def _current(kind: str, data: dict[str, Any]) -> Event:
     company = payload if _is_about_company(kind) else _dict(payload.get("referenceCompany"))
     connection_id = payload.get("connectionId") or _dict(payload.get("connection")).get("id")
     return Event(
-        id=_name(data.get("id")),
+        id=_event_id(data.get("id")),
         type=kind,
         sent_type=kind,
         is_legacy=False,
@@ -152,7 +152,7 @@ def _legacy(folded: dict[str, Any]) -> Event:
     # Codat's own table and bodies differ in case (Codat: webhooks/legacy/core-rules-types).
     payload = {key[:1].lower() + key[1:]: value for key, value in _dict(folded.get("data")).items()}
     return Event(
-        id=_name(folded.get("alertid")) or _name(folded.get("id")),
+        id=_event_id(folded.get("alertid")) or _event_id(folded.get("id")),
         type=legacy_type(kind),
         sent_type=kind,
         is_legacy=True,
@@ -186,6 +186,12 @@ def _is_about_company(kind: str) -> bool:
 
 def _name(value: object) -> str | None:
     return value if isinstance(value, str) and 0 < len(value) <= _MAX_NAME else None
+
+
+def _event_id(value: object) -> str | None:
+    """Return an id; None for one that cannot be the cause of an event: CloudEvents wants text."""
+    name = _name(value)
+    return name if name and name.isprintable() else None
 
 
 def _dict(value: object) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Options by which a command is told which companies it is about, and what that costs."""
 
 import functools
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,11 +14,13 @@ from ops.api import Api
 from ops.choices import OneOf
 from ops.commands.companies import path_part
 from relay.company import CompanyStatus
-from relay.files import BadFile, read_rows
+from relay.files import BadFile, Row, read_rows, separated
 
 PAGE = 500
 MOST = 1000  # ids that the API takes in one request
 COLUMN = "company_id"
+HEADS = ("companyid", "id", "company")  # however it is written
+NOT_LETTERS = re.compile(r"[\s_-]")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -60,22 +63,35 @@ class Chosen:
 def ids_in(file: Path) -> tuple[str, ...]:
     """Return the ids of a CSV file, each once: of its column company_id, or else of the first.
 
-    Raises relay.files.BadFile.
+    That column may be called `companyId`, `company` or `id` too. Raises relay.files.BadFile.
     """
     rows = read_rows(file)
-    has_head = COLUMN in rows[0].cells
-    column = rows[0].cells.index(COLUMN) if has_head else 0
+    column = _column_of_ids(file, rows[0])
+    has_head, column = column is not None, column or 0
     found = dict[str, None]()
     for row in rows[has_head:]:
         given = row.cells[column] if column < len(row.cells) else ""
         company_id = read_id(given)
         if company_id is None:
             said = f"{given[:64]!r} is not a company's id" if given else f"{COLUMN} is missing"
-            raise BadFile(f"{file} line {row.line}: {said}")
+            raise BadFile(f"{file} line {row.line}: {said}{separated(row.cells)}")
         found[company_id] = None
     if not found:
         raise BadFile(f"{file} names no company")
     return tuple(found)
+
+
+def _column_of_ids(file: Path, first: Row) -> int | None:
+    """Return which column a file's head says holds the ids; None for a file without a head."""
+    names = [NOT_LETTERS.sub("", cell.lower()) for cell in first.cells]
+    for name in HEADS:
+        if names.count(name) > 1:
+            raise BadFile(
+                f"{file} line {first.line}: names the column {first.cells[names.index(name)]} twice"
+            )
+        if name in names:
+            return names.index(name)
+    return None
 
 
 def batched(ids: Sequence[str], most: int) -> list[tuple[str, ...]]:

@@ -12,8 +12,8 @@ def is_for_webhooks(path: str) -> bool:
 def source_of(path: str, named: str | None) -> str | None:
     """Return the source of what is posted to a path; None if no webhooks are taken there.
 
-    Doubled and trailing slashes, spaces around a part and the case of letters make no difference:
-    an address that was mistyped at Codat would lose webhooks. `named` is RELAY_WEBHOOK_SOURCE.
+    Doubled and trailing slashes, dot segments (RFC 3986, 5.2.4), spaces around a part and the case
+    of letters make no difference: an address that was mistyped at Codat would lose webhooks. `named` is RELAY_WEBHOOK_SOURCE.
     """
     known = [["webhooks", "codat"]]
     if named:
@@ -22,4 +22,11 @@ def source_of(path: str, named: str | None) -> str | None:
 
 
 def _parts(path: str) -> list[str]:
-    return [part for piece in path.split("/") if (part := piece.strip().lower())]
+    parts: list[str] = []
+    for piece in path.split("/"):
+        part = piece.strip().lower()
+        if part == "..":
+            parts[-1:] = []
+        elif part not in ("", "."):
+            parts.append(part)
+    return parts

@@ -82,7 +82,7 @@ def read_table(path: Path, needed: Sequence[str], known: Collection[str]) -> lis
     names = _trimmed(head.cells)
     for column in needed:
         if column not in names:
-            said = f"{path} line {head.line}: has no column {column}{_separated(head.cells)}"
+            said = f"{path} line {head.line}: has no column {column}{separated(head.cells)}"
             raise BadFile(said)
     for number, name in enumerate(names, 1):
         if not name:
@@ -175,8 +175,9 @@ def _trimmed(cells: Sequence[str]) -> tuple[str, ...]:
     return tuple(cells[:kept])
 
 
-def _separated(head: Sequence[str]) -> str:
-    found = [word for mark, word in SEPARATORS.items() if any(mark in cell for cell in head)]
+def separated(cells: Sequence[str]) -> str:
+    """Say that a line's cells are separated by something other than commas, if they may be."""
+    found = [word for mark, word in SEPARATORS.items() if any(mark in cell for cell in cells)]
     return f"; its columns are separated by {found[0]}, not by commas" if found else ""
 
 

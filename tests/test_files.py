@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commands import Run, portal, run  # noqa: F401
+from ops.selection import ids_in
 from parts import company_id
 from portal.journeys_words import BadBrand, load
 from portal_bench import Portal
@@ -118,6 +119,11 @@ def test_what_spreadsheets_write_is_taken(run: Run, portal: Portal, tmp_path, co
         (f"name,company_id\nA,{ONE}\nB\n", "line 3: company_id is missing"),
         (encoded(f"company_id\n{ONE}\n", "utf-16"), "is UTF-16"),
         (f'company_id\n{ONE}\n"{TWO}\n', "line 3: a quote is left open"),
+        (
+            f"company_id,name,company_id\n{ONE},A,{TWO}\n",
+            "line 1: names the column company_id twice",
+        ),
+        (f"company_id;name\n{ONE};A\n", "is not a company's id; its columns are separated by semi"),
         ("", "is empty"),
     ],
 )
@@ -129,6 +135,13 @@ def test_a_file_of_ids_with_a_fault_does_nothing(
     assert said in result.stderr
     assert not portal.store.pauses.all()
     assert not sum(portal.store.intents.counts().values())
+
+
+@pytest.mark.parametrize("head", ["company_id", "companyId", "Company ID", "id", "ID", "company"])
+def test_a_head_is_not_taken_for_a_company(tmp_path, head) -> None:
+    file = written(tmp_path, f"{head}\n{ONE}\n")
+    assert ids_in(file) == (ONE,)
+    assert ids_in(written(tmp_path, f"name,{head}\nid,{TWO}\n")) == (TWO,)
 
 
 def test_an_id_twice_in_a_file_of_ids_counts_once(run: Run, portal: Portal, tmp_path) -> None:

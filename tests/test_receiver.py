@@ -316,6 +316,8 @@ SPELLINGS = [
     "/webhooks/codat%20",
     "/webhooks/codat?a=1&b=/x",
     "/webhooks/codat/?",
+    "/./webhooks/../webhooks/./codat/.",
+    "/x/%2E%2e/webhooks/codat",
 ]
 
 
@@ -453,6 +455,22 @@ def test_two_different_bodies_are_two_messages_whatever_id_they_share(bench, fir
     send(bench, second, b)
     assert bench.drain() == 2
     assert bench.store.inbox.depths()["duplicates"] == 2
+
+
+@pytest.mark.parametrize("event_id", ["a\x00b", "a\nb", "a\x9bb", "\ud800", "a\ufffe"])
+def test_an_id_that_is_no_text_is_no_cause_of_an_event(bench, event_id):
+    """CloudEvents takes no control characters in attributes."""
+    send(bench, ONE | {"id": event_id}, "m-1")
+    legacy = {
+        "AlertId": event_id,
+        "RuleType": "Sync Completed",
+        "CompanyId": company_id(1),
+        "Data": {},
+    }
+    send(bench, legacy, None)
+    assert bench.drain() == 2
+    events = bench.store.events.written(0, 100).events
+    assert all(json.loads(event.json)["cause"].isprintable() for event in events)
 
 
 def test_an_event_from_before_an_upgrade_is_known_by_its_id(bench):

@@ -32,7 +32,7 @@ def load(*, api: Api, chosen: Chosen, hours: int, as_json: bool) -> None:
     console, peak = Console(), max(1, answer["peak"])
     for row in answer["hours"]:
         bar = BAR * -(-row["syncs"] * LONGEST_BAR // peak)
-        console.print(Text(f"{row['hour'][:16]}Z  {row['syncs']:>9,}  {bar}".rstrip()))
+        console.print(Text(f"{row['hour']}  {row['syncs']:>9,}  {bar}".rstrip()))
     console.print(f"{answer['total']:,} syncs, from {answer['schedules']:,} schedules.")
     covers = answer["covers"]
     console.print(f"Codat's limits cover {covers['hour']:,} an hour, {covers['day']:,} a day.")
