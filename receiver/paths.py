@@ -13,7 +13,8 @@ def source_of(path: str, named: str | None) -> str | None:
     """Return the source of what is posted to a path; None if no webhooks are taken there.
 
     Doubled and trailing slashes, dot segments (RFC 3986, 5.2.4), spaces around a part and the case
-    of letters make no difference: an address that was mistyped at Codat would lose webhooks. `named` is RELAY_WEBHOOK_SOURCE.
+    of letters make no difference: an address that was mistyped at Codat would lose webhooks.
+    `named` is RELAY_WEBHOOK_SOURCE.
     """
     known = [["webhooks", "codat"]]
     if named:
