@@ -31,6 +31,7 @@ NO_SERVER = (
 DATA, MANIFEST = "appendonlydir", "appendonly.aof.manifest"
 LOCK, LOG, SOCKET, ADDRESS = "lock", "valkey.log", "valkey.sock", "address"
 LONGEST_SOCKET_PATH = 100  # bytes; the kernel takes 108 with the closing zero
+SHORT_PLACE = "/tmp"  # noqa: S108 (a folder of our own is made in it)
 LARGEST_LOG = 1_000_000  # bytes; a larger one becomes `.1` at the next start
 ANSWER_WITHIN = 20.0  # seconds without any answer; loading data does answer, and may take longer
 STOP_WITHIN = 10.0
@@ -310,16 +311,24 @@ def _turn_over(log: Path) -> None:
 
 def _socket_for(data_dir: Path) -> tuple[Path, Path | None]:
     socket = data_dir / SOCKET
-    if len(os.fsencode(socket)) <= LONGEST_SOCKET_PATH:
+    if _is_short(socket):
         return socket, None
+    why = "its path would be too long"
     try:
-        folder = Path(tempfile.mkdtemp(prefix=OURS))  # made with mode 0700
+        for place in dict.fromkeys((tempfile.gettempdir(), SHORT_PLACE)):  # TMPDIR may be long too
+            if _is_short(Path(place) / f"{OURS}12345678" / SOCKET):
+                folder = Path(tempfile.mkdtemp(prefix=OURS, dir=place))  # made with mode 0700
+                return folder / SOCKET, folder
     except OSError as error:
-        raise CannotStart(
-            f"No folder for the server's socket can be made ({error.strerror})."
-            " Set RELAY_DATA_DIR to a shorter path."
-        ) from None
-    return folder / SOCKET, folder
+        why = error.strerror or why
+    raise CannotStart(
+        f"No folder for the server's socket can be made ({why})."
+        " Set RELAY_DATA_DIR to a shorter path."
+    )
+
+
+def _is_short(socket: Path) -> bool:
+    return len(os.fsencode(socket)) <= LONGEST_SOCKET_PATH
 
 
 def _wait_until_loaded(server: EmbeddedServer) -> None:

@@ -4,12 +4,15 @@ import json
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
+from unittest.mock import Mock
 
 import pytest
 from apscheduler.job import Job
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from codat import signature
+from folding import PAYLOADS, apply, payload, webhook
 from ops import checkup
 from parts import SECRET, SentHints, company_id, make_event, signed
 from receiver.intake import Delivery
@@ -406,6 +409,31 @@ def seen(store, ms: int) -> None:
     store.client.hset(keys.META, "clock_seen", server_ms(store) + ms)
 
 
+@pytest.mark.parametrize(
+    ("here", "server", "verdict"),
+    [
+        (0, 0, checkup.OK),
+        (3600, 0, checkup.UNSURE),  # webhooks are taken by the server's clock
+        (-400 * 86_400, 0, checkup.UNSURE),
+        (0, 3600, checkup.UNSURE),  # and by this machine's
+        (3600, 3600, checkup.WRONG),
+        (-3600, 3600, checkup.WRONG),
+    ],
+)
+def test_the_doctor_says_that_webhooks_are_refused_only_where_both_clocks_are_off(
+    here, server, verdict, monkeypatch, make_settings, host_is_off
+):
+    """Which clock counts: see `test_a_web_host_that_is_off_refuses_nothing_genuine`."""
+    codats = Mock(headers={"Date": formatdate(time.time(), usegmt=True)})
+    monkeypatch.setattr(checkup, "session_for", lambda _: Mock(head=lambda *_, **__: codats))
+    ms = int(time.time() * 1000) + server * 1000
+    monkeypatch.setattr(checkup, "now_ms", lambda: ms)
+    host_is_off(here)
+    found = checkup.check_clock(make_settings())
+    assert found.verdict == verdict
+    assert ("will be refused" in found.detail) == (verdict == checkup.WRONG)
+
+
 @pytest.mark.parametrize("leap", [3_600_000, DAY_MS, LEAP_MS])
 def test_a_clock_that_came_back_ends_usual_waits_but_none_that_codat_asked_for(store, leap):
     leave_intent(store)
@@ -559,6 +587,32 @@ def test_what_is_sent_again_after_markers_were_lost_is_told_once(bench, kind):
     bench.take(signed(other, message_id="msg_2"), other)
     bench.drain()
     assert len(bench.log()) > len(before) or kind == "connection.connected"
+
+
+# A date that nobody can mean makes a hint of an event: nothing is logged, Codat is asked.
+DATES = {"as sent": {}, "undated": {"generatedDate": "0001-01-01T00:00:00Z"}}
+
+
+@pytest.mark.parametrize("dated", DATES)
+@pytest.mark.parametrize("name", sorted(path.stem for path in PAYLOADS.glob("*.json")))
+def test_what_no_log_shows_to_have_been_handled_is_handled_though_markers_are_missing(name, dated):
+    message = webhook(payload(name, **DATES[dated]))
+    held = apply(None, message).company
+    for before in (None, held):
+        new = apply(before, message)
+        assert apply(before, replace(message, again=True)) == new
+
+
+@pytest.mark.parametrize("quiet", [LEAP_MS, -LEAP_MS, 16 * DAY_MS])
+def test_a_hint_leads_to_a_look_at_codat_after_a_leap_or_a_long_quiet(bench, quiet):
+    bench.deliver(make_event("connection.connected", connection=(1, "Linked")))
+    bench.drain()
+    bench.store.client.delete(*bench.store.client.scan_iter(keys.INTENT + "*"))
+    bench.store.client.hset(keys.COUNTERS, "taken_at", server_ms(bench.store) - quiet)
+    ahead = make_event("connection.disconnected", connection=(1, "Deauthorized"))
+    bench.deliver(ahead | {"generatedDate": "2028-01-04T22:16:27.993623Z"})
+    bench.drain()
+    assert bench.store.intents.get(f"reread:{ONE}") is not None
 
 
 @pytest.mark.parametrize("leap", [LEAP_MS, -LEAP_MS])

@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from ops import embedded, local
 from ops.faults import CannotStart
 from ops.restarts import Restarts
 from relay.settings import Settings
+from relay.witness import OURS
 
 pytestmark = pytest.mark.usefixtures("server")  # skips where no server is to be had
 
@@ -99,6 +101,31 @@ def test_a_long_path_gets_a_short_private_socket_that_is_removed(tmp_path: Path)
         assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
         assert open_client(running).ping()
     assert not socket.parent.exists()
+
+
+@pytest.mark.parametrize("levels", [1, 2])
+def test_a_long_path_for_temporary_files_is_passed_by(
+    levels: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path.joinpath(*["t" * 60] * levels)
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with embedded.start(tmp_path / ("long" * 30)) as running:
+        assert open_client(running).ping()
+        socket = Path(running.url.removeprefix("unix://"))
+        assert socket.parent.name.startswith(OURS)
+    assert not socket.parent.exists()
+
+
+def test_without_a_short_place_for_the_socket_there_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / ("t" * 90)
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setattr(embedded, "SHORT_PLACE", str(folder))
+    with pytest.raises(CannotStart, match="RELAY_DATA_DIR to a shorter path"):
+        embedded.start(tmp_path / ("long" * 30))
 
 
 def test_the_address_is_known_while_it_runs_and_no_longer(tmp_path: Path) -> None:

@@ -56,9 +56,11 @@ def fold(
     `now` is in ms since the epoch. A company that we do not hold begins blank, and is kept only if
     the message tells something of it: hints alone do not make one.
 
-    A replay adds what is missing, and so does what may have been handled before (`again`): of the
-    events it comes to, those that `told` holds (by `catalogue.book.identity`) stand in the log
-    already, and where nothing is missing and nothing changes, nothing is left to be done either.
+    A replay adds what is missing: of the events it comes to, those that `told` holds (by
+    `catalogue.book.identity`) stand in the log already, and where nothing is missing and nothing
+    changes, nothing is left to be done either. So does what may have been handled before (`again`),
+    where `told` shows that it was. Where nothing does, as of a hint, it counts as new: what it
+    leads to is harmless twice, and nothing else would tell of it.
     """
     event = _dated(message)
     latest = max(now, message.received) * 1000 + AHEAD
@@ -78,7 +80,7 @@ def fold(
     if nobody and (after != before or outcome.wanted or not logged):
         # Told of nobody it would be lost: as a dead letter it is kept, and an operator hears of it.
         raise Malformed(NOBODY)
-    if message.replay or message.again:
+    if message.replay or (message.again and told):
         logged = [one for one in logged if _is_missing(one, told)]
         if not logged and after == before:
             return Folded(None, [], [], None, already=True)
