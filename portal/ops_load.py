@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 
-from portal.load import HourShape, Load, load_of
+from portal.load import HourShape, Load, covered, load_of
 from portal.parts import parts
+from relay.load import Covered
 
 DAY, WEEK = 24, 168  # hours
 TALLEST = 100.0  # what the longest bar measures
@@ -54,6 +55,7 @@ class Coming:
     """What the page shows; `paused` counts schedules that wait for a pause to end."""
 
     load: Load
+    covered: Covered
     day: tuple[Hour, ...]
     week: tuple[Day, ...]
     paused: int
@@ -66,6 +68,7 @@ def coming() -> Coming:
     days = groupby(hours, key=lambda hour: hour.at.date())
     return Coming(
         load=load,
+        covered=covered(),
         day=tuple(_hours(load.hours[:DAY], load.covers.hour)),
         week=tuple(Day(tuple(found)) for _, found in days),
         paused=sum(pauses.parked(pauses.all())),

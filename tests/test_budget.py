@@ -130,6 +130,21 @@ def test_a_quota_that_grows_as_companies_link_is_ours_to_spend(budget):
     assert budget.state(NOW).limit == 3000  # an older answer that came late
 
 
+@pytest.mark.parametrize("said", ["by a call that was alone", "by a refusal", "with none left"])
+def test_a_quota_that_shrank_is_taken_from_an_answer_that_knows(budget, said):
+    learn(budget, 10_900, limit=11_000)
+    take(budget, 1)
+    if said != "by a call that was alone":
+        take(budget, 2)
+    left = 0 if said == "with none left" else 3
+    wait = MIDNIGHT if said == "by a refusal" else None
+    budget.ended("call-1", None, now=NOW, limit=10, remaining=left, reset=MIDNIGHT, not_before=wait)
+    state = budget.state(NOW)
+    assert (state.limit, state.reserved) == (10, 1)
+    budget.ended("call-1", None, now=NOW, limit=11_000, remaining=10_000, reset=MIDNIGHT)
+    assert budget.state(NOW).limit == 11_000  # and what it grows by after that is ours again
+
+
 def test_a_new_day_brings_a_new_figure(budget):
     learn(budget, 3)
     learn(budget, 900, reset=MIDNIGHT + 86_400_000, now=MIDNIGHT)

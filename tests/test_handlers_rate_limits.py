@@ -164,3 +164,21 @@ def test_figures_that_an_answer_brought_since_are_not_renewed(bench):
     bench.deliver(renewed(now - 60_000))
     bench.drain()
     assert bench.store.budget.state(now_ms()).remaining == 7
+
+
+def test_the_figure_of_the_day_is_codats_also_where_the_refusal_was_heard_before_the_word(bench):
+    """Codat makes the word of it while it refuses, so the answer may well be noted later."""
+    now, day_ends = now_ms(), now_ms() + 3_600_000
+    budget = bench.store.budget
+    for call, limit, left, wait in (("a", 11_000, 10_900, None), ("b", 10, 0, day_ends)):
+        budget.take(call, None, priority=0, now=now)
+        budget.take(f"{call}-meanwhile", None, priority=0, now=now)
+        budget.ended(
+            call, None, now=now, limit=limit, remaining=left, reset=day_ends, not_before=wait
+        )
+    event = reached(now - 1)
+    event["payload"]["dailyQuota"] = 10
+    bench.deliver(event)
+    bench.drain()
+    [(_, told)] = bench.log()
+    assert (told["daily_quota"], budget.state(now).limit) == (10, 10)

@@ -57,6 +57,7 @@ def test_an_unknown_token_is_refused_with_a_reason(portal, token):
     answer = sign_in(portal, token)
     assert answer.status_code == 401
     assert "not known here" in answer.text
+    assert "codat-relay token list" in answer.text  # also right where RELAY_TOKENS is not set
     assert get(portal, "/ops/load").status_code == 303
 
 
@@ -137,6 +138,7 @@ def test_the_load_is_shown_by_hour_and_by_day(portal):
     assert sum(int(count) for count in re.findall(r'class="number">(\d+)', week)) == load["total"]
     assert week.count("<rect") == 168
     assert "Codat's limits cover every hour and day." in text_of(page)
+    assert "0: 0" not in text_of(page)  # a day without syncs has no fullest hour
 
 
 def test_a_load_that_the_budget_does_not_cover_is_warned_of():
@@ -184,5 +186,6 @@ def test_a_spent_quota_is_the_same_figure_everywhere_and_the_load_page_says_so(b
     assert any("Codat's quota is spent" in warning for warning in load["warnings"])
     sign_in(portal)
     page = get(portal, "/ops/load").text
+    assert "quota of 10 requests a day covers 5;" in page
     assert "Codat&#39;s quota is spent" in page
     assert 'class="good"' not in page

@@ -27,10 +27,13 @@ if reset and reset > now and reset <= now + most then
   local before = tonumber(held[2])
   local wrong = before and before > now + most -- noted while the server's clock was ahead
   local later = not before or wrong or before <= now or reset > before + 60000
+  local was_alone = redis.call('HGET', KEYS[2], 'alone') == ARGV[2]
   if limit and not later and held[3] then
-    -- The quota grows with each company that links: what it grew by is ours to spend.
+    -- The quota grows with each company that links: what it grew by is ours to spend. A lower one
+    -- is that of an answer read late, unless the call was alone, was refused or was the last one.
     local grown = math.max(0, limit - tonumber(held[3]))
-    limit = math.max(limit, tonumber(held[3]))
+    local is_present = was_alone or ARGV[6] ~= '' or remaining == 0
+    if not is_present then limit = math.max(limit, tonumber(held[3])) end
     if ours and grown > 0 then
       ours = ours + grown
       redis.call('HSET', KEYS[2], 'remaining', ours)
@@ -43,7 +46,6 @@ if reset and reset > now and reset <= now + most then
     -- so its figure is the truth, also when it is higher.
     local under_way = redis.call('ZCARD', KEYS[4])
     local left = math.max(0, remaining - under_way)
-    local was_alone = redis.call('HGET', KEYS[2], 'alone') == ARGV[2]
     if later or not ours or left < ours or was_alone then
       redis.call('HSET', KEYS[2], 'remaining', left, 'reset', string.format('%d', reset))
     end
