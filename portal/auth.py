@@ -20,6 +20,10 @@ LOOK_EVERY = 1.0  # seconds between looks whether a token is valid still
 MOST_LATELY = 10_000
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 CHALLENGE = 'Bearer realm="codat-relay"'
+NOT_KNOWN = (
+    "This token is not known here. Ask whoever runs the service for one; `codat-relay token list`"
+    " names those there are."
+)
 
 
 class Tokens:
@@ -119,6 +123,6 @@ def _caller(tokens: Tokens) -> Token:
 def _unknown() -> Refusal:
     return Refusal(
         "unauthorized",
-        "This token is not known here. Ask an operator for one, or look at RELAY_TOKENS.",
+        NOT_KNOWN,
         headers={"WWW-Authenticate": CHALLENGE + ', error="invalid_token"'},
     )

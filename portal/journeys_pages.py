@@ -79,9 +79,15 @@ def returned() -> AnyResponse:
 
 @link.route("/", defaults={"rest": ""}, methods=["GET", "POST"])
 @link.route("/<path:rest>", methods=["GET", "POST"])
-def elsewhere(rest: str) -> Response:
-    """Answer everything else as a link that does not work."""
-    return gone()
+def elsewhere(rest: str) -> AnyResponse:
+    """Lead whoever opens the address of a form back to its link; all else does not work.
+
+    Such an address stands in the browser after the form was sent, and is copied to another device.
+    """
+    token, form, _ = rest.partition("/")
+    if not form or request.method == "POST":
+        return gone()
+    return redirect(f"/link/{visit(token).token}", 303)
 
 
 def _pick(seen: Visit) -> Response:

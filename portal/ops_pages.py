@@ -6,7 +6,7 @@ import structlog
 from flask import Blueprint, Response, make_response, render_template, request
 from redis.exceptions import RedisError
 
-from portal import ops_linking, ops_load, ops_session
+from portal import auth, ops_linking, ops_load, ops_session
 from portal.groups import Reply
 from portal.headers import OPS_WITH_SCRIPT
 from portal.parts import parts
@@ -19,7 +19,6 @@ ops = Blueprint("ops", __name__, url_prefix="/ops")
 
 OPEN = ("ops.home", "ops.sign_in", "ops.sign_out")
 NOT_OURS = "This form was not sent from our own page, or waited too long. Send it again."
-NOT_KNOWN = "This token is not known here. Ask an operator for one, or look at RELAY_TOKENS."
 MAY_LOOK = "Your token may only look. Sign in with one that has the role `operate`."
 ACCEPTED = "Accepted. The list shows it in a moment."
 AWAY = "Redis does not answer; nothing can be shown for now. Try again in a few seconds."
@@ -47,7 +46,7 @@ def sign_in() -> Reply:
     if not ops_session.form_is_ours(ops_session.FORM):
         return _sign_in(NOT_OURS, 400)
     if not ops_session.begin(request.form.get("token", "")):
-        return _sign_in(NOT_KNOWN, 401)
+        return _sign_in(auth.NOT_KNOWN, 401)
     return ops_session.home()
 
 

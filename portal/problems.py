@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, ValidationError
 from redis.exceptions import RedisError, ResponseError
@@ -107,6 +107,15 @@ DETAILS = {
 }
 
 
+# What a person reads whose browser met the error outside the API: a title and a sentence.
+FOR_PEOPLE = {
+    404: ("Nothing is here", "There is no page at this address. It may be mistyped, or gone."),
+    405: ("Only a form leads here", "This address takes what a form sends, and shows nothing."),
+    413: ("Too much at once", "What was sent is larger than anything that makes sense here."),
+}
+HOMES = ("/ops/", "/pc")  # to go on from; else from the first page
+
+
 class FieldError(BaseModel):
     """What is wrong with one field."""
 
@@ -194,6 +203,8 @@ def register(app: Flask, base_url: str) -> None:
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> ResponseReturnValue:
+        if error.code in FOR_PEOPLE and not request.path.startswith("/v1"):
+            return _page(error)
         if not request.path.startswith("/v1") or error.code not in BY_STATUS:
             return error
         headers = {k: v for k, v in error.get_headers() if k in ("Allow", "Retry-After")}
@@ -228,6 +239,15 @@ def _answer(refusal: Refusal, instance: str = "") -> Response:
     )
     response.headers.update(refusal.headers)
     return response
+
+
+def _page(error: HTTPException) -> Response:
+    """Tell a person of an error, with a way on."""
+    title, said = FOR_PEOPLE[error.code or 404]
+    home = next((one for one in HOMES if request.path.startswith(one)), "/")
+    shown = render_template("fault.html", title=title, said=said, home=home)
+    headers = {name: value for name, value in error.get_headers() if name == "Allow"}
+    return current_app.response_class(shown, status=error.code, headers=headers)
 
 
 def _shown_path() -> str:

@@ -474,7 +474,7 @@ def test_a_platform_that_was_closed_after_it_was_chosen_leaves_the_way_to_anothe
     assert "Which software" in portal.web.get(at).text
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/nothing"), ("POST", "/state")])
+@pytest.mark.parametrize(("method", "path"), [("POST", "/nothing"), ("POST", "/state")])
 def test_what_is_not_there_is_a_link_that_does_not_work(portal, method, path):
     _, at = invite(portal)
     answer = portal.web.open(at + path, method=method)
@@ -669,10 +669,25 @@ def test_a_wrong_company_is_said_to_be_undone_before_codats_own_word_of_it(porta
     portal.web.post(f"{at}/wrong", data={"shown": shown_on(portal.web.get(at))})
     page = portal.web.get(at).text
     assert "Which software" in page
-    assert "The wrong company is disconnected again" in page
+    assert "The wrong company is disconnected again: nothing more is read of it." in page
+    assert "cannot see" not in page  # at Codat what was read stays readable
     assert 'class="badge good"' not in page
     portal.web.post(f"{at}/platform", data={"platform": "gbol"})
     assert "disconnected again" not in portal.web.get(at).text
+
+
+@pytest.mark.parametrize(
+    "form", ["consent", "authorise", "platform", "confirm", "wrong", "code", "", "nothing/at/all"]
+)
+def test_the_address_of_a_form_copied_from_the_browser_leads_to_its_link(portal, codat, form):
+    """It stands there while the page that the form brought is shown, such as steps for a PC."""
+    made, at = invite(portal)
+    answer = portal.web.get(f"{at}/{form}")
+    assert (answer.status_code, answer.headers["Location"]) == (303, at)
+    portal.post(f"/v1/journeys/{made['id']}/revoke")
+    for token in (at, "/link/unknown"):
+        answer = portal.web.get(f"{token}/{form}")
+        assert (answer.status_code, "does not work" in answer.text) == (404, True)
 
 
 def test_a_wrong_company_that_codat_would_not_unlink_is_held_back_until_it_does(portal, codat):

@@ -180,3 +180,26 @@ def test_no_route_takes_an_empty_company_for_none_or_for_all(portal):
     assert {"/v1/events", "/v1/events/stream", "/v1/messages", "/v1/journeys"} <= set(paths)
     for path in paths:
         assert kind(portal.get(f"{path}?company=")) == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "home"),
+    [
+        ("get", "/nothing", 404, "/"),
+        ("get", "/static/nothing.css", 404, "/"),
+        ("post", "/nothing", 404, "/"),
+        ("post", "/docs", 405, "/"),
+        ("get", "/ops/nothing", 404, "/ops/"),
+        ("get", "/ops/sign-in", 405, "/ops/"),
+        ("get", f"/ops/linking/{company_id(1)}/invite", 405, "/ops/"),
+        ("get", "/pc/nothing", 404, "/pc"),
+    ],
+)
+def test_a_person_is_told_of_an_error_on_a_page_with_a_way_on(portal, method, path, status, home):
+    """Also on a phone; the address of a form is asked for when a browser brings back its tab."""
+    answer = portal.web.open(path, method=method.upper())
+    assert (answer.status_code, answer.mimetype) == (status, "text/html")
+    assert '<html lang="en">' in answer.text
+    assert 'name="viewport"' in answer.text
+    assert f'<a href="{home}">' in answer.text
+    assert ("Allow" in answer.headers) == (status == 405)
