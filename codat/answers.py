@@ -23,7 +23,7 @@ from codat.errors import (
     SyncInProgress,
     Unauthorized,
 )
-from codat.times import parse_moment, read_count
+from codat.times import parse_http_date, parse_moment, read_count
 
 TOO_MANY = 429
 UNSAID_WAIT = 60.0  # seconds after a 429 that does not say how long
@@ -65,11 +65,22 @@ class Answer:
 
     @property
     def refused_for(self) -> float | None:
-        """Seconds for which a 429 asks everyone to wait; None for any other answer."""
-        if self.status != TOO_MANY:
-            return None
-        until = parse_moment(self.headers.get("Retry-After"), self.received)
-        return UNSAID_WAIT if until is None else max(0.0, until - self.received)
+        """Seconds for which a 429 asks everyone to wait; None for any other answer.
+
+        One that names no time to come, such as 0 or a date in the past, counts as one that names
+        none at all: to ask again at once would spend the minute's calls on refusals.
+        """
+        return (self._retry_after or UNSAID_WAIT) if self.status == TOO_MANY else None
+
+    @property
+    def _retry_after(self) -> float | None:
+        """Seconds to wait as the header has it, never negative; None where it says nothing.
+
+        A date counts from the answer's own `Date`, as our clock and Codat's may differ.
+        """
+        now = parse_http_date(self.headers.get("Date", "")) or self.received
+        until = parse_moment(self.headers.get("Retry-After"), now)
+        return None if until is None else max(0.0, until - now)
 
     def raise_for_status(self) -> None:
         """Raise what the answer stands for, unless it is a success. Trusts the HTTP status only.
@@ -105,13 +116,12 @@ class Answer:
         message = f"{self.method} {self.path}: {self.status} {error or _phrase(self.status)}"
         if correlation_id:
             message += f" (correlation id {correlation_id})"
-        until = parse_moment(self.headers.get("Retry-After"), self.received)
         return kind(
             message,
             status=self.status,
             error=error,
             correlation_id=correlation_id,
-            retry_after=None if until is None else max(0.0, until - self.received),
+            retry_after=self._retry_after,
             rate_limit=self.rate_limit,
             body=body,
         )

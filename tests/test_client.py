@@ -15,7 +15,7 @@ import pytest
 import responses
 
 from codat import errors
-from codat.answers import Answer
+from codat.answers import UNSAID_WAIT, Answer
 from codat.client import Codat, Generation
 from codat.errors import CodatError, RateLimit
 from codat.gate import OpenGate
@@ -811,6 +811,37 @@ def test_a_wait_is_in_seconds_from_now_and_never_negative(header, seconds):
     with pytest.raises(errors.RateLimited) as failed:
         answer.raise_for_status()
     assert failed.value.retry_after == seconds
+
+
+@pytest.mark.parametrize("off", [0, 90, 3600, -3600, 400 * 86_400])
+def test_a_date_to_wait_for_counts_from_the_answers_own(off):
+    """Seconds by which our clock is ahead of Codat's."""
+    headers = {
+        "Date": formatdate(NOW - off, usegmt=True),
+        "Retry-After": formatdate(NOW - off + 30, usegmt=True),
+    }
+    answer = Answer("GET", "/x", 429, headers, b"", NOW)
+    assert answer.refused_for == 30.0
+    answer = Answer("GET", "/x", 429, headers | {"Retry-After": "30"}, b"", NOW)
+    assert answer.refused_for == 30.0
+
+
+@pytest.mark.parametrize("date", ["", "soon", "Mon, 01 Jan 0001 00:00:00 GMT"])
+def test_without_a_date_that_counts_it_counts_from_now(date):
+    headers = {"Date": date, "Retry-After": formatdate(NOW + 30, usegmt=True)}
+    assert Answer("GET", "/x", 429, headers, b"", NOW).refused_for == 30.0
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "0", " 0 ", "0.0", "-5", "", "soon", formatdate(NOW - 60, usegmt=True),
+        formatdate(NOW, usegmt=True), "2026-05-28T20:26:40Z", "Mon, 01 Jan 0001 00:00:00 GMT",
+    ],
+)  # fmt: skip
+def test_a_refusal_that_names_no_time_to_come_is_waited_for_all_the_same(said):
+    """Else all workers ask again and again, as fast as they can, and spend the day's quota."""
+    assert Answer("GET", "/x", 429, {"Retry-After": said}, b"", NOW).refused_for == UNSAID_WAIT
 
 
 @pytest.mark.parametrize("count", ["", "-1", "many", "1.5", "٣", "9" * 40])
