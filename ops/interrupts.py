@@ -29,6 +29,25 @@ def loading() -> Iterator[None]:
         signal.signal(signal.SIGINT, previous)
 
 
+@contextmanager
+def ending() -> Iterator[None]:
+    """From its end on, end at once and without a trace when told to by Ctrl-C.
+
+    Nothing is left to be done then but to wait for threads and to take down what was loaded.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:  # once more, while the first was answered
+        os._exit(INTERRUPTED)
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, _leave_silently)
+
+
+def _leave_silently(_number: int, _frame: FrameType | None) -> None:
+    os._exit(INTERRUPTED)
+
+
 def _leave(_number: int, _frame: FrameType | None) -> None:
     os.write(2, b"Interrupted.\n")
     os._exit(INTERRUPTED)

@@ -85,6 +85,13 @@ def test_while_it_is_loaded_a_command_ends_at_once(tmp_path: Path, at: str) -> N
     assert (code, said) == (INTERRUPTED, "Interrupted.\n")
 
 
+def test_while_it_ends_a_command_ends_at_once(tmp_path: Path) -> None:
+    """As by a second Ctrl-C, while it waits for its threads."""
+    code, said, _ = interrupted(tmp_path, ["config"], "threading:_shutdown")
+    assert "CODAT_API_KEY" in said
+    assert (code, "Traceback" in said, "Interrupt" in said) == (INTERRUPTED, False, False)
+
+
 @pytest.mark.usefixtures("server")  # skips where no server is to be had
 @pytest.mark.parametrize(("at", "number"), STARTING)
 def test_while_everything_is_started_what_was_begun_is_ended(
