@@ -1,5 +1,7 @@
 """Security headers on every answer: nothing is framed, sniffed, or loaded from elsewhere."""
 
+from http import HTTPStatus
+
 from flask import Flask, Response, request
 
 from portal.parts import parts
@@ -32,7 +34,22 @@ def register(app: Flask) -> None:
         headers.setdefault("Content-Security-Policy", _policy(request.path))
         if request.path.startswith("/v1"):
             headers["Cache-Control"] = "no-store"
+        _stay_here(response)
         return response
+
+
+def _stay_here(response: Response) -> None:
+    """Let a redirect of the framework's lead to where the caller is, as our own do.
+
+    It would name the scheme and host that we see: behind a proxy for TLS that is plain http, and
+    whoever follows it sends their token unencrypted.
+    """
+    location = response.location or ""
+    if response.status_code == HTTPStatus.PERMANENT_REDIRECT and location.startswith(
+        request.host_url
+    ):
+        response.location = "/" + location.removeprefix(request.host_url).lstrip("/\\")
+        response.set_data(b"")
 
 
 def _policy(path: str) -> str:

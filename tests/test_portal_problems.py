@@ -109,6 +109,21 @@ def test_what_state_the_server_is_in_is_no_fault_of_ours(portal, monkeypatch, by
     assert kind(portal.get("/v1/companies")) == "store-away"
 
 
+@pytest.mark.parametrize(
+    ("path", "leads"),
+    [
+        ("/ops", "/ops/"),
+        ("/v1//companies?limit=1", "/v1/companies?limit=1"),
+        ("/v1///companies", "/v1/companies"),
+        ("/ops//load", "/ops/load"),
+    ],
+)
+def test_another_spelling_of_an_address_leads_to_where_the_caller_is(portal, path, leads):
+    """Neither to the host that a request names, nor from https to http behind a proxy."""
+    answer = portal.get(path, headers={"Host": "evil.example"})
+    assert (answer.status_code, answer.headers["Location"], answer.data) == (308, leads, b"")
+
+
 def test_every_kind_of_problem_is_explained_where_its_type_leads(portal):
     page = portal.get("/problems", token=None).text
     for name in KINDS:
