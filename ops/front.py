@@ -90,16 +90,20 @@ class Answered:
 
 @dataclass(eq=False, slots=True)
 class Body:
-    """A body that is waited for, by whom and since when (the loop's time)."""
+    """A body that is waited for, by whom and since when (the loop's time).
+
+    `ended` is the status and the reason with which it is refused. It is no exception: one that is
+    raised and kept here would hold its request, and so the connection, until the next collection.
+    """
 
     sender: str
     since: float
     task: "asyncio.Task[Any]"
-    ended: Refused | None = None
+    ended: tuple[int, str] | None = None
 
-    def end(self, why: Refused) -> None:
+    def end(self, status: int, reason: str) -> None:
         """Wait for it no more."""
-        self.ended = why
+        self.ended = status, reason
         self.task.cancel()
 
 
@@ -135,14 +139,16 @@ class Waiting:
         for _ in range(too_many):
             self._end(max(slow.values(), key=len).popleft())
 
-    def end(self, why: Refused) -> None:
+    def end(self, status: int, reason: str) -> None:
         """End all of them."""
         for body in list(self._bodies):
-            self._end(body, why)
+            self._end(body, status, reason)
 
-    def _end(self, body: Body, why: Refused | None = None) -> None:
+    def _end(
+        self, body: Body, status: int = 408, reason: str = "the body did not come in time"
+    ) -> None:
         del self._bodies[body]
-        body.end(why or Refused(408, "the body did not come in time"))
+        body.end(status, reason)
 
     def count(self) -> int:
         """Tell how many there are."""
@@ -176,13 +182,13 @@ class Crew:
                 raise
             task.uncancel()
             log.info("request.too_slow", sender=sender, route=self.lane.name)
-            raise body.ended from None
+            raise Refused(*body.ended) from None
         finally:
             self._waiting.leave(body)
 
     def end_bodies(self) -> None:
         """Wait for no body any more, as the process stops."""
-        self._waiting.end(Refused(503, "this process stops; try again"))
+        self._waiting.end(503, "this process stops; try again")
 
     async def work(self, call: Callable[[], Answered]) -> Answered:
         """Have a thread do it; raises Refused when too much waits for one already."""
@@ -250,9 +256,12 @@ class Threads:
             with self._lock:
                 self._ended.append((future, result, fault))
                 is_first = len(self._ended) == 1
+            loop = future.get_loop()
+            # A fault holds the request that it came of, whose connection may have to end.
+            del future, call, result, fault
             if is_first:
                 with suppress(RuntimeError):  # the loop has been closed
-                    future.get_loop().call_soon_threadsafe(self._tell)
+                    loop.call_soon_threadsafe(self._tell)
 
     def _tell(self) -> None:
         with self._lock:

@@ -1,7 +1,9 @@
 """What takes requests in: bodies within a deadline and a limit, threads for each lane, streams."""
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_network
@@ -287,11 +289,8 @@ def test_webhooks_have_threads_that_nothing_else_can_take() -> None:
 
 
 def test_a_fault_in_the_app_is_answered_later() -> None:
-    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        raise KeyError("surprise")
-
     async def test() -> None:
-        client = await ask(make(app), Client())
+        client = await ask(make(failing), Client())
         assert client.status == 503
         assert b"surprise" not in client.content
 
@@ -414,6 +413,50 @@ def test_threads_that_the_system_does_not_give_are_made_later(
             assert [one.status for one in await asyncio.gather(*both)] == [200, 200]
 
     run(test)
+
+
+def failing(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    raise KeyError("surprise")
+
+
+@pytest.mark.parametrize(
+    ("status", "app", "pieces", "headers"),
+    [
+        (200, echo, (b"whole",), {"content_length": 5}),
+        (408, echo, (b"x",), {"content_length": 9}),
+        (413, echo, (b"x" * 1001,), {"transfer_encoding": "chunked"}),
+        (413, echo, (), {"content_length": 1001}),
+        (503, failing, (b"whole",), {"content_length": 5}),
+        (503, "stopping", (b"x",), {"content_length": 9}),
+        (503, "closed", (b"x",), {"content_length": 9}),
+    ],
+)
+def test_nothing_holds_a_request_that_is_answered(
+    status: int, app: Any, pieces: tuple[bytes, ...], headers: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The web server ends a connection only once nobody can read its body any more."""
+    monkeypatch.setattr(fronting, "LOOK", 0.01)
+
+    async def test() -> None:
+        front = make(failing if app is failing else echo, seconds=0.05 if status == 408 else 60)
+        client = Client(*pieces, more=status != 200 and app is not failing)
+        held = weakref.ref(client)
+        asked = asyncio.create_task(ask(front, client, **headers))
+        if app == "stopping":
+            await until(front._webhooks._waiting.count)
+            front.end_bodies()
+        if app == "closed":
+            client.closed.set()
+        assert (await asked).status == status
+        del client, asked
+        await until(lambda: held() is None)
+
+    gc.disable()  # a cycle of references would be found at some time or other
+    try:
+        run(test)
+    finally:
+        gc.enable()
 
 
 def test_a_body_that_is_on_its_way_when_the_process_stops_is_asked_for_again() -> None:
