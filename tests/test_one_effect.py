@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fleet import Fleet, running_fleet
-from parts import SECRET, SentHints, make_codat
+from parts import SECRET, SentHints, drain_all, make_codat
 from relay.message import Action, action_fields
 from relay.queues import Hints
 from relay.store import Store, keys
@@ -19,7 +19,6 @@ from relay.times import now_micros, now_ms
 from sandbox.config import SandboxConfig
 from sandbox.server import RunningSandbox, start
 from workers.context import Context
-from workers.drain import drain_lanes
 from workers.perform import perform_due
 
 pytestmark = pytest.mark.usefixtures("server")  # skips where no server is to be had
@@ -55,10 +54,10 @@ class Scene:
             action = Action(company, "relay.company_created", company, now_micros(), facts)
             self.store.inbox.ingest(action.id, company, action_fields(action))
             self.put(f"reread:{company}", company)
-        drain_lanes(self.context)
+        drain_all(self.context)
         for _ in range(steps + 1):
             perform_due(self.context)
-            drain_lanes(self.context)
+            drain_all(self.context)
         for company in made:  # else the reads of its link, seconds ago, would pass for ours
             self.sandbox.world.companies[company].history.clear()
         return made
@@ -169,7 +168,7 @@ def test_a_worker_frozen_in_a_call_past_its_lease_and_woken_does_nothing_twice(s
     until(lambda: not set(scene.running()) & set(names), "the end of the five")
     scene.fleet.signal("codat-frozen", signal.SIGCONT)
     until(lambda: len(unrecorded(scene.fleet, "codat-frozen")) == 5, "five ends without effect")
-    drain_lanes(scene.context)
+    drain_all(scene.context)
     assert scene.once(listing, REQUESTED, since)
     assert scene.once(posting, REQUESTED, since)
     assert scene.once(looking, RENAMED, since)
@@ -193,7 +192,7 @@ def test_two_workers_on_the_same_intents_do_each_once(scene):
     for _ in range(8):
         scene.hint()
     until(lambda: not scene.running(), "the end of all")
-    drain_lanes(scene.context)
+    drain_all(scene.context)
     for company in synced:
         assert scene.once(company, REQUESTED, since)
         assert scene.once(company, FETCHED, since)

@@ -152,6 +152,14 @@ def test_a_drain_whose_time_is_over_hands_on_whatever_waits(store, client, bench
     assert store.companies.count() == 3
 
 
+def test_what_tests_drain_is_drained_whole_however_slow_the_machine_is(store, bench, monkeypatch):
+    monkeypatch.setattr(draining, "HAND_ON_AFTER", -1.0)
+    for number in range(1, 4):
+        post(store, bench.context.hints, number)
+    assert bench.drain() == 3
+    assert store.companies.count() == 3
+
+
 @pytest.mark.parametrize("busy", [1, 3])
 def test_no_lane_starves_behind_busy_ones_though_one_worker_takes_all_hints(
     store, client, hints, bench, monkeypatch, busy

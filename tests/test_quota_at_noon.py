@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from parts import SECRET, SentHints, make_codat, make_event
+from parts import SECRET, SentHints, drain_all, make_codat, make_event
 from relay.message import Action, action_fields, webhook_fields
 from relay.store import keys
 from relay.store.intents import Need, Priority
@@ -18,7 +18,6 @@ from relay.times import now_micros, now_ms
 from sandbox.config import SandboxConfig
 from sandbox.server import RunningSandbox, start
 from workers.context import Context
-from workers.drain import drain_lanes
 from workers.perform import perform_due
 
 KEY = "sandbox-key"
@@ -74,7 +73,7 @@ def test_what_follows_a_scheduled_sync_waits_too_and_leaves_the_reserve_to_links
     sync = need("sync", customer, Priority.SCHEDULED, ":invoices:p1")
     context.store.intents.put([sync], now_ms())
     perform_due(context)
-    drain_lanes(context)
+    drain_all(context)
     reset = spend_down_to_the_reserve(context, sandbox)
     deliver(context, read_of(context, customer))
     fall_due(context)
@@ -110,7 +109,7 @@ def linked(context: Context, sandbox: RunningSandbox) -> str:
     action = Action(company, "relay.company_created", company, now_micros(), facts)
     context.store.inbox.ingest(action.id, company, action_fields(action))
     context.store.intents.put([need("reread", company, Priority.LINK)], now_ms())
-    while drain_lanes(context) + perform_due(context):
+    while drain_all(context) + perform_due(context):
         pass
     return company
 
@@ -143,7 +142,7 @@ def deliver(context: Context, event: dict[str, Any]) -> None:
         body=json.dumps(event).encode(),
     )  # fmt: skip
     context.store.inbox.ingest(event["id"], company, fields)
-    drain_lanes(context)
+    drain_all(context)
 
 
 def fall_due(context: Context) -> None:
@@ -169,6 +168,6 @@ def work_until(context: Context, met: Any) -> None:
     deadline = time.monotonic() + PATIENCE
     while not met():
         assert time.monotonic() < deadline
-        drain_lanes(context)
+        drain_all(context)
         perform_due(context)
         time.sleep(0.01)
