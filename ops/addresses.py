@@ -1,13 +1,43 @@
 """Where things are found from this machine."""
 
+import re
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
+import click
 import requests
 
 from relay.settings import Settings
+from relay.texts import trimmed
 
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 (looked for, not listened on)
+
+
+class HttpAddress(click.ParamType[str]):
+    """An address that can be asked: another is refused, as none that does not answer."""
+
+    name = "text"
+
+    def __init__(self, *, bare: bool) -> None:
+        """Take one without a query where paths are put behind it (`bare`)."""
+        self._bare = bare
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the address as it is, without spaces around it."""
+        text = trimmed(str(value))
+        try:
+            parts = urlsplit(text)
+            fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            fits = False
+        if not fits or re.search(r"[\s?#]" if self._bare else r"\s", text):
+            self.fail("must be an http:// or https:// address.", param, ctx)
+        return text
+
+
+SERVICE = HttpAddress(bare=True)
+ANY = HttpAddress(bare=False)
 
 
 def local(settings: Settings) -> str:

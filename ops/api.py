@@ -8,10 +8,12 @@ import click
 import orjson
 import requests
 
-from ops.addresses import local, session_for
+from ops.addresses import SERVICE, local, session_for
 from ops.faults import CannotStart, Failed, Interrupted, NotAccepted, Unreachable
 from ops.here import Here, settings_here
 from relay.settings import Settings
+from relay.texts import trimmed
+from relay.tokens import SENDABLE
 
 CONNECT_WITHIN = 3.05  # seconds
 ANSWER_WITHIN = 40.0  # seconds; longer than the service lets anyone wait
@@ -26,6 +28,7 @@ NOT_KNOWN = (
     "No token is at hand: pass --token, or set RELAY_TOKEN. `codat-relay up` keeps the one it made"
     " in the data directory (RELAY_DATA_DIR)."
 )
+NOT_SENDABLE = "--token or RELAY_TOKEN: a token has visible ASCII characters alone, without spaces."
 
 
 class Api:
@@ -132,7 +135,10 @@ def service_url(settings: Settings, given: str | None = None) -> str:
 
 def open_api(settings: Settings, url: str | None, token: str | None) -> Api:
     """Give a client with the first token at hand; raises CannotStart when there is none."""
-    found = token or configured_token(settings) or Here(settings.relay_data_dir).token()
+    given = trimmed(token or "")
+    if given and not SENDABLE.fullmatch(given):
+        raise CannotStart(NOT_SENDABLE)
+    found = given or configured_token(settings) or Here(settings.relay_data_dir).token()
     if not found:
         raise CannotStart(NOT_KNOWN)
     return Api(service_url(settings, url), found)
@@ -148,7 +154,11 @@ def configured_token(settings: Settings) -> str | None:
 def uses_api(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options --url and --token, and hand it an `api` made of them."""
 
-    @click.option("--url", help="The service's address.  [default: RELAY_PUBLIC_URL, else local]")
+    @click.option(
+        "--url",
+        type=SERVICE,
+        help="The service's address.  [default: RELAY_PUBLIC_URL, else local]",
+    )
     @click.option(
         "--token",
         envvar="RELAY_TOKEN",

@@ -23,6 +23,7 @@ WORTH_WAITING = timedelta(minutes=2)
 SHOWN = 20  # of what was not done, by name
 MOST_SHOWN = 500  # that the API lists at once
 LAST = "The one under way may be done too."
+UNTOUCHED = "nothing was done."
 NOBODY = "No company fits: nothing was done."
 NOT_DONE: Columns = {
     "not done": lambda row: row["name"],
@@ -69,10 +70,13 @@ def each(
     what: str,
     act: Callable[[One], Result],
     size: Callable[[One], int] = lambda _: 1,
+    *,
+    changes: bool = True,
 ) -> list[Result]:
     """Do something with one item after another, and show how many were done.
 
-    `size`: how many an item counts for. When it ends early, what was done before is told.
+    `size`: how many an item counts for. When it ends early, what was done before is told; nothing
+    was by what only looks, without `changes`.
     """
     total, done, results = sum(map(size, items)), 0, list[Result]()
     try:
@@ -84,9 +88,9 @@ def each(
                 progress.update(task, completed=done)
     except (KeyboardInterrupt, Interrupted):
         rest = f"{done} of {total} were done and stay so. {LAST} The rest was not begun."
-        raise Interrupted(f"Interrupted: {rest}") from None
+        raise Interrupted(f"Interrupted: {rest if changes else UNTOUCHED}") from None
     except (Failed, NotAccepted, Unreachable) as error:
-        if not done:
+        if not (done and changes):
             raise
         raise type(error)(f"{error}\n{done} of {total} were done before, and stay so.") from None
     return results

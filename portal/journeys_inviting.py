@@ -27,7 +27,7 @@ from relay import journeys
 from relay.company import BROKEN, Company
 from relay.identity import identity_of
 from relay.journeys import Journey, Platform
-from relay.nearest import hint
+from relay.nearest import hint, nearest
 from relay.store.journeys import hash_of
 from relay.times import now_ms
 
@@ -165,9 +165,11 @@ def _nothing_offered(body: JourneyBody) -> list[tuple[str, str]]:
     """Say why a choice of platforms and types leaves the customer none, or lacks one asked for."""
     wanted = [key for key in body.platforms if _integration(key) is None]
     if wanted:
-        enabled = [word for one in parts().platforms.all() for word in (one.key, one.name)]
-        near = hint(wanted[0], enabled)
-        return [("platforms", f"are not enabled at Codat: {', '.join(wanted)}{near}")]
+        enabled = parts().platforms.all()
+        near = nearest(wanted[0], [word for one in enabled for word in (one.key, one.name)])
+        keys = [f"{one.key} ({one.name})" for one in enabled if near in (one.key, one.name)]
+        told = f"; the nearest key that is known is {keys[0]}" if keys else ""
+        return [("platforms", f"are not enabled at Codat: {', '.join(wanted)}{told}")]
     if not body.source_types:
         return []
     there: list[Integration] = []

@@ -86,7 +86,7 @@ class MessagePath(BaseModel):
 @api.get("/messages", description=SEARCHING, responses={200: MessageList})
 def list_messages(query: MessageQuery) -> Reply:
     """Search what Codat sent."""
-    if query.before is not None and read_id(query.before) is None:
+    if query.before and read_id(query.before) is None:
         raise Refusal("invalid", "`before` must be the `next` of an answer.")
     found = parts().store.messages.newest(query.wanted(), query.before, query.limit, MOST_SCANNED)
     return MessageList(

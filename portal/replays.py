@@ -23,6 +23,8 @@ MOST_COMPANIES = 20  # shown in a preview
 MOST_NEAR = 100  # replays among which one like an unknown id is looked for
 MOST_COUNTED = 20_000  # messages counted before a replay begins, which takes about a second
 MOST_LOOKED_AT = 100_000  # and looked at, where few are wanted
+LONGEST = 500  # characters of messages that are not there
+SOME_LACK = "Of these messages some are not kept, wait to be handled, or do not fit"
 AT_LEAST = "There are more than `messages`: counting them all would take too long."
 REPLAYING = (
     "Messages go through the same handlers once more. What a message has caused stands in the log"
@@ -87,9 +89,10 @@ class ReplayPath(BaseModel):
 def begin_replay(body: ReplayBody) -> Reply:
     """Replay messages: one, some by a filter, or all."""
     store = parts().store
-    if any(read_id(one) is None for one in body.messages):
+    named = dict.fromkeys(map(read_id, body.messages))
+    if None in named:
         raise Refusal("invalid", "`messages` takes the `id` of /v1/messages.")
-    wanted = body.wanted(tuple(body.messages))
+    wanted = body.wanted(tuple(f"{place[0]}:{place[1]}" for place in named if place))
     types: Counter[str] = Counter()
     companies: Counter[str] = Counter()
     looked_at = store.messages.walk(wanted, None)
@@ -97,9 +100,13 @@ def begin_replay(body: ReplayBody) -> Reply:
         if takes:
             types[kept.message.type] += 1
             companies[kept.message.company_id or ""] += 1
+            named.pop(kept.place, None)
         if types.total() == MOST_COUNTED:
             break
     more = next(looked_at, None) is not None
+    if types and named:
+        missing = ", ".join(f"{place[0]}:{place[1]}" for place in named if place)
+        raise Refusal("not-found", f"{SOME_LACK}: {missing[:LONGEST]}.")
     if body.preview:
         return ReplayPreview(
             messages=types.total(),

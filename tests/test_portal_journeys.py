@@ -849,3 +849,9 @@ def test_both_generations_of_codats_api_lead_to_the_platform(generation):
                 [held] = ask("GET", f"/companies/{made['company_id']}").json()["dataConnections"]
                 assert held["integrationKey"] == key
                 assert held["id"] in url
+
+
+def test_a_platform_by_its_name_is_refused_with_its_key(portal):
+    for named in ("Xero", "xero", "gbo"):
+        answer = portal.post("/v1/journeys", json={"platforms": [named]})
+        assert "the nearest key that is known is gbol (Xero)" in answer.text

@@ -126,7 +126,7 @@ def _send(
         for (data_type, definition), ids in groups.items()
         for some in batched(ids, AT_ONCE)
     ]
-    each(pieces, what, send, lambda piece: len(piece[2]))
+    each(pieces, what, send, lambda piece: len(piece[2]), changes=not preview)
     order = [
         (one.company_id, one.data_type, orjson.dumps(one.body, option=orjson.OPT_SORT_KEYS))
         for one in wanted

@@ -134,6 +134,12 @@ def _changes(mismatch: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"field": name, **pair} for name, pair in mismatch.items()]
 
 
+def refuse_unknown(api: Api, company: str | None) -> None:
+    """Refuse a company that is not held, with the nearest: nothing can be found of it."""
+    if company:
+        api.get(f"/v1/companies/{path_part(company)}")
+
+
 def path_part(value: str) -> str:
     """Refuse an id that would lead elsewhere in the API."""
     if not value.replace("-", "").isalnum():

@@ -6,6 +6,9 @@ from ops.api import Api, uses_api
 from ops.commands.replay import run
 from ops.groups import ListsByDefault
 from ops.output import Columns, as_json, print_json, show_rows
+from relay.nearest import hint
+
+NEWEST = 500  # that the API lists at once
 
 COLUMNS: Columns = {
     "id": lambda row: row["id"],
@@ -30,12 +33,22 @@ def retry(*, api: Api, letters: tuple[str, ...], yes: bool, as_json: bool) -> No
     """Handle them once more: those of these ids, or all."""
     body: dict[str, object] = {"result": "dead"}
     if letters:
-        held = api.get("/v1/dead-letters", limit=500)["dead_letters"]
-        named = [f"{one['lane']}:{one['entry']}" for one in held if one["id"] in letters]
-        if len(named) < len(set(letters)):
-            raise click.BadParameter("some of these ids are no dead letters.")
-        body["messages"] = named
+        body["messages"] = _named(api, letters)
     run(api, body, preview=False, yes=yes, as_json=as_json)
+
+
+def _named(api: Api, letters: tuple[str, ...]) -> list[str]:
+    """Return the places of these dead letters, however many there are besides."""
+    held = api.get("/v1/dead-letters", limit=NEWEST)["dead_letters"]
+    found = [(one["id"], f"{one['lane']}:{one['entry']}") for one in held]
+    if len(held) == NEWEST and not set(letters) <= {name for name, _ in found}:
+        older = api.pages("/v1/messages", "messages", "before", result="dead", limit=NEWEST)
+        found = [(one["message_id"], one["id"]) for one in older]
+    names = {name for name, _ in found}
+    if missing := sorted(set(letters) - names):
+        near = hint(missing[0], names)
+        raise click.BadParameter(f"No dead letter is called {', '.join(missing)}{near}.")
+    return [place for name, place in found if name in letters]
 
 
 @dead.command("list")

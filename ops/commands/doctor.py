@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 import click
 
+from ops.addresses import SERVICE
 from ops.api import service_url
 from ops.checkup import WRONG, findings
 from ops.here import settings_here
@@ -19,7 +20,11 @@ COLUMNS: Columns = {
 
 
 @click.command()
-@click.option("--url", help="The service's address.  [default: RELAY_PUBLIC_URL, else local]")
+@click.option(
+    "--url",
+    type=SERVICE,
+    help="The service's address.  [default: RELAY_PUBLIC_URL, else local]",
+)
 @as_json
 def doctor(*, url: str | None, as_json: bool) -> None:
     """Check settings, server and its durability, service, Codat and clock.

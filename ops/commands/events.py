@@ -7,6 +7,7 @@ import click
 import orjson
 
 from ops.api import Api, uses_api
+from ops.commands.companies import refuse_unknown
 from ops.output import Columns, as_json, print_json, show_rows
 from relay.store.written import one_line
 
@@ -53,6 +54,8 @@ def events(
         found += page
         if len(found) >= limit:
             break
+    if not found:
+        refuse_unknown(api, company)
     if as_json:
         print_json({"events": found[:limit]})
     else:

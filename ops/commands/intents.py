@@ -6,12 +6,13 @@ import click
 
 from ops.api import Api, uses_api
 from ops.choices import OneOf
+from ops.commands.companies import refuse_unknown
 from ops.faults import Failed
 from ops.groups import ListsByDefault
 from ops.output import Columns, as_json, print_json, show_rows
 from ops.work import Work, leave, leaves
 
-NOT_DEAD = "are of nothing that was given up; `codat-relay intents --state dead` lists what was."
+NOT_DEAD = "nothing of this name was given up; `codat-relay intents --state dead` lists what was."
 NONE_WAIT = "Nothing of such a name waits. `codat-relay intents` lists what does."
 NONE_DEAD = "Nothing that was given up fits: nothing was done."
 COLUMNS: Columns = {
@@ -47,6 +48,8 @@ def list_intents(
 ) -> None:
     """List them with attempts and the last error: the soonest due, or the latest given up first."""
     answer = api.get("/v1/intents", state=state, kind=kind, company=company, limit=limit)
+    if not answer["intents"]:
+        refuse_unknown(api, company)
     if as_json:
         print_json(answer)
         return
@@ -77,10 +80,16 @@ def retry(
     body = {name: value for name, value in given.items() if value}
     if names:
         found = api.post("/v1/intents/retry", body | {"preview": True})["retried"]
-        if found < (asked := len(set(names))):
-            raise click.BadParameter(f"{asked - found} of {asked} names {NOT_DEAD}")
+        if found < len(set(names)):
+            named = ", ".join(one for one in dict.fromkeys(names) if not _is_dead(api, one))
+            raise click.BadParameter(f"{named or 'some of these'}: {NOT_DEAD}")
     work = Work(api, "/v1/intents/retry", body, "retried")
     leave(work, named=bool(names), everything=everything, empty=NONE_DEAD, **how)
+
+
+def _is_dead(api: Api, name: str) -> bool:
+    found = api.get("/v1/intents", state="dead", like=name, limit=1)
+    return any(one["name"] == name for one in found["intents"])
 
 
 @intents.command()

@@ -7,7 +7,7 @@ from uuid import uuid4
 import click
 
 from ops.api import Api, uses_api
-from ops.commands.companies import path_part
+from ops.commands.companies import path_part, refuse_unknown
 from ops.faults import Failed, Interrupted, Unreachable
 from ops.groups import ListsByDefault
 from ops.output import Columns, as_json, print_json, show_facts, show_rows
@@ -83,6 +83,8 @@ def list_journeys(*, api: Api, limit: int, as_json: bool, **filters: str | None)
     wanted = {**filters, "limit": min(limit, PAGE)}
     pages = api.pages("/v1/journeys", "journeys", "before", **wanted)
     found = list(islice(pages, limit))
+    if not found:
+        refuse_unknown(api, filters["company"])
     if as_json:
         print_json({"journeys": found})
     else:

@@ -9,7 +9,7 @@ import click
 
 from ops.api import Api, uses_api
 from ops.choices import OneOf
-from ops.faults import Failed
+from ops.faults import Failed, NotAccepted
 from ops.groups import ListsByDefault
 from ops.output import Columns, as_json, print_json, show_rows
 from ops.selection import FILE, ids_in
@@ -36,6 +36,7 @@ MOMENTS = (
     *("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"),
     *("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%d %H:%M:%S%z"),
 )
+LOOK = "?preview=true"
 NO_MOMENT = "is no moment that clocks here show."
 
 
@@ -113,11 +114,18 @@ def set_pause(
         if weekdays:
             body["window"]["weekdays"] = sorted(set(weekdays))
     values = [value] if file is None else ids_in(file)
-    query = "?preview=true" if preview else ""
+    query = LOOK if preview else ""
     wanted = [body | {"value": one} for one in values]
+
+    def put(one: dict[str, Any], query: str = query) -> Any:
+        try:
+            return api.post(f"/v1/pauses{query}", one)
+        except NotAccepted as error:
+            raise error if file is None else NotAccepted(f"{one['value']}: {error}") from None
+
     if file is not None and not preview:  # one that is refused keeps all from being set
-        each(wanted, "Looking", lambda one: api.post("/v1/pauses?preview=true", one))
-    made = each(wanted, "Pausing", lambda one: api.post(f"/v1/pauses{query}", one))
+        each(wanted, "Looking", lambda one: put(one, LOOK), changes=False)
+    made = each(wanted, "Pausing", put, changes=not preview)
     if made and made[0]["note"] and not as_json:
         click.secho(made[0]["note"], fg="yellow", err=True)
     if as_json:

@@ -106,6 +106,7 @@ def _look(api: Api, chosen: Chosen) -> Any:
         pieces,
         "Looking",
         lambda piece: api.post("/v1/policy/apply", piece.body() | {"preview": True}),
+        changes=False,
     )
     previews = [answer["preview"] for answer in shown]
     load = [sum(hours) for hours in zip(*(one["load"] for one in previews), strict=True)]

@@ -84,7 +84,8 @@ def run(api: Api, body: dict[str, Any], *, preview: bool, yes: bool, as_json: bo
     if preview or is_empty:
         filtered = bool(body.keys() - {"result"})
         if is_empty and not as_json:
-            click.echo(NONE_FITS if filtered or not body else NONE_DEAD)
+            if preview or not filtered:  # else it is said below
+                click.echo(NONE_FITS if filtered or not body else NONE_DEAD)
         else:
             print_json(shown) if as_json else show_facts(shown)
         if is_empty and filtered and not preview:

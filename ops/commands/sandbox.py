@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ops.addresses import local
+from ops.addresses import ANY, local
 from ops.commands.play import play
 from ops.commands.storm import storm
 from ops.faults import CannotStart
@@ -26,7 +26,9 @@ def sandbox() -> None:
 
 @sandbox.command()
 @click.option("--port", type=click.IntRange(1, 65535), help="Instead of SANDBOX_PORT.")
-@click.option("--webhook-url", help="Where to post webhooks; the local web process by default.")
+@click.option(
+    "--webhook-url", type=ANY, help="Where to post webhooks; the local web process by default."
+)
 @click.option(
     "--state",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -8,7 +8,7 @@ import orjson
 from rich.console import Console
 from rich.progress import Progress
 
-from ops.addresses import local
+from ops.addresses import ANY, local
 from ops.faults import Failed
 from ops.here import settings_here
 from ops.output import as_json, print_json, show_facts
@@ -20,7 +20,7 @@ from sandbox.thrower import Note, Thrower
 
 
 @click.command()
-@click.option("--to", "url", help="Where to.  [default: the local web process]")
+@click.option("--to", "url", type=ANY, help="Where to.  [default: the local web process]")
 @click.option("--companies", default=5_000, show_default=True, type=click.IntRange(1))
 @click.option("--webhooks", default=50_000, show_default=True, type=click.IntRange(1))
 @click.option("--duplicates", default=0.1, show_default=True, type=click.FloatRange(0, 1))

@@ -8,17 +8,28 @@ import click
 import requests
 
 from codat.signature import headers
-from ops.addresses import local, session_for
+from ops.addresses import ANY, local, session_for
 from ops.faults import CannotStart, Failed, Unreachable
 from ops.here import settings_here
 from ops.output import as_json, print_json
 from relay.settings import Settings
+from relay.tokens import SENDABLE
 
 NO_SECRET = "CODAT_WEBHOOK_SECRETS is not set, so nothing can be signed."  # noqa: S105
 ANSWER_WITHIN = 15  # seconds, as long as Codat waits
 
 body_file = click.argument("file", type=click.File("rb"))
-message_id = click.option("--id", "message_id", help="The message id; a fresh one by default.")
+
+
+def _sendable(_: click.Context, param: click.Parameter, given: str | None) -> str | None:
+    if given is not None and not SENDABLE.fullmatch(given):
+        raise click.BadParameter("must be visible ASCII characters, without spaces.", param=param)
+    return given
+
+
+message_id = click.option(
+    "--id", "message_id", callback=_sendable, help="The message id; a fresh one by default."
+)
 
 
 @click.group()
@@ -43,7 +54,7 @@ def sign(*, file: BinaryIO, message_id: str | None, as_json: bool) -> None:
 @webhook.command()
 @body_file
 @message_id
-@click.option("--url", help="Where to; the local web process by default.")
+@click.option("--url", type=ANY, help="Where to; the local web process by default.")
 def send(*, file: BinaryIO, message_id: str | None, url: str | None) -> None:
     """Sign FILE and post it. Ends with 1 unless it is taken (2xx)."""
     settings = settings_here()
