@@ -37,7 +37,7 @@ class Quota:
     expires: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Event:
     """One thing that happened at Codat.
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import orjson
 
@@ -122,7 +122,7 @@ def _dated(message: Message) -> Event | Action:
         return event
     heard = message.received * 1000
     ahead = event.generated is not None and event.generated - heard > AHEAD
-    return replace(event, heard=heard, generated=None if ahead else event.generated)
+    return changed(event, heard=heard, generated=None if ahead else event.generated)
 
 
 def _priority(wanted: Wanted, message: Message) -> Priority:
