@@ -8,8 +8,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
@@ -38,8 +38,12 @@ class Look:
 
     waiting: int  # hints
     of_rq: int  # keys
-    others: int  # keys, but for the markers of events, one each, which stay as long as is set
+    others: int  # keys, but for the markers of events
+    markers: int  # of events, a key each, which stay as long as is set
+    messages: int
+    events: int
     megabytes: float
+    at: float = 0.0  # seconds after the first webhook
 
 
 @dataclass(slots=True)
@@ -86,12 +90,20 @@ def measure(rate: int, seconds: float, tree: Path) -> Run:
         worker = running(["-m", "ops", "worker", "drain"], env, folder / "worker")
         with client, web as process, worker:
             wait(port, process)
-            _send(run, port, seconds, client)
-            _await_applied(run, client)
+            send(run, port, seconds, client)
+            await_applied(run, client)
     return run
 
 
-def _send(run: Run, port: int, seconds: float, client: redis.Redis) -> None:
+def send(
+    run: Run,
+    port: int,
+    seconds: float,
+    client: redis.Redis,
+    *,
+    every: float = LOOK_EVERY,
+    looked: Callable[[], None] | None = None,
+) -> None:
     """Send at the rate, each connection its share; late ones are made up for as far as it can."""
     numbers = count()
     knock(port, next(events.requests(range(10**9, 10**9 + 1), port)))
@@ -118,8 +130,10 @@ def _send(run: Run, port: int, seconds: float, client: redis.Redis) -> None:
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
-        threads[0].join(LOOK_EVERY) if threads[0].is_alive() else time.sleep(0.1)
-        run.looks.append(look(client))
+        threads[0].join(every) if threads[0].is_alive() else time.sleep(0.1)
+        run.looks.append(replace(look(client), at=time.perf_counter() - began))
+        if looked is not None:
+            looked()
     run.seconds = time.perf_counter() - began
     if faults:
         raise DidNotWork(faults[0])
@@ -137,11 +151,19 @@ def look(client: redis.Redis) -> Look:
         total += 1
         of_rq += key.startswith(b"rq:")
         markers += key.startswith(keys.SEEN.encode())
-    memory = client.info("memory")["used_memory"] / 2**20
-    return Look(int(client.llen(QUEUE)), of_rq, total - of_rq - markers, memory)
+    lanes = client.scan_iter(match=keys.LANE + "*", count=10_000, _type="stream")
+    return Look(
+        waiting=int(client.llen(QUEUE)),
+        of_rq=of_rq,
+        others=total - of_rq - markers,
+        markers=markers,
+        messages=sum(client.xlen(lane) for lane in lanes),
+        events=client.xlen(keys.LOG),
+        megabytes=client.info("memory")["used_memory"] / 2**20,
+    )
 
 
-def _await_applied(run: Run, client: redis.Redis) -> None:
+def await_applied(run: Run, client: redis.Redis) -> None:
     began = time.perf_counter()
     while time.perf_counter() - began < PATIENCE:
         if not client.zcard(keys.WAITING):

@@ -1,0 +1,28 @@
+"""The service with days of `BENCH_DAY_SECONDS`: what is kept for days goes while one watches.
+
+`python -m bench.short_days <arguments of codat-relay>`. Nothing else differs: how long a lease, a
+retry or a minute's calls last stays as it is.
+"""
+
+import os
+
+import relay.store.inbox
+import relay.store.mending
+import relay.store.trimming
+import scheduler.clock
+import scheduler.ticks
+from ops.__main__ import main
+
+TRIM_EVERY = 5.0  # seconds; of a real day it is an hour
+
+
+def shorten(day: float) -> None:
+    """Have a day last so many seconds where it says how long something is kept."""
+    for module in (relay.store.inbox, relay.store.mending, relay.store.trimming, scheduler.ticks):
+        module.DAY_MS = int(day * 1000)
+    scheduler.clock.TRIM_EVERY = TRIM_EVERY
+
+
+if __name__ == "__main__":
+    shorten(float(os.environ["BENCH_DAY_SECONDS"]))
+    main()
