@@ -104,16 +104,17 @@ def is_heard(company: Company, read: Read) -> bool:
     return False
 
 
-def may_lack_reads(company: Company | None, shown: CodatCompany) -> bool:
+def may_lack_reads(company: Company | None, shown: CodatCompany, now: int) -> bool:
     """Tell whether Codat's record of a company names a later sync than any read we hold.
 
-    Codat: `lastSync` of the company and of its connections.
+    Codat: `lastSync` of the company and of its connections; one dated ahead of `now`
+    (microseconds) says nothing.
     """
     if company is None or company.status is not CompanyStatus.LINKED:
         return False
     named = [shown.last_sync, *(one.last_sync for one in shown.connections)]
     times = map(read_time, named)
-    latest = max((at for at in times if at is not None), default=None)
+    latest = max((at for at in times if at is not None and at <= now + AHEAD), default=None)
     ended = [
         state.version[0]
         for state in company.data_types.values()

@@ -9,6 +9,7 @@ from codat.statuses import ConnectionStatus, PullOutcome, pull_outcome
 from relay.cadence import ALL
 from relay.company import DELETED, Company, Sync, SyncState
 from relay.copies import changed
+from relay.data_status import AHEAD
 
 FIRST = "first"  # the period of the sync that Codat itself runs after a link
 FIRST_STANDS = "Codat's own first sync stands for this period"
@@ -83,7 +84,7 @@ def checked(sync: Sync, data_type: str, operations: Iterable[PullOperation], now
 
     The newest pull of each connection and data type counts. It ends when all that began have.
     """
-    newest = _newest(sync, data_type, operations)
+    newest = _newest(sync, data_type, operations, now)
     outcomes = [pull_outcome(operation.status) for operation in newest]
     done = sum(outcome is not PullOutcome.IN_PROGRESS for outcome in outcomes)
     failed = sum(_has_failed(operation) for operation in newest)
@@ -93,9 +94,11 @@ def checked(sync: Sync, data_type: str, operations: Iterable[PullOperation], now
     return replace(after, state=SyncState.FAILED if failed else SyncState.COMPLETED, ended=now)
 
 
-def why_failed(sync: Sync, data_type: str, operations: Iterable[PullOperation]) -> str | None:
-    """Say what failed of a sync, in Codat's words; None when nothing did."""
-    failed = [one for one in _newest(sync, data_type, operations) if _has_failed(one)]
+def why_failed(
+    sync: Sync, data_type: str, operations: Iterable[PullOperation], now: int
+) -> str | None:
+    """Say what failed of a sync, in Codat's words; None when nothing did. `now` as above."""
+    failed = [one for one in _newest(sync, data_type, operations, now) if _has_failed(one)]
     told = [
         f"{one.data_type}: {one.error_message or one.status_description or one.status}"
         for one in failed[:MOST_TOLD]
@@ -103,19 +106,30 @@ def why_failed(sync: Sync, data_type: str, operations: Iterable[PullOperation]) 
     return "; ".join(told)[:LONGEST_REASON] or None
 
 
-def _newest(sync: Sync, data_type: str, operations: Iterable[PullOperation]) -> list[PullOperation]:
+def _newest(
+    sync: Sync, data_type: str, operations: Iterable[PullOperation], now: int
+) -> list[PullOperation]:
+    """Return the newest pull of each connection and data type since the sync was asked for.
+
+    Its own pull is known by its id, also without a date that counts. Of others nothing is known
+    then, nor of those dated ahead, where nothing can have begun.
+    """
     operations = list(operations)
-    own = [read_time(one.requested) for one in operations if one.id == sync.operation_id]
-    since = (own[0] if own else None) or sync.requested - SKEW
+    own = next((one for one in operations if one.id == sync.operation_id), None)
+    since = (_begun(own, now) if own else None) or sync.requested - SKEW
     newest: dict[tuple[str | None, str | None], PullOperation] = {}
     for operation in operations:
-        requested = read_time(operation.requested)
         if data_type not in (ALL, operation.data_type):
             continue
-        if requested is None or requested < since:
-            continue
-        newest.setdefault((operation.connection_id, operation.data_type), operation)
+        requested = _begun(operation, now)
+        if operation is own or (requested is not None and requested >= since):
+            newest.setdefault((operation.connection_id, operation.data_type), operation)
     return list(newest.values())
+
+
+def _begun(operation: PullOperation, now: int) -> int | None:
+    requested = read_time(operation.requested)
+    return requested if requested is not None and requested <= now + AHEAD else None
 
 
 def _has_failed(operation: PullOperation) -> bool:

@@ -23,6 +23,7 @@ MINUTE = 60_000_000
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 AT = 1_767_603_600_000_000
+NOW = AT + 2 * HOUR
 
 
 def status(word, success=None, latest="a", good="a"):
@@ -196,14 +197,17 @@ def test_codats_record_tells_that_reads_are_missing():
         return CodatCompany.from_json({**raw, "dataConnections": connections})
 
     company = linked(1, c1_invoices=held("Complete", AT, AT))
-    assert may_lack_reads(company, shown(AT + HOUR))
-    assert not may_lack_reads(company, shown(AT + MINUTE // 2))
-    assert may_lack_reads(linked(1), shown(AT))
+    assert may_lack_reads(company, shown(AT + HOUR), NOW)
+    assert not may_lack_reads(company, shown(AT + MINUTE // 2), NOW)
+    assert may_lack_reads(linked(1), shown(AT), NOW)
     begun = linked(1, c1_invoices=held("Fetching", AT - 1))
-    assert may_lack_reads(begun, shown(AT))  # that it began says nothing of how it ended
-    assert not may_lack_reads(None, shown(AT))
-    assert not may_lack_reads(replace(company, deleted=True), shown(AT + HOUR))
-    assert not may_lack_reads(company, CodatCompany.from_json({"id": COMPANY, "lastSync": "soon"}))
+    assert may_lack_reads(begun, shown(AT), NOW)  # that it began says nothing of how it ended
+    assert not may_lack_reads(None, shown(AT), NOW)
+    assert not may_lack_reads(replace(company, deleted=True), shown(AT + HOUR), NOW)
+    never = CodatCompany.from_json({"id": COMPANY, "lastSync": "soon"})
+    assert not may_lack_reads(company, never, NOW)
+    for ahead in (DAY, 400 * DAY, 70 * 365 * DAY):  # asked for each night otherwise
+        assert not may_lack_reads(company, shown(AT + ahead), NOW)
 
 
 def test_what_was_missed_is_told_and_begins_what_a_webhook_would_have():

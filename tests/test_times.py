@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -29,10 +30,12 @@ from ops.cli import main
 from parts import START, company_id, moment
 from portal_bench import Portal, make_company
 from relay import times
+from relay.company import Sync
 from relay.courier import _seconds_of
 from relay.data_status import unheard
 from relay.pause import Pause, Scope
 from relay.times import FIRST, LAST, iso_from_micros, iso_from_ms, ms_of
+from relay.tracking import checked
 from workers.doing.track import MOST as MOST_OPERATIONS
 from workers.doing.track import _since
 
@@ -145,6 +148,27 @@ def test_an_undated_pull_does_not_hide_those_after_it():
         company_id(number) for number in range(1, 6)
     ]
     assert len(pulls) < MOST_OPERATIONS
+
+
+@pytest.mark.parametrize("requested", [*NONE, "2090-01-01T00:00:00Z", moment(86_400), moment(30)])
+def test_a_syncs_own_pull_counts_whatever_its_date(requested):
+    """It is known by its id: otherwise the sync would be told as failed after a day of silence."""
+    begun, now = int(START.timestamp() * 1_000_000), int(START.timestamp() + 60) * 1_000_000
+    sync = Sync("p", begun, operation_id=company_id(1))
+
+    def pull(number, at, status):
+        return PullOperation.from_json({
+            "id": company_id(number), "connectionId": company_id(9), "dataType": "invoices",
+            "status": status, "requested": at,
+        })  # fmt: skip
+
+    before = pull(2, moment(-3600), "FetchError")
+    ahead = pull(3, "2090-01-01T00:00:00Z", "Fetching")  # nothing can have begun then
+    for own, state in (("Complete", "completed"), ("FetchError", "failed"), ("Queued", "accepted")):
+        found = checked(sync, "invoices", [ahead, pull(1, requested, own), before], now)
+        assert (found.state, found.total) == (state, 1)
+        nobodys = checked(replace(sync, operation_id=None), "invoices", [ahead, before], now)
+        assert nobodys.total == 0
 
 
 def test_a_read_dated_ahead_hides_none_that_is_not():

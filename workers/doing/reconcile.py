@@ -171,7 +171,7 @@ def _tell_differences(context: Context, run: Run, shown: Iterable[CodatCompany],
     companies = {company.id: company for company in shown}
     held = context.store.companies.get_many(companies)
     _reread_dummies(context, run, held.values())
-    lacking = [one for one in companies.values() if may_lack_reads(held[one.id], one)]
+    lacking = [one for one in companies.values() if may_lack_reads(held[one.id], one, at)]
     _leave(context, run, "data", [one.id for one in lacking])
     for company in companies.values():
         found = differences(held[company.id], company)

@@ -35,7 +35,7 @@ def do(context: Context, intent: Intent) -> Ended:
     after = {name: checked(sync, name, operations, at) for name, sync in waiting.items()}
     late = patience(company) * SECOND
     lost = {n: NO_WORD for n, s in after.items() if s.is_open and at - s.requested > late}
-    why = {n: why_failed(s, n, operations) for n, s in waiting.items() if not after[n].is_open}
+    why = {n: why_failed(s, n, operations, at) for n, s in waiting.items() if not after[n].is_open}
     told = _told(waiting, after, lost, why)
     if unheard(company, {}, operations, at) or (not operations and _is_silent(waiting, at)):
         told = Told("relay.syncs_checked", {**(told or NO_NEWS).payload, "unheard": True})

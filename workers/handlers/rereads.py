@@ -61,7 +61,7 @@ def as_shown(company: Company, shown: CodatCompany, version: Version) -> Outcome
         outcome = outcome.then("name")  # it finds out who renamed it, perhaps we, and says so
     if after.status != company.status:
         outcome = outcome.then("cadence")
-    if may_lack_reads(after, shown):
+    if may_lack_reads(after, shown, version[0]):
         outcome = outcome.then("data")
     if newly_linked:
         outcome = _first_sync(company, shown, outcome, version).then("info", link=True)
