@@ -17,8 +17,9 @@ from ops import checkup
 from parts import SECRET, SentHints, company_id, make_event, signed
 from receiver.intake import Delivery
 from relay import times
-from relay.cadence import Anchor, Cadence, Schedule, next_run, run_before
+from relay.cadence import ALL, Anchor, Cadence, Schedule, next_run, run_before
 from relay.clocks import Comparison, Reading, host, wrong_clocks
+from relay.company import DataTypeState
 from relay.message import Action, action_fields
 from relay.store import keys
 from relay.store.budget import Limits
@@ -587,6 +588,29 @@ def test_what_is_sent_again_after_markers_were_lost_is_told_once(bench, kind):
     bench.take(signed(other, message_id="msg_2"), other)
     bench.drain()
     assert len(bench.log()) > len(before) or kind == "connection.connected"
+
+
+@pytest.mark.parametrize("kind", ["track", "fresh"])
+def test_no_sync_stays_open_and_no_data_fresh_by_dates_of_a_clock_that_was_ahead(bench, kind):
+    """Codat's history was looked at every half minute, and silence no alarm, until 2028."""
+    bench.deliver(make_event("connection.connected", connection=(1, "Linked")))
+    bench.drain()
+    store, ahead = bench.store, now_micros() + LEAP_MS * 1000
+    held = store.companies.get(ONE)
+    read = DataTypeState("Complete", (ahead, "x"), ahead)
+    syncs = {ALL: replace(held.syncs[ALL], requested=ahead)}
+    held = replace(held, syncs=syncs, data_types={"c|invoices": read})
+    store.client.set(keys.COMPANY + ONE, pack(ONE, held.to_json()))
+    store.schedules.put(replace(HOURLY, company_id=ONE, fresh=1), now_ms() // 1000, over=None)
+    calls = len(bench.codat.asked)
+    store.client.delete(*store.client.scan_iter(keys.INTENT + "*"))
+    store.intents.put([Need(f"{kind}:{ONE}", ONE, Priority.LOCAL, now_ms(), "x")], now_ms())
+    bench.perform()
+    assert len(bench.codat.asked) == calls
+    bench.drain()
+    mended = store.companies.get(ONE)
+    assert mended.latest <= now_micros() + 600_000_000
+    assert store.intents.get(f"{kind}:{ONE}")["state"] == "due"
 
 
 # A date that nobody can mean makes a hint of an event: nothing is logged, Codat is asked.

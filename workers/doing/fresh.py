@@ -17,6 +17,7 @@ from relay.store.intents import Intent
 from relay.times import now_micros
 from workers.context import Context
 from workers.doing.data import look
+from workers.doing.track import mend_first, stands_ahead
 from workers.endings import Ended, Ending, Told
 
 log = structlog.get_logger(__name__)
@@ -34,6 +35,8 @@ def do(context: Context, intent: Intent) -> Ended:
     if company is None or company.deleted or not (wanted or company.stale):
         return Ended(Ending.DONE)
     at = now_micros()
+    if stands_ahead(company, at):
+        return mend_first(at)
     stale, wait = judge(company, wanted, at)
     reads: list[Read] = []
     if set(stale) - set(company.stale):

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from itertools import islice, takewhile
 
 from codat.records import PullOperation, read_time
-from relay.company import CompanyStatus, Sync
-from relay.data_status import unheard
+from relay.company import Company, CompanyStatus, Sync
+from relay.data_status import AHEAD, unheard
 from relay.store.intents import Intent
 from relay.times import now_micros
 from relay.tracking import SKEW, checked, next_look, open_syncs, patience, why_failed
@@ -18,6 +18,7 @@ NO_WORD = "no word from Codat for longer than this platform may take"
 NOTHING: Mapping[str, str | None] = {}
 SILENT = 600  # seconds after which a sync without any pull in the history is looked into
 NO_NEWS = Told("relay.syncs_checked", {"syncs": []})
+MENDED_WITHIN = 30.0  # seconds
 MOST = 500  # pull operations looked at, newest first
 
 
@@ -28,6 +29,8 @@ def do(context: Context, intent: Intent) -> Ended:
     if company is None or not waiting:
         return Ended(Ending.DONE)
     at = now_micros()
+    if stands_ahead(company, at):
+        return mend_first(at)
     if company.status is not CompanyStatus.LINKED:
         reasons = dict.fromkeys(waiting, f"the company is {company.status}")
         return Ended(Ending.DONE, told=_told(waiting, waiting, reasons), at=at)
@@ -44,6 +47,19 @@ def do(context: Context, intent: Intent) -> Ended:
         return Ended(Ending.DONE, told=told, at=at)
     wait = min(next_look((at - sync.requested) / SECOND) for sync in left)
     return Ended(Ending.LATER, told=told, at=at, wait=wait, expected=True)
+
+
+def stands_ahead(company: Company, at: int) -> bool:
+    """Tell whether the company holds dates of a time when the server's clock was ahead.
+
+    By them nothing would end, or be too old, until that time has come. `at` in microseconds.
+    """
+    return company.latest > at + AHEAD
+
+
+def mend_first(at: int) -> Ended:
+    """Have the company's lane mend such dates, as it does with any message, and look again."""
+    return Ended(Ending.LATER, told=NO_NEWS, at=at, wait=MENDED_WITHIN, expected=True)
 
 
 def _is_silent(waiting: Mapping[str, Sync], at: int) -> bool:
