@@ -329,6 +329,31 @@ def test_a_user_who_may_not_read_the_configuration_is_a_risk_that_can_be_accepte
 
 
 @pytest.mark.parametrize(
+    ("taken", "name"),
+    [("-set", "refuses-writes"), ("-xadd", "refuses-writes"), ("-evalsha -eval", "refuses-writes"),
+     ("-zadd", "refuses-writes"), ("resetkeys %R~*", "refuses-writes"), ("-info", "no-permission"),
+     ("-config", "unknown-config")],
+)  # fmt: skip
+def test_a_right_that_is_taken_from_us_is_told_until_it_is_given_back(
+    site, make_settings, taken, name
+):
+    site.admin.execute_command("ACL SETUSER ours on >pw ~* &* +@all")
+    try:
+        url = f"{site.settings.redis_url}?username=ours&password=pw"
+        store = Store.open(make_settings(redis_url=url))
+        site.admin.execute_command(f"ACL SETUSER ours {taken}")
+        assert set(store.guard.faults()) == {name}
+        with pytest.raises(NotDurable):
+            store.inbox.ingest("meanwhile", None, FIELDS)
+        site.admin.execute_command("ACL SETUSER ours ~* +@all")
+        assert not store.guard.faults()
+        store.inbox.ingest("after", None, FIELDS)
+        assert site.kept() == 1
+    finally:
+        site.admin.execute_command("ACL DELUSER ours")
+
+
+@pytest.mark.parametrize(
     ("version", "old"),
     [("7", False), ("v7.2", False), ("7.2-rc1", False), ("6", True), ("unstable", True)],
 )

@@ -14,11 +14,12 @@ import structlog
 from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import ConnectionError as Disconnected
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError
 from redis.exceptions import TimeoutError as TimedOut
 
 from relay.store import keys
 from relay.store.connect import connections_of
+from relay.store.scripts import Scripts
 from relay.store.server import REPLICAS_MS, WAITAOF_MS, Server, in_step, inspect, judge
 
 LOOK_EVERY = 1.0  # seconds between looks, while there is anything to acknowledge
@@ -38,6 +39,7 @@ class Guard:
     def __init__(self, client: Redis, server: Server) -> None:
         self.server = server
         self._client: Any = client  # redis-py types each answer as a union of all it may be
+        self._probe = Scripts(client).probe
         self._demand: tuple[Collection[str], str | None] | None = None
         self._connections = connections_of(client)
         self._known = self._connections.latest
@@ -137,7 +139,13 @@ class Guard:
         """Judge the server, and whether it takes a write; raises redis.RedisError if it is away."""
         assert self._demand is not None
         latest = self._connections.latest  # before: what is made from here on is looked at next
-        server = judge(self._client, *self._demand)
+        try:
+            server = judge(self._client, *self._demand)
+        except NoPermissionError as error:
+            self._found(
+                {"no-permission": f"its user may not look at it: {str(error)[:200]}"}, latest
+            )
+            return
         self.server = server
         faults = dict(server.faults)
         if server.aof_is_written and "no-aof" in self._faults:
@@ -147,7 +155,7 @@ class Guard:
         elif server.aof_failed:
             faults["aof-error"] = "it could not write its append-only file; look at its disk"
         try:
-            self._client.set(keys.CONFIRMED, "1")
+            self._probe(keys.PROBES)
             if server.waits:
                 with self._client.pipeline(transaction=False) as pipe:
                     self.confirmed(pipe)
@@ -157,6 +165,9 @@ class Guard:
             faults["refuses-writes"] = f"it takes no writes: {str(error)[:200]}"
         except NotDurable as error:
             faults["unconfirmed"] = str(error)
+        self._found(faults, latest)
+
+    def _found(self, faults: dict[str, str], latest: object) -> None:
         if faults.keys() != self._faults.keys():
             say = log.error if faults else log.warning
             say("server.weakened" if faults else "server.mended", faults=faults or self._faults)

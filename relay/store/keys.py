@@ -7,6 +7,7 @@ TAG = "{relay}:"
 # (ms): how new what Codat said of its limits is; weakenings, weakened_at (ms), weakened: what was
 # last told of the server; epoch_lost, loss_at (ms), loss: what was last found missing
 META = TAG + "meta"
+PROBES = tuple(TAG + "probe:" + kind for kind in ("text", "stream", "hash", "zset"))
 CONFIRMED = TAG + "confirmed"  # string: written so that what was written before can be waited for
 COUNTERS = TAG + "counters"  # hash: accepted, duplicates, other_clients
 COUNTED = TAG + "counted:"  # + an id: this was counted, for a minute; the count may be sent twice

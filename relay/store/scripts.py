@@ -82,6 +82,7 @@ class Scripts:
         self.drop_dead = _script(client, "drop_dead")
         self.note_clock = _script(client, "note_clock")
         self.hint = _script(client, "hint")
+        self.probe = _script(client, "probe")
 
 
 def _script(client: Redis, name: str) -> Script:
