@@ -49,7 +49,7 @@ LOOK = 0.25  # seconds between two looks at the bodies that are waited for
 SPARE_STREAMS = 4  # threads more than streams: a place may be given on before its thread is free
 NO_BODY = frozenset({204, 304})
 VERSIONS = {"1": "HTTP/1.0", "1.0": "HTTP/1.0", "1.1": "HTTP/1.1"}
-KIND_OF = {408: "too-slow", 413: "too-large", 503: "busy"}  # kinds of problems, by status
+KIND_OF = {400: "malformed", 408: "too-slow", 413: "too-large", 503: "busy"}  # by status
 log = structlog.get_logger(__name__)
 
 
@@ -58,7 +58,8 @@ class Lane:
     """What one sort of requests may take up.
 
     `threads` work on them at once and `queue` more wait for one; a body has `largest` bytes, and
-    `bodies` of all or `bodies_of_one` of one address are waited for at once.
+    `bodies` of all or `bodies_of_one` of one address are waited for at once. One that breaks off,
+    or whose chunks cannot be read, is answered with the status `cut_off`.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Lane:
     queue: int = 512
     bodies: int = 256
     bodies_of_one: int = 64
+    cut_off: int = 400
 
 
 class Refused(Exception):
@@ -336,6 +338,8 @@ class Front:
         try:
             body = await self._body(crew, scope, environ, receive)
             environ["wsgi.input"] = BytesIO(body)
+            if environ.pop("HTTP_TRANSFER_ENCODING", None) is not None:  # it is whole by now
+                environ["CONTENT_LENGTH"] = str(len(body))
             return await crew.work(partial(respond, self._app, environ))
         except Refused as refusal:
             return self._refusal(refusal, environ["PATH_INFO"])
@@ -482,7 +486,7 @@ async def _read(receive: Receive, lane: Lane) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Refused(503, "the body ended early")
+            raise Refused(lane.cut_off, "the body ended early, or its chunks cannot be read")
         chunk: bytes = message.get("body", b"")
         size += len(chunk)
         if size > lane.largest:

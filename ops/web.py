@@ -88,7 +88,8 @@ def front(settings: Settings, app: "WSGIApplication") -> Front:
     """Put what takes requests in before an app that works on them."""
     return Front(
         app,
-        webhooks=Lane("webhook", settings.web_threads, LARGEST_WEBHOOK),
+        # A webhook that broke off must come again.
+        webhooks=Lane("webhook", settings.web_threads, LARGEST_WEBHOOK, cut_off=503),
         others=Lane("request", settings.web_threads, LARGEST_BODY),
         is_webhook=is_for_webhooks,
         streams=settings.relay_streams + settings.relay_link_streams,

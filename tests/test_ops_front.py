@@ -125,6 +125,34 @@ def test_an_app_gets_a_body_whole(pieces: tuple[bytes, ...]) -> None:
     run(test)
 
 
+def test_a_body_in_chunks_has_a_length_once_it_is_whole() -> None:
+    seen: list[dict[str, Any]] = []
+
+    def look(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        seen.append(environ)
+        return echo(environ, start_response)
+
+    async def test() -> None:
+        for said in ({}, {"content_length": 99}):
+            await ask(make(look), Client(b"12", b"345"), transfer_encoding="chunked", **said)
+            assert seen[-1]["CONTENT_LENGTH"] == "5"
+            assert "HTTP_TRANSFER_ENCODING" not in seen[-1]
+
+    run(test)
+
+
+def test_a_body_that_broke_off_is_the_senders_fault_but_a_webhook_comes_again() -> None:
+    async def test() -> None:
+        for path, status, kind in ((OTHER, 400, b"#malformed"), (WEBHOOK, 503, b"ended early")):
+            front, client = make(cut_off=status), Client(b"x", more=True)
+            client.closed.set()
+            await ask(front, client, path=path, transfer_encoding="chunked")
+            assert (client.status, client.headers[b"connection"]) == (status, b"close")
+            assert kind in client.content
+
+    run(test)
+
+
 def test_a_request_without_a_body_is_not_waited_for() -> None:
     async def test() -> None:
         for headers in ({}, {"content_length": 0}):
@@ -213,16 +241,6 @@ def test_what_is_refused_before_the_api_is_a_problem_as_the_api_has_it(
             assert problem.type == f"https://relay.example/problems#{kind}"
         webhook = await ask(make(), Client(), path=WEBHOOK, content_length=1001)
         assert webhook.headers[b"content-type"].startswith(b"text/plain")
-
-    run(test)
-
-
-def test_a_body_that_breaks_off_is_asked_for_again() -> None:
-    async def test() -> None:
-        client = Client(b"x", more=True)
-        client.closed.set()
-        await ask(make(), client, content_length=9)
-        assert (client.status, client.headers[b"connection"]) == (503, b"close")
 
     run(test)
 
@@ -428,7 +446,7 @@ def failing(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         (413, echo, (), {"content_length": 1001}),
         (503, failing, (b"whole",), {"content_length": 5}),
         (503, "stopping", (b"x",), {"content_length": 9}),
-        (503, "closed", (b"x",), {"content_length": 9}),
+        (400, "closed", (b"x",), {"content_length": 9}),
     ],
 )
 def test_nothing_holds_a_request_that_is_answered(
