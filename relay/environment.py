@@ -56,6 +56,8 @@ def gather(
         if told is None and raw is not None:
             value = raw if kind is Kind.PATH else trimmed(raw)
             told = _fault(value, kind)
+            if told is None and kind is not Kind.PATH and _names(name, value):
+                told = "holds its own name: give the value alone"
             if told is None:
                 values[name] = value
         if told is not None:
@@ -134,6 +136,11 @@ def _raw(name: str, held: Mapping[str, str]) -> tuple[str, str | None, str | Non
     except BadFile as error:
         return label, None, str(error)
     return label, text, None if text else f"{path} is empty"
+
+
+def _names(name: str, value: str) -> bool:
+    """Whether a value is a whole line of `.env`, as in a file that should hold the value alone."""
+    return re.match(rf"(export\s+|set\s+)?{name}\s*[=:]", value, re.IGNORECASE) is not None
 
 
 def _fault(value: str, kind: Kind) -> str | None:

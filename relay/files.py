@@ -1,7 +1,10 @@
 """Files that people write: CSV and TOML, read whole, each fault a sentence with the file's line."""
 
 import csv
+import os
 import re
+import select
+import stat
 import tomllib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +15,7 @@ from typing import Any
 from relay.nearest import hint
 
 LARGEST = 64 * 1024 * 1024  # bytes; a CSV file of a million companies is smaller
+PATIENCE = 30.0  # seconds for what a pipe brings next
 LARGEST_CELL = 10_000  # characters
 TOO_LONG = f"a cell is longer than {LARGEST_CELL:,} characters; is a quote left open?"
 NOT_CLOSED = "a quote is left open, or something follows a closed one"
@@ -45,8 +49,7 @@ class Record:
 def read_text(path: Path, *, may_be_empty: bool = False) -> str:
     """Return what a file says, in UTF-8 with or without a mark in front; raises BadFile."""
     try:
-        with path.open("rb") as file:
-            raw = file.read(LARGEST + 1)
+        raw = _bytes(path)
     except OSError as error:
         raise BadFile(f"{path} cannot be read ({error.strerror})") from None
     if len(raw) > LARGEST:
@@ -64,6 +67,25 @@ def read_text(path: Path, *, may_be_empty: bool = False) -> str:
     if not (may_be_empty or text.strip()):
         raise BadFile(f"{path} is empty")
     return text
+
+
+def _bytes(path: Path) -> bytes:
+    """Return at most one byte more than a file may have; raises OSError."""
+    if not stat.S_ISFIFO(path.stat().st_mode):
+        with path.open("rb") as file:
+            return file.read(LARGEST + 1)
+    # As a shell's `<(...)`. To one that nobody opens, a reader would wait without end.
+    descriptor, raw = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), bytearray()
+    try:
+        while len(raw) <= LARGEST:
+            if not select.select([descriptor], [], [], PATIENCE)[0]:
+                raise BadFile(f"{path} is a pipe into which nobody writes")
+            if not (piece := os.read(descriptor, 65536)):
+                break
+            raw += piece
+    finally:
+        os.close(descriptor)
+    return bytes(raw)
 
 
 def read_rows(path: Path) -> list[Row]:

@@ -170,6 +170,10 @@ class Settings(BaseSettings):
         parts = _address(value)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("must be an http:// or https:// address")
+        if "@" in parts.netloc:  # it is shown to customers, and asked with a key of its own
+            raise ValueError("must be an address without a user and password")
+        if parts.port == 0:
+            raise ValueError("must be an address whose port is not 0")
         if re.search(r"[\s?#]", value):
             raise ValueError("must be an address without spaces, ? and #")
         return value.rstrip("/")

@@ -1,6 +1,8 @@
 """Every setting, however editors, shells and platforms wrap it: meant as written, or a fault."""
 
+import os
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -242,6 +244,28 @@ def test_an_env_file_that_leads_nowhere_or_is_a_folder_is_a_fault(tmp_path):
         assert "cannot be read" in fault
 
 
+def test_a_pipe_is_read_and_not_waited_for_without_end(tmp_path, monkeypatch):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    def write() -> None:
+        pipe.write_text("abc\n")
+
+    for wanted in ("abc", None):
+        if wanted is None:
+            monkeypatch.setattr("relay.files.PATIENCE", 0.01)
+        else:
+            threading.Thread(target=write, daemon=True).start()
+        given = {"CODAT_API_KEY_FILE": str(pipe), **BESIDE["CODAT_API_KEY"]}
+        if wanted:
+            assert read(given).api_key == wanted
+        else:
+            assert faults(given) == [
+                f"CODAT_API_KEY_FILE: {pipe} is a pipe into which nobody writes"
+            ]
+            assert faults({}, pipe) == [f"{pipe} is a pipe into which nobody writes"]
+
+
 def test_what_is_empty_in_the_environment_does_not_hide_the_env_file(tmp_path):
     env_file = tmp_path / ".env"
     env_file.write_text("PORT=9000\n")
@@ -300,6 +324,13 @@ WRONG = [
     ({"WEB_PROCESSES": "100000"}, "less than or equal"),
     ({"RELAY_PUBLIC_URL": "https://relay.test/?a=b"}, "without spaces, ? and #"),
     ({"CODAT_API_URL": "https://codat.test/a b"}, "without spaces, ? and #"),
+    ({"CODAT_API_URL": "https://user:word@codat.test"}, "without a user and password"),
+    ({"RELAY_PUBLIC_URL": "https://user@relay.test"}, "without a user and password"),
+    ({"RELAY_PUBLIC_URL": "https://relay.test:0"}, "port is not 0"),
+    ({"CODAT_API_KEY": "CODAT_API_KEY=abc"}, "holds its own name"),
+    ({"CODAT_WEBHOOK_SECRETS": f"export CODAT_WEBHOOK_SECRETS={SECRET}"}, "holds its own name"),
+    ({"RELAY_TOKENS": f"relay_tokens: {TOKEN}"}, "holds its own name"),
+    ({"PORT": "PORT = 8000"}, "holds its own name"),
 ]
 
 
