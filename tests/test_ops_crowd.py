@@ -16,7 +16,6 @@ from relay.store.connect import connect
 from web_process import (
     Web,
     answer,
-    get,
     many_files,
     opened,
     post_webhook,
@@ -28,6 +27,7 @@ from web_process import (
 pytestmark = pytest.mark.usefixtures("server")  # skips where no server is to be had
 FORM = "Content-Type: application/x-www-form-urlencoded"
 CROWD = 150  # more than all threads of a web process with its default settings
+READERS = 400
 
 
 @pytest.fixture(scope="module")
@@ -95,33 +95,16 @@ def _connections(web: Web) -> int:
     return sum(line.split()[1].endswith(mine) and line.split()[3] == "01" for line in lines)
 
 
-def test_slow_readers_do_not_keep_webhooks_out(web: Web) -> None:
-    asked = "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
-    with ExitStack() as open_ones:
-        for _ in range(CROWD):
-            open_ones.enter_context(opened(web.port, asked * 3))  # none of it is read
-        assert [post_webhook(web.port) for _ in range(20)] == [204] * 20
-
-
 @pytest.mark.parametrize("path", ["/openapi.json", "/asyncapi.json"])
-def test_webhooks_get_through_while_documents_are_asked_for(web: Web, path: str) -> None:
-    stop, statuses = threading.Event(), Counter()
-
-    def ask() -> None:
-        while not stop.is_set():
-            statuses[get(web.port, path)] += 1
-
-    askers = [threading.Thread(target=ask) for _ in range(30)]
-    for one in askers:
-        one.start()
-    try:
-        assert [post_webhook(web.port) for _ in range(10)] == [204] * 10
-        until(lambda: statuses[200] > 100, "documents")
-    finally:
-        stop.set()
-        for one in askers:
-            one.join()
-    assert set(statuses) == {200}
+def test_who_asks_for_documents_and_reads_none_does_not_keep_webhooks_out(
+    web: Web, path: str
+) -> None:
+    """Made anew for each of them, one would take a fifth of a second of the whole process."""
+    asked = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"
+    with ExitStack() as open_ones:
+        for _ in range(READERS):
+            open_ones.enter_context(opened(web.port, asked * 3))
+        assert [post_webhook(web.port) for _ in range(20)] == [204] * 20
 
 
 def test_a_pool_has_a_connection_for_every_thread(server) -> None:
