@@ -30,6 +30,12 @@ CREATING = (
     "It is known here a moment after the answer. Without an `Idempotency-Key` it is not safe to"
     f" send again after a 502 or 503. {repeats.MAY_BE_SENT_AGAIN}"
 )
+ACCEPTING = (
+    "It takes hold a moment after the answer; with `identity_mark` only while the books still name"
+    " that one. A company whose books name whom it was, or who was accepted already, has nothing to"
+    " accept: 409."
+)
+NOTHING_TO_ACCEPT = "Its books name whom it is known to be: there is nothing to accept."
 ANOTHER = "The company's books name another by now. Look again before you accept it."
 UNKNOWN = "Look at /v1/companies for the companies there are"
 
@@ -120,6 +126,7 @@ def create_company(header: Key, body: CompanyBody) -> Reply:
 
 @api.post(
     "/companies/<company_id>/identity/accept",
+    description=ACCEPTING,
     responses={204: None, **described("forbidden", "unknown-company", "conflict")},
 )
 def accept_identity(path: CompanyPath, query: AcceptQuery) -> Reply:
@@ -132,8 +139,11 @@ def accept(company: Company, by: str, mark: str | None) -> None:
     """Let a company be whom its books name, by somebody's word; raises Refusal or RedisError.
 
     `mark` stands for whom that somebody was shown: while the books name them, and no longer.
+    Refused where there is nothing to accept.
     """
     refuse_another(company, mark)
+    if company.identity_mismatch is None:
+        raise Refusal("conflict", NOTHING_TO_ACCEPT)
     now = now_micros()
     action = Action(
         id=f"identity:{company.id}:{now}",

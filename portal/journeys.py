@@ -31,6 +31,7 @@ api = journeys_inviting.api  # to which the routes here belong too
 MOST_SCANNED = 5000  # journeys looked at in one request
 PAGE = 500
 REVOKED = "The journey was revoked. Begin a new one by `POST /v1/journeys`."
+EXPIRED = "The journey expired before: its link works no more."
 NOT_STOPPED = "The journey is not stopped by another company's name."
 DISOWNED = "Its customer said that it is the wrong company; it is being unlinked."
 UNKNOWN = "Look at /v1/journeys for the journeys there are."
@@ -138,13 +139,16 @@ def renew_link(path: JourneyPath, body: LinkBody) -> Reply:
 
 @api.post(
     "/journeys/<journey_id>/revoke",
-    responses={200: JourneyDetail, **described("forbidden", "unknown-journey")},
+    description="One that is revoked already stays so. One that has expired is a 409.",
+    responses={200: JourneyDetail, **described("forbidden", "unknown-journey", "conflict")},
 )
 def revoke_journey(path: JourneyPath) -> Reply:
     """End a journey: its link stops working at once."""
     journey, now, by = _known(path.journey_id), now_ms(), caller().name
     moved = parts().store.journeys.change(journey.id, lambda held: journeys.revoked(held, by, now))
     after = _hint(moved).journey
+    if after.step is not Step.REVOKED:
+        raise Refusal("conflict", EXPIRED)
     company = parts().store.companies.get(after.company_id)
     return journeys_shapes.whole(after, company, now).model_dump()
 

@@ -110,7 +110,11 @@ def put_policy(query: PutQuery, body: PolicyBody) -> Reply:
     return _plain(_answer(body, saved=True, applied_to=applied_to, preview=None))
 
 
-@api.delete("/policy", responses={204: None, **described("forbidden", "conflict")})
+@api.delete(
+    "/policy",
+    description="Safe to send twice: where none was set by `PUT`, that stays so.",
+    responses={204: None, **described("forbidden", "conflict")},
+)
 def delete_policy() -> Reply:
     """Go back to what RELAY_DEFAULT_CADENCE says."""
     _refuse_beside_a_file()
@@ -192,10 +196,11 @@ def _preview(policy: Policy, companies: Iterable[Company]) -> PolicyPreview:
 
 
 def _apply(companies: Iterable[Company]) -> int:
-    """Leave each company the intent to follow the policy; give how many there are."""
+    """Leave each company that is not deleted the intent to follow the policy; say how many."""
     store, cause, asked = parts().store, f"api:{caller().name}", 0
     for page in batches(companies):
         now = now_ms()
+        there = [company for company in page if not company.deleted]
         store.intents.put(
             [
                 Need(
@@ -206,12 +211,11 @@ def _apply(companies: Iterable[Company]) -> int:
                     cause=cause,
                     args={"apply": True},
                 )
-                for company in page
-                if not company.deleted
+                for company in there
             ],
             now,
         )
-        asked += len(page)
+        asked += len(there)
     if asked and store.intents.may_hint():
         parts().hints.perform()
     return asked

@@ -18,6 +18,7 @@ api = group("reconciliations", __name__, "Reconciliations")
 
 MOST_NEAR = 100  # runs among which one like an unknown id is looked for
 ASKED_FOR = "asked for"
+NOTHING_TO_STOP = "It had ended before: there was nothing to stop."
 
 
 class Reconciliation(BaseModel):
@@ -130,13 +131,13 @@ def get_reconciliation(path: RunPath) -> Reply:
 
 @api.post(
     "/reconciliations/<reconciliation_id>/abort",
-    responses={200: Reconciliation, **described("forbidden", "not-found")},
+    description="One that is aborted already stays so. One that ended in another way is a 409.",
+    responses={200: Reconciliation, **described("forbidden", "not-found", "conflict")},
 )
 def abort_reconciliation(path: RunPath) -> Reply:
     """Stop one; what it has healed stays."""
-    run = _known(path)
-    if run.goes_on:
-        parts().store.reconciles.end(run, Phase.ABORTED, now_ms())
+    if not parts().store.reconciles.end(_known(path), Phase.ABORTED, now_ms()):
+        raise Refusal("conflict", NOTHING_TO_STOP)
     return _shape(_known(path)).model_dump()
 
 

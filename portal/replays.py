@@ -144,6 +144,7 @@ def get_replay(path: ReplayPath) -> Reply:
 
 @api.post(
     "/replays/<replay_id>/abort",
+    description="One that is aborted already stays so. One whose messages are all queued is a 409.",
     responses={200: ReplayShape, **described("forbidden", "not-found", "conflict")},
 )
 def abort_replay(path: ReplayPath) -> Reply:
@@ -153,6 +154,7 @@ def abort_replay(path: ReplayPath) -> Reply:
 
 @api.post(
     "/replays/<replay_id>/continue",
+    description="One that runs goes on running. One whose messages are all queued is a 409.",
     responses={200: ReplayShape, **described("forbidden", "not-found", "conflict")},
 )
 def continue_replay(path: ReplayPath) -> Reply:

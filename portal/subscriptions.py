@@ -147,11 +147,14 @@ def delete_subscription(path: SubscriptionPath) -> Reply:
 
 @api.post(
     "/subscriptions/<subscription_id>/pause",
+    description="One that is paused already stays so, with the `reason` it has.",
     responses={200: SubscriptionShape, **described("forbidden", "not-found", "conflict")},
 )
 def pause_subscription(path: SubscriptionPath) -> Reply:
     """Deliver nothing until it is resumed; its cursor stays."""
     held = _known(path.subscription_id)
+    if not held.active:
+        return _shown(path.subscription_id)
     reason = f"{caller().name} paused it"
     _put(held, held.subscription, state="paused", reason=reason, told=_told(held, "paused", reason))
     return _shown(path.subscription_id)
@@ -159,6 +162,7 @@ def pause_subscription(path: SubscriptionPath) -> Reply:
 
 @api.post(
     "/subscriptions/<subscription_id>/resume",
+    description="One that is active stays so; what failed before is tried again at once.",
     responses={200: SubscriptionShape, **described("forbidden", "not-found", "conflict")},
 )
 def resume_subscription(path: SubscriptionPath) -> Reply:

@@ -20,7 +20,7 @@ from relay.store.intents import KINDS, Priority
 from workers import perform
 
 XERO = ("--platform", "Xeroo")
-NOTHING_TO_STOP = "It had ended before: there was nothing to stop.\n"
+NOTHING_TO_STOP = "409 Conflict: It had ended before: there was nothing to stop.\n"
 NEAR = "the nearest that is known is"
 
 

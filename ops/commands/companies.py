@@ -9,7 +9,6 @@ import click
 from ops.api import Api, uses_api
 from ops.choices import OneOf
 from ops.coming import next_in_words
-from ops.faults import Failed
 from ops.groups import ListsByDefault
 from ops.output import Columns, as_json, print_json, show_facts, show_rows
 from relay.company import CompanyStatus
@@ -111,8 +110,6 @@ def accept(api: Api, company_id: str) -> None:
     """Say that a company is the right one although its books name another than before."""
     address = f"/v1/companies/{path_part(company_id)}"
     company: dict[str, Any] = api.get(address)
-    if not company["identity_mismatch"]:
-        raise Failed(f"{company['name']} is whom it was before: there is nothing to accept.")
     api.post(f"{address}/identity/accept?{urlencode({'identity_mark': company['identity_mark']})}")
     click.echo("Accepted: from now on it is known by what its books say.")
 

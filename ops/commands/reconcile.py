@@ -118,8 +118,6 @@ def abort(api: Api, reconciliation: str, as_json: bool) -> None:
     """Stop one; what it has healed stays."""
     ended = api.post(f"{PATH}/{reconciliation}/abort")
     print_json(ended) if as_json else click.echo(f"{ended['id']} is {ended['phase']}.")
-    if ended["phase"] != "aborted":
-        raise Failed("It had ended before: there was nothing to stop.")
 
 
 @reconcile.command("list")
