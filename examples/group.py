@@ -7,10 +7,17 @@ Several names share the work. A missing number is an event whose company was for
 
 import sys
 from contextlib import suppress
+from typing import NoReturn
 
 import redis
 
 LOG, GROUP = "{relay}:log", "books"
+
+
+def refuse(why: str) -> NoReturn:
+    """Say why this cannot start."""
+    print(why, file=sys.stderr)
+    sys.exit(2)
 
 
 def main(url: str, name: str) -> None:
@@ -32,10 +39,12 @@ def main(url: str, name: str) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
-        sys.exit(f"{__doc__}")
+        refuse(f"{__doc__}")
     try:
         main(*sys.argv[1:])
-    except (redis.RedisError, ValueError) as error:  # ValueError: no address of a server
+    except ValueError as error:
+        refuse(f"REDIS_URL cannot be used: {error}")
+    except redis.RedisError as error:
         sys.exit(f"The server does not answer as it should: {error}")
     except KeyboardInterrupt:
         sys.exit(130)

@@ -4,7 +4,13 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 const [url, token, file] = process.argv.slice(2);
 if (!file) {
   console.error("Usage: node read.mjs URL TOKEN CURSOR_FILE");
-  process.exit(1);
+  process.exit(2);
+}
+try {
+  new Request(url + "/v1/events", { headers: { Authorization: `Bearer ${token}` } });
+} catch (error) {
+  console.error(`URL or TOKEN cannot be used: ${error.cause?.message ?? error.message}`);
+  process.exit(2);
 }
 process.on("SIGINT", () => process.exit(130));
 const headers = { Authorization: `Bearer ${token}` };

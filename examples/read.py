@@ -3,6 +3,7 @@
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import requests
 
@@ -17,6 +18,8 @@ def main(url: str, token: str, file: Path) -> None:
         path = (file.read_text().strip() if file.exists() else "") or FIRST
         try:
             answer = session.get(url + path, timeout=40)
+        except ValueError as error:  # the address, or the token, can never be sent
+            refuse(f"URL or TOKEN cannot be used: {error}")
         except requests.RequestException as error:
             print(f"No answer ({type(error).__name__}); once more.", file=sys.stderr, flush=True)
             time.sleep(2)
@@ -33,6 +36,12 @@ def main(url: str, token: str, file: Path) -> None:
             # Only once the work is done: killed before, it comes again.
             keep(file, answer.links["next"]["url"])
             time.sleep(int(answer.headers.get("Retry-After", 0)))  # too many wait there already
+
+
+def refuse(why: str) -> NoReturn:
+    """Say why this cannot start."""
+    print(why, file=sys.stderr)
+    sys.exit(2)
 
 
 def keep(file: Path, place: str) -> None:
@@ -53,7 +62,7 @@ def recovered(problem: dict[str, str]) -> str:
 
 if __name__ == "__main__":
     if len(sys.argv) != 4:
-        sys.exit(f"{__doc__}")
+        refuse(f"{__doc__}")
     try:
         main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
     except KeyboardInterrupt:

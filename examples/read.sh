@@ -4,7 +4,7 @@
 set -eu
 if [ $# -ne 3 ]; then
     echo "Usage: read.sh URL TOKEN CURSOR_FILE" >&2
-    exit 1
+    exit 2
 fi
 head=$(mktemp) body=$(mktemp)
 trap 'rm -f "$head" "$body"' EXIT
@@ -15,7 +15,10 @@ while :; do
     path=$(cat "$3" 2>/dev/null || :)
     path=${path:-"/v1/events?after=0&limit=500&wait=20"}
     status=$(curl -sS --compressed -D "$head" -o "$body" -w '%{http_code}' \
-        -H "Authorization: Bearer $2" "$1$path") || status=503
+        -H "Authorization: Bearer $2" "$1$path") || case $? in
+        1 | 3) exit 2 ;; # no address that curl can ask; it has said so
+        *) status=503 ;;
+        esac
     wait=$(sed -n 's/^retry-after: \([0-9]*\).*/\1/Ip' "$head" | grep . || echo 0)
     case $status in
     200)

@@ -1,17 +1,32 @@
 """Take signed webhooks: `subscriber.py PORT SECRET`. Any Standard Webhooks library verifies."""
 
+import base64
 import json
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NoReturn
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-if len(sys.argv) != 3 or not sys.argv[1].isdigit():
-    sys.exit(f"{__doc__}")
+
+def refuse(why: str) -> NoReturn:
+    """Say why this cannot start."""
+    print(why, file=sys.stderr)
+    sys.exit(2)
+
+
+if len(sys.argv) != 3:
+    refuse(f"{__doc__}")
+port, secret = sys.argv[1:]
+if not port.isdecimal() or not 0 < int(port) < 65536:
+    refuse(f"{__doc__}\nPORT is a number from 1 to 65535.")
 try:
-    webhook = Webhook(sys.argv[2])
-except (ValueError, RuntimeError) as error:
-    sys.exit(f"SECRET is the one that the subscription was answered with: {error}")
+    key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+except ValueError:
+    key = b""
+if not 24 <= len(key) <= 64:  # what the specification of Standard Webhooks allows
+    refuse("SECRET is not the one that the subscription was answered with, `whsec_...` whole.")
+webhook = Webhook(secret)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -32,8 +47,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 try:
-    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
-except (OSError, OverflowError) as error:
-    sys.exit(f"Port {sys.argv[1]}: {error}")
+    ThreadingHTTPServer(("127.0.0.1", int(port)), Handler).serve_forever()
+except OSError as error:
+    sys.exit(f"Port {port}: {error}")
 except KeyboardInterrupt:
     sys.exit(130)

@@ -179,8 +179,8 @@ def _nothing_offered(body: JourneyBody) -> list[tuple[str, str]]:
     named = {one.casefold() for one in body.source_types}
     unknown = named - {one.casefold() for one in types}
     if types and unknown:
-        there_are = ", ".join(sorted(types - {""})) + hint(min(unknown), types - {""})
-        said = f"no enabled platform is of type {', '.join(sorted(unknown))}; there are {there_are}"
+        near = hint(min(unknown), sorted(types - {""}))
+        said = f"no enabled platform is of type {', '.join(sorted(unknown))}{near}"
         return [("source_types", said)]
     others = [
         key

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from codat.records import Integration, read_id
 from portal.parts import parts
 from portal.problems import Refusal
-from relay.nearest import hint, nearest
+from relay.nearest import all_of, hint, nearest
 
 NEIGHBOURS = 200  # ids looked at for the nearest one
 LIKE_AN_ID = 0.85  # of 1: ids made at random are half alike
@@ -60,7 +60,7 @@ def company(field: str, given: str) -> None:
 def nearest_company(given: str) -> str:
     """Say which held company may be meant, to end a refusal: by an id like this, or by its name.
 
-    Of many companies those are looked at whose ids begin alike.
+    Of many companies those are looked at whose ids begin alike; few are all named.
     """
     companies = parts().store.companies
     few = companies.count() <= NEIGHBOURS
@@ -69,7 +69,9 @@ def nearest_company(given: str) -> str:
         return f"; the nearest that is known is {near}"
     named = {one.name: one.id for one in page if one.name}
     name = nearest(given, named)
-    return f"; the id of {name} is {named[name]}" if name else ""
+    if name:
+        return f"; the id of {name} is {named[name]}"
+    return all_of([one.id for one in page]) if few else ""
 
 
 def _one_of(field: str, name: str, words: Words, message: str) -> None:

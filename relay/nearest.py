@@ -1,7 +1,7 @@
 """A word that is not known is refused with the nearest one that is."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -31,6 +31,11 @@ def hint(given: str, known: Iterable[str]) -> str:
     words = list(dict.fromkeys(known))
     if near := nearest(given, words):
         return f"; the nearest that is known is {near}"
+    return all_of(words)
+
+
+def all_of(words: Sequence[str]) -> str:
+    """Name all known words, to end a refusal, where they are few; else ''."""
     return f"; known are {', '.join(words)}" if 0 < len(words) <= FEW else ""
 
 

@@ -197,8 +197,39 @@ def test_a_reader_whose_cursor_is_of_no_use_says_so_and_goes_on(portal, tmp_path
 def test_an_example_without_arguments_says_what_it_takes(name):
     command = ["sh", str(EXAMPLES / name)] if name.endswith(".sh") else command_of(name)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert name in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "said"),
+    [
+        *(("subscriber.py", ["0", "nope"], "PORT"), ("subscriber.py", ["65536", "nope"], "PORT")),
+        *(("subscriber.py", ["²", "nope"], "PORT"), ("subscriber.py", ["x", "nope"], "PORT")),
+        *(
+            ("subscriber.py", ["8000", secret], "SECRET")
+            for secret in ("", "nope", "whsec_", "whsec_nope", "whsec_" + "é" * 40, "A" * 400)
+        ),
+        ("read.py", ["nope", "token", "no-file"], "URL"),
+        ("read.py", ["ftp://x", "token", "no-file"], "URL"),
+        ("read.py", ["http://127.0.0.1:1", "to\nken", "no-file"], "TOKEN"),
+        ("read.py", ["http://127.0.0.1:1", "tok\u20acn", "no-file"], "TOKEN"),
+        ("read.mjs", ["nope", "token", "no-file"], "URL"),
+        ("read.mjs", ["http://127.0.0.1:1", "tok\u20acn", "no-file"], "TOKEN"),
+        ("read.sh", ["nope://x", "token", "no-file"], "curl"),
+        ("group.py", ["nope", "me"], "REDIS_URL"),
+    ],
+)
+def test_an_example_refuses_what_can_never_work(name, words, said):
+    command = ["sh", str(EXAMPLES / name)] if name.endswith(".sh") else command_of(name)
+    if shutil.which("curl") is None and name.endswith(".sh"):
+        pytest.skip("needs curl")
+    done = subprocess.run(
+        [*command, *words], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 2
+    assert said in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -231,5 +262,5 @@ def test_a_reader_whose_cursor_was_cut_to_nothing_begins_anew(portal, tmp_path, 
 def test_a_group_without_a_servers_address_says_so():
     command = [*command_of("group.py"), "nope", "me"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
     assert "nope" in done.stderr or "scheme" in done.stderr

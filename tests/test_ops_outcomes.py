@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from commands import Run, portal, run  # noqa: F401
+from commands import Run, commands, portal, run  # noqa: F401
 from ops.api import Api
 from parts import Bench, company_id
-from portal_bench import Portal, make_company
+from portal_bench import OPERATOR, Portal, make_company
 from relay.company import CompanyStatus
 from relay.store import keys
 from relay.store.intents import KINDS, Priority
@@ -347,3 +347,12 @@ def test_a_comparison_that_was_over_is_not_called_stopped(run, portal) -> None:
     portal.store.client.hset(keys.RECONCILE + begun, "phase", "done")
     result = run("reconcile", "abort", begun)
     assert (result.exit_code, result.stderr) == (1, NOTHING_TO_STOP)
+
+
+def test_a_demo_that_is_not_allowed_says_nothing_before(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    portal = Portal(relay_tokens=(f"vera:view:{OPERATOR}",))
+    with commands(portal) as command:
+        result = command("demo")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "403" in result.stderr

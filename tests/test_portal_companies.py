@@ -132,8 +132,14 @@ def test_every_unknown_company_gets_the_same_answer(portal, unknown, rest):
 
 
 def near(unknown: str) -> str:
-    known = f"; the nearest that is known is {company_id(1)}"
-    return known if unknown == company_id(9) else ""
+    how = "the nearest that is known is" if unknown == company_id(9) else "known are"
+    return f"; {how} {company_id(1)}"
+
+
+def test_many_companies_are_not_all_named(portal):
+    portal.hold(*map(make_company, range(1, 10)))
+    said = problem(portal.get("/v1/companies/nope"))["detail"]
+    assert said == "Look at /v1/companies for the companies there are."
 
 
 def test_a_name_in_place_of_an_id_is_told_whose_id_is_meant(portal):

@@ -45,6 +45,8 @@ def demo(*, api: Api, count: int, seed: int) -> None:
     settings = settings_here()
     if not settings.uses_sandbox or not api.get("/v1/status")["uses_sandbox"]:
         raise CannotStart(REAL)
+    # Only a token that may operate previews: another is refused before anything is said.
+    api.post("/v1/reconciliations", {"all": True, "preview": True})
     Demo(api, Sandbox(settings.api_url), Console(), random.Random(seed)).play(count)  # noqa: S311
 
 
