@@ -131,6 +131,7 @@ def _linking(said: str = "", status: int = 200) -> Response:
         said=said,
         may=may,
         listed=ops_linking.listed(after),
+        began_after=after,
         new_key=ops_linking.new_key,
     )
 

@@ -174,6 +174,8 @@ def test_the_list_goes_on_where_one_page_ends(portal, monkeypatch):
     assert "Company 2" in first
     after = first.partition("?after=")[2].partition('"')[0]
     assert "Company 3" in get(portal, f"/ops/linking?after={after}").text
+    last = text_of(get(portal, "/ops/linking?after=ffff"))
+    assert "None among these." in last  # and not that every link works
 
 
 @pytest.mark.parametrize(
