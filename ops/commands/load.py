@@ -11,7 +11,7 @@ from ops.commands.bulk import warn
 from ops.output import as_json, print_json
 from ops.selection import Chosen, may_choose
 
-LONGEST_BAR = 50
+LONGEST_BAR = 40  # so that a line fits into 80 characters
 BAR = "\N{FULL BLOCK}"
 
 
