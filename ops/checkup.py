@@ -13,7 +13,7 @@ from codat.signature import TOLERANCE
 from codat.times import parse_http_date
 from ops import embedded, tokens
 from ops.addresses import session_for
-from ops.faults import FAILED, UNREACHABLE, WRONG_SETTINGS, CannotStart
+from ops.faults import FAILED, UNREACHABLE, WRONG_SETTINGS, CannotStart, words_for
 from ops.here import UNPROVABLE, check_brand, unread_names
 from portal import journeys_words
 from portal.journeys_words import Brand
@@ -105,7 +105,7 @@ def check_server(settings: Settings) -> Finding:
     except ServerRefused as error:
         return Finding("server", WRONG, str(error), WRONG_SETTINGS)
     except RedisError as error:
-        return Finding("server", WRONG, f"does not answer: {error}", UNREACHABLE)
+        return Finding("server", WRONG, words_for(error), UNREACHABLE)
     if faults:
         return Finding("server", WRONG, "; ".join(faults.values()))
     if server.accepted_risks:
@@ -171,7 +171,7 @@ def check_processes(settings: Settings) -> Iterator[Finding]:
         yield Finding("store", WRONG, str(error), WRONG_SETTINGS)
         return
     except RedisError as error:
-        yield Finding("store", WRONG, f"does not answer: {error}", UNREACHABLE)
+        yield Finding("store", WRONG, words_for(error), UNREACHABLE)
         return
     for name, at in sorted(heartbeats.items()):
         silent = now_ms() - at

@@ -105,7 +105,7 @@ def told() -> Iterator[None]:
     except faults.Unreachable as error:
         _leave(str(error), faults.UNREACHABLE)
     except RedisError as error:
-        _leave(f"The Redis or Valkey server does not answer: {error}", faults.UNREACHABLE)
+        _leave(f"The Redis or Valkey server {faults.words_for(error)}", faults.UNREACHABLE)
     except faults.Failed as error:
         _leave(str(error), faults.FAILED)
     except faults.Interrupted as error:

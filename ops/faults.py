@@ -1,9 +1,25 @@
 """Exit codes, and the faults that the command line tells in a sentence instead of a trace."""
 
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    RedisError,
+    ResponseError,
+)
+
 FAILED = 1  # not, or not wholly, done
 WRONG_SETTINGS = 2  # or wrong usage: nothing was done
 UNREACHABLE = 3
 INTERRUPTED = 130  # by Ctrl-C, as shells know it
+
+
+def words_for(error: RedisError) -> str:
+    """Say what the server did: it may well have answered, as when its memory is full."""
+    if isinstance(error, AuthenticationError | AuthorizationError):
+        return f"does not let us in: {error}"
+    if isinstance(error, ResponseError):
+        return f"answers with an error: {error}"
+    return f"does not answer: {error}"
 
 
 class CannotStart(Exception):

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import click
 import pytest
+import redis
 from click.testing import CliRunner, Result
 
 from codat import signature
 from ops import cli
-from ops.cli import COMMANDS, main
+from ops.cli import COMMANDS, main, told
+from ops.faults import UNREACHABLE
 
 SECRET = "whsec_c2VjcmV0IG9mIGEgZ29vZCBsZW5ndGghIQ=="
 NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens there
@@ -254,3 +256,24 @@ def test_an_id_that_would_lead_elsewhere_is_wrong_usage() -> None:
 def test_a_time_of_day_that_is_none_is_wrong_usage() -> None:
     words = ("cadence", "set", "c-1", "invoices", "daily", "--at", "25:00")
     assert run(*words, "--url", NOBODY, "--token", "t" * 20).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (redis.ConnectionError("refused"), "does not answer: refused"),
+        (redis.TimeoutError("late"), "does not answer: late"),
+        (redis.BusyLoadingError("loading"), "does not answer: loading"),
+        (redis.AuthenticationError("WRONGPASS"), "does not let us in: WRONGPASS"),
+        (redis.exceptions.OutOfMemoryError("full"), "answers with an error: full"),
+        (redis.exceptions.NoPermissionError("no"), "answers with an error: no"),
+        (redis.ReadOnlyError("replica"), "answers with an error: replica"),
+    ],
+)
+def test_what_the_server_did_is_said_as_it_was(
+    error: redis.RedisError, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended, told():
+        raise error
+    assert ended.value.code == UNREACHABLE
+    assert capsys.readouterr().err == f"The Redis or Valkey server {said}\n"
