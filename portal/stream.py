@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 import structlog
 from flask import Response, request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from portal.auth import caller, presented
 from portal.events import ToldType, refuse_reset
@@ -100,6 +100,15 @@ class LastEvent(BaseModel):
             description=LAST_ID,
         ),
     ] = None
+
+    @field_validator("last_event_id", mode="before")
+    @classmethod
+    def _furthest(cls, given: Any) -> Any:
+        """Of several such headers, which arrive as one with commas, the furthest counts."""
+        if not isinstance(given, str) or "," not in given:
+            return given
+        places = [one.strip() for one in given.split(",")]
+        return max(places, key=_far) if all(re.fullmatch(PLACE, one) for one in places) else given
 
 
 class Streams:

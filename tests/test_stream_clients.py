@@ -216,6 +216,14 @@ def test_an_empty_last_id_is_none(portal):
     portal.log(*(("a.b", 1),) * 4)
     assert first_id(portal, **{"Last-Event-ID": ""}) == 4
     assert first_id(portal, "?after=1", **{"Last-Event-ID": ""}) == 1
+
+
+def test_of_several_headers_with_a_place_the_furthest_counts(portal):
+    portal.log(*(("a.b", 1),) * 4)
+    for sent, place in (("1,3", 3), ("3, 2", 3), (",2", 2), ("2,", 2)):
+        assert first_id(portal, **{"Last-Event-ID": sent}) == place
+    for odd in ("1,x", "x,1", "1;2", "1,-2"):
+        assert first_id(portal, **{"Last-Event-ID": odd}) is None
     assert first_id(portal, "?lastEvent=1") is None
 
 
