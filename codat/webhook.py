@@ -3,13 +3,14 @@
 import re
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from codat.bodies import load
 from codat.legacy import legacy_type
 from codat.records import Company, Connection, parse_time, read_id, read_time
 from codat.times import read_count
 
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_UUID = re.compile(r"[0-9a-f]{32}")
 _MAX_NAME = 256  # no type or id of Codat's is nearly as long
 
 
@@ -172,12 +173,18 @@ def _client_ids(*parts: dict[str, Any]) -> tuple[str, ...]:
     (Codat: using-the-api/webhooks/migrating-to-new-event-types).
     """
     named = (
-        read_id(value)
+        _client_id(value)
         for part in parts
         for name, value in part.items()
         if name.lower().replace("_", "") == "clientid"
     )
-    return tuple(dict.fromkeys(one for one in named if one and _UUID.fullmatch(one)))
+    return tuple(dict.fromkeys(one for one in named if one))
+
+
+def _client_id(value: object) -> str | None:
+    """Return a client's id as Codat writes it, however a UUID may be written; None for others."""
+    digits = re.sub(r"[-{}\s]", "", value).lower() if isinstance(value, str) else ""
+    return read_id(str(UUID(digits))) if _UUID.fullmatch(digits) else None
 
 
 def _is_about_company(kind: str) -> bool:

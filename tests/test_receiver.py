@@ -492,6 +492,8 @@ TODAY = make_event("connection.connected", connection=(1, "Linked"))
 NAMING = {
     "an alert": lambda client: RULE_ONE | {"ClientId": client},
     "an alert in other letters": lambda client: RULE_ONE | {"clientId": client.upper()},
+    "an alert without hyphens": lambda client: RULE_ONE | {"ClientID": client.replace("-", "")},
+    "an alert in braces": lambda client: RULE_ONE | {"ClientId": f" {{{client.upper()}}} "},
     "an alert, in its data": lambda client: RULE_ONE | {"Data": {"ClientId": client}},
     "today's, around it": lambda client: TODAY | {"clientId": client},
     "today's, in its payload": lambda client: (
