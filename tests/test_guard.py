@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -15,6 +16,7 @@ from ops.checkup import OK, WRONG, check_server
 from parts import SECRET, Bench, SentHints, make_event, signed
 from portal_bench import Portal
 from receiver.app import create_app
+from relay import times
 from relay.store import guard, keys
 from relay.store import server as server_module
 from relay.store.guard import Guard, NotDurable
@@ -487,3 +489,14 @@ def test_a_scheduler_that_begins_when_it_is_mended_says_so(site):
     Strength(site.store, SentHints()).look()
     bench.drain()
     assert [kind for kind, _ in bench.log()] == ["server.weakened", "server.mended"]
+
+
+@pytest.mark.parametrize("seconds", [3600, -3600, 400 * 86_400])
+def test_a_new_connection_brings_the_clock_of_what_is_there(site: Site, seconds: int) -> None:
+    """After a fail-over it leads to another server, with a clock of its own."""
+    site.put("before")
+    times.follow(time.time() + seconds, times.steady_ns())
+    site.store.client.connection_pool.disconnect()
+    site.put("after")
+    assert abs(times.now_ms() / 1000 - site.store.time()) < 60
+    assert site.kept() == 2

@@ -20,7 +20,7 @@ from redis.exceptions import TimeoutError as TimedOut
 from relay.store import keys
 from relay.store.connect import connections_of
 from relay.store.scripts import Scripts
-from relay.store.server import REPLICAS_MS, WAITAOF_MS, Server, in_step, inspect, judge
+from relay.store.server import REPLICAS_MS, WAITAOF_MS, Server, in_step, inspect, judge, read_time
 
 LOOK_EVERY = 1.0  # seconds between looks, while there is anything to acknowledge
 TOO_OLD = 3.0  # seconds after which a look is waited for
@@ -139,6 +139,8 @@ class Guard:
         """Judge the server, and whether it takes a write; raises redis.RedisError if it is away."""
         assert self._demand is not None
         latest = self._connections.latest  # before: what is made from here on is looked at next
+        if self._is_new:  # perhaps to another server, with a clock of its own
+            read_time(self._client)
         try:
             server = judge(self._client, *self._demand)
         except NoPermissionError as error:

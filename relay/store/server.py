@@ -9,6 +9,8 @@ from redis import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 from redis.sentinel import SentinelConnectionPool
 
+from relay.times import follow, steady_ns
+
 OLDEST = (6, 2)  # ZADD LT, SET PXAT, XRANGE with exclusive ends
 WAITAOF_SINCE = (7, 2)  # Redis and Valkey alike
 WAITAOF_MS = 2000
@@ -56,6 +58,16 @@ class Server:
         if self.every_replica:
             return f"{said}, and with every replica in step"
         return f"{said}, and with {self.replicas} replicas" if self.replicas else said
+
+
+def read_time(client: Redis) -> float:
+    """Return the server's time (epoch seconds), which this process goes by from now on."""
+    began = steady_ns()
+    asked: Any = client  # redis-py types each answer as a union of all it may be
+    seconds, micros = asked.time()
+    now = float(seconds + micros / 1_000_000)
+    follow(now, began)
+    return now
 
 
 def inspect(client: Redis, accept: Collection[str] = (), replicas: str | None = None) -> Server:

@@ -30,12 +30,11 @@ from relay.store.replays import Replays
 from relay.store.requests import Requests
 from relay.store.schedules import Schedules
 from relay.store.scripts import Scripts
-from relay.store.server import Server
+from relay.store.server import Server, read_time
 from relay.store.sessions import Sessions
 from relay.store.subscriptions import Subscriptions
 from relay.store.tokens import KeptTokens
 from relay.store.trimming import Trimming
-from relay.times import follow, steady_ns
 
 SCHEMA = 2
 CLOCK_NOTED_MS = 60_000  # after which the note of a machine's clock says nothing any more
@@ -126,12 +125,8 @@ class Store:
         return self.guard.server
 
     def time(self) -> float:
-        """Give the server's time (epoch seconds), which is the same for all who ask it."""
-        began = steady_ns()
-        seconds, micros = self.client.time()
-        now = seconds + micros / 1_000_000
-        follow(now, began)
-        return now
+        """Return the server's time (epoch seconds), which is the same for all who ask it."""
+        return read_time(self.client)
 
     def now_ms(self) -> int:
         """Give the server's time in milliseconds, which leases, holds and limits follow."""
