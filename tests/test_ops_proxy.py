@@ -149,6 +149,31 @@ def ask(
     return found.status
 
 
+@pytest.mark.parametrize("number", range(len(ANONYMOUS)))
+def test_a_connection_that_is_kept_takes_the_next_webhook(number: int, web: Web) -> None:
+    """A proxy sends others' requests on it: it is good for them, or its end is said openly."""
+    connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=30)
+    method, path, body, headers = ANONYMOUS[number]
+    chunked = "Transfer-Encoding" in headers
+    connection.connect()
+    with suppress(OSError):  # it ended before all was sent
+        connection.request(
+            method, path, iter([body]) if chunked else body, headers, encode_chunked=chunked
+        )
+    found = http.client.HTTPResponse(connection.sock, method=method)
+    found.begin()
+    found.read()
+    if not found.will_close:
+        kept, (body, headers) = connection.sock, webhook()
+        lines = ["POST /webhooks/codat HTTP/1.1", "Host: x"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        kept.sendall("\r\n".join([*lines, "", ""]).encode() + body)
+        found = http.client.HTTPResponse(kept)
+        found.begin()
+        assert found.status == 204
+    connection.close()
+
+
 @pytest.mark.parametrize("name", PROXIES)
 def test_anonymous_posts_spoil_no_honest_webhook(name: str, web: Web, tmp_path: Path) -> None:
     with running(name, web, tmp_path) as port:
