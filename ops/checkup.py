@@ -21,6 +21,7 @@ from relay.clocks import host, wrong_clocks
 from relay.queues import lengths
 from relay.settings import Settings
 from relay.store.connect import connect
+from relay.store.files import refused_files
 from relay.store.guard import Guard
 from relay.store.server import ServerRefused
 from relay.store.store import Store, WrongStore
@@ -31,6 +32,8 @@ WITHIN = 3.0  # seconds for each answer
 SLOW_CLOCK = 60.0  # seconds
 SILENT_AFTER_MS = 60_000
 LONG_QUEUE = 100  # hints; there are 64 of a kind at most, and one per replay
+FILES = {"aof": "append-only file", "rdb": "snapshot"}
+COMMANDS = {"aof": "BGREWRITEAOF", "rdb": "BGSAVE"}
 MOST_NAMED = 5  # damaged entries, of which there may be a hundred
 
 
@@ -52,6 +55,7 @@ def findings(settings: Settings, service: str) -> Iterator[Finding]:
     yield server
     if settings.redis_url is not None and server.verdict != WRONG:
         yield check_loss(settings)
+        yield check_files(settings)
         yield check_tokens(settings)
         yield check_client(settings)
         yield from check_processes(settings)
@@ -159,6 +163,23 @@ def check_loss(settings: Settings) -> Finding:
     run = store.reconciles.get(f"loss-{at}")
     is_over = run is not None and not run.goes_on  # what Codat's record could give is here again
     return Finding("data", UNSURE if is_over else WRONG, f"{iso_from_ms(at)}: {what}")
+
+
+def check_files(settings: Settings) -> Finding:
+    """Whether the server's files are rid of what was forgotten."""
+    try:
+        held = refused_files(Store.open(settings, timeout=WITHIN, retries=0).client)
+    except (RedisError, WrongStore) as error:
+        return Finding("files", UNSURE, f"cannot be looked at: {error}")
+    if not held:
+        return Finding("files", OK, "nothing that was forgotten has to be written out of them")
+    names = " and ".join(FILES[kind] for kind in held)
+    return Finding(
+        "files",
+        UNSURE,
+        f"what was forgotten may still stand in the server's {names}: its user may not write that"
+        f" anew; allow it, or run {', '.join(COMMANDS[kind] for kind in held)} there",
+    )
 
 
 def check_processes(settings: Settings) -> Iterator[Finding]:

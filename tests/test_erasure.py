@@ -4,10 +4,13 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import redis
+from redis.exceptions import NoPermissionError
 
+from ops.checkup import OK, UNSURE, check_files
 from parts import SentHints, company_id, make_event
 from portal_bench import Portal, kind, trim
 from relay import journeys
@@ -17,13 +20,14 @@ from relay.message import Action, action_fields
 from relay.pause import Pause, Scope
 from relay.replays import Wanted
 from relay.store import keys
-from relay.store.files import want_files, write_files_anew
+from relay.store.files import refused_files, want_files, write_files_anew
 from relay.store.intents import Need, Priority
 from relay.store.journeys import hash_of
 from relay.store.subscriptions import Attempt
 from relay.subscriptions import Secret, Subscription
 from relay.times import now_micros, now_ms
 from scheduler import ticks
+from sentinels import until
 
 NOW = 1_772_452_800  # Monday 2026-03-02T12:00Z
 DUE = NOW + 43_200  # when a daily schedule falls due
@@ -181,7 +185,7 @@ def until_files_are_clean(client):
 
 
 @pytest.mark.parametrize(
-    ("answer", "ends"),
+    ("answer", "is_refused"),
     [
         ("BUSY Redis is busy running a script", False),
         ("Can't execute an AOF background rewriting. Please check the server logs", False),
@@ -190,9 +194,9 @@ def until_files_are_clean(client):
     ],
 )
 def test_files_are_not_called_clean_for_an_answer_that_says_later(
-    client, monkeypatch, answer, ends
+    client, monkeypatch, answer, is_refused
 ):
-    """Only a server that never takes the command is left to those who keep it."""
+    """Only a server that never takes the command is noted, for those who keep it."""
 
     def refused() -> None:
         raise redis.ResponseError(answer)
@@ -200,7 +204,34 @@ def test_files_are_not_called_clean_for_an_answer_that_says_later(
     want_files(client)
     monkeypatch.setattr(client, "bgrewriteaof", refused)
     write_files_anew(client)
-    assert (client.hget(keys.FILES, "aof_done") == b"1") == ends
+    assert client.hget(keys.FILES, "aof_done") is None
+    assert refused_files(client) == ["aof"] * is_refused
+
+
+def test_files_that_may_not_be_written_are_noted_until_somebody_writes_them(
+    store, server, make_settings, monkeypatch
+):
+    client, settings = store.client, make_settings(redis_url=server.url)
+    client.config_set("auto-aof-rewrite-percentage", 0)
+    want_files(client)
+    with monkeypatch.context() as without_the_right:
+        error = NoPermissionError("this user has no permissions to run the 'bgrewriteaof' command")
+        without_the_right.setattr(client, "bgrewriteaof", Mock(side_effect=error))
+        assert write_files_anew(client)
+        assert refused_files(client) == ["aof"]
+        found = check_files(settings)
+        assert (found.verdict, "append-only file" in found.detail) == (UNSURE, True)
+        client.execute_command("BGREWRITEAOF")  # by an administrator
+        until(lambda: write_files_anew(client) and not refused_files(client), "a clean file")
+    assert client.hget(keys.FILES, "aof_done") == b"1"
+    assert check_files(settings).verdict == OK
+    want_files(client)
+    with monkeypatch.context() as without_the_right:
+        without_the_right.setattr(client, "bgrewriteaof", Mock(side_effect=error))
+        write_files_anew(client)
+        assert refused_files(client) == ["aof"]
+    until(lambda: write_files_anew(client), "our own rewrite, as the right is there again")
+    assert refused_files(client) == []
 
 
 def test_files_that_are_being_written_anew_are_written_once_more_for_who_is_forgotten_meanwhile(

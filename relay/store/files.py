@@ -22,8 +22,17 @@ def want_files(client: Redis) -> None:
     client.hincrby(keys.FILES, "wanted", 1)
 
 
+def refused_files(client: Any) -> list[str]:
+    """Return which files may still hold what was forgotten, as the server lets us write none."""
+    return sorted(
+        name.decode().partition("_")[0]
+        for name in client.hkeys(keys.FILES)
+        if name.endswith(b"_refused")
+    )
+
+
 def write_files_anew(client: Any) -> bool:
-    """Begin what rewrites are wanted and not under way; True when the files hold nothing more."""
+    """Begin what rewrites are wanted and not under way; True when there is none to wait for."""
     marks = {name.decode(): text.decode() for name, text in client.hgetall(keys.FILES).items()}
     wanted = int(marks.get("wanted", 0))
     if all(int(marks.get(f"{kind}_done", 0)) >= wanted for kind in ("aof", "rdb")):
@@ -38,14 +47,19 @@ def _step(client: Any, kind: str, marks: dict[str, str], wanted: int, info: dict
     if int(marks.get(f"{kind}_done", 0)) >= wanted:
         return True
     if not _is_used(client, kind, info):
-        client.hset(keys.FILES, f"{kind}_done", wanted)
+        _note_done(client, kind, wanted)
         return True
     if any(info.get(name) for name in BUSY[kind]):
         return False
     begun, _, server = marks.get(f"{kind}_begun", "0 ").partition(" ")
     if int(begun) >= wanted and server == info["run_id"] and info[ENDED[kind]] == "ok":
-        client.hset(keys.FILES, f"{kind}_done", begun)
+        _note_done(client, kind, int(begun))
         log.info("files.written_anew", file=kind)
+        return True
+    refused = f"{wanted} {info['run_id']} "
+    noted = marks.get(f"{kind}_refused", "")
+    if noted.startswith(refused) and int(info.get(COUNTED[kind], 0)) > int(noted.split()[-1]):
+        _note_done(client, kind, wanted)  # the server has written it anew by itself
         return True
     try:
         if kind == "aof":
@@ -56,17 +70,27 @@ def _step(client: Any, kind: str, marks: dict[str, str], wanted: int, info: dict
         # It has begun already, has no memory to begin, or is in a state in which it does nothing.
         if re.search("in progress|Can't execute", str(error)) or not takes_none(error):
             return False
-        log.warning("files.not_written_anew", file=kind, error=str(error)[:200])
-        client.hset(keys.FILES, f"{kind}_done", wanted)  # not ours to do on this server
-        return True
+        if not noted.startswith(refused):
+            log.warning("files.not_written_anew", file=kind, error=str(error)[:200])
+            client.hset(keys.FILES, f"{kind}_refused", f"{refused}{info.get(COUNTED[kind], 0)}")
+        return True  # not ours to do on this server, at least for now
     client.hset(keys.FILES, f"{kind}_begun", f"{wanted} {info['run_id']}")
     return False
+
+
+def _note_done(client: Any, kind: str, wanted: int) -> None:
+    """Note that a file holds nothing of so many forgettings; safe to send twice."""
+    with client.pipeline() as pipe:
+        pipe.hset(keys.FILES, f"{kind}_done", wanted)
+        pipe.hdel(keys.FILES, f"{kind}_refused")
+        pipe.execute()
 
 
 BUSY = {
     "aof": ("aof_rewrite_in_progress", "aof_rewrite_scheduled"),
     "rdb": ("rdb_bgsave_in_progress", "aof_rewrite_in_progress", "aof_rewrite_scheduled"),
 }
+COUNTED = {"aof": "aof_rewrites", "rdb": "rdb_saves"}  # since the server started; from 7.0 on
 ENDED = {"aof": "aof_last_bgrewrite_status", "rdb": "rdb_last_bgsave_status"}
 
 
