@@ -118,12 +118,17 @@ def test_a_dummy_name_that_codat_shows_in_other_characters_is_still_the_dummy(pe
     assert do(pending)[0] == "relay.renamed"
 
 
-def test_a_dummy_name_that_is_the_real_one_needs_nothing(bench):
+def test_a_dummy_name_that_is_the_real_one_is_not_written_and_a_dummy_no_more(bench):
     bench.codat.companies[COMPANY] = {"id": COMPANY, "name": "Bakery", "dataConnections": []}
     tell(bench, "relay.company_created", name="Bakery", placeholder=True)
     tell(bench, "relay.info_fetched", info={"companyName": "Bakery"})
-    assert do(bench) is None
+    kind, payload = do(bench)
     assert bench.codat.renamed == []
+    before = bench.types()
+    tell(bench, kind, **payload)
+    held = bench.store.companies.get(COMPANY)
+    assert (held.name, held.given_name, held.name_source) == ("Bakery", "Bakery", "codat")
+    assert bench.types() == before  # nothing changed that anybody sees
 
 
 @pytest.mark.parametrize("info", [{"companyName": None, "companyLegalName": " "}, {}])

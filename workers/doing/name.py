@@ -38,10 +38,11 @@ def do(context: Context, intent: Intent) -> Ended:
             return Ended(Ending.DONE)  # the info's arrival leaves this intent again
         reason = _why_none(company.info, context.settings.relay_name_order)
         return Ended(Ending.DONE, told=Told("relay.name_unavailable", {"reason": reason}), at=at)
-    if target == present:
-        return Ended(Ending.DONE)
-    at = now_micros()
-    written = context.codat.update_company(intent.company_id, target, read=shown).name or target
+    written = target
+    if target != present:
+        at = now_micros()
+        written = context.codat.update_company(intent.company_id, target, read=shown).name or target
+    # Also where it is the real one already, as after "wrong company": it is no dummy any more.
     told = Told("relay.renamed", {"previous": present, "name": written})
     return Ended(Ending.DONE, told=told, at=at)
 

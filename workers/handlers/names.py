@@ -12,11 +12,13 @@ router = Router()
 
 @router.on("relay.renamed")
 def renamed(company: Company, action: Action) -> Outcome:
-    """Note the name we wrote, and tell old and new."""
+    """Note the name we wrote, and tell old and new; one that stood there already is only noted."""
     name = action.payload["name"]
     if company.given_name == name:
         return Outcome(company)
     after = replace(company.named(name, action.version), given_name=name)
+    if name == action.payload["previous"]:
+        return Outcome(after)
     return Outcome(after).log(
         "company.renamed",
         previous=action.payload["previous"],
