@@ -46,6 +46,11 @@ _PARAMETERS = (
     r"code|state|sig|key|pin|pwd|pass|auth|bearer|hmac|ticket|sid|session(?:[_-]?id)?|nonce"
     r"|invite|invitation|[tk]"
 )
+_HOOKS = (
+    r"hooks\.slack\.com/(?:services|workflows|triggers)/|(?:[a-z]+\.)?discord(?:app)?\.com/api/"
+    r"webhooks/|hooks\.zapier\.com/hooks/|[a-z0-9-]+\.webhook\.office\.com/|hook\.[a-z0-9]+\.make\.com/"
+    r"|api\.telegram\.org/(?:file/)?bot|maker\.ifttt\.com/"
+)
 _IN_VALUE = r"[^\s&#;\"'<>\\]"
 _VALUE = _IN_VALUE + "+"
 _EQUALS = r"(?:\[[^\]\s]{0,20}\]|%5b[^&\s=]{0,20}?%5d)?(?:=|%3d)[\"']?"
@@ -56,6 +61,8 @@ _SHAPES = [
      r"(?:[/?#\\]|%2f|%3f)[^\s\"'<>]*", rf"\1\2/{HIDDEN}"),
     # The link of a journey.
     (r"((?:/|%2f)link(?:/|%2f))[\w-]{20,}", rf"\1{HIDDEN}"),
+    # Addresses of others at which anybody can post who has them: all that opens them is the path.
+    (rf"(://(?:{_HOOKS}))[^\s?#\"'<>\\]+", rf"\1{HIDDEN}"),
     (rf"((?:{_WORDS})[\w.%-]{{0,40}}?{_EQUALS}){_VALUE}", rf"\1{HIDDEN}"),
     (rf"((?:[?&;#]|%3f|%26|%23)(?:{_PARAMETERS}){_EQUALS}){_VALUE}", rf"\1{HIDDEN}"),
     (r"(://)[^\s/?#]+(?=@)", rf"\1{HIDDEN}"),  # an address's user and password

@@ -123,7 +123,20 @@ SAID = [
     f"https://x.example/?authkey={SECRET}",
     f"https://x.example/?pin={SECRET}",
 ]
+HOOKS = (
+    "hooks.slack.com/services",
+    "hooks.slack.com/workflows/T0/A0",
+    "discord.com/api/webhooks",
+    "ptb.discordapp.com/api/webhooks",
+    "hooks.zapier.com/hooks/catch",
+    "firm.webhook.office.com/webhookb2",
+    "hook.eu1.make.com",
+    "api.telegram.org/bot123:x",
+    "maker.ifttt.com/trigger/x/with/key",
+)
 SECRET_TEXTS = [
+    *(f"https://{hook}/{SECRET}" for hook in HOOKS),
+    f"posted to HTTPS://hooks.slack.com/services/T000/B000/{SECRET}: 404",
     *(text for text in WRITTEN if "\u200b" not in text and "．" not in text),
     f"https://link.codat.io/company/{SECRET}",
     f"https://link-api.codat.io/companies/c/connections/d/start?otp={SECRET}",
@@ -153,6 +166,10 @@ PLAIN_TEXTS = [
     "",
     "Quayside Bakery Ltd",
     "https://app.codat.io/companies/1/overview",
+    "https://slack.com/help/articles/webhooks",
+    "https://discord.com/channels/1",
+    "https://hooks.example/services/T000/B000/x",
+    "https://hook.firm.example/codat",
     "https://static.codat.io/public/platforms/gbol.png",
     "https://api.codat.io/companies?page=1&pageSize=100",
     "https://docs.codat.io/using-the-api/webhooks#link",
