@@ -197,9 +197,9 @@ def write(runs: dict[str, list[Run]], seconds: float, load: float) -> None:
     lines += [f"| {' | '.join(_row(name, run))} |" for name, all_ in runs.items() for run in all_]
     lines += [
         "",
-        "Hours were not run. That it stays so is in how hints are sent: one script (`hint.lua`)"
-        " puts a hint into a queue only while fewer wait there than workers listen, 64 at most, and"
-        " `tests/test_queues.py` holds that bound with no worker at all.",
+        "One script (`hint.lua`) puts a hint into a queue only while fewer wait there than workers"
+        " listen, 64 at most; `tests/test_queues.py` holds that bound with no worker at all. How"
+        " the server and the processes fare over longer times stands in [flat.md](flat.md).",
     ]
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "hints.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
