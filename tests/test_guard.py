@@ -339,6 +339,8 @@ def test_a_user_who_may_not_read_the_configuration_is_a_risk_that_can_be_accepte
 def test_a_right_that_is_taken_from_us_is_told_until_it_is_given_back(
     site, make_settings, taken, name
 ):
+    if "%" in taken and site.store.server.version.startswith("6."):
+        pytest.skip("needs a server that tells rights to read and to write apart")
     site.admin.execute_command("ACL SETUSER ours on >pw ~* &* +@all")
     try:
         url = f"{site.settings.redis_url}?username=ours&password=pw"
