@@ -18,14 +18,17 @@ import orjson
 
 HIDDEN = "[hidden]"
 
+_LEADING = (  # what an address leads to, in its name
+    r"link|linking|auth|reauth|authorize|authorise|authorization|authorisation|login|signin"
+    r"|consent|magic|onetime|connect|reconnect|invite|invitation|reset|verification|activation"
+)
+_OF_KEYS = r"api|private|secret|access|auth|signing|encryption|shared|master|session"
 # How the names of such fields end, in small letters and without signs between.
 _NAMES = re.compile(
-    r"(?:(?:link|linking|auth|reauth|authorize|authorise|authorization|authorisation|login|signin"
-    r"|consent|magic|onetime|connect|reconnect|invite|invitation|reset|verification|activation)"
-    r"(?:url|uri|link)"
+    rf"(?:(?:{_LEADING})(?:url|uri|link)"
     r"|redirect(?:url|uri)?"
     r"|(?:token|secret|password|passwd|passcode|passphrase)(?:value)?|otp|jwt|bearer"
-    r"|(?:api|private|secret|access|auth|signing|encryption|shared|master|session)key"
+    rf"|(?:{_OF_KEYS})key"
     r"|authorization|authheader|credentials?|cookie|sessionid|verifier|assertion"
     r"|(?:auth|authorization|authorisation|verification|onetime|access|login|security|sms|mfa"
     r"|invite|device|pairing)code"
@@ -106,13 +109,8 @@ _LETTERS = (
 )  # fmt: skip
 _STATUSES = ("deauthorized", "deauthorised")  # of connections, in many events
 _FOLLOWED = {
-    "link": re.compile(
-        r"(?:link|linking|login|signin|consent|magic|onetime|connect|invite|invitation|reset"
-        r"|verification|activation)link"
-    ),
-    "key": re.compile(
-        r"(?:api|private|access|signing|encryption|shared|master|session|subscription|functions)key"
-    ),
+    "link": re.compile(rf"(?:{_LEADING})link"),
+    "key": re.compile(rf"(?:{_OF_KEYS}|subscription|functions)key"),
     "pin": re.compile(r"(?:time|verification|security|access|login|signin)pin"),
 }
 
@@ -175,7 +173,7 @@ def hidden_text(text: str) -> str:
 
 
 def _may_hold(text: str) -> bool:
-    """Tell at once whether a text may hold something to hide; it errs only by saying so.
+    """Return, quickly, whether a text may hold something to hide; it errs only towards yes.
 
     Every event and most texts pass here, and the expressions above take thirty times as long.
     """
