@@ -24,42 +24,41 @@ def want_files(client: Redis) -> None:
 
 def refused_files(client: Any) -> list[str]:
     """Return which files may still hold what was forgotten, as the server lets us write none."""
-    return sorted(
-        name.decode().partition("_")[0]
-        for name in client.hkeys(keys.FILES)
-        if name.endswith(b"_refused")
-    )
+    marks = _marks(client)
+    return [
+        kind for kind in BUSY if _number(marks, f"{kind}_refused") > _number(marks, f"{kind}_done")
+    ]
 
 
 def write_files_anew(client: Any) -> bool:
     """Begin what rewrites are wanted and not under way; True when there is none to wait for."""
-    marks = {name.decode(): text.decode() for name, text in client.hgetall(keys.FILES).items()}
-    wanted = int(marks.get("wanted", 0))
-    if all(int(marks.get(f"{kind}_done", 0)) >= wanted for kind in ("aof", "rdb")):
+    marks = _marks(client)
+    wanted = _number(marks, "wanted")
+    if all(_number(marks, f"{kind}_done") >= wanted for kind in BUSY):
         return True
     info = {**client.info("server"), **client.info("persistence")}
     # One after the other: a snapshot that waits for the other file looks as if it had ended.
-    return all(_step(client, kind, marks, wanted, info) for kind in ("aof", "rdb"))
+    return all(_step(client, kind, marks, wanted, info) for kind in BUSY)
 
 
 def _step(client: Any, kind: str, marks: dict[str, str], wanted: int, info: dict[str, Any]) -> bool:
     """Go one step on with the append-only file (`aof`) or the snapshot (`rdb`)."""
-    if int(marks.get(f"{kind}_done", 0)) >= wanted:
+    if _number(marks, f"{kind}_done") >= wanted:
         return True
     if not _is_used(client, kind, info):
-        _note_done(client, kind, wanted)
+        client.hset(keys.FILES, f"{kind}_done", wanted)
         return True
     if any(info.get(name) for name in BUSY[kind]):
         return False
     begun, _, server = marks.get(f"{kind}_begun", "0 ").partition(" ")
     if int(begun) >= wanted and server == info["run_id"] and info[ENDED[kind]] == "ok":
-        _note_done(client, kind, int(begun))
+        client.hset(keys.FILES, f"{kind}_done", begun)
         log.info("files.written_anew", file=kind)
         return True
     refused = f"{wanted} {info['run_id']} "
     noted = marks.get(f"{kind}_refused", "")
     if noted.startswith(refused) and int(info.get(COUNTED[kind], 0)) > int(noted.split()[-1]):
-        _note_done(client, kind, wanted)  # the server has written it anew by itself
+        client.hset(keys.FILES, f"{kind}_done", wanted)  # the server has written it anew by itself
         return True
     try:
         if kind == "aof":
@@ -78,12 +77,13 @@ def _step(client: Any, kind: str, marks: dict[str, str], wanted: int, info: dict
     return False
 
 
-def _note_done(client: Any, kind: str, wanted: int) -> None:
-    """Note that a file holds nothing of so many forgettings; safe to send twice."""
-    with client.pipeline() as pipe:
-        pipe.hset(keys.FILES, f"{kind}_done", wanted)
-        pipe.hdel(keys.FILES, f"{kind}_refused")
-        pipe.execute()
+def _marks(client: Any) -> dict[str, str]:
+    return {name.decode(): text.decode() for name, text in client.hgetall(keys.FILES).items()}
+
+
+def _number(marks: dict[str, str], name: str) -> int:
+    """Return up to which forgetting a mark speaks: the number that it begins with, else 0."""
+    return int(marks.get(name, "0").partition(" ")[0])
 
 
 BUSY = {
