@@ -28,6 +28,11 @@ NOT_KNOWN = (
     "No token is at hand: pass --token, or set RELAY_TOKEN. `codat-relay up` keeps the one it made"
     " in the data directory (RELAY_DATA_DIR)."
 )
+url_option = click.option(
+    "--url",
+    type=SERVICE,
+    help="The service's address.  [default: RELAY_PUBLIC_URL, else local]",
+)
 NOT_SENDABLE = "--token or RELAY_TOKEN: a token has visible ASCII characters alone, without spaces."
 
 
@@ -154,11 +159,7 @@ def configured_token(settings: Settings) -> str | None:
 def uses_api(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options --url and --token, and hand it an `api` made of them."""
 
-    @click.option(
-        "--url",
-        type=SERVICE,
-        help="The service's address.  [default: RELAY_PUBLIC_URL, else local]",
-    )
+    @url_option
     @click.option(
         "--token",
         envvar="RELAY_TOKEN",

@@ -14,7 +14,7 @@ INTERRUPTED = 130  # by Ctrl-C, as shells know it
 
 
 def words_for(error: RedisError) -> str:
-    """Say what the server did: it may well have answered, as when its memory is full."""
+    """Return what the server did, in words: it may well have answered, as when it is full."""
     if isinstance(error, AuthenticationError | AuthorizationError):
         return f"does not let us in: {error}"
     if isinstance(error, ResponseError):

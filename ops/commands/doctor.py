@@ -5,8 +5,7 @@ from dataclasses import asdict
 
 import click
 
-from ops.addresses import SERVICE
-from ops.api import service_url
+from ops.api import service_url, url_option
 from ops.checkup import WRONG, findings
 from ops.here import settings_here
 from ops.output import Columns, as_json, print_json, show_rows
@@ -20,11 +19,7 @@ COLUMNS: Columns = {
 
 
 @click.command()
-@click.option(
-    "--url",
-    type=SERVICE,
-    help="The service's address.  [default: RELAY_PUBLIC_URL, else local]",
-)
+@url_option
 @as_json
 def doctor(*, url: str | None, as_json: bool) -> None:
     """Check settings, server and its durability, service, Codat and clock.

@@ -6,8 +6,8 @@ from typing import Any
 import click
 import requests
 
-from ops.addresses import SERVICE, session_for
-from ops.api import open_api
+from ops.addresses import session_for
+from ops.api import open_api, url_option
 from ops.choices import OneOf
 from ops.endings import Judge, Verdict
 from ops.faults import CannotStart, Failed, Unreachable
@@ -22,11 +22,7 @@ LONGEST_PLAY = 600.0  # seconds
 @click.command()
 @click.argument("scenario", type=OneOf(scenarios.names()))
 @click.option("--seed", type=int, help="Decides every id; drawn where none is given.")
-@click.option(
-    "--url",
-    type=SERVICE,
-    help="The service's address.  [default: RELAY_PUBLIC_URL, else local]",
-)
+@url_option
 @click.option("--token", envvar="RELAY_TOKEN", help="Bearer token.  [env: RELAY_TOKEN]")
 @click.option("--check/--no-check", default=True, help="Whether to see how the service ends.")
 @as_json
