@@ -39,7 +39,7 @@ def register(app: Flask) -> None:
 
 
 def _stay_here(response: Response) -> None:
-    """Let a redirect of the framework's lead to where the caller is, as our own do.
+    """Make a redirect of the framework's lead to where the caller is, as our own do.
 
     It would name the scheme and host that we see: behind a proxy for TLS that is plain http, and
     whoever follows it sends their token unencrypted.

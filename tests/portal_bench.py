@@ -28,6 +28,10 @@ from relay.store.server import Server
 
 VIEWER = "viewer-viewer-viewer-viewer"
 OPERATOR = "operator-operator-operator"
+# A company's books before and now, and how they differ.
+BEFORE = {"companyName": "Acme", "registrationNumber": "1"}
+NOW = {"companyName": "Other", "registrationNumber": "2"}
+FLAG = {"registrationNumber": {"previous": "1", "current": "2"}}
 MOMENT = 1_767_600_000_000_000  # 2026-01-05T08:00:00Z in microseconds
 LEASE_MS = 60_000
 

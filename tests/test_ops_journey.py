@@ -8,16 +8,12 @@ import pytest
 from codat import errors
 from commands import commands
 from parts import company_id, connection_id
-from portal_bench import Portal, kind, make_company
+from portal_bench import BEFORE, FLAG, NOW, Portal, kind, make_company
 from relay import journeys
 from relay.identity import BOOKS
 from relay.journeys import Change, Step
 from relay.times import now_micros
 from test_portal_journeys import AtCodat
-
-BEFORE = {"companyName": "Acme", "registrationNumber": "1"}
-NOW = {"companyName": "Other", "registrationNumber": "2"}
-FLAG = {"registrationNumber": {"previous": "1", "current": "2"}}
 
 
 @pytest.fixture

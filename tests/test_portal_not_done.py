@@ -5,14 +5,10 @@ from dataclasses import replace
 import pytest
 
 from parts import company_id
-from portal_bench import Portal, kind, make_company, problem
+from portal_bench import BEFORE, FLAG, NOW, Portal, kind, make_company, problem
 from relay.journeys import Change, Step
 from relay.store import keys
 from test_portal_journeys import AtCodat
-
-BEFORE = {"companyName": "Acme", "registrationNumber": "1"}
-NOW = {"companyName": "Other", "registrationNumber": "2"}
-FLAG = {"registrationNumber": {"previous": "1", "current": "2"}}
 
 
 @pytest.fixture

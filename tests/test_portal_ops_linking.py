@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from parts import company_id, connection_id
-from portal_bench import OPERATOR, VIEWER, Portal, kind, make_company
+from portal_bench import FLAG, OPERATOR, VIEWER, Portal, kind, make_company
 from relay.identity import mark_of
 from relay.store.durable import NotDurable
 from relay.store.journeys import Contended
@@ -16,7 +16,6 @@ from test_portal_ops import get, proof, sign_in, text_of
 
 BEFORE = {"companyName": "Acme & Söhne", "registrationNumber": "1"}
 NOW = {"companyName": "Other <b>Ltd</b>", "registrationNumber": "2"}
-FLAG = {"registrationNumber": {"previous": "1", "current": "2"}}
 
 
 @pytest.fixture
