@@ -120,9 +120,13 @@ def kill_half_way(fleet: Fleet, store: Store) -> None:
 
 
 def is_quiet(store: Store, sandbox: RunningSandbox) -> bool:
-    """Whether every webhook is taken and applied and nothing is left to be done at Codat."""
+    """Whether every webhook is taken and applied and nothing is left to be done at Codat.
+
+    Work leaves a message when it ends, and a message leaves work: so one is looked at twice.
+    """
     return (
         sandbox.post.unfinished == 0
+        and not any(store.intents.counts().values())
         and store.inbox.depths()["lanes_waiting"] == 0
         and not any(store.intents.counts().values())
     )
