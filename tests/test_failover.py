@@ -23,6 +23,7 @@ from fleet import Fleet
 from ops import embedded
 from parts import make_event, signed
 from portal_bench import Portal
+from relay.store import keys
 from relay.store.connect import connect
 from relay.store.guard import NotDurable
 from relay.store.server import ServerRefused, inspect
@@ -117,6 +118,18 @@ class Load:
         until(lambda: len(self.taken) >= wanted, "more webhooks taken")
 
 
+def places_of(store: Store, names: list[str]) -> dict[str, list[str]]:
+    """Return what the server still holds of webhooks: in which streams, and which lanes wait."""
+    found = {
+        f"{stream.decode()} {entry.decode()}": fields.get(b"id", b"").decode()
+        for stream in store.client.scan_iter(match=f"{keys.TAG}*", count=10_000, _type="stream")
+        for entry, fields in store.client.xrange(stream)
+    }
+    waiting = [str(lane) for lane in store.client.zrange(keys.WAITING, 0, -1, withscores=True)]
+    held = {name: [place for place, id_ in found.items() if id_ == name] for name in names}
+    return held | {"waiting": waiting}
+
+
 def fail_over(site: Sentinels, kind: str) -> None:
     """Take the primary away in this way; leave all servers running, in step."""
     old = site.primary()
@@ -157,12 +170,13 @@ def test_what_was_acknowledged_survives_fail_overs_under_load(site, fleet):
     with fleet.store() as store:
         until(lambda: store.inbox.depths()["lanes_waiting"] == 0, "the end of the backlog")
         log = store.events.read(0, 10_000_000).events
-    told = Counter(event.cause for event in log if event.type == "webhook.unknown_type")
-    lost = [name for name in load.taken if not told[name]]
+        told = Counter(event.cause for event in log if event.type == "webhook.unknown_type")
+        lost = [name for name in load.taken if not told[name]]
+        kept = places_of(store, lost)
     doubled = [name for name, times in told.items() if times > 1]
     if ROUNDS:
         write_result(site, load, done, seconds, lost, doubled)
-    assert not lost, f"{len(lost)} of {len(load.taken)} were lost"
+    assert not lost, f"{len(lost)} of {len(load.taken)} were lost; on the server: {kept}"
     assert not doubled
     assert [event.sequence for event in log] == list(range(1, len(log) + 1))
     # Nobody ended: each process found the new primary by itself.
