@@ -173,9 +173,8 @@ class Portal:
         entry = inbox.ingest(key, company, action_fields(action))
         lease = inbox.claim(entry.lane, LEASE_MS)
         assert lease is not None
-        done = inbox.commit(
-            lease, lease.cursor, entry.entry, batch, now=MOMENT // 1000, lease_ms=LEASE_MS
-        )
+        *_, last = inbox.read(lease, lease.cursor, 1000)
+        done = inbox.commit(lease, lease.cursor, last, batch, now=MOMENT // 1000, lease_ms=LEASE_MS)
         assert done is not None
         assert inbox.release(lease)
 

@@ -393,9 +393,7 @@ def test_a_drain_that_had_read_the_company_does_not_bring_it_back(held):
     batch = fold_all(held.context, messages, lane)
     assert company_id(2) in batch.states
     store.erasure.forget(company_id(2), "olga")
-    done = store.inbox.commit(
-        lease, lease.cursor, messages[-1].entry, batch, now=now_ms(), lease_ms=1000
-    )
+    done = store.inbox.commit(lease, lease.cursor, messages[-1], batch, now=now_ms(), lease_ms=1000)
     assert done is None
     assert store.companies.get(company_id(2)) is None
 

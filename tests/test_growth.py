@@ -58,7 +58,7 @@ def put_letter(store, number: int) -> None:
     message = Message(entry, "webhook", "default", "m", "x", None, 0, b"{")
     lease = store.inbox.claim(0, 1000)
     batch = Batch(dead=[DeadLetter(message, 0, "a fault")])
-    store.inbox.commit(lease, lease.cursor, entry, batch, now=now_ms(), lease_ms=1000)
+    store.inbox.commit(lease, lease.cursor, message, batch, now=now_ms(), lease_ms=1000)
     store.inbox.release(lease)
 
 

@@ -28,7 +28,13 @@ def logged(n=1):
 
 
 def commit(store, lease, cursor, to, batch):
-    return store.inbox.commit(lease, cursor, to, batch, now=1, lease_ms=LEASE)
+    return store.inbox.commit(
+        lease, cursor, message(store, lease, to), batch, now=1, lease_ms=LEASE
+    )
+
+
+def message(store, lease, entry):
+    return next(one for one in store.inbox.read(lease, "0-0", 1000) if one.entry == entry)
 
 
 def test_the_first_message_wakes_its_lane_and_the_next_do_not(store):
@@ -186,6 +192,27 @@ def test_a_commit_by_a_former_holder_writes_nothing(store):
     assert store.events.last() == 1
 
 
+@pytest.mark.parametrize("instead", ["nothing", "another message under the same number"])
+def test_a_commit_of_what_another_server_held_writes_nothing_and_passes_nothing(
+    store, client, instead
+):
+    """A primary that took over may lack what was read, and have taken in other messages since."""
+    entry = put(store, body=b"read").entry
+    lease = store.inbox.claim(None, LEASE)
+    [read] = store.inbox.read(lease, lease.cursor, 10)
+    lane = keys.LANE + str(lease.lane)
+    client.delete(lane)
+    ms = int(entry.split("-")[0])
+    taken = {"kind": "webhook", "id": "another", "body": "taken meanwhile"}
+    client.xadd(lane, taken, id=f"{ms - 1}-0" if instead == "nothing" else entry)
+    late = Batch(events=logged())
+    now = {"now": 1, "lease_ms": LEASE}
+    assert store.inbox.commit(lease, lease.cursor, read, late, **now) is None
+    assert store.events.last() == 0
+    again = store.inbox.claim(None, LEASE)
+    assert [one.body for one in store.inbox.read(again, again.cursor, 10)] == [b"taken meanwhile"]
+
+
 def test_an_emptied_lane_is_given_back_and_wakes_anew(store):
     entry = put(store).entry
     lease = store.inbox.claim(None, LEASE)
@@ -264,7 +291,8 @@ def test_a_hold_is_set_kept_if_later_and_lifted_with_the_commit(store):
         entry = put(store).entry
         lease = store.inbox.claim(None, LEASE)
         batch = Batch(events=logged(), hold_until=until, limits_at=now)
-        done = store.inbox.commit(lease, lease.cursor, entry, batch, now=now, lease_ms=LEASE)
+        last = message(store, lease, entry)
+        done = store.inbox.commit(lease, lease.cursor, last, batch, now=now, lease_ms=LEASE)
         assert done is not None
         assert store.inbox.release(lease)
         return store.budget.state(1).hold_until
@@ -289,7 +317,8 @@ def test_the_day_that_begins_is_learnt_from_a_webhook(store):
         entry = put(store).entry
         lease = store.inbox.claim(None, LEASE)
         batch = Batch(events=logged(), hold_until=0, quota=quota, limits_at=now)
-        store.inbox.commit(lease, lease.cursor, entry, batch, now=now, lease_ms=LEASE)
+        last = message(store, lease, entry)
+        store.inbox.commit(lease, lease.cursor, last, batch, now=now, lease_ms=LEASE)
         store.inbox.release(lease)
         return store.budget.state(now).remaining
 

@@ -17,6 +17,7 @@ from parts import SECRET, company_id, make_event, signed
 from receiver.intake import Delivery, Intake
 from relay import queues
 from relay.queues import CODAT, DELIVER, DRAIN, HintJob, Hints, lengths, queue, tidy
+from relay.store import keys
 from scheduler import ticks
 from workers import context
 from workers import drain as draining
@@ -73,6 +74,25 @@ def test_one_hint_has_a_burst_over_all_lanes_drained(store, client, hints, bench
     work_off(client)
     assert store.inbox.depths()["lanes_waiting"] == 0
     assert store.companies.count() == BURST
+
+
+def test_a_drain_whose_commit_the_new_primary_lacks_begins_anew_there(store, client, bench):
+    """It is ahead of the server's cursor then: it must neither wait for ever nor pass a message."""
+    post(store, bench.context.hints, 1)
+    lane = store.inbox.lane_of(company_id(1))
+    commit, lost = store.inbox.commit, []
+
+    def commit_and_fail_over(lease, cursor, *rest, **more):
+        done = commit(lease, cursor, *rest, **more)
+        if not lost:
+            lost.append(client.hset(keys.CURSORS, lane, cursor))
+            client.delete(keys.LOG, keys.META, keys.COMPANY + company_id(1))
+        return done
+
+    store.inbox.commit = commit_and_fail_over
+    assert draining.drain_lanes(bench.context) == 2
+    assert [one.type for one in store.events.read(0).events].count("company.created") == 1
+    assert store.inbox.depths()["lanes_waiting"] == 0
 
 
 @pytest.mark.parametrize("lose", ["the queue", "everything of RQ's", "the job as it is taken"])

@@ -50,20 +50,23 @@ def drain_lanes(context: Context) -> int:
 
 def _drain_lane(context: Context, lease: Lease, until: float) -> int:
     inbox = context.store.inbox
-    cursor, applied = lease.cursor, 0
+    cursor, applied, is_left = lease.cursor, 0, False
     while True:
         messages = inbox.read(lease, cursor, BATCH)
         if not messages:
-            if inbox.release(lease):
+            if inbox.release(lease, unread=is_left):
                 return applied
-            continue  # one came in between
+            # One came in between. If none can be read now either, the server's cursor is not ours:
+            # it took over from one on which we committed. What is left there is claimed anew.
+            is_left = True
+            continue
         batch = fold_all(context, messages, lease.lane)
-        to = messages[-1].entry
-        committed = inbox.commit(lease, cursor, to, batch, now=now_ms(), lease_ms=LEASE_MS)
+        last = messages[-1]
+        committed = inbox.commit(lease, cursor, last, batch, now=now_ms(), lease_ms=LEASE_MS)
         if committed is None:
-            log.info("lane.lost", lane=lease.lane)  # someone else took over: nothing was written
+            log.info("lane.lost", lane=lease.lane)  # another has it, worker or server
             return applied
-        cursor, applied = to, applied + len(messages)
+        cursor, applied, is_left = last.entry, applied + len(messages), False
         log.debug("lane.committed", lane=lease.lane, messages=len(messages))
         if committed.intents and context.store.intents.may_hint():
             context.hints.perform()

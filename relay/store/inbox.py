@@ -24,6 +24,7 @@ LONGEST_LEASE_MS = 60_000  # no drain asks for more; what ends later is of a wro
 LOOKED_AT = 500  # entries read at a time
 COUNTED_MS = 60_000  # in which a count is known again that was sent twice
 AHEAD_SECONDS = 60  # by which an id is ahead that the clock has given while it was wrong
+REPLACED = "\ufffd"  # in an id: it was no text when it was read
 NOT_FOR_A_COMPANY = 0  # the lane of events that name no company
 
 
@@ -155,14 +156,19 @@ class Inbox:
         return [Message.from_entry(entry, fields) for entry, fields in entries]
 
     def commit(
-        self, lease: Lease, cursor: str, to: str, batch: Batch, *, now: int, lease_ms: int
+        self, lease: Lease, cursor: str, last: Message, batch: Batch, *, now: int, lease_ms: int
     ) -> Committed | None:
-        """Write the whole batch and move the cursor, or nothing (None) if the lane was lost."""
+        """Write the whole batch and move the cursor to the last message of it.
+
+        Returns None, and writes nothing, if the lane was lost: another worker took it over, or this
+        server does not have that message, as it took over from one that did.
+        """
         arguments: list[str | bytes | int] = [
             lease.lane,
             lease.fence,
             cursor,
-            to,
+            last.entry,
+            "" if REPLACED in last.message_id else last.message_id,
             lease.owner,
             lease_ms,
             now,
@@ -221,6 +227,7 @@ class Inbox:
                 keys.BUDGET,
                 keys.COUNTERS,
                 keys.MARKS,
+                keys.LANE + str(lease.lane),
                 *(keys.COMPANY + company_id for company_id in batch.states),
                 *(_counts_key(run) for run, _ in batch.counts),
             ],

@@ -1,14 +1,14 @@
 -- Write what a batch of one lane's messages came to: all of it, or nothing.
 -- KEYS  1 leases  2 fences  3 cursors  4 log  5 meta  6 company index  7 dead letters  8 hold
---       9 the day's budget  10 counters  11 marks of the log  12... one key per company state, then
---       one per count
--- ARGV  1 lane  2 fence  3 cursor as read  4 cursor to move to  5 owner  6 lease, ms
---       7 now, ms, by the clock from which the dues below were counted
---       8 intent key prefix  9 due-set key prefix  10 hold until, ms, or ''; 0 when a day began
---       11 calls a day  12 calls left  13 when the day ends, ms (each '' when Codat did not say)
---       14 when Codat said that, or without a date when we heard of it, ms  15 when it last said
+--       9 the day's budget  10 counters  11 marks of the log  12 the lane's stream  13... one key
+--       per company state, then one per count
+-- ARGV  1 lane  2 fence  3 cursor as read  4 cursor to move to: the last message  5 its id, or ''
+--       6 owner  7 lease, ms  8 now, ms, by the clock from which the dues below were counted
+--       9 intent key prefix  10 due-set key prefix  11 hold until, ms, or ''; 0 when a day began
+--       12 calls a day  13 calls left  14 when the day ends, ms (each '' when Codat did not say)
+--       15 when Codat said that, or without a date when we heard of it, ms  16 when it last said
 --       anything of its limits with a date in this batch, ms, or ''
---       16 number of states, then id, JSON each
+--       17 number of states, then id, JSON each
 --       then number of events, then type, source, subject, time, cause, data each
 --       then number of intents, then name, company, priority, due ms, args, cause each
 --       then number of dead letters, then lane, entry, type, company, reason, kind, source, id,
@@ -18,7 +18,9 @@
 --       `unheard_since` the first after the last webhook, whose own mark comes before it
 --       then number of counts, then field, how many more each
 --       then timeline key prefix
--- Gives {1, last log number, intents now due} or {0} when the lane moved on under another owner
+-- Gives {1, last log number, intents now due}, or {0} when the lane moved on under another owner or
+-- is not the one that was read: after a fail-over the new primary may lack what the former took in
+-- last, and have messages in its place that the cursor would pass. Then the lane is given back.
 -- Resend: the cursor has moved, and the second sending is told so with the first's log number.
 local at = redis.call('HGET', KEYS[3], ARGV[1]) or '0-0'
 local seq = tonumber(redis.call('HGET', KEYS[5], 'log_seq') or '0')
@@ -28,23 +30,29 @@ end
 if at == ARGV[4] then
   return {1, seq, 1}
 end
-if at ~= ARGV[3] then
+local last = redis.call('XRANGE', KEYS[12], ARGV[4], ARGV[4])[1]
+local id
+for f = 1, last and #last[2] or 0, 2 do
+  if last[2][f] == 'id' then id = last[2][f + 1] end
+end
+if at ~= ARGV[3] or not last or (ARGV[5] ~= '' and id ~= ARGV[5]) then
+  redis.call('HDEL', KEYS[1], ARGV[1])
   return {0}
 end
 -- Codat's day ends at midnight UTC, so a hold for longer than a day and a bit is a mistake. What
 -- Codat said of its limits before what was applied last says nothing any more, and a day that
 -- began ends no hold, and renews no figures, that are from after it was told of.
-local said_at = tonumber(ARGV[14]) or 0
-local newest = math.max(tonumber(ARGV[15]) or 0,
+local said_at = tonumber(ARGV[15]) or 0
+local newest = math.max(tonumber(ARGV[16]) or 0,
   tonumber(redis.call('HGET', KEYS[5], 'limits_said') or '0'))
 local outdated = said_at < newest
 local held_at = tonumber(redis.call('HGET', KEYS[5], 'held_at') or '0')
 local now = now_ms()
-local longest = math.min(now, tonumber(ARGV[7])) + 93600000
-local hold = math.min(tonumber(ARGV[10]) or 0, longest)
+local longest = math.min(now, tonumber(ARGV[8])) + 93600000
+local hold = math.min(tonumber(ARGV[11]) or 0, longest)
 local timeline = ARGV[#ARGV]
 local oldest = tonumber(redis.call('HGET', KEYS[5], 'log_oldest') or '0')
-local i = 16
+local i = 17
 local function count()
   local n = tonumber(ARGV[i])
   i = i + 1
@@ -85,8 +93,8 @@ redis.call('HSET', KEYS[5], 'log_seq', string.format('%d', seq))
 local woken = 0
 for _ = 1, count() do
   -- The wait alone is the drain's: from when on, the server says.
-  local due = string.format('%d', now + ARGV[i + 3] - ARGV[7])
-  woken = woken + put_intent(ARGV[8], ARGV[9], ARGV[i], ARGV[i + 1], ARGV[i + 2], due,
+  local due = string.format('%d', now + ARGV[i + 3] - ARGV[8])
+  woken = woken + put_intent(ARGV[9], ARGV[10], ARGV[i], ARGV[i + 1], ARGV[i + 2], due,
     ARGV[i + 4], ARGV[i + 5], string.format('%d', now))
   i = i + 6
 end
@@ -114,21 +122,21 @@ for _ = 1, count() do
   i = i + 2
 end
 for n = 1, count() do
-  redis.call('HINCRBY', KEYS[11 + states + n], ARGV[i], ARGV[i + 1])
+  redis.call('HINCRBY', KEYS[12 + states + n], ARGV[i], ARGV[i + 1])
   i = i + 2
 end
 for n = 1, states do
   local id = ARGV[states_at + 2 * n - 1]
-  redis.call('SET', KEYS[11 + n], ARGV[states_at + 2 * n])
+  redis.call('SET', KEYS[12 + n], ARGV[states_at + 2 * n])
   redis.call('ZADD', KEYS[6], 0, id)
 end
-if ARGV[10] == '0' and not outdated then
+if ARGV[11] == '0' and not outdated then
   if tonumber(redis.call('HGET', KEYS[9], 'learnt') or '0') <= said_at then
     redis.call('DEL', KEYS[9])
-    local ends = math.min(tonumber(ARGV[13]) or 0, longest)
-    if ARGV[11] ~= '' and ARGV[12] ~= '' and ends > now then
-      redis.call('HSET', KEYS[9], 'limit', ARGV[11], 'remaining', ARGV[12], 'reset',
-        string.format('%d', ends), 'learnt', ARGV[14])
+    local ends = math.min(tonumber(ARGV[14]) or 0, longest)
+    if ARGV[12] ~= '' and ARGV[13] ~= '' and ends > now then
+      redis.call('HSET', KEYS[9], 'limit', ARGV[12], 'remaining', ARGV[13], 'reset',
+        string.format('%d', ends), 'learnt', ARGV[15])
     end
   end
   -- A wait of up to a minute may be for the minute's limit, which a new day does not renew.
@@ -142,14 +150,14 @@ elseif hold > now and not outdated then
     redis.call('SET', KEYS[8], till, 'PXAT', till)
   end
   -- Of a spent quota the size is told: nothing is left of it until the hold ends.
-  if ARGV[11] ~= '' and tonumber(redis.call('HGET', KEYS[9], 'learnt') or '0') <= said_at then
-    redis.call('HSET', KEYS[9], 'limit', ARGV[11], 'remaining', 0, 'reset',
-      string.format('%d', hold), 'learnt', ARGV[14])
+  if ARGV[12] ~= '' and tonumber(redis.call('HGET', KEYS[9], 'learnt') or '0') <= said_at then
+    redis.call('HSET', KEYS[9], 'limit', ARGV[12], 'remaining', 0, 'reset',
+      string.format('%d', hold), 'learnt', ARGV[15])
   end
-  if said_at > held_at then redis.call('HSET', KEYS[5], 'held_at', ARGV[14]) end
+  if said_at > held_at then redis.call('HSET', KEYS[5], 'held_at', ARGV[15]) end
 end
-if ARGV[15] ~= '' then redis.call('HSET', KEYS[5], 'limits_said', string.format('%d', newest)) end
+if ARGV[16] ~= '' then redis.call('HSET', KEYS[5], 'limits_said', string.format('%d', newest)) end
 redis.call('HSET', KEYS[3], ARGV[1], ARGV[4])
 redis.call('HSET', KEYS[1], ARGV[1],
-  ARGV[5] .. ' ' .. string.format('%d', now + ARGV[6]))
+  ARGV[6] .. ' ' .. string.format('%d', now + ARGV[7]))
 return {1, seq, woken}
