@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
 from fleet import Fleet
 from ops import embedded
@@ -35,7 +36,13 @@ RESULT = Path(__file__).parents[1] / "bench" / "results" / "failover.md"
 SENDERS = 8 if ROUNDS else 4
 WORKERS = ("drain-1", "codat-1", "deliver-1")
 AT_LEAST = 50  # webhooks taken before and after each fail-over
-KINDS = ("killed", "frozen", "killed while a replica was down", "killed, back as a primary")
+KINDS = (
+    "killed",
+    "frozen",
+    "frozen, awake as another takes over",
+    "killed while a replica was down",
+    "killed, back as a primary",
+)
 
 
 @pytest.fixture(scope="module")
@@ -137,18 +144,32 @@ def fail_over(site: Sentinels, kind: str) -> None:
     if kind == "killed while a replica was down":
         site.kill(spare)
         time.sleep(0.2)
-    if kind == "frozen":
+    if kind.startswith("frozen"):
         site.signal(old, signal.SIGSTOP)
     else:
         site.kill(old)
+    if kind == "frozen, awake as another takes over":
+        wake_as_another_takes_over(site, old)
     new = until(lambda: (port := site.primary()) != old and port, "another primary")
-    if kind == "frozen":
+    if kind.startswith("frozen"):
         site.signal(old, signal.SIGCONT)
     else:
         site.start(old, of=None if kind == "killed, back as a primary" else new)
     if kind == "killed while a replica was down":
         site.start(spare, of=new)
     until(site.in_step, "servers in step")
+
+
+def wake_as_another_takes_over(site: Sentinels, old: int) -> None:
+    """Thaw the primary while its other replica still follows it, as no sentinel has told it yet."""
+
+    def is_primary(port: int) -> bool:
+        role: Any = site.client(port).info("replication")
+        return role["role"] == "master"
+
+    others = [port for port in site.servers if port != old]
+    until(lambda: any(is_primary(port) for port in others), "another primary")
+    site.signal(old, signal.SIGCONT)
 
 
 @pytest.mark.timeout(1800)
@@ -283,8 +304,9 @@ def put_in_time(store: Store, name: str) -> None:
     until(is_put, "an acknowledged write")
 
 
-def put(store: Store, name: str) -> None:
-    store.inbox.ingest(name, None, {"kind": "webhook", "body": b"{}"})
+def put(store: Store, name: str) -> str:
+    """Take a webhook in; return its entry."""
+    return store.inbox.ingest(name, None, {"kind": "webhook", "body": b"{}"}).entry
 
 
 def test_each_replica_in_step_must_have_what_is_acknowledged(site, spare, make_settings):
@@ -317,6 +339,57 @@ def test_a_replica_that_is_down_is_not_waited_for_unless_a_number_says_so(
     put_in_time(every, "with all that are left")
     with pytest.raises(NotDurable, match="of 2 replicas"):
         put(two, "refused")
+
+
+def test_a_replica_that_was_made_a_primary_is_missed_by_the_former_one(site, spare, make_settings):
+    """It has merely left, and what the other one confirms is lost when it follows the new one."""
+    store = opened(site, make_settings)
+    put_in_time(store, "before")
+    left = site.client(spare)
+    primary = site.client(site.primary())
+    site.signal(site.sentinels[0], signal.SIGSTOP)  # it may be the one that did it
+    try:
+        left.execute_command("REPLICAOF", "NO", "ONE")
+        until(lambda: primary.info("replication")["connected_slaves"] == 1, "one replica less")
+        with pytest.raises(NotDurable, match=f"may make 127.0.0.1:{spare} the primary"):
+            put(store, "meanwhile")
+        assert "unconfirmed" in store.guard.faults()
+    finally:
+        site.signal(site.sentinels[0], signal.SIGCONT)
+    put_in_time(store, "once every sentinel knows better")
+    left.execute_command("REPLICAOF", "127.0.0.1", str(site.primary()))
+    until(site.in_step, "servers in step")
+    put_in_time(store, "after")
+
+
+@pytest.mark.timeout(300)
+def test_what_a_primary_took_that_woke_as_another_took_over_is_kept(site, make_settings):
+    store = opened(site, make_settings)
+    put_in_time(store, "first")
+    taken: list[str] = []
+    stopping = threading.Event()
+
+    def send(sender: int) -> None:
+        number = 0
+        while not stopping.is_set():
+            number += 1
+            with suppress(NotDurable, redis.RedisError):
+                taken.append(put(store, f"wake-{sender}-{number}"))
+
+    senders = [threading.Thread(target=send, args=(number,)) for number in range(4)]
+    for sender in senders:
+        sender.start()
+    try:
+        until(lambda: len(taken) > AT_LEAST, "writes")
+        fail_over(site, "frozen, awake as another takes over")
+    finally:
+        stopping.set()
+        for sender in senders:
+            sender.join()
+    lane = keys.LANE + str(store.inbox.lane_of(None))
+    held = {entry.decode() for entry, _ in site.client(site.primary()).xrange(lane)}
+    lost = [entry for entry in taken if entry not in held]
+    assert not lost, f"{len(lost)} of {len(taken)} were lost"
 
 
 def test_nothing_is_waited_for_where_the_setting_says_none(site, spare, make_settings):

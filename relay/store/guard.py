@@ -8,6 +8,7 @@ most, and whenever a connection was made, as behind it may be another server.
 import threading
 import time
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -20,17 +21,27 @@ from redis.exceptions import TimeoutError as TimedOut
 from relay.store import keys
 from relay.store.connect import connections_of
 from relay.store.scripts import Scripts
+from relay.store.sentinels import Sentinels
 from relay.store.server import REPLICAS_MS, WAITAOF_MS, Server, in_step, inspect, judge, read_time
 
 LOOK_EVERY = 1.0  # seconds between looks, while there is anything to acknowledge
 TOO_OLD = 3.0  # seconds after which a look is waited for
 WAIT_FOR_ANOTHER = 5.0  # seconds
+ASK_EVERY = 0.25  # seconds between questions to the sentinels, while replicas are missing
 
 log = structlog.get_logger(__name__)
 
 
 class NotDurable(Exception):
     """A write was not confirmed as durable, or cannot be; it may be made, so send it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """The replicas that must confirm what one primary writes; a new primary has another `of`."""
+
+    of: str = ""  # master_replid of INFO replication
+    names: frozenset[str] = frozenset()
 
 
 class Guard:
@@ -47,7 +58,11 @@ class Guard:
         self._looking = threading.Lock()
         self._failed: tuple[float, RedisError] = (0.0, RedisError())
         self._faults: dict[str, str] = {}
-        self._in_step = server.replicas
+        self._in_step = server.replicas  # as many as were when a write was last confirmed
+        self._peers = Peers()
+        self._sentinels = Sentinels.of(client)
+        self._asking = threading.Lock()
+        self._asked: tuple[float, str] = (float("-inf"), "")
 
     @classmethod
     def open(cls, client: Redis, accept: Collection[str], replicas: str | None) -> "Guard":
@@ -104,26 +119,55 @@ class Guard:
         if server.must_wait:
             pipe_.execute_command("WAITAOF", 1, 0, WAITAOF_MS)
         if wants_replicas:
-            pipe_.execute_command("WAIT", self._wanted(server), REPLICAS_MS)
+            pipe_.execute_command("WAIT", _wanted(server, self._in_step), REPLICAS_MS)
             pipe_.info("replication")
         answers: list[Any] = pipe_.execute()
         extra = answers[asked + 1 :]
         if server.must_wait and extra.pop(0)[0] < 1:
             raise NotDurable("the server did not confirm the write to disk in time")
         if wants_replicas:
-            count = in_step(extra[1])
-            if count is None:
-                raise NotDurable("the server became a replica")
-            self._in_step = count
-            if extra[0] < self._wanted(server):
-                raise NotDurable(
-                    f"{extra[0]} of {self._wanted(server)} replicas confirmed the write in time"
-                )
+            self._demand_replicas(server, *extra)
         return answers[:asked]
 
-    def _wanted(self, server: Server) -> int:
-        """How many replicas must confirm: each in step may be made the primary."""
-        return max(server.replicas, self._in_step) if server.every_replica else server.replicas
+    def _demand_replicas(self, server: Server, count: int, replication: Mapping[str, Any]) -> None:
+        """Raise NotDurable unless each replica that may be made the primary has confirmed."""
+        names = in_step(replication)
+        if names is None:
+            raise NotDurable("the server became a replica")
+        self._in_step = len(names)
+        wanted = _wanted(server, len(names))
+        if count < wanted:
+            raise NotDurable(f"{count} of {wanted} replicas confirmed the write in time")
+        if server.every_replica:
+            self._demand_peers(Peers(replication.get("master_replid", ""), names))
+
+    def _demand_peers(self, found: Peers) -> None:
+        """Raise NotDurable while a replica that did not confirm may be made the primary."""
+        if self._sentinels is None or found == self._peers:
+            return
+        with self._asking:
+            peers = self._peers
+            if found.of == peers.of and found.names >= peers.names:
+                self._peers = found  # one that is new must confirm from now on
+                return
+            at, objection = self._asked
+            if not objection or time.monotonic() - at > ASK_EVERY:
+                objection = self._ask(found, self._sentinels)
+                self._asked = time.monotonic(), objection
+        if objection:
+            raise NotDurable(objection)
+
+    def _ask(self, found: Peers, sentinels: Sentinels) -> str:
+        """Ask the sentinels of the primary as it is now; return what they have against it."""
+        primary, replication = sentinels.look()
+        names = in_step(replication)
+        if names is None or replication.get("master_replid", "") != found.of:
+            return "another server became the primary"
+        if objection := sentinels.objection(primary, names):
+            sentinels.follow()
+            return objection
+        self._peers = Peers(found.of, names)
+        return "" if found.names >= names else "a replica came that has not confirmed"
 
     @property
     def _is_new(self) -> bool:
@@ -167,6 +211,8 @@ class Guard:
             faults["refuses-writes"] = f"it takes no writes: {str(error)[:200]}"
         except NotDurable as error:
             faults["unconfirmed"] = str(error)
+        if faults and self._sentinels:
+            self._sentinels.follow()
         self._found(faults, latest)
 
     def _found(self, faults: dict[str, str], latest: object) -> None:
@@ -174,3 +220,8 @@ class Guard:
             say = log.error if faults else log.warning
             say("server.weakened" if faults else "server.mended", faults=faults or self._faults)
         self._faults, self._known, self._looked = faults, latest, time.monotonic()
+
+
+def _wanted(server: Server, in_step: int) -> int:
+    """Return how many replicas must confirm: each in step may be made the primary."""
+    return max(server.replicas, in_step) if server.every_replica else server.replicas

@@ -139,13 +139,16 @@ def takes_none(error: ResponseError) -> bool:
     return isinstance(error, NoPermissionError)
 
 
-def in_step(replication: Mapping[str, Any]) -> int | None:
-    """Count the replicas that confirm what they are sent, by INFO; None: this is no primary."""
+def in_step(replication: Mapping[str, Any]) -> frozenset[str] | None:
+    """Name the replicas that confirm what they are sent, by INFO; None: this is no primary.
+
+    Each is "address:port", as the sentinels name it.
+    """
     if replication.get("role") != "master":
         return None
     replicas = (replication.get(f"slave{n}") for n in range(replication.get("connected_slaves", 0)))
-    return sum(
-        1
+    return frozenset(
+        f"{replica['ip']}:{replica['port']}"
         for replica in replicas
         if isinstance(replica, Mapping)
         and replica.get("state") == "online"
