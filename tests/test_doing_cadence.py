@@ -97,8 +97,9 @@ def test_a_company_that_we_do_not_hold_needs_nothing(bench):
     assert bench.store.schedules.count() == 0
 
 
-def test_it_tells_what_it_changed_and_nothing_when_there_is_nothing(bench):
+def test_it_tells_what_it_changed_and_nothing_when_there_is_nothing(bench, monkeypatch):
     """Also when it is killed after its write, and begins again."""
+    monkeypatch.setattr(cadence, "FIRST_AFTER", 0)  # in which a period of today may fall
     connect(bench, "connection.connected", "Linked")
     do(bench)
     assert told(bench) == [("schedule.given", None)]

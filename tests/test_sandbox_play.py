@@ -53,12 +53,12 @@ def test_a_scenario_played_to_a_relay_ends_as_its_file_states(relay, name):  # n
     relay.until(
         lambda: set(played["told"]) <= {kind for kind, _ in relay.told()}, f"{played['told']}"
     )
-    first = comparables(relay.sandbox)
     config = SandboxConfig(webhook_secret=SECRET, api_key=KEY, port=0, **FAST)
     with start(config) as again:
         again.deliver_to(relay.hooks)
         play(Stranger(again.url), name)
-        assert comparables(again) == first
+        # What the last step sends may still be under way in either.
+        relay.until(lambda: comparables(again) == comparables(relay.sandbox), "the same journal")
 
 
 @pytest.mark.parametrize("name", scenarios.names())
