@@ -18,6 +18,7 @@ from ops import embedded
 SERVICE = "relay-test"
 PATIENCE = 60.0  # seconds; only a failing test waits so long
 SERVERS, SENTINELS = 3, 3
+DOWN_AFTER_MS = 2000  # a server of a busy machine that hangs for a second is not down
 STRONG = {
     "appendonly": "yes",
     "appendfsync": "always",
@@ -91,7 +92,7 @@ class Sentinels:
             f"port {port}\nbind 127.0.0.1\ndir {place}\nloglevel notice\n"
             f"logfile {place}/log\nprotected-mode no\n"
             f"sentinel monitor {SERVICE} 127.0.0.1 {self.servers[0]} 2\n"
-            f"sentinel down-after-milliseconds {SERVICE} 800\n"
+            f"sentinel down-after-milliseconds {SERVICE} {DOWN_AFTER_MS}\n"
             f"sentinel failover-timeout {SERVICE} 4000\n"
             f"sentinel parallel-syncs {SERVICE} 2\n" + "".join(f"{line}\n" for line in more)
         )
