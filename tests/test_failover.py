@@ -306,9 +306,9 @@ def put_in_time(store: Store, name: str) -> None:
 
 
 def refused(store: Store, name: str, why: str) -> None:
-    """Put until it is refused for this reason: each time it must be refused, for whichever.
+    """Put until the refusal has this reason. A put that is not refused fails the test.
 
-    A sentinel may have a replica connect anew meanwhile, and then another reason comes first.
+    Another reason may come first, as when a sentinel makes a replica connect anew.
     """
 
     def reason() -> str:

@@ -193,9 +193,7 @@ def test_a_commit_by_a_former_holder_writes_nothing(store):
 
 
 @pytest.mark.parametrize("instead", ["nothing", "another message under the same number"])
-def test_a_commit_of_what_another_server_held_writes_nothing_and_passes_nothing(
-    store, client, instead
-):
+def test_a_commit_of_what_another_server_held_changes_nothing(store, client, instead):
     """A primary that took over may lack what was read, and have taken in other messages since."""
     entry = put(store, body=b"read").entry
     lease = store.inbox.claim(None, LEASE)

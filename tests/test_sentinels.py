@@ -55,7 +55,7 @@ def test_one_that_may_be_the_primary_is(other):
     assert found(DOWN, DOWN, other) == MISSING
 
 
-def test_one_that_says_it_is_the_primary_is_a_former_one_only_if_every_sentinel_says_so():
+def test_a_former_primary_is_known_only_if_every_sentinel_is_heard():
     assert not found(FORMER, FORMER, FORMER)
     assert found(FORMER, FORMER) == MISSING
 
@@ -101,7 +101,7 @@ def test_hosts_may_stand_by_name_here_and_by_number_there(monkeypatch):
     pool = SimpleNamespace(
         service_name="s", sentinel_manager=SimpleNamespace(sentinels=[One(), One(), One()])
     )
-    asked = Sentinels(pool)
+    asked = Sentinels(SimpleNamespace(connection_pool=pool))
     assert not asked.objection("one:6379", {"two:6379"})
     assert "names another primary" in asked.objection("two:6379", {"two:6379"})
     assert "may make 10.0.0.2:6379" in asked.objection("one:6379", {"three:6379"})

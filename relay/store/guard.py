@@ -164,8 +164,7 @@ class Guard:
         if names is None or replication.get("master_replid", "") != found.of:
             return "another server became the primary"
         if objection := sentinels.objection(primary, names):
-            sentinels.follow()
-            return objection
+            return objection  # the look that follows within a second leaves a former primary
         self._peers = Peers(found.of, names)
         return "" if found.names >= names else "a replica came that has not confirmed"
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from redis import Redis
-from redis._parsers.helpers import parse_info
 from redis.exceptions import RedisError
 from redis.sentinel import SentinelConnectionPool
 
@@ -27,16 +26,18 @@ FAILING_OVER = {
 class Sentinels:
     """The sentinels by which a client finds its primary."""
 
-    def __init__(self, pool: SentinelConnectionPool) -> None:
-        self._pool: Any = pool  # redis-py leaves it without types
+    def __init__(self, client: Redis) -> None:
+        pool: Any = client.connection_pool  # redis-py leaves it and its answers without types
+        self._client: Any = client
+        self._pool = pool
         self._service: str = pool.service_name
         self._sentinels: Sequence[Any] = pool.sentinel_manager.sentinels
 
     @classmethod
     def of(cls, client: Redis) -> "Sentinels | None":
         """Return the sentinels of a client, None if it has none."""
-        pool = client.connection_pool
-        return cls(pool) if isinstance(pool, SentinelConnectionPool) else None
+        is_behind_some = isinstance(client.connection_pool, SentinelConnectionPool)
+        return cls(client) if is_behind_some else None
 
     def follow(self) -> None:
         """Have connections to a former primary closed once they are free."""
@@ -49,8 +50,7 @@ class Sentinels:
         try:
             connection.send_command("INFO", "replication")
             address = f"{connection.host}:{connection.port}"
-            read: Any = parse_info  # redis-py leaves it without types
-            return address, read(connection.read_response())
+            return address, self._client.parse_response(connection, "INFO")
         finally:
             self._pool.release(connection)
 
