@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-CODE := codat relay receiver workers scheduler portal ops sandbox tests bench examples
+CODE := codat relay receiver workers scheduler portal cli sandbox tests bench examples
 
 .PHONY: run install dev test check format bench chaos failovers proofs week freeze comeback zones hunt fuzz lock clean
 
@@ -11,7 +11,7 @@ CODE := codat relay receiver workers scheduler portal ops sandbox tests bench ex
 RUN := $(BIN)/python -P -m
 
 run: install  ## install and start everything on one port
-	@$(RUN) ops up
+	@$(RUN) cli up
 
 install: $(VENV)/.installed  ## what running needs, and nothing else
 

@@ -17,8 +17,8 @@ from rich.progress import Progress
 from bench import drain, ingest, report
 from bench.processes import DidNotWork, scratch
 from bench.report import Part, Report, Way
-from ops import embedded
-from ops.faults import CannotStart
+from cli.faults import CannotStart
+from cli.runner import embedded
 
 PARTS = ("ingest", "drain")
 FSYNCS = ("always", "everysec")

@@ -14,13 +14,13 @@ from rq import Queue
 
 from bench import events, naive
 from bench.processes import DidNotWork, Process, environment, running
+from cli.runner import embedded
 from codat.webhook import parse
-from ops import embedded
-from relay.message import webhook_fields
+from relay.inbox.message import webhook_fields
 from relay.queues import Hints
 from relay.settings import Settings
 from relay.store import Store
-from workers.drain import BATCH
+from workers.inbox.drain import BATCH
 
 RQ_DEFAULT = "RQ Worker (default)"
 MESSAGES = 50_000
@@ -84,7 +84,7 @@ def measure_ours(full: Path, folder: Path, fsync: str) -> float:
         if store.inbox.depths()["accepted"] != MESSAGES:
             raise DidNotWork("the full store is not full")
         env = environment(server.url)
-        with running(["-m", "ops", "worker", "drain"], env, folder) as process:
+        with running(["-m", "cli", "worker", "drain"], env, folder) as process:
             began = _wait(lambda: store.events.last() > 0, process)
             ended = _wait(lambda: store.inbox.depths()["lanes_waiting"] == 0, process)
         check(store)

@@ -19,7 +19,7 @@ from bench.hints import CONNECTIONS, RATES, Run, await_applied, send
 from bench.processes import DidNotWork, Process, environment, free_port, running, scratch
 from bench.processes import wait_for_port as wait
 from bench.report import RESULTS, machine
-from ops import embedded
+from cli.runner import embedded
 from relay.store import keys
 
 KEPT_DAYS = 30  # of messages, events and markers: what the settings have when none is set

@@ -22,7 +22,7 @@ from bench.load import Connection, Refused, knock
 from bench.processes import ROOT, DidNotWork, environment, free_port, running, scratch
 from bench.processes import wait_for_port as wait
 from bench.report import RESULTS, machine
-from ops import embedded
+from cli.runner import embedded
 from relay.store import keys
 
 RATES = (20, 100, 500, 2000)  # webhooks a second that are offered
@@ -86,8 +86,8 @@ def measure(rate: int, seconds: float, tree: Path) -> Run:
         env = environment(server.url, PORT=str(port), PYTHONPATH=str(tree))
         client = redis.Redis.from_url(server.url)
         (folder / "worker").mkdir()
-        web = running(["-m", "ops", "web"], env, folder)
-        worker = running(["-m", "ops", "worker", "drain"], env, folder / "worker")
+        web = running(["-m", "cli", "web"], env, folder)
+        worker = running(["-m", "cli", "worker", "drain"], env, folder / "worker")
         with client, web as process, worker:
             wait(port, process)
             send(run, port, seconds, client)

@@ -20,7 +20,7 @@ from bench.processes import (
     scratch,
     wait_for_port,
 )
-from ops import embedded
+from cli.runner import embedded
 from relay.settings import Settings
 from relay.store import Store
 
@@ -67,7 +67,7 @@ def _gunicorn(port: int) -> list[str]:
     return ["-m", "gunicorn", *options.split(), str(NAIVE_THREADS), "bench.naive:create_app()"]
 
 
-OURS = Contender("ours", lambda _port: ["-m", "ops", "web"], held_by_us)
+OURS = Contender("ours", lambda _port: ["-m", "cli", "web"], held_by_us)
 NAIVE = Contender("naive (gunicorn)", _gunicorn, held_by_naive)
 NAIVE_ON_GRANIAN = Contender(
     "naive (granian)",

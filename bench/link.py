@@ -38,7 +38,7 @@ def main(visits: int) -> None:
         port, sandbox = free_port(), free_port()
         env = environment("", PORT=str(port), SANDBOX_PORT=str(sandbox))
         env = {name: value for name, value in env.items() if value and "SECRETS" not in name}
-        with running(["-m", "ops", "up"], env, folder) as process:
+        with running(["-m", "cli", "up"], env, folder) as process:
             wait_for_port(port, process)
             link = _invite(port, folder)
             with sync_playwright() as playwright:

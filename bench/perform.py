@@ -20,22 +20,22 @@ from rich.console import Console
 from bench import report
 from bench.processes import DidNotWork, environment, running, scratch
 from bench.report import Part, Report, Way
+from cli.runner import embedded
 from codat.client import Codat
-from ops import embedded
 from relay.budget import SharedGate
+from relay.inbox.message import Action, action_fields
 from relay.logging import set_up
-from relay.message import Action, action_fields
 from relay.queues import Hints
 from relay.settings import Settings
 from relay.store import Store
-from relay.store.intents import Need, Priority
+from relay.store.intents.queue import Need, Priority
 from relay.times import now_micros, now_ms
 from sandbox.config import SandboxConfig
-from sandbox.platforms import ACCOUNTING
-from sandbox.server import RunningSandbox, start
+from sandbox.server.server import RunningSandbox, start
+from sandbox.world.platforms import ACCOUNTING
 from workers.context import Context
-from workers.drain import drain_lanes
-from workers.perform import perform_due
+from workers.inbox.drain import drain_lanes
+from workers.intents.perform import perform_due
 
 GOAL = 10.0  # times one call at a time
 ANSWER = 0.05  # seconds that Codat takes to answer
@@ -159,7 +159,7 @@ def ours(scene: Scene, threads: str = "", wanted: int = COMPANIES * len(TYPES)) 
     if threads:
         env["RELAY_WORKER_THREADS"] = threads
     Hints(scene.store.client).perform()
-    with running(["-m", "ops", "worker", "codat"], env, scene.folder) as worker:
+    with running(["-m", "cli", "worker", "codat"], env, scene.folder) as worker:
         deadline = time.monotonic() + WITHIN
         while len(calls := _requests(scene.sandbox)) < wanted:
             if time.monotonic() > deadline or worker.poll() is not None:

@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench.events import SECRET
-from ops.sessions import kill_session
-from ops.tethered import tethered
+from cli.runner.sessions import kill_session
+from cli.runner.exit_with_parent import exit_with_parent
 
 ROOT = Path(__file__).resolve().parent.parent
 Process = subprocess.Popen[bytes]
@@ -57,7 +57,7 @@ def running(command: list[str], env: dict[str, str], folder: Path) -> Iterator[P
     said = folder / "output"
     with said.open("wb") as output:
         process = subprocess.Popen(
-            tethered([sys.executable, *command]),
+            exit_with_parent([sys.executable, *command]),
             env=env,
             cwd=folder,  # so that it reads no .env of ours
             stdin=subprocess.DEVNULL,

@@ -24,15 +24,15 @@ import requests
 
 from bench import events
 from bench.processes import ROOT, Process, environment, free_port, running, scratch, wait_for_port
+from cli.runner import embedded
+from cli.runner.sessions import kill_session
 from codat import signature
 from codat.signature import new_secret
-from ops import embedded
-from ops.sessions import kill_session
-from relay.message import Action, action_fields
+from relay.delivery.subscription import Secret, Subscription
+from relay.inbox.message import Action, action_fields
 from relay.settings import Settings
 from relay.store import Store
-from relay.store.inbox import Batch, StatusEvent
-from relay.subscriptions import Secret, Subscription
+from relay.store.inbox.lanes import Batch, StatusEvent
 from relay.times import iso_from_micros, now_micros, now_ms
 
 TOKEN = "bench-bench-bench-bench"
@@ -94,7 +94,7 @@ def measure(count: int, readers: int, webhooks: int, rate: float, roomy: bool) -
         def begin(name: str, *command: str) -> None:
             (folder / name).mkdir(exist_ok=True)
             processes[name] = stack.enter_context(
-                running(["-m", "ops", *command], env, folder / name)
+                running(["-m", "cli", *command], env, folder / name)
             )
 
         def disturb(made: list[Subscription]) -> None:

@@ -20,14 +20,14 @@ from rich.console import Console
 
 from bench import report
 from bench.processes import scratch
-from ops import embedded
-from relay.cadence import ALL, Anchor, Cadence, Schedule, next_run
-from relay.company import Company, Connection
+from cli.runner import embedded
+from relay.companies.company import Company, Connection
 from relay.settings import Settings
 from relay.store import Store, keys
-from relay.store.packed import pack
-from relay.store.schedules import member, stored
-from scheduler import ticks
+from relay.store.companies.packed import pack
+from relay.store.schedules.due import member, stored
+from relay.syncs.cadence import ALL, Anchor, Cadence, Schedule, next_run
+from scheduler import dispatch
 
 BEFORE = int(datetime(2026, 5, 31, 23, 30, tzinfo=UTC).timestamp())
 # A Monday and the first of a month, at midnight: every cadence of the mix falls due.
@@ -209,12 +209,12 @@ def dispatch_all(settings: Settings, count: int, calls: list[float]) -> float:
     store = Store.open(settings, timeout=60.0)
     timed = Timed(store)
     began = time.perf_counter()
-    left = ticks.dispatch(store, Quiet(), MIDNIGHT + SPREAD)
+    left = dispatch.dispatch(store, Quiet(), MIDNIGHT + SPREAD)
     took = time.perf_counter() - began
     calls += timed.took
     if left != count or store.intents.counts()["scheduled"] != count:
         sys.exit(f"bench: {left} of {count} were dispatched")
-    if ticks.dispatch(store, Quiet(), MIDNIGHT + SPREAD):
+    if dispatch.dispatch(store, Quiet(), MIDNIGHT + SPREAD):
         sys.exit("bench: some were dispatched twice")
     store.client.close()
     return took
@@ -245,7 +245,7 @@ def idle_tick(store: Store) -> float:
     took = []
     for _ in range(IDLE_TICKS):
         began = time.perf_counter()
-        ticks.dispatch(store, Quiet(), BEFORE)
+        dispatch.dispatch(store, Quiet(), BEFORE)
         took.append(time.perf_counter() - began)
     return sorted(took)[IDLE_TICKS // 2] * 1000
 

@@ -6,19 +6,24 @@ retry or a minute's calls last stays as it is.
 
 import os
 
-import relay.store.inbox
-import relay.store.mending
-import relay.store.trimming
+import relay.store.inbox.lanes
+import relay.store.log.trimming
+import relay.store.server.mending
 import scheduler.clock
-import scheduler.ticks
-from ops.__main__ import main
+import scheduler.dispatch
+from cli.__main__ import main
 
 TRIM_EVERY = 5.0  # seconds; of a real day it is an hour
 
 
 def shorten(day: float) -> None:
     """Have a day last so many seconds where it says how long something is kept."""
-    for module in (relay.store.inbox, relay.store.mending, relay.store.trimming, scheduler.ticks):
+    for module in (
+        relay.store.inbox.lanes,
+        relay.store.server.mending,
+        relay.store.log.trimming,
+        scheduler.dispatch,
+    ):
         module.DAY_MS = int(day * 1000)
     scheduler.clock.TRIM_EVERY = TRIM_EVERY
 

@@ -23,11 +23,11 @@ from bench.processes import (
     wait_for_port,
 )
 from bench.report import RESULTS, machine
-from ops import embedded
+from cli.runner import embedded
 from relay.settings import Settings
 from relay.store import Store
-from sandbox.storm import Storm, StormConfig, brew
-from sandbox.thrower import Thrower
+from sandbox.load.load_generator import Thrower
+from sandbox.load.storm import Storm, StormConfig, brew
 
 GOAL = 2_000.0  # a second
 PATIENCE = 120.0  # seconds to drain
@@ -89,7 +89,7 @@ def _judge(storm: Storm, redis_url: str, folder: Path, console: Console) -> None
     store = Store.open(settings)
     with store.client:
         env = environment(redis_url)
-        with running(["-m", "ops", "worker", "drain"], env, folder):
+        with running(["-m", "cli", "worker", "drain"], env, folder):
             deadline = time.monotonic() + PATIENCE
             while _wrong(store, storm) and time.monotonic() < deadline:
                 time.sleep(0.5)

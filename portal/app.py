@@ -1,56 +1,29 @@
 """Put the portal together: one Flask app over real or fake parts."""
 
+import importlib
+import pkgutil
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from threading import BoundedSemaphore
 
 from flask import Flask
+from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.models.info import Info
 from flask_openapi.models.security_scheme import SecurityScheme
 from flask_openapi.openapi import OpenAPI
 
 from codat.client import Codat
-from portal import (
-    auth,
-    bodies,
-    companies,
-    compression,
-    durability,
-    erasure,
-    event_types,
-    events,
-    headers,
-    health,
-    integrations,
-    intents,
-    journeys,
-    journeys_acts,
-    journeys_files,
-    journeys_leaving,
-    journeys_pages,
-    journeys_pc,
-    journeys_stream,
-    journeys_words,
-    load,
-    messages,
-    operations,
-    ops_pages,
-    pages,
-    pauses,
-    policy,
-    problems,
-    reconciliations,
-    replays,
-    run_now,
-    schedules_many,
-    stream,
-    subscriptions,
-    timeline,
-)
-from portal.groups import Schemas
-from portal.journeys_platforms import PlatformList
-from portal.parts import NAME, Parts
-from portal.stream import Streams
-from portal.tail import Tail
+from portal import api
+from portal.api.stream.routes import Streams
+from portal.http import auth, bodies, compression, durability, headers, problems
+from portal.http.groups import Schemas
+from portal.http.tail import Tail
+from portal.link import actions, assets, device_code, leaving, views, words
+from portal.link import stream as link_stream
+from portal.link.platforms import PlatformList
+from portal.ops import pages as ops_pages
+from portal.services import NAME, Parts
+from portal.site import pages
 from relay.budget import make_client
 from relay.queues import Hints
 from relay.settings import Settings
@@ -66,28 +39,6 @@ ABOUT = (
     " synced. Errors are problem details (RFC 9457); each `type` leads to its explanation."
 )
 SANDBOX = " **The sandbox stands in for Codat: all companies here are made up.**"
-GROUPS = (
-    companies.api,
-    run_now.api,
-    intents.api,
-    reconciliations.api,
-    timeline.api,
-    load.api,
-    erasure.api,
-    schedules_many.api,
-    policy.api,
-    pauses.api,
-    events.api,
-    stream.api,
-    event_types.api,
-    subscriptions.api,
-    messages.api,
-    replays.api,
-    operations.api,
-    journeys.api,
-    integrations.api,
-    health.api,
-)
 
 
 def create_app(
@@ -119,7 +70,7 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.json = bodies.OrjsonProvider(app)
     tokens = auth.Tokens(settings.relay_tokens, store)
-    brand, words = journeys_words.load(settings.relay_brand_file)
+    brand, texts = words.load(settings.relay_brand_file)
     app.extensions[NAME] = Parts(
         settings=settings,
         store=store,
@@ -131,11 +82,11 @@ def create_app(
         seals=BoundedSemaphore(SEALS),
         tail=Tail((waiting or store).events, TAIL_WAIT if waiting else SLICE),
         streams=Streams(settings.relay_streams, settings.streams_per_token),
-        visits=Streams(settings.relay_link_streams, journeys_stream.MOST_OF_ONE),
+        visits=Streams(settings.relay_link_streams, link_stream.MOST_OF_ONE),
         platforms=PlatformList(),
         brand=brand,
-        files=journeys_files.files(brand),
-        words=words,
+        files=assets.files(brand),
+        words=texts,
     )
     problems.register(app, settings.public_url)
     headers.register(app)
@@ -143,17 +94,27 @@ def create_app(
     auth.guard(app, tokens)
     durability.register(app, store.guard)
     bodies.read_bodies(app)
-    for group in GROUPS:
-        app.register_api(group)
+    for resource in resources():
+        app.register_api(resource)
     app.register_blueprint(pages.pages)
     app.register_blueprint(ops_pages.ops)
-    app.register_blueprint(journeys_acts.link)
-    app.register_blueprint(journeys_files.link)
-    app.register_blueprint(journeys_leaving.link)
-    app.register_blueprint(journeys_stream.link)
-    app.register_blueprint(journeys_pc.pc)
-    app.register_blueprint(journeys_pages.link)
+    app.register_blueprint(actions.link)
+    app.register_blueprint(assets.link)
+    app.register_blueprint(leaving.link)
+    app.register_blueprint(link_stream.link)
+    app.register_blueprint(device_code.pc)
+    app.register_blueprint(views.link)
     return app
+
+
+def resources() -> Iterator[APIBlueprint]:
+    """Yield the routes of each resource in `portal/api/`: each folder there is one."""
+    for resource in pkgutil.iter_modules(api.__path__):
+        package = importlib.import_module(f"portal.api.{resource.name}")
+        for module in pkgutil.iter_modules(package.__path__):  # some add to the routes of others
+            importlib.import_module(f"portal.api.{resource.name}.{module.name}")
+        routes: APIBlueprint = importlib.import_module(f"portal.api.{resource.name}.routes").api
+        yield routes
 
 
 def _about(settings: Settings) -> str:

@@ -10,10 +10,10 @@ from redis.exceptions import RedisError
 
 from codat import signature
 from codat.webhook import Event, Malformed, parse
-from relay.message import MALFORMED, fingerprint, webhook_fields
+from relay.inbox.message import MALFORMED, fingerprint, webhook_fields
 from relay.queues import Hints
 from relay.store import Store
-from relay.store.durable import NotDurable
+from relay.store.server.durable import NotDurable
 from relay.times import now_ms
 
 LARGEST_BODY = 256 * 1024  # bytes; Standard Webhooks advises 20 kB, Codat publishes no limit

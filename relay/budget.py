@@ -10,8 +10,8 @@ from codat.client import Codat
 from codat.errors import NoCallNow, RateLimit
 from relay.settings import Settings
 from relay.store import Store
-from relay.store.budget import BudgetState, Short
-from relay.store.intents import Priority
+from relay.store.intents.budget import BudgetState, Short
+from relay.store.intents.queue import Priority
 from relay.times import now_ms
 
 WORDS = {

@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import structlog
 
-from relay import telling
-from relay.message import Action
+from relay.inbox.message import Action
 from relay.queues import Hints
+from relay.services import enqueue_action
 from relay.store import Store
 from relay.times import AT_ONCE
 
@@ -111,4 +111,4 @@ class Comparison:
         }
         at = int(read.server * 1_000_000)
         action = Action(f"clock:{uuid4().hex}", "relay.clock_differed", "", at, facts)
-        telling.tell(store, hints, action)
+        enqueue_action.tell(store, hints, action)

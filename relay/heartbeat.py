@@ -9,8 +9,8 @@ from redis.exceptions import RedisError
 from relay.clocks import Comparison, Reading
 from relay.queues import Hints
 from relay.store import Store
-from relay.store.durable import NotDurable
-from relay.store.server import ServerRefused
+from relay.store.server.checks import ServerRefused
+from relay.store.server.durable import NotDurable
 from relay.store.store import WrongStore
 
 BEAT_EVERY = 10.0  # seconds

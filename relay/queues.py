@@ -21,10 +21,10 @@ QUEUES = (DRAIN, CODAT, DELIVER)
 
 # The only functions a job may name, by the queue that carries them.
 FUNCTIONS = {
-    "workers.drain.drain": DRAIN,
+    "workers.inbox.drain.drain": DRAIN,
     "workers.replay.replay": DRAIN,
-    "workers.perform.perform": CODAT,
-    "workers.deliver.deliver": DELIVER,
+    "workers.intents.perform.perform": CODAT,
+    "workers.delivery.deliver": DELIVER,
 }
 RESULT_TTL = 0
 FAILURE_TTL = 7 * 86_400
@@ -71,15 +71,17 @@ class Hints:
 
     def drain(self, lane: int) -> bool:
         """Ask a worker to drain what waits, as `lane` does; return False if enough are asked."""
-        return self._send("drain", "workers.drain.drain", lane, described=f"drain lane {lane}")
+        return self._send(
+            "drain", "workers.inbox.drain.drain", lane, described=f"drain lane {lane}"
+        )
 
     def perform(self) -> None:
         """Ask a worker to do what is due at Codat."""
-        self._send("perform", "workers.perform.perform", described="perform due intents")
+        self._send("perform", "workers.intents.perform.perform", described="perform due intents")
 
     def deliver(self) -> None:
         """Ask a worker to deliver events to subscribers."""
-        self._send("deliver", "workers.deliver.deliver", described="deliver events")
+        self._send("deliver", "workers.delivery.deliver", described="deliver events")
 
     def replay(self, replay_id: str) -> None:
         """Ask a worker to go on with a replay: one at a time."""

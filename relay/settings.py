@@ -15,10 +15,10 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from codat import signature
 from codat.client import Generation
 from relay.environment import FILE, Kind, entries, gather, unread
+from relay.events.retention import Retention, read_rules
 from relay.nearest import hint_of
-from relay.policy import BadPolicy, Policy
-from relay.retention import Retention, read_rules
 from relay.server_address import read_address
+from relay.syncs.policy import BadPolicy, Policy
 from relay.tokens import read_tokens
 
 CODAT_URL = "https://api.codat.io"

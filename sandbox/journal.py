@@ -6,7 +6,7 @@ from collections import deque
 from itertools import islice
 from typing import Any
 
-from sandbox.messages import Message
+from sandbox.webhooks.messages import Message
 
 KEPT = 200_000
 Entry = dict[str, Any]

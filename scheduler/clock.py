@@ -15,9 +15,9 @@ from relay.clocks import Comparison, Reading
 from relay.queues import Hints, tidy
 from relay.settings import Settings
 from relay.store import Store
-from relay.store.guard import NotDurable
+from relay.store.server.guard import NotDurable
 from relay.witness import Witness
-from scheduler import jumps, ticks
+from scheduler import dispatch, jumps
 from scheduler.mending import Mending
 from scheduler.strength import Strength
 from scheduler.watch import Watch
@@ -61,7 +61,7 @@ class Clock:
 
     def _dispatch(self) -> None:
         """Dispatch by the server's clock: a host whose clock is wrong would move all schedules."""
-        ticks.dispatch(self._store, self._hints, int(self._store.time()), self._between_rounds)
+        dispatch.dispatch(self._store, self._hints, int(self._store.time()), self._between_rounds)
 
     def _between_rounds(self) -> int:
         self._look_after_the_rest()
@@ -71,7 +71,7 @@ class Clock:
         """Look at the clocks, sweep, and give a sign of life."""
         self.last_tick = time.monotonic()
         self._safely("clock", lambda: self.compare(Reading.take(self._store)))
-        self._safely("sweep", lambda: ticks.sweep(self._store, self._hints))
+        self._safely("sweep", lambda: dispatch.sweep(self._store, self._hints))
         self._safely("strength", self._strength.look)
         if witness := self._witness:
             self._safely("witness", lambda: witness.look(self._store))
@@ -99,19 +99,21 @@ class Clock:
         """Drop old messages and events, unless the clock by which they are old is in doubt."""
         if self._in_doubt():
             return
-        self._safely("trim", lambda: ticks.trim(self._store, self._settings))
-        self._safely("trim_log", lambda: ticks.trim_log(self._store, self._settings, self._hints))
+        self._safely("trim", lambda: dispatch.trim(self._store, self._settings))
+        self._safely(
+            "trim_log", lambda: dispatch.trim_log(self._store, self._settings, self._hints)
+        )
 
     def expire(self) -> None:
         """End journeys whose time is over, unless the clock that says so is in doubt."""
         if self._in_doubt():
             return
         store, hints = self._store, self._hints
-        self._safely("expire", lambda: ticks.expire_journeys(store, hints, store.now_ms()))
+        self._safely("expire", lambda: dispatch.expire_journeys(store, hints, store.now_ms()))
 
     def forget(self) -> None:
         """Go on with forgetting what was to be forgotten."""
-        self._safely("forget", lambda: ticks.finish_forgetting(self._store, self._hints))
+        self._safely("forget", lambda: dispatch.finish_forgetting(self._store, self._hints))
 
     def tidy(self) -> None:
         """Forget what RQ keeps of jobs that failed, but the latest."""
@@ -120,7 +122,7 @@ class Clock:
     def platforms(self) -> None:
         """Have the platforms to choose from read anew, once a night."""
         store, hints = self._store, self._hints
-        self._safely("platforms", lambda: ticks.refresh_platforms(store, hints, store.now_ms()))
+        self._safely("platforms", lambda: dispatch.refresh_platforms(store, hints, store.now_ms()))
 
     def _in_doubt(self) -> bool:
         try:

@@ -4,10 +4,10 @@ import time
 
 import structlog
 
-from relay.cadence import LONGEST, Cadence, next_run
-from relay.change import last_periods
 from relay.store import Store
-from relay.store.schedules import Due
+from relay.store.schedules.due import Due
+from relay.syncs.cadence import LONGEST, Cadence, next_run
+from relay.syncs.change import last_periods
 
 ROUND = 2.0  # seconds of looking at schedules, then whatever else the clock does has its turn
 PAGE = 300  # schedules read at a time

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 
 import structlog
 
-from relay.message import Action
+from relay.inbox.message import Action
 from relay.queues import Hints
+from relay.services.enqueue_action import tell
 from relay.settings import Settings
 from relay.store import Store
 from relay.store.store import OUTAGE_MS
-from relay.telling import tell
 from relay.times import iso_from_ms
 
 SERVING = ("web", "scheduler")  # without workers nothing is lost: what came in waits in its lane

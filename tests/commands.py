@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 from werkzeug.serving import make_server
 
-from ops.cli import main
+from cli.app import main
 from portal_bench import OPERATOR, Portal, make_company
 
 Run = Callable[..., Result]

@@ -9,14 +9,14 @@ import time
 from parts import SentHints
 from relay.settings import Settings
 from relay.store import Store
-from scheduler import ticks
+from scheduler import dispatch
 
 
 def main(url: str, began: float, start: float, times: float, until: float) -> None:
     store = Store.open(Settings.from_env({"REDIS_URL": url}, env_file=None))
     while True:
         now = min(until, start + (time.time() - began) * times)
-        ticks.dispatch(store, SentHints(), int(now))
+        dispatch.dispatch(store, SentHints(), int(now))
         time.sleep(0.005)
 
 

@@ -15,8 +15,8 @@ import pytest
 import redis
 from hypothesis import settings as examples
 
-from ops import embedded
-from ops.faults import CannotStart
+from cli.faults import CannotStart
+from cli.runner import embedded
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -66,7 +66,7 @@ def client(
     for one that lost its log, and say so there.
     """
     from portal_bench import tails_ended
-    from relay.store.connect import connect
+    from relay.store.server.connect import connect
 
     with connect(server.url) as connected, tails_ended(monkeypatch):
         connected.flushall()
@@ -85,7 +85,7 @@ def has_waitaof(client: redis.Redis) -> None:
 @pytest.fixture
 def store(client: redis.Redis) -> "Store":
     """A store on the real server, opened the way production opens it."""
-    from relay.store.server import inspect
+    from relay.store.server.checks import inspect
     from relay.store.store import Store, fix_lanes
 
     return Store(client, inspect(client), lanes=fix_lanes(client, LANES))
@@ -107,8 +107,8 @@ def _nothing_is_told_that_is_not_in_the_catalogue(
     """Hold every event that any test's drain makes against the catalogue of event types."""
     import orjson
 
-    from relay.catalogue.book import NotInCatalogue, check
-    from workers import drain
+    from relay.events.catalogue import NotInCatalogue, check
+    from workers.inbox import drain
 
     fold, faults = drain.fold, []
 

@@ -7,15 +7,15 @@ from typing import Any
 from click.testing import Result
 
 from commands import commands
-from portal.stream import Follow
-from portal.tail import Tail
+from portal.api.stream.routes import Follow
+from portal.http.tail import Tail
 from portal_bench import Portal
-from relay.catalogue.book import check
-from relay.courier import Courier
-from relay.subscriptions import Secret, Subscription
+from relay.delivery.sender import Courier
+from relay.delivery.subscription import Secret, Subscription
+from relay.events.catalogue import check
 from relay.times import now_ms
 from subscribers import LOOPBACK, subscriber
-from workers.deliver import Deliverer
+from workers.delivery import Deliverer
 
 WAIT = 30.0  # seconds; only a failing test waits so long
 SECRET = "whsec_" + "cmVhZGVyLXJlYWRlci1yZWFkZXItcmVhZGVy"

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ops import embedded
-from ops.processes import PROCESSES
+from cli.runner import embedded
+from cli.runner.processes import PROCESSES
 from parts import SECRET
-from relay.store.connect import connect
-from relay.store.server import inspect
+from relay.store.server.checks import inspect
+from relay.store.server.connect import connect
 from relay.store.store import Store, fix_lanes
 
 PATIENCE = 90.0  # seconds until a web process must be up

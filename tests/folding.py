@@ -8,10 +8,10 @@ import orjson
 
 from codat.webhook import Malformed, parse
 from parts import START, company_id
-from relay.catalogue.book import check
-from relay.company import Company
-from relay.message import Message, action_body
-from workers.fold import Folded, fold
+from relay.companies.company import Company
+from relay.events.catalogue import check
+from relay.inbox.message import Message, action_body
+from workers.inbox.fold import Folded, fold
 
 NOW = 1_775_200_000_000  # ms: 2026-04-03, later than any sample
 RECEIVED = NOW - 1000

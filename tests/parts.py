@@ -17,8 +17,8 @@ from relay.budget import SharedGate
 from relay.settings import Settings
 from relay.store import Store
 from workers.context import Context
-from workers.drain import drain_lanes
-from workers.perform import perform_due
+from workers.inbox.drain import drain_lanes
+from workers.intents.perform import perform_due
 
 SECRET = "whsec_" + "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"
 OTHER_SECRET = "whsec_" + "b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXI="

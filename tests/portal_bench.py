@@ -17,14 +17,14 @@ from codat.client import Codat
 from codat.records import Company as CodatCompany
 from parts import SentHints, company_id, connection_id
 from portal.app import create_app
-from portal.tail import Tail
-from relay.company import Company, Connection, DataTypeState
-from relay.message import Action, action_fields
+from portal.http.tail import Tail
+from relay.companies.company import Company, Connection, DataTypeState
+from relay.inbox.message import Action, action_fields
 from relay.settings import Settings
 from relay.store import Store, keys
-from relay.store.inbox import Batch, StatusEvent
+from relay.store.inbox.lanes import Batch, StatusEvent
 from relay.store.scripts import Scripts
-from relay.store.server import Server
+from relay.store.server.checks import Server
 
 VIEWER = "viewer-viewer-viewer-viewer"
 OPERATOR = "operator-operator-operator"

@@ -13,16 +13,16 @@ from werkzeug.serving import make_server
 from parts import SECRET, SentHints, make_codat
 from receiver.app import create_app
 from relay.budget import speaking_for
-from relay.cadence import ALL
-from relay.message import Action, action_fields
+from relay.inbox.message import Action, action_fields
 from relay.store import Store
-from relay.store.intents import Need, Priority
+from relay.store.intents.queue import Need, Priority
+from relay.syncs.cadence import ALL
 from relay.times import now_micros, now_ms
 from sandbox.config import SandboxConfig
-from sandbox.server import RunningSandbox, start
+from sandbox.server.server import RunningSandbox, start
 from workers.context import Context
-from workers.drain import drain_lanes
-from workers.perform import perform_due
+from workers.inbox.drain import drain_lanes
+from workers.intents.perform import perform_due
 
 KEY = "sandbox-key"
 PATIENCE = 30.0  # seconds; only a failing test waits so long

@@ -15,7 +15,7 @@ import requests
 from codat.signature import new_secret
 from contract import answer_faults, webhook_faults
 from sandbox.config import SandboxConfig
-from sandbox.server import RunningSandbox, start
+from sandbox.server.server import RunningSandbox, start
 
 SECRET = new_secret()
 PATIENCE = 10.0  # seconds that a test waits before it fails

@@ -13,7 +13,7 @@ from typing import Any
 
 import redis
 
-from ops import embedded
+from cli.runner import embedded
 
 SERVICE = "relay-test"
 PATIENCE = 60.0  # seconds; only a failing test waits so long

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from relay.cadence import Anchor
+from relay.syncs.cadence import Anchor
 
 anchors = st.builds(
     Anchor,

@@ -4,7 +4,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from relay.addresses import Forbidden, is_public, judge, judge_literal, look_up, parse
+from relay.delivery.addresses import Forbidden, is_public, judge, judge_literal, look_up, parse
 
 PUBLIC = "93.184.216.34"
 BAD = [

@@ -10,11 +10,11 @@ import requests
 
 from codat.client import Generation
 from parts import make_event, signed
-from relay.cadence import ALL
-from relay.store.intents import Need, Priority
+from relay.store.intents.queue import Need, Priority
+from relay.syncs.cadence import ALL
 from relay.times import now_ms
 from relays import KEY, XERO, Relay, running
-from scheduler import ticks
+from scheduler import dispatch
 
 
 @pytest.fixture
@@ -134,8 +134,8 @@ def test_a_scheduled_sync_reaches_codat(relay):
     company = linked(relay)
     schedules = relay.until(lambda: relay.store.schedules.of(company), "the cadence")
     due = relay.store.schedules.next_due(list(schedules.values()))[0]
-    assert ticks.dispatch(relay.store, relay.context.hints, due - 1) == 0
-    assert ticks.dispatch(relay.store, relay.context.hints, due) == 1
+    assert dispatch.dispatch(relay.store, relay.context.hints, due - 1) == 0
+    assert dispatch.dispatch(relay.store, relay.context.hints, due) == 1
     # The intent is due at that time of the future: make it due now.
     [name] = [n for n in due_names(relay) if n.startswith("sync:")]
     period = name.rpartition(":")[2]

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from relay.attempts import Reason, tries, with_outcome
-from relay.company import Company, Connection
-from relay.identity import Identity
-from relay.journeys import (
+from relay.companies.company import Company, Connection
+from relay.companies.identity import Identity
+from relay.journeys.attempts import Reason, tries, with_outcome
+from relay.journeys.journey import (
     Change,
     Consent,
     Journey,

@@ -8,8 +8,8 @@ from codat.errors import NoCallNow, RateLimit
 from parts import company_id
 from relay.budget import SharedGate, open_priorities, speaking_for
 from relay.store import keys
-from relay.store.budget import LEASE_MS, Budget, Limits
-from relay.store.intents import Need, Priority
+from relay.store.intents.budget import LEASE_MS, Budget, Limits
+from relay.store.intents.queue import Need, Priority
 from relay.store.scripts import Scripts, source
 from relay.times import now_ms
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parts import company_id
-from relay.cadence import (
+from relay.syncs.cadence import (
     ALL,
     EVERY,
     SPREAD,

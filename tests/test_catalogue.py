@@ -8,8 +8,8 @@ import jsonschema
 import pytest
 
 from portal_bench import VIEWER, Portal, kind
-from relay.catalogue.book import NotInCatalogue, check, entries, identity
-from relay.catalogue.documents import asyncapi, event_schema, example
+from relay.events.catalogue import NotInCatalogue, check, entries, identity
+from relay.events.documents import asyncapi, event_schema, example
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parts import company_id
-from relay.cadence import ALL, EVERY, Anchor, Cadence, CatchUp, Run, Schedule, next_run, runs
-from relay.catchup import GAP, GRACE, LATE_SPREAD, slots, take_turn
-from relay.missed import ONE_BY_ONE, Missed
+from relay.syncs.cadence import ALL, EVERY, Anchor, Cadence, CatchUp, Run, Schedule, next_run, runs
+from relay.syncs.catchup import GAP, GRACE, LATE_SPREAD, slots, take_turn
+from relay.syncs.missed import ONE_BY_ONE, Missed
 from strategies import anchors
 
 DAY = 86_400

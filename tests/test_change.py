@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parts import company_id
-from relay.cadence import ALL, EVERY, Anchor, Cadence, Schedule, next_run
-from relay.catchup import take_turn
-from relay.change import CHANGED, REMOVED, SWITCHED_OFF, Change, Standing, move
-from relay.missed import ONE_BY_ONE
-from relay.tracking import FIRST_STANDS
+from relay.syncs.cadence import ALL, EVERY, Anchor, Cadence, Schedule, next_run
+from relay.syncs.catchup import take_turn
+from relay.syncs.change import CHANGED, REMOVED, SWITCHED_OFF, Change, Standing, move
+from relay.syncs.missed import ONE_BY_ONE
+from relay.syncs.tracking import FIRST_STANDS
 from strategies import anchors
 
 HOUR, DAY = 3600, 86_400

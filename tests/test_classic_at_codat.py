@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from codat.client import Generation
-from relay.cadence import ALL
+from relay.syncs.cadence import ALL
 from test_at_codat import XERO, Relay, relay, requested  # noqa: F401
 
 pytestmark = pytest.mark.parametrize("relay", [Generation.CLASSIC], indirect=True)

@@ -11,25 +11,25 @@ import pytest
 from apscheduler.job import Job
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from cli import checkup
 from codat import signature
 from folding import PAYLOADS, apply, payload, webhook
-from ops import checkup
 from parts import SECRET, SentHints, company_id, make_event, signed
 from receiver.intake import Delivery
 from relay import times
-from relay.cadence import ALL, Anchor, Cadence, Schedule, next_run, run_before
 from relay.clocks import Comparison, Reading, host, wrong_clocks
-from relay.company import DataTypeState
-from relay.message import Action, action_fields
+from relay.companies.company import DataTypeState
+from relay.inbox.message import Action, action_fields
 from relay.store import keys
-from relay.store.budget import Limits
-from relay.store.intents import Need, Priority
-from relay.store.packed import pack
+from relay.store.companies.packed import pack
+from relay.store.intents.budget import Limits
+from relay.store.intents.queue import Need, Priority
+from relay.syncs.cadence import ALL, Anchor, Cadence, Schedule, next_run, run_before
 from relay.times import now_micros, now_ms
 from scheduler import clock as clocks
 from scheduler.clock import Clock, Every, set_back
 from scheduler.mending import Mending
-from workers.drain import LEASE_MS
+from workers.inbox.drain import LEASE_MS
 
 DAY_MS = 86_400_000
 LEAP_MS = 400 * DAY_MS
@@ -653,21 +653,21 @@ def test_a_leap_between_two_webhooks_is_seen_by_the_mending_too(bench, leap):
 
 def test_schedules_that_are_years_late_leave_room_for_what_else_the_clock_does(store, monkeypatch):
     """A scheduler that looks at them for over a minute ends itself."""
-    from scheduler import ticks
+    from scheduler import dispatch
 
     now = int(store.time())
     for number in range(6):
         wanted = replace(HOURLY, company_id=company_id(number))
         store.schedules.put(wanted, now - 3600, over=None)
-    monkeypatch.setattr(ticks, "ROUND", 0.0)
+    monkeypatch.setattr(dispatch, "ROUND", 0.0)
     between = []
-    assert ticks.dispatch(store, SentHints(), now, lambda: between.append(1) or now) == 6
+    assert dispatch.dispatch(store, SentHints(), now, lambda: between.append(1) or now) == 6
     assert len(between) >= 6
 
 
 def test_periods_that_passed_in_years_are_walked_in_one_go(monkeypatch):
     """Each alone is asked for by its own search, of a few thousand times as many days."""
-    from relay import catchup
+    from relay.syncs import catchup
 
     asked = []
     step = catchup.step

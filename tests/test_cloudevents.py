@@ -18,12 +18,12 @@ import npm
 from folding import PAYLOADS
 from parts import SECRET, Bench, company_id, make_event
 from portal_bench import Portal
-from relay.catalogue.book import dated_text, entries
-from relay.catalogue.documents import event_schema, example
-from relay.message import Action, action_fields
-from relay.store.events import LoggedEvent
-from relay.store.written import write
-from relay.subscriptions import BATCH, SINGLE, Secret, Subscription, headers
+from relay.delivery.subscription import BATCH, SINGLE, Secret, Subscription, headers
+from relay.events.catalogue import dated_text, entries
+from relay.events.documents import event_schema, example
+from relay.inbox.message import Action, action_fields
+from relay.store.log.encoded import write
+from relay.store.log.reader import LoggedEvent
 from relay.times import iso_from_micros, iso_from_ms
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")

@@ -18,9 +18,18 @@ from itertools import islice, takewhile
 import pytest
 import structlog
 
-from relay import catchup
-from relay.cadence import ALL, SPREAD, Cadence, CatchUp, Schedule, next_run, offset_within, runs
-from relay.store.intents import Need, Priority
+from relay.store.intents.queue import Need, Priority
+from relay.syncs import catchup
+from relay.syncs.cadence import (
+    ALL,
+    SPREAD,
+    Cadence,
+    CatchUp,
+    Schedule,
+    next_run,
+    offset_within,
+    runs,
+)
 from relay.times import now_ms
 from scheduler.clock import Clock
 from test_at_codat import linked, relay  # noqa: F401

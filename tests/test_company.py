@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from codat.records import Connection as CodatConnection
 from codat.records import ConnectionIssue
 from codat.statuses import ConnectionStatus
-from relay.company import (
+from relay.companies.company import (
     BROKEN,
     DELETED,
     TRANSITIONS,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import subscribers
-from relay.courier import KEPT, Courier
+from relay.delivery.sender import KEPT, Courier
 from subscribers import LOOPBACK, Behave, Subscriber, answer, answers, good, subscriber
 
 PEM = str(Path(__file__).parent / "hooks.test.pem")

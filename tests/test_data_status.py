@@ -9,12 +9,12 @@ from codat.records import Company as CodatCompany
 from codat.records import DataStatus, PullOperation
 from folding import action, apply
 from parts import company_id, connection_id, make_connection
-from relay.cadence import ALL
-from relay.company import Company, Connection, DataTypeState
-from relay.data_status import Read, is_heard, lacks_dates, may_lack_reads, unheard
-from relay.stages import progress
+from relay.companies.company import Company, Connection, DataTypeState
+from relay.journeys.stage import progress
+from relay.syncs.cadence import ALL
+from relay.syncs.data_status import Read, is_heard, lacks_dates, may_lack_reads, unheard
+from relay.syncs.tracking import FIRST, open_syncs
 from relay.times import iso_from_micros
-from relay.tracking import FIRST, open_syncs
 from test_stages import CONSENT, T0, sent
 from tests.published import load, needs_published
 

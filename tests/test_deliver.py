@@ -11,14 +11,14 @@ import subscribers
 from codat.signature import new_secret
 from parts import SECRET, Bench, company_id, make_event
 from portal_bench import Portal, trim
-from relay.courier import Courier
+from relay.delivery.sender import Courier
+from relay.delivery.subscription import DAY_MS, Secret, Subscription
 from relay.store import keys
-from relay.store.subscriptions import Held
-from relay.subscriptions import DAY_MS, Secret, Subscription
+from relay.store.delivery.subscriptions import Held
 from relay.times import now_ms
 from subscribers import LOOPBACK, Subscriber, answer, good, in_turn, subscriber
-from workers.deliver import AT_ONCE, Deliverer
-from workers.drain import drain_lanes
+from workers.delivery import AT_ONCE, Deliverer
+from workers.inbox.drain import drain_lanes
 
 WAIT = 30.0  # seconds; only a failing test waits so long
 
@@ -186,8 +186,8 @@ def test_more_slow_subscribers_than_threads_do_not_hold_up_others(
     store, portal, deliverer, monkeypatch
 ):
     """They take all there is, slowly: none fails, and none is ever done."""
-    monkeypatch.setattr("workers.deliver.TURN", 0.2)
-    monkeypatch.setattr("workers.deliver.SLOW_MS", 50)
+    monkeypatch.setattr("workers.delivery.TURN", 0.2)
+    monkeypatch.setattr("workers.delivery.SLOW_MS", 50)
     portal.log(*(("a.b", n) for n in range(400)))
 
     def slow(connection, body):

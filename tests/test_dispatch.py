@@ -20,9 +20,9 @@ import structlog
 
 from parts import SentHints, company_id
 from relay import clocks
-from relay.cadence import Anchor, Cadence, CatchUp, Schedule, next_run, runs
 from relay.clocks import Reading
-from scheduler import ticks
+from relay.syncs.cadence import Anchor, Cadence, CatchUp, Schedule, next_run, runs
+from scheduler import dispatch
 from scheduler.clock import Clock
 from test_at_codat import linked, relay  # noqa: F401
 
@@ -167,7 +167,7 @@ def test_a_clock_set_back_doubles_no_period_and_one_set_forward_loses_none(bench
     store.schedules.put(wanted, due, over=None)
     asked = []
     for now in (due, due - 3600, due + 1, due + 3 * DAY, due, due + 3 * DAY + 1, due + 4 * DAY):
-        asked.append(ticks.dispatch(store, SentHints(), now))
+        asked.append(dispatch.dispatch(store, SentHints(), now))
     assert asked == [1, 0, 0, 1, 0, 0, 1]
     bench.drain()
     missed = [data["period"] for kind, data in bench.log() if kind == "sync.missed"]

@@ -5,15 +5,15 @@ from dataclasses import replace
 import pytest
 
 from parts import company_id, make_event
-from relay.cadence import ALL, SPREAD, Anchor, Cadence, Schedule, next_run
-from relay.definition import Definition
-from relay.policy import Policy, Rule
-from relay.store.intents import Intent, Priority
+from relay.store.intents.queue import Intent, Priority
+from relay.syncs.cadence import ALL, SPREAD, Anchor, Cadence, Schedule, next_run
+from relay.syncs.policy import Policy, Rule
+from relay.syncs.schedule import Definition
+from relay.syncs.tracking import FIRST_STANDS
 from relay.times import now_ms
-from relay.tracking import FIRST_STANDS
-from workers.doing import cadence
-from workers.doing.cadence import FIRST_AFTER
-from workers.endings import Ending
+from workers.intents.kinds import cadence
+from workers.intents.kinds.cadence import FIRST_AFTER
+from workers.intents.retry_policy import Ending
 
 COMPANY = company_id(1)
 HOURLY = Schedule(COMPANY, "invoices", Cadence.HOURLY)

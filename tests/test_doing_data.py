@@ -6,13 +6,13 @@ import pytest
 
 from codat.errors import Unreachable
 from parts import company_id, connection_id, make_event
-from relay.cadence import Cadence, Schedule
-from relay.data_status import Read
-from relay.message import Action, action_fields
-from relay.store.intents import Intent, Priority
+from relay.inbox.message import Action, action_fields
+from relay.store.intents.queue import Intent, Priority
+from relay.syncs.cadence import Cadence, Schedule
+from relay.syncs.data_status import Read
 from relay.times import iso_from_micros, now_micros
-from workers.doing import data, fresh, track
-from workers.endings import Ending
+from workers.intents.kinds import data, fresh, track
+from workers.intents.retry_policy import Ending
 
 COMPANY = company_id(1)
 HOUR = 3600 * 1_000_000  # microseconds

@@ -4,10 +4,10 @@ import pytest
 
 from folding import action, apply, company_after, webhook
 from parts import company_id, connection_id, make_event
-from relay.company import Company
-from relay.store.intents import Intent, Priority
-from workers.doing import drop
-from workers.endings import Ending
+from relay.companies.company import Company
+from relay.store.intents.queue import Intent, Priority
+from workers.intents.kinds import drop
+from workers.intents.retry_policy import Ending
 
 COMPANY, CONNECTION = company_id(1), connection_id(1)
 INTENT = Intent(

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 from parts import company_id, connection_id, make_event
-from relay.cadence import ALL, Cadence, Schedule
-from relay.company import Company, Connection, DataTypeState
-from relay.store.intents import Intent, Priority
+from relay.companies.company import Company, Connection, DataTypeState
+from relay.store.intents.queue import Intent, Priority
+from relay.syncs.cadence import ALL, Cadence, Schedule
 from relay.times import now_micros
-from workers.doing import fresh
-from workers.doing.fresh import HOUR, STALE_LOOK, judge
-from workers.endings import Ending
+from workers.intents.kinds import fresh
+from workers.intents.kinds.fresh import HOUR, STALE_LOOK, judge
+from workers.intents.retry_policy import Ending
 
 COMPANY = company_id(1)
 AT = 1_767_603_600_000_000
@@ -98,7 +98,7 @@ def test_what_became_stale_is_told_once_and_a_good_read_makes_it_fresh(bench):
 
 
 def fresh_need():
-    from relay.store.intents import Need
+    from relay.store.intents.queue import Need
 
     return Need(f"fresh:{COMPANY}", COMPANY, Priority.RECONCILE, 1, "test")
 

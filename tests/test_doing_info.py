@@ -4,11 +4,11 @@ import pytest
 
 from codat.errors import CodatBroken
 from parts import company_id, make_event
-from relay.store.intents import Intent, Priority
+from relay.store.intents.queue import Intent, Priority
 from relay.times import now_micros, now_ms
-from workers.doing import info
-from workers.doing.info import LONGEST_WAIT, SHORTEST_WAIT, URGENT_FOR
-from workers.endings import Ending
+from workers.intents.kinds import info
+from workers.intents.kinds.info import LONGEST_WAIT, SHORTEST_WAIT, URGENT_FOR
+from workers.intents.retry_policy import Ending
 
 COMPANY = company_id(1)
 INFO = {"companyName": "Bakery Ltd", "baseCurrency": "GBP"}

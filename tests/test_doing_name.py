@@ -7,11 +7,11 @@ import pytest
 from codat.errors import Unreachable
 from folding import action
 from parts import company_id, make_event
-from relay.message import action_fields
-from relay.store.intents import Intent, Priority
-from workers.doing import name
-from workers.doing.name import NO_NAME, NOT_KEPT
-from workers.endings import Ending
+from relay.inbox.message import action_fields
+from relay.store.intents.queue import Intent, Priority
+from workers.intents.kinds import name
+from workers.intents.kinds.name import NO_NAME, NOT_KEPT
+from workers.intents.retry_policy import Ending
 
 COMPANY = company_id(1)
 DUMMY = "Pending 1"

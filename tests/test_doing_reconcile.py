@@ -21,17 +21,17 @@ from parts import (
     make_codat,
     make_event,
 )
-from relay.message import webhook_fields
+from relay.inbox.message import webhook_fields
 from relay.store import keys
-from relay.store.intents import Priority
-from relay.store.reconciles import Phase, Run
+from relay.store.companies.reconciliations import Phase, Run
+from relay.store.intents.queue import Priority
 from relay.times import iso_from_ms, now_ms
 from sandbox.config import SandboxConfig
-from sandbox.server import start
+from sandbox.server.server import start
 from workers.context import Context
-from workers.doing import reconcile
-from workers.drain import drain_lanes
-from workers.perform import perform_due
+from workers.inbox.drain import drain_lanes
+from workers.intents.kinds import reconcile
+from workers.intents.perform import perform_due
 
 KEY = "sandbox-key"
 XERO = {"platformKey": "gbol"}

@@ -6,10 +6,10 @@ import pytest
 
 from codat.errors import CodatBroken
 from parts import company_id, connection_id, make_connection
-from relay.store.intents import Intent, Priority
+from relay.store.intents.queue import Intent, Priority
 from relay.times import now_micros
-from workers.doing import reread
-from workers.endings import Ending
+from workers.intents.kinds import reread
+from workers.intents.retry_policy import Ending
 
 COMPANY = company_id(1)
 INTENT = Intent(f"reread:{COMPANY}", 1, COMPANY, 1, 0, {}, "msg_1", Priority.LINK)

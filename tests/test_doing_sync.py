@@ -4,12 +4,12 @@ import pytest
 
 from codat.errors import SyncInProgress, Unreachable
 from parts import company_id, make_event
-from relay.cadence import ALL
-from relay.store.intents import Intent, Priority
+from relay.store.intents.queue import Intent, Priority
+from relay.syncs.cadence import ALL
 from relay.times import iso_from_ms, now_ms
-from workers.doing import sync
-from workers.doing.sync import HISTORY, SKEW_MICROS
-from workers.endings import Ending
+from workers.intents.kinds import sync
+from workers.intents.kinds.sync import HISTORY, SKEW_MICROS
+from workers.intents.retry_policy import Ending
 
 COMPANY = company_id(1)
 PERIOD = "2026-01-05"

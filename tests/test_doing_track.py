@@ -6,12 +6,12 @@ import pytest
 
 from codat.errors import CodatError
 from parts import company_id, connection_id, make_event
-from relay.cadence import ALL
-from relay.store.intents import Intent, Priority
+from relay.store.intents.queue import Intent, Priority
+from relay.syncs.cadence import ALL
+from relay.syncs.tracking import FIRST, PATIENCE, PATIENCE_ON_PREMISE, next_look, patience
 from relay.times import iso_from_micros, now_micros
-from relay.tracking import FIRST, PATIENCE, PATIENCE_ON_PREMISE, next_look, patience
-from workers.doing import track
-from workers.endings import Ending
+from workers.intents.kinds import track
+from workers.intents.retry_policy import Ending
 
 COMPANY = company_id(1)
 MINUTE = 60_000_000

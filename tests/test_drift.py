@@ -6,8 +6,8 @@ import pytest
 
 from codat.records import Company as CodatCompany
 from parts import company_id, connection_id, make_connection
-from relay.company import DELETED, Company, Connection
-from relay.drift import DriftKind, differences
+from relay.companies.company import DELETED, Company, Connection
+from relay.companies.drift import DriftKind, differences
 from relay.times import iso_from_micros
 
 

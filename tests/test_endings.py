@@ -7,8 +7,8 @@ from redis import RedisError
 
 from codat import errors
 from codat.records import Company
-from relay.store.intents import Intent, Priority
-from workers.endings import (
+from relay.store.intents.queue import Intent, Priority
+from workers.intents.retry_policy import (
     DAY_MS,
     GIVE_UP_AFTER,
     KEY_REFUSED_WAIT,

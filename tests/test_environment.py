@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ops.cli import main
+from cli.app import main
 from parts import OTHER_SECRET, SECRET
 from relay.environment import Kind, near
 from relay.settings import BadSettings, Settings, _kinds

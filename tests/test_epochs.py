@@ -10,21 +10,21 @@ import orjson
 import pytest
 import redis
 
+from cli.runner import embedded
 from codat.signature import new_secret
-from ops import embedded
 from parts import SECRET, Bench
 from portal_bench import Portal, kind, problem
-from relay.catalogue.book import check
-from relay.courier import Courier
+from relay.delivery.sender import Courier
+from relay.delivery.subscription import Secret, Subscription
+from relay.events.catalogue import check
 from relay.store import keys
-from relay.store.connect import connect
 from relay.store.scripts import Scripts
-from relay.store.server import Server
+from relay.store.server.checks import Server
+from relay.store.server.connect import connect
 from relay.store.store import Store
-from relay.subscriptions import Secret, Subscription
 from relay.times import now_ms
 from subscribers import LOOPBACK, subscriber
-from workers.deliver import Deliverer
+from workers.delivery import Deliverer
 
 
 class Site:

@@ -10,23 +10,23 @@ import pytest
 import redis
 from redis.exceptions import NoPermissionError
 
-from ops.checkup import OK, UNSURE, check_files
+from cli.checkup import OK, UNSURE, check_files
 from parts import SentHints, company_id, make_event
 from portal_bench import Portal, kind, trim
-from relay import journeys
-from relay.cadence import Cadence, Schedule
-from relay.journeys import Journey
-from relay.message import Action, action_fields
-from relay.pause import Pause, Scope
-from relay.replays import Wanted
+from relay.delivery.subscription import Secret, Subscription
+from relay.inbox.message import Action, action_fields
+from relay.inbox.replay_filter import Wanted
+from relay.journeys import journey
+from relay.journeys.journey import Journey
 from relay.store import keys
-from relay.store.files import refused_files, want_files, write_files_anew
-from relay.store.intents import Need, Priority
-from relay.store.journeys import hash_of
-from relay.store.subscriptions import Attempt
-from relay.subscriptions import Secret, Subscription
+from relay.store.delivery.subscriptions import Attempt
+from relay.store.intents.queue import Need, Priority
+from relay.store.journeys.records import hash_of
+from relay.store.server.files import refused_files, want_files, write_files_anew
+from relay.syncs.cadence import Cadence, Schedule
+from relay.syncs.pause import Pause, Scope
 from relay.times import now_micros, now_ms
-from scheduler import ticks
+from scheduler import dispatch
 from sentinels import until
 
 NOW = 1_772_452_800  # Monday 2026-03-02T12:00Z
@@ -84,15 +84,15 @@ def touch(store, company):
     # The first of a plan waits by its name alone, those that follow wait in pieces.
     first = Schedule(company, "suppliers", Cadence.DAILY)
     assert store.schedules.put(first, DUE, over=None)
-    assert ticks.dispatch(store, SentHints(), DUE) == 1
+    assert dispatch.dispatch(store, SentHints(), DUE) == 1
     for one in (company, company_id(3)):
         assert store.schedules.put(Schedule(one, "bills", Cadence.DAILY), DUE, over=None)
-    assert ticks.dispatch(store, SentHints(), DUE) == 2
+    assert dispatch.dispatch(store, SentHints(), DUE) == 2
     assert store.schedules.put(Schedule(company, "items", Cadence.DAILY), DUE, over=None)
-    assert ticks.dispatch(store, SentHints(), DUE) == 1
+    assert dispatch.dispatch(store, SentHints(), DUE) == 1
     assert store.client.llen(keys.SYNCS_WAITING) == 2
-    store.journeys.start(journeys.start(JOURNEY))
-    store.journeys.change(JOURNEY.id, lambda held: journeys.not_listed(held, f"Ask {MAIL}", 2000))
+    store.journeys.start(journey.start(JOURNEY))
+    store.journeys.change(JOURNEY.id, lambda held: journey.not_listed(held, f"Ask {MAIL}", 2000))
     for one in (EVERYTHING, replace(EVERYTHING, id="p2", scope=Scope.COMPANY, value=company,
                                     reason=f"{NAME} asked for it")):  # fmt: skip
         assert store.pauses.write(one, over=None, at=NOW)[0]
@@ -255,19 +255,19 @@ def test_a_forgetting_that_was_killed_half_way_is_finished_by_the_clock(held, mo
         raise RuntimeError("killed")
 
     with monkeypatch.context() as patched:
-        patched.setattr("relay.store.erasure.rewrite", killed)
+        patched.setattr("relay.store.companies.erasure.rewrite", killed)
         with pytest.raises(RuntimeError):
             store.erasure.forget(company, "olga")
     assert store.erasure.unfinished() == {company: "olga"}
     hints = SentHints()
-    assert ticks.finish_forgetting(store, hints) == 1
+    assert dispatch.finish_forgetting(store, hints) == 1
     assert hints.drained == [store.inbox.lane_of(company)]
     held.drain()
     assert [trace for trace in TRACES if trace in dumped(store.client)] == []
     [told] = [e for e in store.events.read(last).events if e.type == "company.forgotten"]
     assert (told.data["by"], told.data["events"] >= 3) == ("olga", True)
     assert store.erasure.unfinished() == {}
-    assert ticks.finish_forgetting(store, hints) == 0
+    assert dispatch.finish_forgetting(store, hints) == 0
 
 
 def dumped(client) -> bytes:
@@ -295,11 +295,11 @@ def test_a_company_by_an_older_sort_of_id_is_forgotten_to_its_end_too(bench, mon
     bench.drain()
     assert store.companies.get(company)
     with monkeypatch.context() as patched:
-        patched.setattr("relay.store.erasure.rewrite", lambda *_: 1 / 0)
+        patched.setattr("relay.store.companies.erasure.rewrite", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             store.erasure.forget(company, "olga")
     assert store.companies.get(company) is None
-    assert ticks.finish_forgetting(store, SentHints()) == 1
+    assert dispatch.finish_forgetting(store, SentHints()) == 1
     assert store.erasure.unfinished() == {}
     assert NAME.encode() not in dumped(store.client)
 
@@ -388,7 +388,7 @@ def test_a_drain_that_had_read_the_company_does_not_bring_it_back(held):
     lane = store.inbox.lane_of(company_id(2))
     lease = store.inbox.claim(lane, 60_000)
     messages = store.inbox.read(lease, lease.cursor, 10)
-    from workers.drain import fold_all
+    from workers.inbox.drain import fold_all
 
     batch = fold_all(held.context, messages, lane)
     assert company_id(2) in batch.states

@@ -15,11 +15,11 @@ import pytest
 import standardwebhooks
 from werkzeug.serving import make_server
 
+from cli.runner.embedded import EmbeddedServer
 from codat.signature import new_secret
-from ops.embedded import EmbeddedServer
 from portal_bench import VIEWER, Portal, tails_ended, trim
-from relay.courier import Courier
-from relay.subscriptions import Secret, Subscription, headers, message_id
+from relay.delivery.sender import Courier
+from relay.delivery.subscription import Secret, Subscription, headers, message_id
 from relay.times import now_ms
 from subscribers import LOOPBACK
 

@@ -20,14 +20,14 @@ from typing import Any
 import pytest
 import redis
 
+from cli.runner import embedded
 from fleet import Fleet
-from ops import embedded
 from parts import make_event, signed
 from portal_bench import Portal
 from relay.store import keys
-from relay.store.connect import connect
-from relay.store.guard import NotDurable
-from relay.store.server import ServerRefused, inspect
+from relay.store.server.checks import ServerRefused, inspect
+from relay.store.server.connect import connect
+from relay.store.server.guard import NotDurable
 from relay.store.store import Store
 from sentinels import DOWN_AFTER_MS, Sentinels, free_ports, running_sentinels, until
 

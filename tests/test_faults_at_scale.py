@@ -22,13 +22,13 @@ import pytest
 
 from fleet import running_fleet
 from parts import SECRET
-from relay.company import NameSource
-from relay.message import Action, action_fields
+from relay.companies.company import NameSource
+from relay.inbox.message import Action, action_fields
 from relay.store import Store, keys
 from relay.times import now_micros
-from sandbox.acts import Acts
 from sandbox.config import SandboxConfig
-from sandbox.server import RunningSandbox, start
+from sandbox.server.server import RunningSandbox, start
+from sandbox.world.acts import Acts
 
 pytestmark = pytest.mark.usefixtures("server")  # skips where no server is to be had
 

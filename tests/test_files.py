@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cli.selection import ids_in
 from commands import Run, portal, run  # noqa: F401
-from ops.selection import ids_in
 from parts import company_id
-from portal.journeys_words import BadBrand, load
+from portal.link.words import BadBrand, load
 from portal_bench import Portal
 from relay.files import BadFile, place, read_rows, read_table, read_text, read_toml
 from relay.settings import BadSettings, Settings

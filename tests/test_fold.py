@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-import workers.fold as fold
+import workers.inbox.fold as fold
 from codat.webhook import Malformed, parse
 from folding import PAYLOADS, action, apply, company_after, logged, payload, webhook
 from parts import company_id, connection_id, make_connection, make_event
-from relay.outcome import Wanted
-from relay.store.intents import Priority
-from workers.drain import fold_all
+from relay.store.intents.queue import Priority
+from workers.inbox.drain import fold_all
+from workers.inbox.outcome import Wanted
 
 LINKED = webhook(make_event("connection.connected", connection=(1, "Linked")))
 COMPANY = {

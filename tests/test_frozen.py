@@ -21,7 +21,7 @@ import pytest
 import structlog
 
 from parts import SECRET
-from relay.cadence import Anchor, Cadence, Schedule
+from relay.syncs.cadence import Anchor, Cadence, Schedule
 from scheduler.clock import STALLED, STALLED_AFTER
 from test_at_codat import linked, relay  # noqa: F401
 
@@ -55,7 +55,7 @@ class Schedulers:
             "CODAT_API_URL": "http://127.0.0.1:9",
             "RELAY_RECONCILE_AT": "never",
         }
-        command = [sys.executable, "-m", "ops", "scheduler"]
+        command = [sys.executable, "-m", "cli", "scheduler"]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self.running.append(subprocess.Popen(command, env=environ, cwd=ROOT, **quiet))
         return self.running[-1]

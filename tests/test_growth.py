@@ -1,14 +1,14 @@
 """What grows with traffic, and its bound."""
 
 from parts import company_id, make_event
-from relay.message import Message
+from relay.inbox.message import Message
 from relay.store import keys
-from relay.store.inbox import Batch, DeadLetter
-from relay.store.intents import Need, Priority
-from relay.store.letters import Letters
+from relay.store.inbox.dead_letters import Letters
+from relay.store.inbox.lanes import Batch, DeadLetter
+from relay.store.intents.queue import Need, Priority
 from relay.times import now_ms
-from scheduler import ticks
-from workers.routing import handler_for
+from scheduler import dispatch
+from workers.inbox.routing import handler_for
 
 DAY_MS = 86_400_000
 
@@ -29,7 +29,7 @@ def test_work_that_was_given_up_is_kept_as_long_as_messages_are(bench):
     store.client.zadd(keys.DEAD_INTENTS, {"sync:a": old, "sync:b": old, "sync:gone": old})
     revived = Need("sync:b", company_id(1), Priority.NOW, now_ms(), "test")
     store.client.hset(keys.INTENT + "sync:b", "state", "due")  # by a person, this very moment
-    ticks.trim(store, bench.settings)
+    dispatch.trim(store, bench.settings)
     assert store.client.zrange(keys.DEAD_INTENTS, 0, -1) == [b"sync:c"]
     assert store.intents.get("sync:a") is None
     assert store.intents.get(revived.name) is not None
@@ -63,7 +63,7 @@ def put_letter(store, number: int) -> None:
 
 
 def test_a_process_forgets_dead_letters_that_were_trimmed(store, monkeypatch):
-    monkeypatch.setattr("relay.store.letters.FEW", 1)
+    monkeypatch.setattr("relay.store.inbox.dead_letters.FEW", 1)
     letters = Letters(store.client)
     for number in range(6):
         put_letter(store, number)
@@ -85,7 +85,7 @@ def test_the_list_of_reconciliations_ends_where_their_records_do(store):
 
 
 def test_the_embedded_servers_log_is_turned_over_while_it_runs(server, monkeypatch):
-    from ops import embedded
+    from cli.runner import embedded
 
     server.turn_over_log()
     assert server.log.exists()

@@ -11,16 +11,17 @@ from typing import Any
 import pytest
 import redis
 
-from ops import embedded
-from ops.checkup import OK, WRONG, check_server
+from cli.checkup import OK, WRONG, check_server
+from cli.runner import embedded
 from parts import SECRET, Bench, SentHints, make_event, signed
 from portal_bench import Portal
 from receiver.app import create_app
 from relay import times
-from relay.store import guard, keys
-from relay.store import server as server_module
-from relay.store.guard import Guard, NotDurable
-from relay.store.server import NEEDED, NEEDED_OF_REPLICAS, ServerRefused, _config, judge
+from relay.store import keys
+from relay.store.server import checks as server_module
+from relay.store.server import guard
+from relay.store.server.checks import NEEDED, NEEDED_OF_REPLICAS, ServerRefused, _config, judge
+from relay.store.server.guard import Guard, NotDurable
 from relay.store.store import Store
 from scheduler.strength import Strength
 from sentinels import until

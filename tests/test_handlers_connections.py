@@ -7,7 +7,7 @@ import pytest
 from folding import RECEIVED, action, apply, company_after, logged, payload, types, wanted, webhook
 from parts import connection_id, make_event
 from relay.times import iso_from_ms
-from workers.handlers.connections import INFO_AFTER_LINK, LOOK_AFTER
+from workers.inbox.handlers.connections import INFO_AFTER_LINK, LOOK_AFTER
 
 CREATED = ("connection.created", "PendingAuth", 1)
 LINKED = ("connection.connected", "Linked", 2)

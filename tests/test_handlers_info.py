@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from folding import action, apply, company_after, logged, micros, types, wanted
-from relay.company import Company
-from relay.identity import mark_of
+from relay.companies.company import Company
+from relay.companies.identity import mark_of
 
 INFO = {"companyName": "Bakery Ltd", "baseCurrency": "GBP"}
 PENDING = action("relay.company_created", name="Pending 1", placeholder=True)

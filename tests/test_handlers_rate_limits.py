@@ -7,7 +7,7 @@ from folding import NOW, RECEIVED, apply, logged, payload, types, webhook
 from parts import SHARED, make_event
 from relay.store import keys
 from relay.times import iso_from_micros, iso_from_ms, now_ms
-from workers.fold import fold
+from workers.inbox.fold import fold
 
 REACHED = ["client.rateLimit.reached", "legacy-ClientRateLimitReached"]
 RESET = ["client.rateLimit.reset", "legacy-ClientRateLimitReset"]

@@ -5,7 +5,7 @@ import pytest
 from codat.statuses import PullOutcome
 from folding import apply, company_after, logged, payload, types, wanted, webhook
 from parts import connection_id, make_event
-from workers.handlers.reads import LOGGED
+from workers.inbox.handlers.reads import LOGGED
 
 
 def read(*results, at=1.0, event_type="read.completed", **more):

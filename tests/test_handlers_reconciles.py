@@ -4,7 +4,7 @@ import pytest
 
 from folding import action, apply, company_after, logged, types, webhook
 from parts import company_id, connection_id, make_connection, make_event
-from relay.catalogue.reconciles import ENTRIES
+from relay.events.types.reconciliations import ENTRIES
 
 
 def told(event_type, status, at):

@@ -4,7 +4,7 @@ import pytest
 
 from folding import action, apply, company_after, logged, micros, types, wanted, webhook
 from parts import company_id, connection_id, make_connection, make_event
-from relay.company import DELETED
+from relay.companies.company import DELETED
 
 
 def shown(*connections, at=10.0, name="Company 1", **more):

@@ -3,7 +3,7 @@
 import pytest
 
 from folding import PAYLOADS, apply, logged, payload, webhook
-from workers.handlers.solutions import LARGEST_PAYLOAD
+from workers.inbox.handlers.solutions import LARGEST_PAYLOAD
 
 BEGINNINGS = ("bankFeeds.", "expenses.", "report", "legacy-Account", "legacy-Sync")
 SAMPLES = sorted(p.stem for p in PAYLOADS.glob("*.json") if p.stem.startswith(BEGINNINGS))

@@ -2,8 +2,8 @@
 
 from folding import action, apply, company_after, logged, types, wanted, webhook
 from parts import company_id, connection_id, make_event
-from relay.company import SyncState
-from workers.handlers.syncs import LOOK_AFTER, LOOK_AFTER_ONE
+from relay.companies.company import SyncState
+from workers.inbox.handlers.syncs import LOOK_AFTER, LOOK_AFTER_ONE
 
 HELD = company_after(webhook(make_event("company.created")))
 FACTS = {"data_type": "all", "period": "2026-01-05", "operation_id": None}

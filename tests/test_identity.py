@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.identity import Identity, Match, compare, identity_of
+from relay.companies.identity import Identity, Match, compare, identity_of
 
 
 @pytest.mark.parametrize(

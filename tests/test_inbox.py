@@ -6,10 +6,10 @@ import pytest
 
 from codat.webhook import Quota
 from parts import company_id
-from relay.message import webhook_fields
+from relay.inbox.message import webhook_fields
 from relay.store import keys
-from relay.store.inbox import Batch, DeadLetter, StatusEvent
-from relay.store.intents import Need, Priority
+from relay.store.inbox.lanes import Batch, DeadLetter, StatusEvent
+from relay.store.intents.queue import Need, Priority
 from relay.store.scripts import source
 
 LEASE = 5000
@@ -333,7 +333,7 @@ def test_the_day_that_begins_is_learnt_from_a_webhook(store):
 @pytest.mark.usefixtures("has_waitaof")
 def test_everysec_waits_until_the_write_is_on_disk(client):
     """On such a server the ingest is followed by WAITAOF on its own connection."""
-    from relay.store.server import inspect
+    from relay.store.server.checks import inspect
     from relay.store.store import Store
 
     client.config_set("appendfsync", "everysec")
@@ -347,8 +347,8 @@ def test_everysec_waits_until_the_write_is_on_disk(client):
 
 
 def test_an_unconfirmed_write_is_not_durable(client, monkeypatch):
-    from relay.store import guard
-    from relay.store.server import Server
+    from relay.store.server import guard
+    from relay.store.server.checks import Server
     from relay.store.store import Store
 
     no_such_replica = Server("x", must_wait=False, replicas=1)

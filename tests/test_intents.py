@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from parts import company_id
-from relay.message import Action
+from relay.inbox.message import Action
 from relay.store import keys
-from relay.store.budget import AT_ONCE_PER_COMPANY
-from relay.store.intents import Need, Priority
+from relay.store.intents.budget import AT_ONCE_PER_COMPANY
+from relay.store.intents.queue import Need, Priority
 from relay.store.scripts import source
 
 NOW = 1_800_000_000_000

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ops.faults import INTERRUPTED
-from ops.interrupts import STOP_SIGNALS, StoppedEarly, StopSignals
-from ops.sessions import members
+from cli.faults import INTERRUPTED
+from cli.interrupts import STOP_SIGNALS, StoppedEarly, StopSignals
+from cli.runner.sessions import members
 
 ROOT = Path(__file__).parents[1]
 # Runs the command line, and sends itself the signal the moment the module is looked for, or the
@@ -31,7 +31,7 @@ def watch(holder, name):
         os.kill(os.getpid(), number)
         return function(*args, **more)
     setattr(holder, name, told)
-from ops.__main__ import main
+from cli.__main__ import main
 module, colon, function = at.partition(':')
 if colon:
     *within, name = function.split('.')
@@ -41,12 +41,12 @@ else:
     sys.meta_path.insert(0, Finder())
 main()
 """
-LOADING = ["ops.cli", "pydantic"]
+LOADING = ["cli.app", "pydantic"]
 STARTING = [
-    ("ops.embedded", signal.SIGINT),
-    ("ops.embedded:_wait_until_loaded", signal.SIGINT),
-    ("ops.commands.up:keep_operator", signal.SIGTERM),  # a container's first process is sent that
-    ("ops.child:Child.start", signal.SIGINT),
+    ("cli.runner.embedded", signal.SIGINT),
+    ("cli.runner.embedded:_wait_until_loaded", signal.SIGINT),
+    ("cli.commands.up:keep_operator", signal.SIGTERM),  # a container's first process is sent that
+    ("cli.runner.child:Child.start", signal.SIGINT),
 ]
 
 
@@ -99,8 +99,8 @@ def test_while_everything_is_started_what_was_begun_is_ended(
 ) -> None:
     code, said, pid = interrupted(tmp_path, ["up"], at, number)
     ends = {
-        "ops.embedded": (INTERRUPTED, "Interrupted."),
-        "ops.child:Child.start": (0, "Stopped."),
+        "cli.runner.embedded": (INTERRUPTED, "Interrupted."),
+        "cli.runner.child:Child.start": (0, "Stopped."),
     }
     early = (INTERRUPTED, "Stopped before everything was started.")
     assert (code, said.splitlines()[-1]) == ends.get(at, early)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ["codat", "relay", "receiver", "workers", "scheduler", "portal", "ops", "sandbox"]
+PACKAGES = ["codat", "relay", "receiver", "workers", "scheduler", "portal", "cli", "sandbox"]
 PROCESSES = ["receiver", "workers", "scheduler", "portal"]
 
 # What each package may import besides itself.
@@ -20,20 +20,20 @@ ALLOWED: dict[str, set[str]] = {
     "relay": {"codat"},
     **{process: {"codat", "relay"} for process in PROCESSES},
     "sandbox": {"codat"},
-    "ops": {"codat", "relay", *PROCESSES, "sandbox"},
+    "cli": {"codat", "relay", *PROCESSES, "sandbox"},
 }
 
 # Where alone a library may be imported: packages, or files.
 LIBRARIES: dict[str, set[str]] = {
-    "flask": {"receiver", "portal", "sandbox", "ops"},
+    "flask": {"receiver", "portal", "sandbox", "cli"},
     "flask_openapi": {"portal"},
     "rq": {"relay/queues.py", "workers/worker.py"},
     "apscheduler": {"scheduler/clock.py"},
-    "requests": {"codat/transport.py", "sandbox", "ops"},
-    "redis": {"relay", "receiver", "workers", "scheduler", "portal", "ops"},
-    "granian": {"ops"},
-    "click": {"ops"},
-    "rich": {"ops"},
+    "requests": {"codat/transport.py", "sandbox", "cli"},
+    "redis": {"relay", "receiver", "workers", "scheduler", "portal", "cli"},
+    "granian": {"cli"},
+    "click": {"cli"},
+    "rich": {"cli"},
     "dotenv": {"relay/environment.py"},
     "pydantic_settings": {"relay/settings.py"},
 }
@@ -41,16 +41,16 @@ UNWANTED = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve"}
 ENVIRONMENT = {
     "relay/settings.py",
     "relay/environment.py",  # reads `.env` for it
-    "ops/commands/web.py",  # sets what its processes inherit
-    "ops/commands/up.py",  # hands a copy on to the processes it starts
+    "cli/commands/web.py",  # sets what its processes inherit
+    "cli/commands/up.py",  # hands a copy on to the processes it starts
 }
 PURE = [
     *(f"codat/{name}.py" for name in ("legacy", "names", "records", "statuses", "webhook")),
-    "relay/company.py",
-    "relay/cadence.py",
-    "relay/outcome.py",
+    "relay/companies/company.py",
+    "relay/syncs/cadence.py",
+    "workers/inbox/outcome.py",
 ]
-SCRIPTS = sorted((ROOT / "relay/store/lua").glob("*.lua"))
+SCRIPTS = sorted((ROOT / "relay/store").glob("*/lua/*.lua"))
 KEY_WRITERS = {"relay/store/keys.py"}
 
 
@@ -169,7 +169,7 @@ def test_rules_and_records_do_no_io(path):
 
 def test_handlers_do_no_io_and_know_no_store():
     for path in modules():
-        if path.startswith("workers/handlers/"):
+        if path.startswith("workers/inbox/handlers/"):
             names = imported(path)
             known = {name for name in names if name.partition(".")[0] in PACKAGES}
             assert not any(name.startswith(("relay.store", "relay.queues")) for name in known), path
@@ -187,9 +187,9 @@ def test_drains_and_the_receiver_cannot_call_codat():
             name.startswith(("codat.client.Codat", "codat.transport")) for name in imported(path)
         )
     }
-    assert not any(path.startswith(("receiver/", "workers/handlers/")) for path in users)
-    assert "workers/drain.py" not in users
-    assert "workers/fold.py" not in users
+    assert not any(path.startswith(("receiver/", "workers/inbox/handlers/")) for path in users)
+    assert "workers/inbox/drain.py" not in users
+    assert "workers/inbox/fold.py" not in users
 
 
 @pytest.mark.parametrize("path", sorted(modules()))
@@ -303,9 +303,9 @@ def test_the_watch_over_imports_can_fail(tmp_path):
 NEW_HANDLER = '''"""Tell of a thing that Codat may one day send."""
 
 from codat.webhook import Event
-from relay.company import Company
-from relay.outcome import Outcome
-from workers.routing import Router
+from relay.companies.company import Company
+from workers.inbox.outcome import Outcome
+from workers.inbox.routing import Router
 
 router = Router()
 
@@ -319,8 +319,8 @@ def happened(company: Company, event: Event) -> Outcome:
 
 def test_a_new_handler_is_one_new_file_and_nothing_else(tmp_path, monkeypatch):
     from parts import company_id
-    from relay.company import Company
-    from workers import handlers, routing
+    from relay.companies.company import Company
+    from workers.inbox import handlers, routing
 
     (tmp_path / "things.py").write_text(NEW_HANDLER)
     assert routing.handler_for("thing.happened") is None
@@ -336,14 +336,14 @@ def test_a_new_handler_is_one_new_file_and_nothing_else(tmp_path, monkeypatch):
             assert [logged.type for logged in outcome.logged] == ["thing.told"]
             assert routing.handler_for("connection.connected") is not None
     finally:
-        sys.modules.pop("workers.handlers.things", None)
+        sys.modules.pop("workers.inbox.handlers.things", None)
         vars(handlers).pop("things", None)
         for cached in caches:
             cached.cache_clear()
 
 
 def test_every_handler_file_has_a_test_file_of_its_own():
-    from workers import handlers
+    from workers.inbox import handlers
 
     names = {module.name for module in pkgutil.iter_modules(handlers.__path__)}
     tests = {path.stem for path in Path(__file__).parent.glob("test_handlers_*.py")}
@@ -351,9 +351,9 @@ def test_every_handler_file_has_a_test_file_of_its_own():
 
 
 def test_every_kind_of_intent_has_a_test_file_of_its_own():
-    from workers import doing
+    from workers.intents import kinds
 
-    names = {module.name for module in pkgutil.iter_modules(doing.__path__)}
+    names = {module.name for module in pkgutil.iter_modules(kinds.__path__)}
     tests = {path.stem for path in Path(__file__).parent.glob("test_doing_*.py")}
     assert tests == {f"test_doing_{name}" for name in names}
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.faults import CannotStart
+from cli.runner import embedded
 from fleet import ROOT, RUN
 from leaps import MovedClock, until
-from ops import embedded
-from ops.faults import CannotStart
 from parts import (
     SECRET,
     Bench,
@@ -25,14 +25,14 @@ from parts import (
     moment,
     signed,
 )
-from relay.cadence import Cadence, Schedule, next_run
 from relay.store import Store, keys
-from relay.store.connect import connect
-from relay.store.intents import Need, Priority
-from relay.store.server import inspect
+from relay.store.intents.queue import Need, Priority
+from relay.store.server.checks import inspect
+from relay.store.server.connect import connect
+from relay.syncs.cadence import Cadence, Schedule, next_run
 from relay.times import now_ms
 from scheduler.clock import Clock
-from workers.drain import LEASE_MS
+from workers.inbox.drain import LEASE_MS
 
 DAY = 86_400
 LEAP = 400 * DAY

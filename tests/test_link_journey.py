@@ -8,7 +8,7 @@ import requests
 from playwright.sync_api import TimeoutError, expect
 
 from link_bench import firm
-from portal.journeys_stream import LOOK_EVERY
+from portal.link.stream import LOOK_EVERY
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parts import company_id
-from relay.cadence import ALL, Anchor, Cadence, Schedule, next_run, runs
-from relay.load import HOUR, Covered, Planned, by_hour, warnings
+from relay.syncs.cadence import ALL, Anchor, Cadence, Schedule, next_run, runs
+from relay.syncs.load import HOUR, Covered, Planned, by_hour, warnings
 
 START = int(datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp())
 kinds = st.builds(

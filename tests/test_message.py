@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codat.webhook import Event, Malformed
-from relay.message import Action, Message, action_fields, fingerprint, webhook_fields
+from relay.inbox.message import Action, Message, action_fields, fingerprint, webhook_fields
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 FIELDS = {

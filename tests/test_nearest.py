@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.definition import known_zone
 from relay.nearest import hint, nearest
-from relay.policy import known_data_type
-from relay.zones import names
+from relay.syncs.policy import known_data_type
+from relay.syncs.schedule import known_zone
+from relay.syncs.zones import names
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,15 @@ import pytest
 
 from fleet import Fleet, running_fleet
 from parts import SECRET, SentHints, drain_all, make_codat
-from relay.message import Action, action_fields
+from relay.inbox.message import Action, action_fields
 from relay.queues import Hints
 from relay.store import Store, keys
-from relay.store.intents import Need, Priority
+from relay.store.intents.queue import Need, Priority
 from relay.times import now_micros, now_ms
 from sandbox.config import SandboxConfig
-from sandbox.server import RunningSandbox, start
+from sandbox.server.server import RunningSandbox, start
 from workers.context import Context
-from workers.perform import perform_due
+from workers.intents.perform import perform_due
 
 pytestmark = pytest.mark.usefixtures("server")  # skips where no server is to be had
 

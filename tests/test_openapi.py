@@ -30,8 +30,8 @@ from schemathesis.specs.openapi.checks import (
 import npm
 from codat.records import Company, Integration
 from parts import company_id, connection_id
-from portal.groups import Schemas, Sent
-from portal.schedules import ScheduleBody
+from portal.api.schedules.routes import ScheduleBody
+from portal.http.groups import Schemas, Sent
 from portal_bench import (
     OPERATOR,
     VIEWER,
@@ -41,7 +41,7 @@ from portal_bench import (
     make_company,
     make_data_type,
 )
-from relay.catalogue.book import entries
+from relay.events.catalogue import entries
 from relay.store import Store
 
 SECONDS = float(os.environ.get("RELAY_FUZZ_SECONDS", "0"))

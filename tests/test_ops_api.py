@@ -9,9 +9,9 @@ import pytest
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from ops.addresses import is_here, local
-from ops.api import Api, configured_token, service_url
-from ops.faults import Failed, NotAccepted, Unreachable
+from cli.addresses import is_here, local
+from cli.client import Api, configured_token, service_url
+from cli.faults import Failed, NotAccepted, Unreachable
 from relay.settings import Settings
 
 MakeSettings = Callable[..., Settings]

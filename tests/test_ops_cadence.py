@@ -10,7 +10,7 @@ import pytest
 from commands import Run, portal, run  # noqa: F401
 from parts import company_id
 from portal_bench import Portal
-from relay.cadence import Cadence
+from relay.syncs.cadence import Cadence
 
 
 def held(portal: Portal, number: int, data_type: str = "invoices"):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from cli.work import each
 from commands import portal, run  # noqa: F401
-from ops.work import each
 from parts import company_id
 from portal_bench import Portal, make_company
-from relay.company import Sync
+from relay.companies.company import Sync
 from relay.times import now_ms
 from test_ops_cadence import held
 
@@ -95,7 +95,7 @@ def test_schedules_are_listed_for_some_and_the_next_come_first(run, portal, file
 def test_a_change_that_the_budget_would_not_cover_is_warned_of_before_it_is_saved(
     run, portal, monkeypatch
 ) -> None:
-    monkeypatch.setattr("relay.load.CALLS_PER_SYNC", 60 * 900)  # one sync an hour is covered
+    monkeypatch.setattr("relay.syncs.load.CALLS_PER_SYNC", 60 * 900)  # one sync an hour is covered
     words = ("cadence", "set", "all", "invoices", "hourly")
     run("cadence", "set", company_id(1), "all", "hourly")
     for given in (words, ("cadence", "set", company_id(1), "bills", "hourly")):
@@ -129,10 +129,12 @@ def test_the_policy_in_force_is_applied_to_some_after_a_preview(run, portal, fil
 
 
 def test_a_preview_of_a_long_file_is_of_all_its_companies(run, portal, tmp_path, monkeypatch):
-    monkeypatch.setattr("ops.selection.MOST", 1)
-    monkeypatch.setattr("ops.commands.policy.MOST", 1)
+    monkeypatch.setattr("cli.selection.MOST", 1)
+    monkeypatch.setattr("cli.commands.policy.MOST", 1)
     # At the full hour: the week of a preview begins with the hour, and a run of it may be over.
-    monkeypatch.setattr("portal.policy.now_ms", lambda: now_ms() // 3_600_000 * 3_600_000)
+    monkeypatch.setattr(
+        "portal.api.policy.routes.now_ms", lambda: now_ms() // 3_600_000 * 3_600_000
+    )
     path = tmp_path / "all.csv"
     path.write_text("\n".join(["company_id", *map(company_id, PRESENT)]))
     words = ("cadence", "policy", "--apply", "--file", str(path))
@@ -149,11 +151,11 @@ def test_a_preview_of_a_long_file_is_of_all_its_companies(run, portal, tmp_path,
 def test_a_policy_that_the_budget_would_not_cover_is_warned_of_before_it_is_applied(
     run, portal, file, monkeypatch, named
 ) -> None:
-    monkeypatch.setattr("relay.load.CALLS_PER_SYNC", 60 * 3000)
+    monkeypatch.setattr("relay.syncs.load.CALLS_PER_SYNC", 60 * 3000)
     words = ("cadence", "policy", "--apply", *(("--file", str(file)) if named else ()))
     asked = []
     monkeypatch.setattr(
-        "ops.commands.policy.agree", lambda warnings, *, yes: asked.append((warnings, yes))
+        "cli.commands.policy.agree", lambda warnings, *, yes: asked.append((warnings, yes))
     )
     result = run(*words)
     assert "The fullest hour holds" in result.stderr

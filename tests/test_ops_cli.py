@@ -11,10 +11,10 @@ import pytest
 import redis
 from click.testing import CliRunner, Result
 
+from cli import app
+from cli.app import COMMANDS, main, told
+from cli.faults import UNREACHABLE
 from codat import signature
-from ops import cli
-from ops.cli import COMMANDS, main, told
-from ops.faults import UNREACHABLE
 
 SECRET = "whsec_c2VjcmV0IG9mIGEgZ29vZCBsZW5ndGghIQ=="
 NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens there
@@ -63,11 +63,11 @@ def test_the_version_is_that_of_the_package() -> None:
 
 def test_help_does_not_load_what_a_command_needs() -> None:
     program = (
-        "import sys; from ops.cli import main\n"
+        "import sys; from cli.app import main\n"
         "try: main(['--help'])\nexcept SystemExit: pass\n"
         "print([m for m in ('granian', 'flask', 'rq.worker', 'apscheduler') if m in sys.modules])"
     )
-    root = Path(cli.__file__).parents[1]
+    root = Path(app.__file__).parents[1]
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, cwd=root, check=True
     )
@@ -120,7 +120,7 @@ def test_a_server_that_is_away_has_a_code_of_its_own() -> None:
 def test_a_weaker_server_stops_the_start_of_the_web_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from relay.store.server import ServerRefused
+    from relay.store.server.checks import ServerRefused
     from relay.store.store import Store
 
     def refuse(*_: object, **__: object) -> Store:

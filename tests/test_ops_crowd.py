@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ops import embedded
-from ops.room import FULL, MOST
-from relay.store.connect import connect
+from cli.runner import embedded
+from cli.web.room import FULL, MOST
+from relay.store.server.connect import connect
 from web_process import (
     Web,
     answer,

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from ops import embedded, local
-from ops.faults import CannotStart
-from ops.restarts import Restarts
+from cli.faults import CannotStart
+from cli.runner import embedded, local
+from cli.runner.restarts import Restarts
 from relay.settings import Settings
 from relay.witness import OURS
 
@@ -44,7 +44,7 @@ def test_data_outlives_a_killed_server(tmp_path: Path) -> None:
 
 
 def test_the_server_is_one_the_start_up_check_accepts(tmp_path: Path) -> None:
-    from relay.store.server import inspect
+    from relay.store.server.checks import inspect
 
     with embedded.start(tmp_path) as running:
         verdict = inspect(open_client(running))
@@ -171,7 +171,7 @@ def test_what_a_first_start_that_was_killed_left_is_no_data(tmp_path: Path) -> N
 
 def test_the_server_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> None:
     program = (
-        "import sys, time\nfrom pathlib import Path\nfrom ops import embedded\n"
+        "import sys, time\nfrom pathlib import Path\nfrom cli.runner import embedded\n"
         "running = embedded.start(Path(sys.argv[1]))\n"
         "print(running.url, flush=True)\ntime.sleep(60)\n"
     )

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops import front as fronting
-from ops.front import Body, Front, Lane, Refused, Waiting, environ_of
-from ops.senders import sender_of
-from portal.problems import Problem
+from cli.web import front as fronting
+from cli.web.front import Body, Front, Lane, Refused, Waiting, environ_of
+from cli.web.senders import sender_of
+from portal.http.problems import Problem
 
 WEBHOOK, OTHER = "/webhooks/codat", "/v1/companies"
 PATIENCE = 30.0  # seconds; only a failing test waits so long

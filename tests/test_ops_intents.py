@@ -12,9 +12,9 @@ import pytest
 from commands import Run, portal, run  # noqa: F401
 from parts import company_id
 from portal_bench import Portal
-from relay.store import reconciles
-from relay.store.intents import Need, Priority
-from relay.store.reconciles import Phase
+from relay.store.companies import reconciliations
+from relay.store.companies.reconciliations import Phase
+from relay.store.intents.queue import Need, Priority
 from relay.times import now_ms
 
 INFO = [f"info:{company_id(number)}" for number in (1, 2)]
@@ -153,7 +153,7 @@ def test_a_reconciliation_that_met_too_many_gone_says_what_to_do(
         runs.note(run, gone=21)
         return begun if runs.end(found(run), Phase.STOPPED, now_ms()) else ("", False)
 
-    def found(run: str) -> reconciles.Run:
+    def found(run: str) -> reconciliations.Run:
         held = runs.get(run)
         assert held is not None
         return held

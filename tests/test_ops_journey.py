@@ -9,9 +9,9 @@ from codat import errors
 from commands import commands
 from parts import company_id, connection_id
 from portal_bench import BEFORE, FLAG, NOW, Portal, kind, make_company
-from relay import journeys
-from relay.identity import BOOKS
-from relay.journeys import Change, Step
+from relay.companies.identity import BOOKS
+from relay.journeys import journey
+from relay.journeys.journey import Change, Step
 from relay.times import now_micros
 from test_portal_journeys import AtCodat
 
@@ -52,7 +52,7 @@ def test_a_new_company_gets_a_link_that_works_until_it_is_renewed_or_revoked(run
 
 
 def test_a_list_longer_than_a_page_is_walked_to_its_end(run, monkeypatch):
-    monkeypatch.setattr("ops.commands.journey.PAGE", 2)
+    monkeypatch.setattr("cli.commands.journey.PAGE", 2)
     for _ in range(5):
         run("new", "--reference", "L")
     assert len(run("list").splitlines()) == 6
@@ -65,7 +65,7 @@ def stopped(portal, made, before, now):
     here = now_micros()
 
     def sent(held):
-        consent = journeys.Consent(1, "v", "en", "gbol", (), "daily", ())
+        consent = journey.Consent(1, "v", "en", "gbol", (), "daily", ())
         return Change(
             replace(
                 held,

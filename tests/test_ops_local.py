@@ -17,13 +17,13 @@ from click.testing import CliRunner, Result
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
-from ops.cli import main
-from ops.faults import CannotStart, Failed
-from ops.here import Here
-from ops.local import Attendant, check_ports, make_secrets, processes
-from ops.ports import address_of
-from ops.processes import PROCESSES
-from ops.restarts import TOO_MANY, Restarts
+from cli.app import main
+from cli.data_dir import Here
+from cli.faults import CannotStart, Failed
+from cli.runner.local import Attendant, check_ports, make_secrets, processes
+from cli.runner.ports import address_of
+from cli.runner.processes import PROCESSES
+from cli.runner.restarts import TOO_MANY, Restarts
 from relay.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -257,7 +257,7 @@ def _start(data: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Result, list[st
     def too_far(*_: object, **__: object) -> None:
         raise AssertionError("it was not refused")
 
-    monkeypatch.setattr("ops.commands.up.Runner", too_far)
+    monkeypatch.setattr("cli.commands.up.Runner", too_far)
     monkeypatch.chdir(data.parents[-1])
     ports = {"PORT": str(_free_port()), "SANDBOX_PORT": str(_free_port())}
     result = CliRunner().invoke(main, ["up"], env={"RELAY_DATA_DIR": str(data), **ports})

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from cli.app import main
+from cli.client import Api, open_api
 from commands import Run, portal, run  # noqa: F401
-from ops.api import Api, open_api
-from ops.cli import main
 from parts import SECRET, Bench, company_id, make_event
 from portal_bench import OPERATOR, Portal, kind
 from relay.settings import Settings
@@ -83,13 +83,13 @@ def test_messages_are_replayed_once_each_and_all_of_them_or_none(bench: Bench) -
 def test_a_dead_letter_is_found_however_many_came_after_it(
     run: Run, portal: Portal, monkeypatch
 ) -> None:
-    monkeypatch.setattr("ops.commands.dead.NEWEST", 2)
+    monkeypatch.setattr("cli.commands.dead.NEWEST", 2)
     bench = Bench(portal.store, portal.settings)
     for number in range(4):
         bench.deliver(b"[%d]" % number, message_id=f"msg_{number}")
         bench.drain()
     sent: list[Any] = []
-    monkeypatch.setattr("ops.commands.dead.run", lambda _, body, **__: sent.append(body))
+    monkeypatch.setattr("cli.commands.dead.run", lambda _, body, **__: sent.append(body))
     assert run("dead", "retry", "msg_0", "msg_3", "--yes").exit_code == 0
     oldest, newest = sorted(sent[0]["messages"], key=lambda one: one.partition(":")[2])
     assert portal.get(f"/v1/messages/{oldest}").json["message_id"] == "msg_0"

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
+from cli.client import Api
 from commands import Run, commands, portal, run  # noqa: F401
-from ops.api import Api
 from parts import Bench, company_id
 from portal_bench import OPERATOR, Portal, make_company
-from relay.company import CompanyStatus
+from relay.companies.company import CompanyStatus
 from relay.store import keys
-from relay.store.intents import KINDS, Priority
-from workers import perform
+from relay.store.intents.queue import KINDS, Priority
+from workers.intents import perform
 
 XERO = ("--platform", "Xeroo")
 NOTHING_TO_STOP = "409 Conflict: It had ended before: there was nothing to stop.\n"
@@ -47,7 +47,7 @@ def interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     def press(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ops.work.time.sleep", press)
+    monkeypatch.setattr("cli.work.time.sleep", press)
 
 
 def test_a_sync_that_the_log_tells_as_missed_is_not_done(run: Run, at_work: Bench) -> None:
@@ -73,7 +73,7 @@ def test_a_sync_that_is_done_is_done(run: Run, at_work: Bench) -> None:
 def test_what_the_log_does_not_tell_in_time_is_not_called_done(
     run: Run, portal: Portal, monkeypatch
 ) -> None:
-    monkeypatch.setattr("ops.commands.sync.OUTCOME_WITHIN", 0.0)
+    monkeypatch.setattr("cli.commands.sync.OUTCOME_WITHIN", 0.0)
     bench, stopping = Bench(portal.store, portal.settings), threading.Event()
 
     def perform_only() -> None:  # nobody drains: the log hears nothing
@@ -146,7 +146,7 @@ def test_an_unknown_value_is_refused_with_the_nearest_and_nothing_is_done(
 def _bare(*words: str) -> Any:
     from click.testing import CliRunner
 
-    from ops.cli import main
+    from cli.app import main
 
     return CliRunner().invoke(main, words)
 
@@ -263,7 +263,7 @@ def test_a_question_that_is_not_answered_with_yes_does_nothing(run: Run, portal:
 def test_dead_letters_that_are_dead_again_are_told_with_the_reason(
     run: Run, portal: Portal, at_work: Bench, monkeypatch
 ) -> None:
-    monkeypatch.setattr("ops.commands.replay.POLL", 0.02)
+    monkeypatch.setattr("cli.commands.replay.POLL", 0.02)
     at_work.deliver(b"[1, 2]")
     portal.hints.__dict__.setdefault("replays", [])
     _wait(lambda: portal.get("/v1/dead-letters").json["dead_letters"])

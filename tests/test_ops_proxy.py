@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from ops import embedded
+from cli.runner import embedded
 from web_process import (
     ROOT,
     Web,
@@ -31,7 +31,7 @@ from web_process import (
 
 pytestmark = pytest.mark.usefixtures("server")  # skips where no server is to be had
 HONEST = 400
-SHIPPED = ROOT / "ops" / "proxy"
+SHIPPED = ROOT / "cli" / "proxy"
 PLAIN_NGINX = """
 upstream codat_relay { server 127.0.0.1:8000; keepalive 16; }
 server {

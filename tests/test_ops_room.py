@@ -7,8 +7,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from ops import room
-from ops.room import FEWEST, MOST, OTHER_FILES, Room, make_room
+from cli.web import room
+from cli.web.room import FEWEST, MOST, OTHER_FILES, Room, make_room
 
 pytestmark = pytest.mark.skipif(not room.OURS.is_dir(), reason="needs Linux's /proc")
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from ops import restarts, runner
-from ops.orphans import reap_orphans
-from ops.processes import Process
-from ops.restarts import Restarts
-from ops.runner import Runner
-from ops.sessions import members
+from cli.runner import restarts, runner
+from cli.runner.orphans import reap_orphans
+from cli.runner.processes import Process
+from cli.runner.restarts import Restarts
+from cli.runner.runner import Runner
+from cli.runner.sessions import members
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ def test_one_that_only_misses_its_server_is_tried_for_as_long_as_it_takes(
 
 
 def quick_child(pause: float) -> type:
-    from ops.child import Child
+    from cli.runner.child import Child
 
     class QuickChild(Child):
         def __init__(self, *args: object) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ops import embedded, room
-from relay.store.connect import connect
+from cli.runner import embedded
+from cli.web import room
+from relay.store.server.connect import connect
 from web_process import answer, opened, slow, until, web_process, webhook
 
 pytestmark = [

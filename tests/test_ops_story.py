@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ops.commands.config import shown
-from ops.lines import Lines, readable
-from ops.output import show_rows
-from ops.story import Character, gaps, lines
+from cli.commands.config import shown
+from cli.output import show_rows
+from cli.runner.lines import Lines, readable
+from cli.story import Character, gaps, lines
 
 DUMMY, REAL = "Pending 1", "Kestrel Motors"
 

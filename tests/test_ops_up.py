@@ -17,9 +17,9 @@ import requests
 ROOT = Path(__file__).parents[1]
 PATIENCE = 60.0
 ODD = os.fsdecode(b"my data% #?@:&'\"\n\xc3\xbc\xff")  # a directory may be called so
-COMMAND = [sys.executable, "-P", "-m", "ops"]  # as the script does, away from where it stands
+COMMAND = [sys.executable, "-P", "-m", "cli"]  # as the script does, away from where it stands
 
-OURS_ALONE = ("ops", "relay", "codat", "portal", "redis", "rq", "flask", "json", "logging", "types")
+OURS_ALONE = ("cli", "relay", "codat", "portal", "redis", "rq", "flask", "json", "logging", "types")
 
 pytestmark = pytest.mark.usefixtures("server")  # skips where no server is to be had
 
@@ -135,7 +135,7 @@ def test_everything_starts_keeps_what_it_has_outlives_kills_and_leaves_nothing(
         assert token not in second.said
         assert "operator-token" in second.said
         assert second.call("companies", "--status", "Linked").stdout.count("\n") == 4
-        for part in ("ops web", "unixsocket:", "ops worker drain"):
+        for part in ("cli web", "unixsocket:", "cli worker drain"):
             victims = [pid for pid, line in second.descendants().items() if part in line]
             os.kill(victims[0], signal.SIGKILL)
         wait_for(lambda: second.said.count("it is started again") >= 3, second)

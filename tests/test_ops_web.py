@@ -9,14 +9,14 @@ from click.testing import CliRunner
 from redis.exceptions import ConnectionError as RedisAway
 from structlog.testing import capture_logs
 
-from ops.checkup import check_client, check_tokens
-from ops.cli import main
-from ops.web import LOOK_AGAIN_AFTER, LateApp, check
+from cli.app import main
+from cli.checkup import check_client, check_tokens
+from cli.web.app import LOOK_AGAIN_AFTER, LateApp, check
 from parts import SECRET
-from portal.problems import Problem
+from portal.http.problems import Problem
 from relay.settings import Settings
 from relay.store import Store
-from relay.store.server import ServerRefused
+from relay.store.server.checks import ServerRefused
 from relay.tokens import Token
 
 
@@ -157,7 +157,7 @@ def test_the_doctor_tells_of_webhooks_of_other_clients(
 def test_it_listens_where_it_is_told_to(
     words: list[str], given: dict[str, str], listens: str, monkeypatch: pytest.MonkeyPatch, tmp_path
 ) -> None:
-    from ops.commands import web
+    from cli.commands import web
 
     heard: list[tuple[str, str]] = []
 

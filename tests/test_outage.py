@@ -8,7 +8,7 @@ import signal
 import pytest
 import requests
 
-from ops import embedded
+from cli.runner import embedded
 from parts import make_event, signed
 from web_process import until, web_process
 

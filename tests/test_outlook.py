@@ -3,9 +3,9 @@
 import time
 
 from parts import company_id
-from portal import load
+from portal.api.load import routes
 from portal_bench import Portal
-from relay.cadence import ALL, Cadence, Schedule, next_run
+from relay.syncs.cadence import ALL, Cadence, Schedule, next_run
 
 NOW = int(time.time())
 DAY = 86_400
@@ -46,7 +46,7 @@ def test_an_estimate_is_not_of_the_soonest_alone(store, monkeypatch):
     fill(store, 600)
     portal = Portal(store=store)
     whole = portal.get("/v1/schedules/load?hours=24").json
-    monkeypatch.setattr(load, "MOST", 200)
+    monkeypatch.setattr(routes, "MOST", 200)
     estimate = portal.get("/v1/schedules/load?hours=24").json
     assert (whole["looked_at"], estimate["looked_at"], estimate["schedules"]) == (600, 200, 600)
     assert abs(estimate["total"] - whole["total"]) <= 0.05 * whole["total"]

@@ -3,8 +3,8 @@
 import pytest
 
 from parts import company_id
-from relay.company import Company, Connection
-from relay.store.packed import pack, unpack
+from relay.companies.company import Company, Connection
+from relay.store.companies.packed import pack, unpack
 
 VERSION = (1_767_603_600_000_001, "00000000-0000-4000-8000-00000000000a")
 

@@ -9,15 +9,15 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops import embedded
-from ops.cli import main
-from ops.here import Here
+from cli.app import main
+from cli.data_dir import Here
+from cli.runner import embedded
 from parts import SECRET
 from relay.queues import DRAIN, Hints
 from relay.server_address import BadAddress, read_address, socket_address
 from relay.settings import Settings
 from relay.store import Store
-from relay.store.connect import connect
+from relay.store.server.connect import connect
 from workers.worker import work
 
 ODD = [
@@ -126,7 +126,7 @@ def test_files_that_settings_name_may_lie_anywhere(
         }
         settings = Settings.from_env(environ)
         assert (settings.relay_lanes, settings.api_key) == (8, "from a file")
-        from portal.journeys_words import load
+        from portal.link.words import load
 
         assert load(settings.relay_brand_file)[0].name == "Harbour"
         shown = CliRunner().invoke(main, ["config", "--json"], env=environ)

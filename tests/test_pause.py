@@ -6,8 +6,8 @@ from datetime import datetime
 import pytest
 
 from parts import company_id
-from relay.company import Company, Connection
-from relay.pause import Pause, Scope, Window, covering, subjects_of
+from relay.companies.company import Company, Connection
+from relay.syncs.pause import Pause, Scope, Window, covering, subjects_of
 
 
 def at(text):

@@ -7,17 +7,17 @@ from threading import Barrier
 import pytest
 
 from parts import SentHints, company_id, make_event
-from relay.cadence import ALL, Cadence, CatchUp, Schedule, next_run
-from relay.pause import Pause, Scope, Window
 from relay.store import keys
-from relay.store.intents import Intent, Need, Priority
-from relay.store.schedules import member, stored
+from relay.store.intents.queue import Intent, Need, Priority
+from relay.store.schedules.due import member, stored
 from relay.store.store import Store
+from relay.syncs.cadence import ALL, Cadence, CatchUp, Schedule, next_run
+from relay.syncs.pause import Pause, Scope, Window
 from relay.times import now_ms
-from scheduler import pausing, ticks
+from scheduler import dispatch, pauses
 from scheduler.clock import Clock
-from workers.doing import sync
-from workers.endings import Ending
+from workers.intents.kinds import sync
+from workers.intents.retry_policy import Ending
 
 NOW = 1_772_452_800  # Monday 2026-03-02T12:00Z
 DAY = 86_400
@@ -38,7 +38,7 @@ def pause(store, given=EVERYTHING, **changes):
 
 
 def tick(store, now):
-    return ticks.dispatch(store, SentHints(), now)
+    return dispatch.dispatch(store, SentHints(), now)
 
 
 def told(bench):
@@ -191,10 +191,10 @@ def test_nothing_is_parked_by_one_who_has_not_seen_that_the_pause_is_over(store,
     put(store)
     value = "" if scope is Scope.EVERYTHING else company_id(1)
     held = pause(store, scope=scope, value=value, ends=DUE + 10)
-    seen, due = pausing.follow(store, SentHints(), DUE), store.schedules.due(DUE, 10)
-    pausing.follow(store, SentHints(), DUE + 10)
+    seen, due = pauses.follow(store, SentHints(), DUE), store.schedules.due(DUE, 10)
+    pauses.follow(store, SentHints(), DUE + 10)
     assert store.pauses.all() == []
-    assert pausing.hold_back(store, due, seen) == ([], False)
+    assert pauses.hold_back(store, due, seen) == ([], False)
     assert store.pauses.park_all(held, DUE, 10) is None
     assert store.pauses.parked([held]) == [0]
     assert tick(store, DUE + 10) == 1
@@ -217,7 +217,7 @@ def test_a_pause_that_ends_while_another_scheduler_parks_under_it_loses_no_sched
         mine = Store(store.client, store.server)
         together.wait()
         for late in range(3):
-            ticks.dispatch(mine, SentHints(), DUE + min(late, number))
+            dispatch.dispatch(mine, SentHints(), DUE + min(late, number))
 
     with ThreadPoolExecutor(schedulers) as pool:
         list(pool.map(look, range(schedulers)))
@@ -381,12 +381,12 @@ def test_while_everything_is_paused_scheduled_syncs_are_not_claimed_and_all_else
     held = pause(store, begins=now // 1000 - 5)
     assert bench.perform() == 1
     hints = SentHints()
-    ticks.sweep(store, hints)
+    dispatch.sweep(store, hints)
     assert hints.performed == 0
     assert store.intents.get(name)["attempts"] == "0"
     over = held.end(now // 1000)
     assert store.pauses.write(over, over=held, at=now // 1000)[0]
-    ticks.sweep(store, hints)
+    dispatch.sweep(store, hints)
     assert hints.performed == 1
     assert bench.perform() >= 1
     assert bench.codat.refreshed == [(company_id(1), "invoices")]

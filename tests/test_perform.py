@@ -8,13 +8,13 @@ from redis.exceptions import ReadOnlyError
 from codat.errors import CodatBroken, NoCallNow, Unreachable
 from parts import company_id, make_event
 from relay.budget import SharedGate
-from relay.message import Action, action_fields
+from relay.inbox.message import Action, action_fields
 from relay.store import keys
-from relay.store.durable import NotDurable
-from relay.store.intents import Need, Priority
+from relay.store.intents.queue import Need, Priority
+from relay.store.server.durable import NotDurable
 from relay.times import iso_from_ms, now_micros, now_ms
-from workers.endings import GIVE_UP_AFTER
-from workers.perform import _claim, perform_one
+from workers.intents.perform import _claim, perform_one
+from workers.intents.retry_policy import GIVE_UP_AFTER
 
 COMPANY = company_id(1)
 INFO, NAME = f"info:{COMPANY}", f"name:{COMPANY}"

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from parts import company_id
-from relay.cadence import ALL, SPREAD, Anchor, Cadence, Schedule
-from relay.company import Company, Connection
-from relay.policy import KEEP_ALIVE, BadPolicy, Policy, changes
+from relay.companies.company import Company, Connection
+from relay.syncs.cadence import ALL, SPREAD, Anchor, Cadence, Schedule
+from relay.syncs.policy import KEEP_ALIVE, BadPolicy, Policy, changes
 
 NOW = 1_772_452_800  # 2026-03-02T12:00Z
 COMPANY = company_id(1)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from portal import pages
-from portal.bodies import LARGEST_FORM, MOST_FIELDS
+from portal.http.bodies import LARGEST_FORM, MOST_FIELDS
+from portal.site import pages
 from portal_bench import Portal
 
 FORM = "application/x-www-form-urlencoded"

@@ -9,7 +9,7 @@ from codat.answers import Answer
 from codat.errors import CodatError
 from parts import SHARED, Bench, company_id, connection_id, make_event
 from portal_bench import OPERATOR, VIEWER, Portal
-from relay.replays import Wanted
+from relay.inbox.replay_filter import Wanted
 from relay.store import keys
 
 SECRET = "Zq7Zq7Zq7Zq7Zq7Zq7Zq7Zq7"

@@ -12,8 +12,8 @@ from codat.records import Connection as CodatConnection
 from codat.records import sanitise_name
 from parts import company_id, connection_id
 from portal_bench import MOMENT, OPERATOR, Portal, kind, make_company, make_data_type, problem
-from relay.cadence import Cadence, Schedule
-from relay.company import Sync, SyncState
+from relay.companies.company import Sync, SyncState
+from relay.syncs.cadence import Cadence, Schedule
 from relay.times import now_ms
 
 

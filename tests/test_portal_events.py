@@ -8,13 +8,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from parts import company_id
-from portal import events
-from portal.events import wanted
-from portal.tail import Tail
+from portal.api.events import routes
+from portal.api.events.routes import wanted
+from portal.http.tail import Tail
 from portal_bench import Portal, kind, make_company, problem, trim
 from relay.store import keys
-from relay.store.events import CursorTooOld, Events, LoggedEvent
-from scheduler import ticks
+from relay.store.log.reader import CursorTooOld, Events, LoggedEvent
+from scheduler import dispatch
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_a_full_page_leaves_the_cursor_at_its_last_event(portal):
 
 
 def test_one_request_looks_at_so_many_events_only_and_the_next_goes_on(portal, monkeypatch):
-    monkeypatch.setattr(events, "MOST_SCANNED", 4)
+    monkeypatch.setattr(routes, "MOST_SCANNED", 4)
     portal.log(*(("x.y", 1),) * 6, ("sync.failed", 1))
     first = portal.get("/v1/events?type=sync.failed")
     assert (ids(first), first.json["cursor"]) == ([], "4")
@@ -292,7 +292,7 @@ def test_timelines_of_companies_that_are_silent_lose_what_was_trimmed(store):
     trim(store, 100)
     key = keys.TIMELINE + company_id(2)
     assert store.client.zcard(key) == 5
-    ticks.trim_log(store, portal.settings, portal.hints)
+    dispatch.trim_log(store, portal.settings, portal.hints)
     assert not store.client.exists(key)
     assert len(store.events.timeline(company_id(1))) == 5
 

@@ -6,10 +6,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from parts import company_id
 from portal_bench import MOMENT, Portal, make_company
-from relay.message import Message, webhook_fields
-from relay.store.inbox import DeadLetter
-from relay.store.intents import Need, Priority
-from relay.store.server import Server
+from relay.inbox.message import Message, webhook_fields
+from relay.store.inbox.lanes import DeadLetter
+from relay.store.intents.queue import Need, Priority
+from relay.store.server.checks import Server
 from relay.times import now_ms
 
 

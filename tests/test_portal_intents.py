@@ -4,7 +4,7 @@ import pytest
 
 from parts import company_id
 from portal_bench import MOMENT, VIEWER, Portal, kind, make_company
-from relay.store.intents import Need, Priority
+from relay.store.intents.queue import Need, Priority
 from relay.times import now_ms
 
 NOW = MOMENT // 1000

@@ -16,13 +16,13 @@ from codat.client import Codat, Generation
 from codat.records import Company as CodatCompany
 from codat.records import Connection, Integration
 from parts import company_id, connection_id
-from portal.journeys_codat import is_trusted
+from portal.link.codat_link import is_trusted
 from portal_bench import Portal, kind, make_company, problem
-from relay import journeys
+from relay.journeys import journey as journeys
 from relay.times import now_ms
-from sandbox import platforms, views
+from sandbox.world import platforms, views
 from sandboxes import running
-from scheduler import ticks
+from scheduler import dispatch
 
 LINK_URL = "https://link-api.codat.io/start?otp=1"
 
@@ -150,8 +150,8 @@ def test_a_clock_ends_journeys_whose_time_is_over_and_tells_of_it_once(portal):
         confirmed["id"], lambda held: journeys.Change(replace(held, step=step))
     )
     later = now_ms() + 400 * 3_600_000
-    assert ticks.expire_journeys(portal.store, portal.hints, later) == 1
-    assert ticks.expire_journeys(portal.store, portal.hints, later) == 0
+    assert dispatch.expire_journeys(portal.store, portal.hints, later) == 1
+    assert dispatch.expire_journeys(portal.store, portal.hints, later) == 0
     assert steps(portal, made) == ["started", "expired"]
     kinds = [m[b"type"] for m in portal.messages(1)]
     assert kinds.count(b"journey.expired") == 1
@@ -462,7 +462,7 @@ def test_what_codat_refused_is_for_the_firm_in_the_log(portal, codat):
 def test_a_platform_that_was_closed_after_it_was_chosen_leaves_the_way_to_another(
     portal, monkeypatch
 ):
-    monkeypatch.setattr("portal.journeys_platforms.LOOK_MS", -1)
+    monkeypatch.setattr("portal.link.platforms.LOOK_MS", -1)
     _, at = invite(portal)
     portal.web.post(f"{at}/platform", data={"platform": "gbol"})
     at_ms, records = portal.store.platforms.read()
@@ -492,7 +492,7 @@ def test_platforms_that_were_once_read_are_never_waited_for(portal, codat, monke
     fresh = Portal(codat=codat, store=portal.store)
     assert "Xero" in fresh.web.get(at).text
     assert codat.asked.count("list_integrations") == 1
-    monkeypatch.setattr("portal.journeys_platforms.LOOK_MS", -1)
+    monkeypatch.setattr("portal.link.platforms.LOOK_MS", -1)
     portal.store.platforms.keep([one for one in records if one["key"] != "gbol"], at_ms)
     assert 'value="gbol"' not in fresh.web.get(at).text  # read anew by a worker meanwhile
 
@@ -829,7 +829,7 @@ def test_a_link_is_never_in_the_log(portal, monkeypatch):
         portal.redis_server.connected = False
         portal.web.get(at)
         portal.redis_server.connected = True
-        monkeypatch.setattr("portal.journeys_pages.journeys_search.find", None)
+        monkeypatch.setattr("portal.link.views.journeys_search.find", None)
         assert portal.web.get(at).status_code == 500
     assert [one["event"] for one in said] == ["link.not_served", "link.failed"]
     assert at.removeprefix("/link/") not in str(said)

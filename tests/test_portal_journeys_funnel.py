@@ -62,7 +62,7 @@ def test_who_has_not_moved_for_a_day_has_left_where_they_stand(portal, monkeypat
     portal.web.post(f"{at}/platform", data={"platform": "gbol"})
     assert rows(portal)["gbol"]["left_at"] == {}
     later = now_ms() + 25 * 3_600_000
-    monkeypatch.setattr("portal.journeys.now_ms", lambda: later)
+    monkeypatch.setattr("portal.api.journeys.routes.now_ms", lambda: later)
     row = rows(portal)["gbol"]
     assert (row["left_at"], row["reasons"]) == ({"platform_chosen": 1}, {"idle": 1})
     assert rows(portal, "?idle_hours=48")["gbol"]["left_at"] == {}

@@ -7,7 +7,7 @@ import pytest
 
 from parts import company_id, connection_id
 from portal_bench import Portal, make_company
-from relay.company import Connection
+from relay.companies.company import Connection
 from relay.times import now_micros
 from test_portal_journeys import AtCodat, agreed, invite, steps
 

@@ -5,11 +5,12 @@ import re
 import pytest
 from structlog.testing import capture_logs
 
-from portal import journeys_pc
 from portal.app import SEALS
-from portal.parts import NAME
+from portal.link import device_code
+from portal.services import NAME
 from portal_bench import Portal
-from relay.store import codes, keys
+from relay.store import keys
+from relay.store.journeys import codes
 from test_link_journey import PHONE, agree, heading, press, running, watched  # noqa: F401
 from test_portal_journeys import AtCodat, agreed, invite
 
@@ -43,7 +44,7 @@ def test_a_code_opens_the_link_once(portal):
 
 def test_a_code_is_read_as_people_type_it(portal, monkeypatch):
     at = offline(portal)
-    monkeypatch.setattr(journeys_pc.secrets, "choice", lambda letters: letters[1])
+    monkeypatch.setattr(device_code.secrets, "choice", lambda letters: letters[1])
     assert made(portal, at) == "1111-1111"
     assert portal.web.post("/pc", data={"code": " il1i LL11 "}).headers["Location"] == at
 
@@ -89,7 +90,7 @@ def test_after_many_guesses_nobody_is_heard_nor_worked_for_for_a_while(portal, m
         assert portal.store.codes.take("0" * 64) is None
     wrong = portal.web.post("/pc", data={"code": ""}).data
     with monkeypatch.context() as patched, capture_logs() as said:
-        patched.setattr(journeys_pc.hashlib, "scrypt", None)
+        patched.setattr(device_code.hashlib, "scrypt", None)
         answer = portal.web.post("/pc", data={"code": code})
     assert (answer.status_code, answer.data) == (404, wrong)
     assert [one["event"] for one in said] == ["link.codes_shut"]
@@ -114,7 +115,7 @@ def test_few_codes_are_worked_on_at_once_whoever_asks(portal):
 
 
 def test_a_link_shows_no_more_codes_than_it_may_act(portal, monkeypatch):
-    monkeypatch.setattr("relay.journeys.MOST_ACTS", 4)
+    monkeypatch.setattr("relay.journeys.journey.MOST_ACTS", 4)
     at = offline(portal)  # agreed and was shown the steps
     answers = [portal.web.post(f"{at}/code").status_code for _ in range(6)]
     assert answers == sorted(answers)

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from codat.records import Integration
-from portal import journeys_search
+from portal.link import platform_search
 from portal_bench import Portal
 from test_portal_journeys import AtCodat, invite
 
@@ -63,7 +63,7 @@ def test_the_cloud_comes_before_the_desktop_where_both_fit(portal):
         Integration("qhyg", "QuickBooks Online", "Accounting", enabled=True),
     ]
     for asked in ("qb", "quickbooks", "quikbooks"):
-        assert [one.key for one in journeys_search.find(made, asked)] == ["qhyg", "pqsw"]
+        assert [one.key for one in platform_search.find(made, asked)] == ["qhyg", "pqsw"]
 
 
 @pytest.mark.parametrize(("key", "shown"), [(None, True), ("a-real-key", False)])

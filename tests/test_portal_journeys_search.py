@@ -3,8 +3,8 @@
 import pytest
 
 from codat.records import Integration
-from portal.journeys_search import find
-from sandbox.platforms import PLATFORMS
+from portal.link.platform_search import find
+from sandbox.world.platforms import PLATFORMS
 
 ALL = [Integration(key=p.key, name=p.name) for p in PLATFORMS.values()]
 

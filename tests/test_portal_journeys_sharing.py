@@ -5,9 +5,9 @@ import pytest
 from codat.client import Codat
 from codat.records import Integration
 from parts import company_id
-from portal.journeys_sharing import shared
+from portal.link.consent import shared
 from portal_bench import Portal, make_company
-from relay.journeys import MOST_ACTS
+from relay.journeys.journey import MOST_ACTS
 from sandboxes import running
 from test_portal_journeys import AtCodat, agreed, invite, steps
 

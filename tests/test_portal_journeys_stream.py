@@ -9,9 +9,10 @@ import requests
 
 from link_bench import firm
 from parts import make_event, signed
-from portal import journeys_stream, stalled
+from portal.http import stalled
+from portal.link import stream
 from portal_bench import Portal, kind
-from relay import journeys
+from relay.journeys import journey as journeys
 from relay.times import now_ms
 from test_link_journey import agree, authorise, heading, watched
 from test_portal_journeys import AtCodat, agreed, invite, waited
@@ -48,10 +49,10 @@ def test_a_page_is_told_of_what_changed_and_its_stream_ends(portal):
     answer = opened(portal, at, stamp(portal, at))
     assert answer.mimetype == "text/event-stream"
     pieces = iter(answer.response)
-    assert [next(pieces), next(pieces)] == [b"retry: 1000\n\n", journeys_stream.STILL]
+    assert [next(pieces), next(pieces)] == [b"retry: 1000\n\n", stream.STILL]
     portal.web.post(f"{at}/platform", data={"platform": "gbol"})
     portal.log(("journey.platform_chosen", 1))
-    assert journeys_stream.CHANGED in pieces
+    assert stream.CHANGED in pieces
     assert list(pieces) == []
     answer.close()
 
@@ -60,7 +61,7 @@ def test_a_page_connects_again_when_the_process_stops(portal):
     _, at = invite(portal)
     answer = opened(portal, at, stamp(portal, at))
     pieces = iter(answer.response)
-    assert [next(pieces), next(pieces)] == [b"retry: 1000\n\n", journeys_stream.STILL]
+    assert [next(pieces), next(pieces)] == [b"retry: 1000\n\n", stream.STILL]
     portal.app.extensions["codat-relay"].tail.end()
     assert list(pieces) == []
     answer.close()
@@ -72,7 +73,7 @@ def test_a_page_that_is_behind_already_is_told_at_once(portal):
 
 
 def test_what_others_do_is_no_news_and_what_nobody_logged_is_seen_all_the_same(portal, monkeypatch):
-    monkeypatch.setattr(journeys_stream, "LOOK_EVERY", 0.05)
+    monkeypatch.setattr(stream, "LOOK_EVERY", 0.05)
     made, at = invite(portal)
     answer = opened(portal, at, stamp(portal, at))
     portal.log(("journey.opened", 2))
@@ -85,7 +86,7 @@ def test_what_others_do_is_no_news_and_what_nobody_logged_is_seen_all_the_same(p
 
 
 def test_a_page_that_waits_has_codat_looked_at_while_it_listens(portal, monkeypatch):
-    monkeypatch.setattr(journeys_stream, "LOOK_EVERY", 0.05)
+    monkeypatch.setattr(stream, "LOOK_EVERY", 0.05)
     made, at = invite(portal, platforms=["gbol"])
     agreed(portal, at)
     waited(portal, made, 11)

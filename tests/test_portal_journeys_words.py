@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from portal import journeys_words
-from portal.journeys_leaving import REASONS
-from portal.journeys_pages import CODES
-from portal.journeys_platforms import TYPES
-from portal.journeys_sharing import GROUPS, NOT, OFTEN
-from portal.journeys_words import BadBrand, Brand, load
+from portal.link import words as journeys_words
+from portal.link.consent import GROUPS, NOT, OFTEN
+from portal.link.leaving import REASONS
+from portal.link.platforms import TYPES
+from portal.link.views import CODES
+from portal.link.words import BadBrand, Brand, load
 from portal_bench import Portal
-from relay.company import BROKEN
+from relay.companies.company import BROKEN
 
 FOLDER = Path(journeys_words.__file__).parent
 

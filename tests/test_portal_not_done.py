@@ -6,7 +6,7 @@ import pytest
 
 from parts import company_id
 from portal_bench import BEFORE, FLAG, NOW, Portal, kind, make_company, problem
-from relay.journeys import Change, Step
+from relay.journeys.journey import Change, Step
 from relay.store import keys
 from test_portal_journeys import AtCodat
 

@@ -8,9 +8,9 @@ import pytest
 
 from parts import company_id, connection_id
 from portal_bench import FLAG, OPERATOR, VIEWER, Portal, kind, make_company
-from relay.identity import mark_of
-from relay.store.durable import NotDurable
-from relay.store.journeys import Contended
+from relay.companies.identity import mark_of
+from relay.store.journeys.records import Contended
+from relay.store.server.durable import NotDurable
 from test_portal_journeys import AtCodat
 from test_portal_ops import get, proof, sign_in, text_of
 
@@ -167,7 +167,7 @@ def test_what_cannot_be_linked_again_says_why(portal, number, connection, status
 
 
 def test_the_list_goes_on_where_one_page_ends(portal, monkeypatch):
-    monkeypatch.setattr("portal.ops_linking.MOST_SHOWN", 1)
+    monkeypatch.setattr("portal.ops.linking.MOST_SHOWN", 1)
     sign_in(portal, OPERATOR)
     first = get(portal, "/ops/linking").text
     assert "Company 2" in first

@@ -7,10 +7,10 @@ import pytest
 
 from parts import SentHints, company_id
 from portal_bench import VIEWER, Portal, kind, make_company, problem
-from relay.pause import Scope
 from relay.store import keys
-from relay.store.companies import Companies
-from scheduler import ticks
+from relay.store.companies.states import Companies
+from relay.syncs.pause import Scope
+from scheduler import dispatch
 
 BODY = {"scope": "everything", "reason": "a migration"}
 
@@ -85,7 +85,7 @@ def test_an_end_in_the_past_and_a_viewer_are_refused(portal):
 
 
 def fall_due(portal: Portal, seconds: int) -> None:
-    ticks.dispatch(portal.store, SentHints(), int(time.time()) + seconds)
+    dispatch.dispatch(portal.store, SentHints(), int(time.time()) + seconds)
 
 
 @pytest.mark.parametrize("seconds", [0, 3700])

@@ -6,7 +6,7 @@ import pytest
 
 from parts import company_id
 from portal_bench import VIEWER, Portal, kind, make_company, problem
-from relay.cadence import ALL, Anchor, Cadence, Schedule
+from relay.syncs.cadence import ALL, Anchor, Cadence, Schedule
 
 WEEKLY = {"rules": [{"schedule": {"cadence": "weekly", "weekday": 5}}]}
 GIVEN = Schedule(company_id(1), ALL, Cadence.DAILY, origin="policy")

@@ -6,12 +6,12 @@ import pytest
 from redis.exceptions import ResponseError
 
 from parts import company_id
-from portal.groups import COMMON
-from portal.problems import KINDS
+from portal.http.groups import COMMON
+from portal.http.problems import KINDS
 from portal_bench import Portal, kind, make_company, problem
-from relay.company import Company
-from relay.store.companies import Companies
-from relay.store.journeys import Contended
+from relay.companies.company import Company
+from relay.store.companies.states import Companies
+from relay.store.journeys.records import Contended
 
 SYNCS = f"/v1/companies/{company_id(1)}/syncs"
 

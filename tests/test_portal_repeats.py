@@ -11,10 +11,10 @@ from codat import errors
 from codat.client import Codat
 from codat.records import Company as CodatCompany
 from parts import company_id
-from portal import journeys_inviting
-from portal.repeats import SEND_AGAIN, Attempt
+from portal.api.journeys import inviting
+from portal.http.idempotency import SEND_AGAIN, Attempt
 from portal_bench import OPERATOR, Portal, kind, make_company, problem
-from relay.journeys import Change
+from relay.journeys.journey import Change
 from relay.store import keys
 from sandboxes import running
 from test_portal_journeys import AtCodat
@@ -256,7 +256,7 @@ def test_a_repeat_after_a_kill_gives_no_link_that_does_not_work(portal, monkeypa
             journey["id"], lambda held: Change(replace(held, expires=held.created))
         )
     else:
-        monkeypatch.setattr(journeys_inviting, "presented", lambda: "another of the same caller's")
+        monkeypatch.setattr(inviting, "presented", lambda: "another of the same caller's")
     for _ in range(2):
         answer = send(portal)
         assert (answer.status_code, kind(answer)) == (409, "conflict")

@@ -4,7 +4,7 @@ import pytest
 
 from parts import Bench, company_id, make_event
 from portal_bench import Portal, kind
-from relay.replays import Wanted
+from relay.inbox.replay_filter import Wanted
 from relay.store import keys
 from relay.times import iso_from_ms, now_ms
 from workers.replay import replay_some
@@ -64,7 +64,7 @@ def test_a_replay_runs_shows_its_progress_and_says_already_applied(portal, bench
 
 
 def test_a_search_that_looks_at_so_many_only_says_where_to_go_on(bench, portal, monkeypatch):
-    monkeypatch.setattr("portal.messages.MOST_SCANNED", 1)
+    monkeypatch.setattr("portal.api.messages.routes.MOST_SCANNED", 1)
     seen, path = [], "/v1/messages?type=company.created"
     answer = portal.get(path).json
     assert (answer["messages"], answer["next"] is None) == ([], False)  # a connection came last
@@ -95,7 +95,7 @@ def received(bench):
 
 
 def test_only_so_many_messages_are_counted_before_a_replay_begins(bench, portal, monkeypatch):
-    monkeypatch.setattr("portal.replays.MOST_COUNTED", 4)
+    monkeypatch.setattr("portal.api.replays.routes.MOST_COUNTED", 4)
     shown = portal.post("/v1/replays", json={"preview": True}).json
     assert (shown["messages"], shown["at_least"]) == (4, True)
     exact = portal.post("/v1/replays", json={"preview": True, "type": ["company.*"]}).json
@@ -112,7 +112,7 @@ def test_only_so_many_messages_are_counted_before_a_replay_begins(bench, portal,
 def test_only_so_many_are_looked_at_where_few_fit_and_the_replay_begins_all_the_same(
     bench, portal, monkeypatch
 ):
-    monkeypatch.setattr("portal.replays.MOST_LOOKED_AT", 1)
+    monkeypatch.setattr("portal.api.replays.routes.MOST_LOOKED_AT", 1)
     rare = {"type": ["connection.*"]}
     shown = portal.post("/v1/replays", json=rare | {"preview": True}).json
     assert (shown["messages"], shown["at_least"]) == (0, True)

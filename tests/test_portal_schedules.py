@@ -10,9 +10,9 @@ import pytest
 
 from parts import company_id
 from portal_bench import Portal, kind, make_company, problem
-from relay.cadence import Cadence, Schedule
-from relay.change import Move
-from relay.store.schedules import Schedules
+from relay.store.schedules.due import Schedules
+from relay.syncs.cadence import Cadence, Schedule
+from relay.syncs.change import Move
 
 INVOICES = f"/v1/schedules/{company_id(1)}/invoices"
 

@@ -14,10 +14,10 @@ import pytest
 import requests
 
 from parts import SECRET, company_id
-from portal import stream as streaming
-from portal.events import wanted
-from portal.stream import Follow
-from portal.tail import Tail
+from portal.api.events.routes import wanted
+from portal.api.stream import routes as streaming
+from portal.api.stream.routes import Follow
+from portal.http.tail import Tail
 from portal_bench import OPERATOR, VIEWER, Portal, kind, problem, tails_ended, trim
 from relay.store import keys
 
@@ -228,7 +228,7 @@ def web(server, store, tmp_path) -> Iterator[str]:
         "RELAY_LOG_LEVEL": "error",
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "ops", "web"], env=environ, cwd=ROOT, start_new_session=True
+        [sys.executable, "-m", "cli", "web"], env=environ, cwd=ROOT, start_new_session=True
     )
     try:
         yield f"http://127.0.0.1:{port}"

@@ -12,16 +12,16 @@ from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
-from ops import checkup
+from cli import checkup
 from parts import SECRET, company_id, make_event, signed
 from receiver.intake import Delivery, Intake
 from relay import queues
 from relay.queues import CODAT, DELIVER, DRAIN, HintJob, Hints, lengths, queue, tidy
 from relay.store import keys
-from scheduler import ticks
+from scheduler import dispatch
 from workers import context
-from workers import drain as draining
 from workers.context import use
+from workers.inbox import drain as draining
 from workers.worker import HintWorker
 
 BURST = 200  # webhooks, to companies of as many lanes as there are
@@ -112,12 +112,12 @@ def test_a_hint_that_was_lost_stands_in_no_other_ones_way(store, client, hints, 
 def test_the_sweeper_makes_up_for_a_lost_hint_and_adds_none_beside_one(
     store, client, hints, monkeypatch
 ):
-    monkeypatch.setattr(ticks, "HINT_IS_OLD", 0)
+    monkeypatch.setattr(dispatch, "HINT_IS_OLD", 0)
     for number in range(1, BURST + 1):
         post(store, hints, number)
     client.delete("rq:queue:drain")
     for _ in range(5):
-        ticks.sweep(store, hints)
+        dispatch.sweep(store, hints)
     assert lengths(client)[DRAIN] == 1
 
 
@@ -138,7 +138,7 @@ def test_a_replay_has_one_hint_and_keeps_no_drain_from_having_its_own(client, hi
     assert [job.func_name for job in queue(DRAIN, client).jobs] == [
         "workers.replay.replay",
         "workers.replay.replay",
-        "workers.drain.drain",
+        "workers.inbox.drain.drain",
     ]
 
 
@@ -188,7 +188,7 @@ def test_no_lane_starves_behind_busy_ones_though_one_worker_takes_all_hints(
     use(replace(bench.context, hints=hints))
     monkeypatch.setattr(draining, "HAND_ON_AFTER", -1.0)
     monkeypatch.setattr(draining, "BATCH", 1)
-    monkeypatch.setattr(ticks, "HINT_IS_OLD", 0)
+    monkeypatch.setattr(dispatch, "HINT_IS_OLD", 0)
     always = {store.inbox.lane_of(f"busy {number}"): f"busy {number}" for number in range(busy)}
     for number in range(100 * busy):
         store.inbox.ingest(f"{number}", f"busy {number % busy}", MESSAGE)
@@ -197,7 +197,7 @@ def test_no_lane_starves_behind_busy_ones_though_one_worker_takes_all_hints(
         post(store, hints, number)
     jobs = 0
     while store.companies.count() < len(others):
-        ticks.sweep(store, hints)
+        dispatch.sweep(store, hints)
         lane = queue(DRAIN, client).fetch_job(client.lpop("rq:queue:drain").decode()).args[0]
         draining.drain(lane)
         jobs += 1

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from parts import SECRET, SentHints, drain_all, make_codat, make_event
-from relay.message import Action, action_fields, webhook_fields
+from relay.inbox.message import Action, action_fields, webhook_fields
 from relay.store import keys
-from relay.store.intents import Need, Priority
+from relay.store.intents.queue import Need, Priority
 from relay.times import now_micros, now_ms
 from sandbox.config import SandboxConfig
-from sandbox.server import RunningSandbox, start
+from sandbox.server.server import RunningSandbox, start
 from workers.context import Context
-from workers.perform import perform_due
+from workers.intents.perform import perform_due
 
 KEY = "sandbox-key"
 DAY = 4  # seconds

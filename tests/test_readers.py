@@ -15,11 +15,11 @@ from every_reader import by_pages, by_timeline, make_deliverer, read_by_all
 from folding import PAYLOADS, RECEIVED, apply, logged, webhook
 from parts import Bench, company_id, make_event, moment
 from portal_bench import Portal
-from relay.catalogue.book import entries
+from relay.delivery.subscription import DAY_MS
+from relay.events.catalogue import entries
 from relay.store import keys
+from relay.store.log.encoded import write
 from relay.store.scripts import Scripts
-from relay.store.written import write
-from relay.subscriptions import DAY_MS
 from relay.times import iso_from_micros, iso_from_ms, now_ms
 
 SAMPLES = sorted(PAYLOADS.glob("*.json"))

@@ -3,17 +3,17 @@
 import pytest
 from structlog.testing import capture_logs
 
+from cli import checkup
 from codat.signature import new_secret
-from ops import checkup
 from parts import Bench
 from portal_bench import Portal
-from relay.courier import Courier
+from relay.delivery.sender import Courier
+from relay.delivery.subscription import DAY_MS, Secret, Subscription
 from relay.store import keys
-from relay.store.reading import LATE_MS, readers
-from relay.subscriptions import DAY_MS, Secret, Subscription
+from relay.store.log.readers import LATE_MS, readers
 from relay.times import now_ms
 from subscribers import LOOPBACK, answer, subscriber
-from workers.deliver import Deliverer
+from workers.delivery import Deliverer
 
 WAIT = 30.0  # seconds; only a failing test waits so long
 

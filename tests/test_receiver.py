@@ -27,12 +27,12 @@ from parts import (
 from portal_bench import Portal
 from receiver.app import create_app
 from receiver.intake import LARGEST_BODY
-from relay.message import Action, action_fields, webhook_fields
-from relay.replays import Wanted
+from relay.inbox.message import Action, action_fields, webhook_fields
+from relay.inbox.replay_filter import Wanted
 from relay.store import keys
-from relay.store.durable import NotDurable
+from relay.store.server.durable import NotDurable
 from workers.context import Context
-from workers.drain import drain_lanes
+from workers.inbox.drain import drain_lanes
 
 PAYLOADS = Path(__file__).parent / "payloads"
 
@@ -279,7 +279,7 @@ def test_whatever_goes_wrong_inside_is_503_with_retry_after(web, store, monkeypa
 
 def test_a_hint_that_cannot_be_sent_does_not_fail_the_webhook(store, make_settings):
     from relay.queues import Hints
-    from relay.store.connect import connect
+    from relay.store.server.connect import connect
 
     nowhere = connect("redis://127.0.0.1:1", timeout=0.2, retries=0)
     web = Client(create_app(make_settings(codat_webhook_secrets=SECRET), store, Hints(nowhere)))

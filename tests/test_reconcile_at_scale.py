@@ -17,11 +17,11 @@ from fleet import Fleet, running_fleet
 from parts import SECRET
 from relay.queues import Hints
 from relay.store import Store, keys
-from relay.store.intents import Priority
-from relay.store.reconciles import Phase, Run
+from relay.store.companies.reconciliations import Phase, Run
+from relay.store.intents.queue import Priority
 from relay.times import now_ms
 from sandbox.config import SandboxConfig
-from sandbox.server import RunningSandbox, start
+from sandbox.server.server import RunningSandbox, start
 
 pytestmark = pytest.mark.usefixtures("server")  # skips where no server is to be had
 

@@ -3,8 +3,8 @@
 import pytest
 
 from relay.store import keys
-from relay.store.intents import Priority
-from relay.store.reconciles import Phase
+from relay.store.companies.reconciliations import Phase
+from relay.store.intents.queue import Priority
 
 NOW = 1_800_000_000_000
 

@@ -24,7 +24,7 @@ from codat.records import (
     reads_differently,
     sanitise_name,
 )
-from relay.company import real_name
+from relay.companies.company import real_name
 from tests.published import load, needs_published
 
 COMPANY = "5b1d9c1e-7a3f-4f4e-9a54-0d6f2c8e1a01"

@@ -9,11 +9,11 @@ import structlog
 
 from codat.webhook import Event
 from parts import company_id, make_event
-from relay.company import Company
-from relay.outcome import Outcome
-from relay.replays import Wanted, redacted, redacted_reason
+from relay.companies.company import Company
+from relay.inbox.replay_filter import Wanted, redacted, redacted_reason
 from relay.times import now_ms
-from workers import fold as folding
+from workers.inbox import fold as folding
+from workers.inbox.outcome import Outcome
 from workers.replay import replay_some
 
 log = structlog.get_logger("figures")

@@ -3,8 +3,8 @@
 import pytest
 
 from parts import company_id
-from relay.store.requests import State
-from relay.store.server import Server
+from relay.store.access.requests import State
+from relay.store.server.checks import Server
 
 FACTS = {"mark": "m"}
 

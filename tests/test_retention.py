@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.retention import Retention, Rule, read_rules
+from relay.events.retention import Retention, Rule, read_rules
 
 KEPT = Retention(30, 90, read_rules(["webhook.stale=7", "webhook.*=14", "company.*=365"]))
 

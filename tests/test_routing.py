@@ -3,9 +3,9 @@
 import pytest
 
 from codat.legacy import LEGACY_TYPES
-from relay.company import Company
-from relay.outcome import Outcome
-from workers.routing import Router, handler_for, table
+from relay.companies.company import Company
+from workers.inbox.outcome import Outcome
+from workers.inbox.routing import Router, handler_for, table
 
 CODATS = [
     ("company.created", "companies.created"),
@@ -77,7 +77,7 @@ OURS = [
 @pytest.mark.parametrize(("event_type", "handler"), CODATS + OURS)
 def test_an_event_goes_to_its_handler(event_type, handler):
     found = handler_for(event_type)
-    assert f"{found.__module__}.{found.__name__}" == f"workers.handlers.{handler}"
+    assert f"{found.__module__}.{found.__name__}" == f"workers.inbox.handlers.{handler}"
 
 
 def test_every_type_of_codats_that_has_a_handler_is_tried_here():

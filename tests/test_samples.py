@@ -13,7 +13,7 @@ import pytest
 import published
 from codat.webhook import parse
 from parts import SHARED, Bench, signed
-from relay.replays import Wanted
+from relay.inbox.replay_filter import Wanted
 
 OWN = sorted((Path(__file__).parent / "payloads").glob("*.json"))
 FOLDERS = [
@@ -197,7 +197,7 @@ def test_an_unknown_type_is_kept_and_told(bench):
 
 
 def test_every_handled_type_has_a_payload_of_ours():
-    from workers.routing import table
+    from workers.inbox.routing import table
 
     ours = {parse(path.read_bytes()).type for path in OWN}
     for pattern in table():

@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 import requests
 
-from sandbox.query import Query, ordered
-from sandbox.refusals import Refusal
+from sandbox.api.query import Query, ordered
+from sandbox.world.refusals import Refusal
 from sandboxes import BASIC, running
 
 

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from codat import signature, webhook
-from sandbox.postage import next_wait
+from sandbox.webhooks.delivery_faults import next_wait
 from sandboxes import SECRET, mailbox, running
 
 FAST = 10_000.0  # time scale at which 5 minutes are 30 ms

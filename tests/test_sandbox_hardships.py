@@ -10,13 +10,13 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
+from cli.app import main
 from codat import signature
-from ops.cli import main
-from sandbox import memory
-from sandbox.clock import Clock, move
 from sandbox.config import SandboxConfig
-from sandbox.memory import BadState
-from sandbox.server import start
+from sandbox.server import persistence
+from sandbox.server.persistence import BadState
+from sandbox.server.server import start
+from sandbox.world.clock import Clock, move
 from sandboxes import PATIENCE, SECRET, Caller, mailbox, running
 from test_sandbox_api import settings
 
@@ -435,7 +435,7 @@ def test_webhooks_that_were_not_taken_are_sent_after_a_restart(tmp_path):
     with mailbox() as box:
         with kept(state_file=file, webhook_url="http://127.0.0.1:9/") as (_, call):
             call.company("Told late")
-        state = memory.load(file)
+        state = persistence.load(file)
         for message in state["untaken"]:
             message["url"] = box.url
         file.write_bytes(orjson.dumps(state))

@@ -7,9 +7,9 @@ from parts import SECRET
 from relays import KEY, PATIENCE
 from sandbox import scenarios
 from sandbox.config import SandboxConfig
-from sandbox.play import AT_CODAT, comparable
 from sandbox.scenarios import load, read
-from sandbox.server import start
+from sandbox.scenarios.play import AT_CODAT, comparable
+from sandbox.server.server import start
 from sandboxes import mailbox, running
 from test_at_codat import relay  # noqa: F401 (a fixture)
 
@@ -47,7 +47,7 @@ def test_a_scenario_played_to_a_relay_ends_as_its_file_states(relay, name):  # n
                 and held.status == c["status"]
                 and set(played["events"]) <= set(relay.types(c["id"]))
             ),
-            f"{company}: {relay.store.companies.get(company['id'])}",
+            f"{company}: {relay.store.companies.states.get(company['id'])}",
         )
         assert not set(played["never"]) & set(relay.types(company["id"]))
     relay.until(

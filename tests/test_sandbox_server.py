@@ -11,13 +11,13 @@ import pytest
 import requests
 
 from sandbox.config import SandboxConfig
-from sandbox.server import start
+from sandbox.server.server import start
 from sandboxes import BASIC, PATIENCE, SECRET
 
 PROGRAM = """
 import sys
 from sandbox.config import SandboxConfig
-from sandbox.server import serve
+from sandbox.server.server import serve
 serve(SandboxConfig(webhook_secret=sys.argv[1], port=int(sys.argv[2])))
 print("ended in order", flush=True)
 """

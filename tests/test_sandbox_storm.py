@@ -5,12 +5,12 @@ from collections import Counter
 
 from click.testing import CliRunner
 
+from cli.app import main
 from codat import signature
 from contract import webhook_faults
-from ops.cli import main
 from sandbox.journal import Journal
-from sandbox.storm import StormConfig, brew
-from sandbox.thrower import ATTEMPTS, Thrower
+from sandbox.load.load_generator import ATTEMPTS, Thrower
+from sandbox.load.storm import StormConfig, brew
 from sandboxes import SECRET, mailbox
 from test_at_codat import relay  # noqa: F401 (a fixture)
 
@@ -74,7 +74,7 @@ def test_what_is_refused_is_thrown_again_under_the_same_id():
 
 
 def test_what_nobody_takes_is_given_up(monkeypatch):
-    monkeypatch.setattr("sandbox.thrower.WAIT", 0.001)
+    monkeypatch.setattr("sandbox.load.load_generator.WAIT", 0.001)
     with mailbox() as box:
         storm = made(StormConfig(1, 1, duplicate_share=0.0), box.url)
     journal = Journal()

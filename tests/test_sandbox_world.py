@@ -4,9 +4,9 @@ import pytest
 
 from codat.signature import new_secret
 from sandbox.config import SandboxConfig
-from sandbox.events import Event
-from sandbox.refusals import Refusal
-from sandbox.world import World
+from sandbox.world.events import Event
+from sandbox.world.refusals import Refusal
+from sandbox.world.world import World
 
 NOW = 1_790_000_000.0
 

@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 import pytest
 
 from parts import SentHints, company_id
-from relay import scheduling
-from relay.cadence import ALL, Anchor, Cadence, Schedule, next_run
-from relay.change import CHANGED, REMOVED, Change, Move
-from relay.message import Action
-from relay.pause import Pause, Scope
+from relay.inbox.message import Action
+from relay.services import set_schedule
 from relay.store import keys
-from relay.store.schedules import member_of
+from relay.store.schedules.due import member_of
+from relay.syncs.cadence import ALL, Anchor, Cadence, Schedule, next_run
+from relay.syncs.change import CHANGED, REMOVED, Change, Move
+from relay.syncs.pause import Pause, Scope
 from relay.times import now_ms
-from scheduler import ticks
+from scheduler import dispatch
 
 NOW = int(datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp())
 DAY = 86_400
@@ -25,7 +25,7 @@ EVERYTHING = Pause("p1", Scope.EVERYTHING, "", "olga", "a migration", NOW, on=Tr
 
 def change(store, before, after, now=NOW):
     cause = f"test:{now}"
-    return scheduling.write(store, SentHints(), Change(before, after), now=now, cause=cause)
+    return set_schedule.write(store, SentHints(), Change(before, after), now=now, cause=cause)
 
 
 def told(bench, kind="sync.missed"):
@@ -41,7 +41,7 @@ def test_one_that_is_due_stays_due_through_a_change_that_leaves_its_calendar(ben
     store = bench.store
     assert change(store, None, DAILY)
     assert change(store, DAILY, replace(DAILY, fresh=24), now=DUE + 30)
-    assert ticks.dispatch(store, SentHints(), DUE + 40) == 1
+    assert dispatch.dispatch(store, SentHints(), DUE + 40) == 1
     assert waiting(store) == ["2026-03-02"]
     assert told(bench) == []
 
@@ -59,13 +59,13 @@ def test_one_that_is_due_is_told_as_missed_when_it_goes(bench, after, reason):
         {"data_type": ALL, "period": period, "reason": reason}
         for period in ("2026-03-02", "2026-03-03")
     ]
-    assert ticks.dispatch(store, SentHints(), DUE + DAY + 40) == 0
+    assert dispatch.dispatch(store, SentHints(), DUE + DAY + 40) == 0
 
 
 def parked(store):
     assert change(store, None, DAILY)
     assert store.pauses.write(replace(EVERYTHING, ends=DUE + DAY), over=None, at=NOW)[0]
-    assert ticks.dispatch(store, SentHints(), DUE) == 0
+    assert dispatch.dispatch(store, SentHints(), DUE) == 0
     assert store.pauses.parked([EVERYTHING]) == [1]
 
 
@@ -76,7 +76,7 @@ def test_one_that_waits_under_a_pause_waits_on_as_it_was_due(bench):
     assert change(store, DAILY, after, now=DUE + 60)
     assert store.pauses.holding([EVERYTHING], [after]) == [EVERYTHING]
     assert store.schedules.count() == 0
-    assert ticks.dispatch(store, SentHints(), DUE + DAY) == 1
+    assert dispatch.dispatch(store, SentHints(), DUE + DAY) == 1
     [missed] = told(bench)
     assert missed["period"] == "2026-03-02"
 
@@ -88,14 +88,14 @@ def test_what_waits_under_a_pause_is_told_when_the_company_unlinks_and_does_not_
     assert change(store, DAILY, asleep, now=DUE + 60)
     assert change(store, asleep, DAILY, now=DUE + 120)
     assert [one["period"] for one in told(bench)] == ["2026-03-02"]
-    assert ticks.dispatch(store, SentHints(), DUE + DAY) == 1
+    assert dispatch.dispatch(store, SentHints(), DUE + DAY) == 1
     assert waiting(store) == ["2026-03-03"]
 
 
 def test_what_a_pause_held_back_is_told_with_that_pause(bench, client):
     store = bench.store
     parked(store)
-    ticks.dispatch(store, SentHints(), DUE + DAY)
+    dispatch.dispatch(store, SentHints(), DUE + DAY)
     [missed] = told(bench)
     assert missed["reason"] == (
         "held back by pause p1 of olga (a migration); one sync stands for all missed periods"
@@ -109,7 +109,7 @@ def test_what_a_pause_held_back_and_ran_leaves_no_reason_for_a_later_one(bench, 
     assert store.pauses.write(
         EVERYTHING.end(DUE + 3600), over=replace(EVERYTHING, ends=DUE + DAY), at=DUE + 3600
     )[0]
-    assert ticks.dispatch(store, SentHints(), DUE + 3600) == 1
+    assert dispatch.dispatch(store, SentHints(), DUE + 3600) == 1
     assert told(bench) == []
     assert client.exists(keys.HELD_BACK) == 0
 
@@ -143,7 +143,7 @@ def test_what_a_pause_held_back_for_a_moment_is_on_time_and_needs_no_reason(stor
 @pytest.mark.parametrize("between", [None, replace(DAILY, cadence=Cadence.WEEKLY)])
 def test_a_period_that_ran_is_remembered_through_a_removal_and_another_cadence(store, between):
     assert change(store, None, DAILY)
-    assert ticks.dispatch(store, SentHints(), DUE) == 1
+    assert dispatch.dispatch(store, SentHints(), DUE) == 1
     assert change(store, DAILY, between, now=DUE + 60)
     later = replace(DAILY, anchor=Anchor(hour=15))
     assert change(store, between, later, now=DUE + 120)
@@ -163,7 +163,7 @@ def test_a_change_sent_twice_is_told_once(bench):
     at, after = store.schedules.standing(company_id(1), ALL), replace(DAILY, cap=3)
     lane = store.inbox.lane_of(company_id(1))
     payload = {"schedules": []}
-    action = Action("twice", scheduling.TOLD, company_id(1), NOW * 1_000_000, payload)
+    action = Action("twice", set_schedule.TOLD, company_id(1), NOW * 1_000_000, payload)
     of = (at, Change(DAILY, after), Move(at.score), lane, action)
     before = store.client.xlen(keys.LANE + str(lane))
     assert store.schedules.write(*of)[0]
@@ -183,7 +183,7 @@ def test_what_happens_between_look_and_write_stops_the_write(store, monkeypatch,
 
     def then_it_happens(*of):
         at = read(*of)
-        ticks.dispatch(store, SentHints(), DUE + DAY * (what == "let go"))
+        dispatch.dispatch(store, SentHints(), DUE + DAY * (what == "let go"))
         return at
 
     monkeypatch.setattr(store.schedules, "standing", then_it_happens)

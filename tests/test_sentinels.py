@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from relay.store import sentinels
-from relay.store.sentinels import Sentinels, View, objection
+from relay.store.server import sentinels
+from relay.store.server.sentinels import Sentinels, View, objection
 
 NAME = "10.0.0.1:6379"
 PRIMARY = {"ip": "10.0.0.1", "port": 6379, "flags": "master", "num-other-sentinels": 2}

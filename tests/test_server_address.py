@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as some
 from redis.sentinel import SentinelConnectionPool
 
-from ops import embedded
-from ops.commands.config import shown
+from cli.commands.config import shown
+from cli.runner import embedded
 from relay import server_address
 from relay.masking import without_secrets
 from relay.server_address import BadAddress, ServerAddress, read_address
-from relay.store.connect import PromptTLSConnection, connect
+from relay.store.server.connect import PromptTLSConnection, connect
 from sentinels import SERVICE, Sentinels, free_ports, until
 
 HERE = Path(__file__).parent

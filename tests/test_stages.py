@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from relay import journeys
-from relay.company import Company, Connection, DataTypeState
-from relay.identity import Identity, mark_of
-from relay.journeys import Consent, Journey, Platform, Step
-from relay.stages import Stage, has_ended, progress, stage_of
+from relay.companies.company import Company, Connection, DataTypeState
+from relay.companies.identity import Identity, mark_of
+from relay.journeys import journey as journeys
+from relay.journeys.journey import Consent, Journey, Platform, Step
+from relay.journeys.stage import Stage, has_ended, progress, stage_of
 
 T0 = 1_800_000_000_000  # ms
 XERO = Platform("gbol", "Xero", "Accounting")

@@ -5,10 +5,10 @@ from contextlib import suppress
 
 import pytest
 
-from relay import journeys
-from relay.journeys import Journey
+from relay.journeys import journey as journeys
+from relay.journeys.journey import Journey
 from relay.store import keys
-from relay.store.journeys import Contended, hash_of
+from relay.store.journeys.records import Contended, hash_of
 
 NEW = Journey("0123456789abcdef012345", "c-1", 1000, 9000, "olga", token_hash=hash_of("t-1"))
 
@@ -85,7 +85,7 @@ def test_what_is_over_is_named_until_it_has_ended(store):
 
 @pytest.mark.usefixtures("has_waitaof")
 def test_a_server_that_must_be_waited_for_has_each_step_on_disk(store, monkeypatch):
-    from relay.store.server import Server
+    from relay.store.server.checks import Server
 
     monkeypatch.setattr(store.journeys._guard, "server", Server("valkey 9", True, 0))
     assert start(store).journey.id == NEW.id
@@ -110,7 +110,7 @@ def test_one_at_a_time_connects_a_company(store):
 
 
 def test_a_turn_that_does_not_come_is_not_waited_for_for_ever(store, monkeypatch):
-    monkeypatch.setattr("relay.store.journeys.TURN_WAIT", 0.01)
+    monkeypatch.setattr("relay.store.journeys.records.TURN_WAIT", 0.01)
     with (
         store.journeys.turn("c-1", 10_000),
         pytest.raises(Contended),

@@ -20,11 +20,11 @@ from werkzeug.serving import make_server
 
 import npm
 from cuttable import Cuttable, cuttable
-from portal import stream as streaming
-from portal.stream import Follow
-from portal.tail import Tail
+from portal.api.stream import routes as streaming
+from portal.api.stream.routes import Follow
+from portal.http.tail import Tail
 from portal_bench import VIEWER, Portal, kind, tails_ended
-from relay.store.written import one_line, write
+from relay.store.log.encoded import one_line, write
 
 HEAD = {"Authorization": f"Bearer {VIEWER}"}
 PATH = "/v1/events/stream"

@@ -3,7 +3,7 @@
 import standardwebhooks
 
 from codat.signature import new_secret
-from relay.subscriptions import WAITS, Secret, Subscription, headers, message_id, wait_after
+from relay.delivery.subscription import WAITS, Secret, Subscription, headers, message_id, wait_after
 
 NOW = 1_767_600_000_000
 HOUR = 3_600_000

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from portal_bench import Portal
-from relay.cadence import ALL, Anchor, Cadence, Schedule
-from relay.policy import KEEP_ALIVE
-from relay.store.intents import Need, Priority
+from relay.store.intents.queue import Need, Priority
+from relay.syncs.cadence import ALL, Anchor, Cadence, Schedule
+from relay.syncs.policy import KEEP_ALIVE
 from relay.times import now_ms
-from scheduler import ticks
+from scheduler import dispatch
 from test_at_codat import XERO, Relay, linked, relay  # noqa: F401
 
 DAY = 86_400
@@ -56,7 +56,7 @@ def test_a_scheduled_sync_is_followed_from_its_period_to_its_outcome(relay):
     company = linked(relay)
     now = int(time.time()) // 60 * 60
     due_at(relay, company, now)
-    assert ticks.dispatch(relay.store, relay.context.hints, now) == 1
+    assert dispatch.dispatch(relay.store, relay.context.hints, now) == 1
     sync = relay.until(lambda: ended(relay, company, "invoices"), "the sync's end")
     period = time.strftime("%Y-%m-%d", time.gmtime(now))
     assert (sync.period, sync.state) == (period, "completed")
@@ -90,7 +90,7 @@ def test_a_deauthorised_company_has_every_step_told_and_no_call_meanwhile(relay)
     # It was stopped a minute before it fell due, and a period passes while it is.
     before = replace(stopped, suspended_at=fell_due - 60)
     assert relay.store.schedules.put(before, None, over=stopped)
-    assert ticks.dispatch(relay.store, relay.context.hints, now + DAY) == 0
+    assert dispatch.dispatch(relay.store, relay.context.hints, now + DAY) == 0
     assert len(relay.journal("POST", company)) == calls
     relay.control(company, "relink")
     relay.until(

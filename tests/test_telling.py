@@ -1,8 +1,8 @@
 """What we did or learned reaches its company's lane once, with one hint for an idle lane."""
 
 from parts import SentHints, company_id
-from relay.message import Action
-from relay.telling import tell
+from relay.inbox.message import Action
+from relay.services.enqueue_action import tell
 
 COMPANY = company_id(1)
 

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cli.app import main
 from codat.answers import Answer
 from codat.records import PullOperation
 from codat.times import (
@@ -26,18 +27,17 @@ from codat.times import (
 )
 from commands import commands
 from every_reader import succeeded
-from ops.cli import main
 from parts import START, company_id, moment
 from portal_bench import Portal, make_company
 from relay import times
-from relay.company import Sync
-from relay.courier import _seconds_of
-from relay.data_status import unheard
-from relay.pause import Pause, Scope
+from relay.companies.company import Sync
+from relay.delivery.sender import _seconds_of
+from relay.syncs.data_status import unheard
+from relay.syncs.pause import Pause, Scope
+from relay.syncs.tracking import checked
 from relay.times import FIRST, LAST, iso_from_micros, iso_from_ms, ms_of
-from relay.tracking import checked
-from workers.doing.track import MOST as MOST_OPERATIONS
-from workers.doing.track import _since
+from workers.intents.kinds.track import MOST as MOST_OPERATIONS
+from workers.intents.kinds.track import _since
 
 NOW = 1_780_000_000.0
 FIRST_DAY, LAST_DAY = "2017-01-01T00:00:00Z", "2099-12-31T23:59:59.9999999Z"

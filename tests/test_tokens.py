@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from ops import tokens
-from ops.cli import main
-from ops.faults import CannotStart
-from ops.here import Here
-from ops.tokens import keep_operator, place_of
-from portal.stream import Follow
+from cli import tokens
+from cli.app import main
+from cli.data_dir import Here
+from cli.faults import CannotStart
+from cli.tokens import keep_operator, place_of
+from portal.api.stream.routes import Follow
 from portal_bench import Portal, kind
 from relay.settings import Settings
 from relay.store import Store
@@ -131,7 +131,7 @@ def test_an_open_stream_ends_when_its_token_does() -> None:
 
 
 def test_a_long_poll_under_a_revoked_token_gives_nothing(monkeypatch) -> None:
-    from portal import events
+    from portal.api.events import routes
 
     portal = Portal(relay_tokens=())
     portal.store.tokens.put(ONE, OPERATOR, made=1)
@@ -139,7 +139,7 @@ def test_a_long_poll_under_a_revoked_token_gives_nothing(monkeypatch) -> None:
     def wait(*_: object) -> None:
         portal.store.tokens.revoke([digest_of(ONE)])
 
-    monkeypatch.setattr(events, "_wait", wait)
+    monkeypatch.setattr(routes, "_wait", wait)
     assert status(portal, ONE) == 200
     assert portal.get("/v1/events?wait=5", token=ONE).status_code == 401
 

@@ -4,12 +4,12 @@ import pytest
 
 from parts import company_id
 from portal_bench import Portal, kind
-from relay.retention import Retention, Rule
+from relay.delivery.subscription import Secret, Subscription
+from relay.events.retention import Retention, Rule
 from relay.store import keys
-from relay.store.trimming import DAY_MS
-from relay.subscriptions import Secret, Subscription
+from relay.store.log.trimming import DAY_MS
 from relay.times import now_ms
-from scheduler import ticks
+from scheduler import dispatch
 
 DAYS = {"relay_message_days": 7, "relay_log_type_days": ("webhook.*=7", "sync.*=14")}
 KINDS = ("company.renamed", "webhook.stale", "sync.requested")
@@ -32,10 +32,10 @@ def test_events_older_than_their_days_go_and_younger_ones_stay(store, make_setti
     portal.log(*(("a.b", 1),) * 5)
     age(store, 31)
     portal.log(*(("c.d", 1),) * 3)
-    assert ticks.trim_log(store, portal.settings, portal.hints) == 0
+    assert dispatch.trim_log(store, portal.settings, portal.hints) == 0
     age(store, 31)
     portal.log(("e.f", 1))
-    assert ticks.trim_log(store, portal.settings, portal.hints) == 5
+    assert dispatch.trim_log(store, portal.settings, portal.hints) == 5
     assert kind(portal.get("/v1/events?after=4")) == "cursor-gone"
     ids = [e["id"] for e in portal.get("/v1/events?after=5").json["events"]]
     assert ids == ["6", "7", "8", "9"]
@@ -51,10 +51,10 @@ def test_no_event_goes_before_every_subscription_has_it_or_the_hard_limit_passes
     portal.log(("c.d", 1))
     age(store, 31)
     subscribe(store, cursor=2)
-    assert ticks.trim_log(store, portal.settings, portal.hints) == 2
+    assert dispatch.trim_log(store, portal.settings, portal.hints) == 2
     assert portal.hints.drained == []
     age(store, 60)
-    assert ticks.trim_log(store, portal.settings, portal.hints) == 5
+    assert dispatch.trim_log(store, portal.settings, portal.hints) == 5
     bench.drain()
     told = store.events.read(5).events[-1]
     assert (told.type, told.data) == ("log.trimmed", {"up_to": "5", "passed": ["sub_1"]})
@@ -78,7 +78,7 @@ def old(portal, days, *names) -> None:
 
 
 def trim(portal) -> int:
-    return ticks.trim_log(portal.store, portal.settings, portal.hints)
+    return dispatch.trim_log(portal.store, portal.settings, portal.hints)
 
 
 def read(portal, after=0, limit=100) -> list[tuple[int, str]]:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from parts import SECRET, SentHints, company_id, make_event
-from relay.message import Action
+from relay.inbox.message import Action
+from relay.services.enqueue_action import tell
 from relay.store import keys
-from relay.store.reconciles import Phase
-from relay.telling import tell
+from relay.store.companies.reconciliations import Phase
 from relay.times import now_ms
 from scheduler.watch import Watch
 

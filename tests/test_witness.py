@@ -9,12 +9,12 @@ import redis
 from rich.console import Console
 from structlog.testing import capture_logs
 
-from ops import embedded
-from ops.checkup import UNSURE, WRONG, check_loss
-from ops.commands.up import say_loss
+from cli.checkup import UNSURE, WRONG, check_loss
+from cli.commands.up import say_loss
+from cli.runner import embedded
 from parts import SECRET, SentHints
 from portal_bench import Portal
-from relay.store.reconciles import Phase
+from relay.store.companies.reconciliations import Phase
 from relay.store.store import Store
 from relay.witness import FILE, Witness
 from scheduler.watch import LOST, Watch

@@ -5,8 +5,8 @@ import threading
 import orjson
 import pytest
 
-from relay.store.events import LoggedEvent
-from relay.store.written import BLOCK, KEPT, Blocks, Head, Part, Written, write
+from relay.store.log.encoded import BLOCK, KEPT, Blocks, Head, Part, Written, write
+from relay.store.log.reader import LoggedEvent
 
 FIELDS = {
     b"type": b"company.renamed",

@@ -25,11 +25,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parts import company_id
-from relay.cadence import ALL, EVERY, Anchor, Cadence, Schedule, runs
-from relay.definition import known_zone
-from relay.pause import Window
-from relay.zones import names as all_zones
-from relay.zones import zone as zone_of
+from relay.syncs.cadence import ALL, EVERY, Anchor, Cadence, Schedule, runs
+from relay.syncs.pause import Window
+from relay.syncs.schedule import known_zone
+from relay.syncs.zones import names as all_zones
+from relay.syncs.zones import zone as zone_of
 from strategies import anchors
 from wallclock import DAY, HOUR, wall_clock
 
@@ -194,7 +194,7 @@ def test_older_data_of_the_host_does_not_win(doctored):
 def test_nor_does_that_of_the_environment(doctored):
     """As a process finds it when it starts."""
     code = (
-        "from datetime import datetime; from relay.zones import zone;"
+        "from datetime import datetime; from relay.syncs.zones import zone;"
         "print(datetime(2026, 7, 1, tzinfo=zone('Europe/London')).utcoffset())"
     )
     root = Path(__file__).parent.parent

@@ -1,6 +1,6 @@
 """When a zone's clocks show a time, worked out from nothing but its offset at each moment of UTC.
 
-An independent second opinion on `relay.cadence`: it makes no local time into a moment, so that no
+An independent second opinion on `cadence`: it makes no local time into a moment, so that no
 library's view of gaps and repeated hours is asked.
 """
 

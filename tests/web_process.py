@@ -17,7 +17,7 @@ from typing import Any
 from parts import SECRET, make_event, signed
 
 ROOT = Path(__file__).parents[1]
-COMMAND = [sys.executable, "-m", "ops"]
+COMMAND = [sys.executable, "-m", "cli"]
 PATIENCE = 60.0  # seconds; only a failing test waits so long
 
 

@@ -2,8 +2,8 @@
 
 import time
 
-from relay.store.messages import Kept
-from relay.store.replays import Replay
+from relay.store.inbox.messages import Kept
+from relay.store.inbox.replays import Replay
 from workers.context import Context, current
 
 BATCH = 200  # messages put into a lane at a time

@@ -16,8 +16,8 @@ from relay.heartbeat import Heartbeat
 from relay.queues import DELIVER, HintJob, Hints, queue
 from relay.settings import Settings
 from relay.store import Store
-from relay.store.connect import connect
-from workers import deliver
+from relay.store.server.connect import connect
+from workers import delivery
 from workers.context import Context, use
 
 MAINTENANCE_SECONDS = 60
@@ -69,7 +69,7 @@ def work(queue_name: str, settings: Settings, burst: bool = False) -> None:
         while not _work_once(queue_name, connect(url), burst=burst) and not burst:
             time.sleep(COME_BACK_AFTER)
     if queue_name == DELIVER:
-        deliver.finish()
+        delivery.finish()
 
 
 def _work_once(queue_name: str, connection: Redis, *, burst: bool) -> bool:

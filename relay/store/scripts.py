@@ -1,5 +1,6 @@
-"""Load the Lua scripts of `lua/`, each with the shared pieces it calls put in front."""
+"""Load the Lua scripts of each subject's `lua/`, with the shared pieces they call put in front."""
 
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 
@@ -20,14 +21,20 @@ PIECES = {
 @cache
 def source(name: str) -> str:
     """Give the whole text of the script `name`, with the pieces it uses."""
-    folder = resources.files("relay.store") / "lua"
-    body = (folder / f"{name}.lua").read_text(encoding="utf-8")
-    pieces = [
-        (folder / f"{piece}.lua").read_text(encoding="utf-8")
-        for call, piece in PIECES.items()
-        if call in body
-    ]
+    body = _texts()[name]
+    pieces = [_texts()[piece] for call, piece in PIECES.items() if call in body]
     return "\n".join([*pieces, body])
+
+
+@cache
+def _texts() -> Mapping[str, str]:
+    """Return every script's own text by its name, whichever subject's folder it lies in."""
+    return {
+        script.name.removesuffix(".lua"): script.read_text(encoding="utf-8")
+        for subject in resources.files("relay.store").iterdir()
+        if (folder := subject / "lua").is_dir()
+        for script in folder.iterdir()
+    }
 
 
 class Scripts:

@@ -7,34 +7,34 @@ from redis import Redis
 
 from relay.settings import Settings
 from relay.store import keys
-from relay.store.budget import Budget, Limits
-from relay.store.codes import Codes
-from relay.store.companies import Companies
-from relay.store.connect import connect
-from relay.store.erasure import Erasure
-from relay.store.events import Events
-from relay.store.guard import Guard
-from relay.store.inbox import Inbox
-from relay.store.intent_list import IntentList
-from relay.store.intents import Intents
-from relay.store.journeys import Journeys
-from relay.store.mending import Mending
-from relay.store.messages import Messages
-from relay.store.outlook import Outlook
-from relay.store.pauses import Pauses
-from relay.store.platforms import Platforms
-from relay.store.policies import Policies
-from relay.store.reading import Reader, readers
-from relay.store.reconciles import Reconciles
-from relay.store.replays import Replays
-from relay.store.requests import Requests
-from relay.store.schedules import Schedules
+from relay.store.access.requests import Requests
+from relay.store.access.sessions import Sessions
+from relay.store.access.tokens import KeptTokens
+from relay.store.companies.erasure import Erasure
+from relay.store.companies.reconciliations import Reconciles
+from relay.store.companies.states import Companies
+from relay.store.delivery.subscriptions import Subscriptions
+from relay.store.inbox.lanes import Inbox
+from relay.store.inbox.messages import Messages
+from relay.store.inbox.replays import Replays
+from relay.store.intents.budget import Budget, Limits
+from relay.store.intents.listing import IntentList
+from relay.store.intents.queue import Intents
+from relay.store.journeys.codes import Codes
+from relay.store.journeys.platforms import Platforms
+from relay.store.journeys.records import Journeys
+from relay.store.log.reader import Events
+from relay.store.log.readers import Reader, readers
+from relay.store.log.trimming import Trimming
+from relay.store.schedules.due import Schedules
+from relay.store.schedules.outlook import Outlook
+from relay.store.schedules.pauses import Pauses
+from relay.store.schedules.policies import Policies
 from relay.store.scripts import Scripts
-from relay.store.server import Server, read_time
-from relay.store.sessions import Sessions
-from relay.store.subscriptions import Subscriptions
-from relay.store.tokens import KeptTokens
-from relay.store.trimming import Trimming
+from relay.store.server.checks import Server, read_time
+from relay.store.server.connect import connect
+from relay.store.server.guard import Guard
+from relay.store.server.mending import Mending
 
 SCHEMA = 2
 CLOCK_NOTED_MS = 60_000  # after which the note of a machine's clock says nothing any more

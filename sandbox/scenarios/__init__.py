@@ -1,7 +1,7 @@
 """The stories the sandbox can play, read from the files beside this one.
 
 A scenario does its steps one after another to each of its companies, and states how a relay that
-hears of it must end. What a step can `do` stands in `sandbox.play` and `sandbox.acts`.
+hears of it must end. What a step can `do` stands in `play` and in `sandbox.world.acts`.
 """
 
 import tomllib

@@ -1,0 +1,1 @@
+"""The web process in front of the WSGI apps: takes requests in, keeps room. No routes."""

@@ -1,0 +1,1 @@
+"""The API resource `companies`: routes and schemas, no business rules."""

@@ -1,0 +1,210 @@
+"""Companies: page by page with filters, one with all that is held of it, and new ones."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from codat.records import read_id
+from portal.api.companies import creation, schemas
+from portal.api.companies.creation import CompanyBody, CompanyCreated
+from portal.api.companies.schemas import AcceptQuery, CompanyDetail, CompanyShape
+from portal.api.schedules import schemas as schedule_shapes
+from portal.http import idempotency
+from portal.http import known as names
+from portal.http.auth import caller
+from portal.http.groups import Given, Reply, described, group
+from portal.http.idempotency import Key
+from portal.http.problems import Refusal
+from portal.services import parts
+from relay.companies.company import DELETED, Company, CompanyStatus
+from relay.companies.identity import mark_of
+from relay.inbox.message import Action
+from relay.services.enqueue_action import tell
+from relay.store.companies.states import Companies
+from relay.times import now_micros, now_ms
+
+api = group("companies", __name__, "Companies")
+
+PAGE = 500
+MOST_SCANNED = 5000  # companies looked at in one request when a filter leaves most of them out
+CREATING = (
+    "It is known here a moment after the answer. Without an `Idempotency-Key` it is not safe to"
+    f" send again after a 502 or 503. {idempotency.MAY_BE_SENT_AGAIN}"
+)
+ACCEPTING = (
+    "It takes hold a moment after the answer; with `identity_mark` only while the books still name"
+    " that one. A company whose books name whom it was, or who was accepted already, has nothing to"
+    " accept: 409."
+)
+NOTHING_TO_ACCEPT = "Its books name whom it is known to be: there is nothing to accept."
+ANOTHER = "The company's books name another by now. Look again before you accept it."
+UNKNOWN = "Look at /v1/companies for the companies there are"
+
+
+class CompanyPath(BaseModel):
+    """Which company."""
+
+    company_id: Annotated[str, Field(description="Codat's id of the company.")]
+
+
+class CompanyQuery(Given):
+    """Which companies, and from where on."""
+
+    after: Annotated[
+        str,
+        Field(max_length=64, pattern="^[A-Za-z0-9-]*$", description="`next` of the page before."),
+    ] = ""
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+    status: CompanyStatus | None = None
+    platform: Annotated[
+        str | None, Field(max_length=100, description="A platform's key or name.")
+    ] = None
+    q: Annotated[
+        str | None, Field(max_length=100, description="Part of the name, or the id's beginning.")
+    ] = None
+
+
+class CompanyList(BaseModel):
+    """Companies in the order of their ids; `next` is null on the last page.
+
+    With a filter a page can be short or empty and still have a `next`: go on until it is null.
+    """
+
+    companies: list[CompanyShape]
+    next: str | None
+    total: Annotated[int, Field(description="How many companies are held, whatever the filter.")]
+
+
+@api.get("/companies", responses={200: CompanyList})
+def list_companies(query: CompanyQuery) -> Reply:
+    """List companies."""
+    names.platform("platform", query.platform)
+    store = parts().store
+    found, cursor = _search(store.companies, query)
+    return CompanyList(
+        companies=[schemas.short(company) for company in found],
+        next=cursor,
+        total=store.companies.count(),
+    ).model_dump()
+
+
+@api.get("/companies/<company_id>", responses={200: CompanyDetail, **described("unknown-company")})
+def get_company(path: CompanyPath) -> Reply:
+    """Give one company: status, connections, info, freshness and schedules."""
+    company = known(path.company_id)
+    schedules = schedule_shapes.of_company(parts().store, company, now_ms() // 1000)
+    return schemas.whole(company, schedules).model_dump()
+
+
+@api.post(
+    "/companies",
+    description=CREATING,
+    responses={
+        201: CompanyCreated,
+        **described(
+            "forbidden",
+            "codat-limit",
+            "codat-refused",
+            "codat-unavailable",
+            "busy",
+            "store-away",
+            *idempotency.PROBLEMS,
+        ),
+    },
+)
+def create_company(header: Key, body: CompanyBody) -> Reply:
+    """Create a company at Codat."""
+    with idempotency.once(header.idempotency_key, body) as attempt:
+        if attempt.answer is not None:
+            given, headers = CompanyCreated(**attempt.answer), idempotency.REPEATED
+            given.link_url = creation.link_again(given.id, body.platform_key)
+        else:
+            given, headers = creation.create(body, attempt, caller().name), {}
+            attempt.end(given.model_dump(exclude={"link_url"}) | {"link_url": None})
+    location = {"Location": f"/v1/companies/{given.id}"}
+    return given.model_dump(), HTTPStatus.CREATED, location | headers
+
+
+@api.post(
+    "/companies/<company_id>/identity/accept",
+    description=ACCEPTING,
+    responses={204: None, **described("forbidden", "unknown-company", "conflict")},
+)
+def accept_identity(path: CompanyPath, query: AcceptQuery) -> Reply:
+    """Say that a relinked company is the right one although its books name another."""
+    accept(known(path.company_id), caller().name, query.identity_mark)
+    return "", HTTPStatus.NO_CONTENT
+
+
+def accept(company: Company, by: str, mark: str | None) -> None:
+    """Let a company be whom its books name, by somebody's word; raises Refusal or RedisError.
+
+    `mark` stands for whom that somebody was shown: while the books name them, and no longer.
+    Refused where there is nothing to accept.
+    """
+    refuse_another(company, mark)
+    if company.identity_mismatch is None:
+        raise Refusal("conflict", NOTHING_TO_ACCEPT)
+    now = now_micros()
+    action = Action(
+        id=f"identity:{company.id}:{now}",
+        type="relay.identity_accepted",
+        company_id=company.id,
+        at=now,
+        payload={"by": by} | ({} if mark is None else {"identity_mark": mark}),
+    )
+    tell(parts().store, parts().hints, action)
+
+
+def refuse_another(company: Company | None, mark: str | None) -> None:
+    """Refuse to accept whom nobody was shown."""
+    if mark is not None and mark != mark_of(company.info if company else None):
+        raise Refusal("conflict", ANOTHER)
+
+
+def known(company_id: str) -> Company:
+    """Give the company of this id, or refuse with the one 404 there is for every unknown id."""
+    wanted = read_id(company_id)
+    company = parts().store.companies.get(wanted) if wanted else None
+    if company is None:
+        raise Refusal("unknown-company", f"{UNKNOWN}{names.nearest_company(company_id)}.")
+    return company
+
+
+def _search(companies: Companies, query: CompanyQuery) -> tuple[list[Company], str | None]:
+    found: list[Company] = []
+    after = query.after
+    for _ in range(MOST_SCANNED // PAGE):
+        page = companies.page(after, PAGE if _filters(query) else query.limit + 1)
+        for company in page:
+            if len(found) == query.limit:
+                return found, after
+            after = company.id
+            if _fits(company, query):
+                found.append(company)
+        if len(page) < PAGE:
+            return found, None
+    return found, after
+
+
+def _filters(query: CompanyQuery) -> bool:
+    return bool(query.status or query.platform or query.q)
+
+
+def _fits(company: Company, query: CompanyQuery) -> bool:
+    if query.status and company.status is not query.status:
+        return False
+    if query.platform and not is_on(company, query.platform.casefold()):
+        return False
+    if query.q:
+        part = query.q.casefold()
+        return part in company.name.casefold() or company.id.startswith(part)
+    return True
+
+
+def is_on(company: Company, platform: str) -> bool:
+    """Whether a company is connected to a platform, given by key or name in any case."""
+    platform = platform.casefold()
+    keys = {c.platform_key.casefold() for c in company.connections.values() if c.status != DELETED}
+    return platform in keys | {name.casefold() for name in company.platforms}

@@ -1,0 +1,174 @@
+"""How a company looks to those who ask the API: short in lists, whole on its own."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from codat.records import CompanyInfo
+from portal.api.schedules.schemas import ScheduleShape
+from portal.http.groups import Given
+from relay.companies.company import NEVER, Company
+from relay.companies.identity import mark_of
+from relay.times import Moment, iso_from_micros, iso_from_ms
+
+
+class CompanyShape(BaseModel):
+    """A company in a list."""
+
+    id: str
+    name: str
+    name_source: str
+    status: str
+    needs_attention: bool
+    platforms: list[str]
+    first_seen: Moment | None
+    last_webhook: Moment | None
+
+
+class ConnectionShape(BaseModel):
+    """A company's link to one platform, as of `as_of`."""
+
+    id: str
+    status: str
+    platform_key: str
+    platform_name: str
+    source_type: str
+    errors: list[str]
+    ever_linked: bool
+    as_of: Moment | None
+
+
+class DataTypeShape(BaseModel):
+    """How the last read of one data type ended, and when one last succeeded."""
+
+    connection_id: str
+    data_type: str
+    status: str
+    as_of: Moment | None
+    last_success: Moment | None
+
+
+class InfoShape(BaseModel):
+    """What the company's accounting software says of it."""
+
+    company_name: str | None
+    company_legal_name: str | None
+    registration_number: str | None
+    tax_number: str | None
+    base_currency: str | None
+    as_of: Moment | None
+
+
+class CompanyDetail(CompanyShape):
+    """All that is held of one company."""
+
+    source: str
+    placeholder: str | None
+    given_name: str | None
+    info: InfoShape | None
+    identity_mismatch: Annotated[
+        dict[str, Any] | None,
+        Field(description="What a relink changed about who this is, until someone accepts it."),
+    ]
+    identity_mark: Annotated[
+        str, Field(description="Stands for whom its books name now: the same for the same.")
+    ]
+    connections: list[ConnectionShape]
+    data_types: list[DataTypeShape]
+    schedules: list[ScheduleShape]
+
+
+class AcceptQuery(Given):
+    """Who is accepted."""
+
+    identity_mark: Annotated[
+        str | None,
+        Field(
+            max_length=64,
+            description="As it was shown: then another who came in between is not accepted.",
+        ),
+    ] = None
+
+
+def short(company: Company) -> CompanyShape:
+    """Give a company as it stands in a list."""
+    return CompanyShape(
+        id=company.id,
+        name=company.name,
+        name_source=company.name_source,
+        status=company.status,
+        needs_attention=company.needs_attention,
+        platforms=company.platforms,
+        first_seen=_ms(company.first_seen),
+        last_webhook=_ms(company.last_webhook),
+    )
+
+
+def whole(company: Company, schedules: list[ScheduleShape]) -> CompanyDetail:
+    """Give a company with everything that belongs to it."""
+    return CompanyDetail(
+        **short(company).model_dump(),
+        source=company.source,
+        placeholder=company.placeholder,
+        given_name=company.given_name,
+        info=_info(company),
+        identity_mismatch=company.identity_mismatch,
+        identity_mark=mark_of(company.info),
+        connections=_connections(company),
+        data_types=_data_types(company),
+        schedules=schedules,
+    )
+
+
+def _info(company: Company) -> InfoShape | None:
+    if company.info is None:
+        return None
+    info = CompanyInfo.from_json(company.info)
+    return InfoShape(
+        company_name=info.company_name,
+        company_legal_name=info.company_legal_name,
+        registration_number=info.registration_number,
+        tax_number=info.tax_number,
+        base_currency=info.base_currency,
+        as_of=_micros(company.info_version[0]),
+    )
+
+
+def _connections(company: Company) -> list[ConnectionShape]:
+    return [
+        ConnectionShape(
+            id=c.id,
+            status=c.status,
+            platform_key=c.platform_key,
+            platform_name=c.platform_name,
+            source_type=c.source_type,
+            errors=list(c.errors),
+            ever_linked=c.ever_linked,
+            as_of=_micros(c.version[0]),
+        )
+        for c in company.connections.values()
+    ]
+
+
+def _data_types(company: Company) -> list[DataTypeShape]:
+    found = []
+    for key, state in sorted(company.data_types.items()):
+        connection_id, _, data_type = key.partition("|")
+        found.append(
+            DataTypeShape(
+                connection_id=connection_id,
+                data_type=data_type,
+                status=state.status,
+                as_of=_micros(state.version[0]),
+                last_success=_micros(state.last_success),
+            )
+        )
+    return found
+
+
+def _ms(ms: int) -> str | None:
+    return iso_from_ms(ms) if ms else None
+
+
+def _micros(micros: int | None) -> str | None:
+    return iso_from_micros(micros) if micros and micros > NEVER[0] else None

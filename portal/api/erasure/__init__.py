@@ -1,0 +1,1 @@
+"""The API resource `erasure`: routes and schemas, no business rules."""

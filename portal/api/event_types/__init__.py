@@ -1,0 +1,1 @@
+"""The API resource `event_types`: routes and schemas, no business rules."""

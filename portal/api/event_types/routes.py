@@ -1,0 +1,62 @@
+"""The catalogue of event types: what may stand in the log, each with its schema and an example."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from portal.http.groups import Reply, described, group
+from portal.http.problems import Refusal
+from relay.events.catalogue import entries
+from relay.events.documents import event_schema, example
+from relay.events.event_type import Entry
+from relay.nearest import hint
+
+api = group("event_types", __name__, "Event types")
+
+
+class EventTypePath(BaseModel):
+    """Which type."""
+
+    event_type: Annotated[str, Field(max_length=100)]
+
+
+class EventType(BaseModel):
+    """One type of event; `schema` is that of the whole event, as JSON Schema."""
+
+    type: str
+    version: int
+    when: str
+    example: dict[str, Any]
+    schema_: Annotated[dict[str, Any], Field(alias="schema")]
+
+
+class EventTypes(BaseModel):
+    """Every type there is. Types and fields are added, never renamed or removed."""
+
+    event_types: list[EventType]
+
+
+@api.get("/event-types", responses={200: EventTypes})
+def list_event_types() -> Reply:
+    """List every type of event that the log may hold."""
+    return {"event_types": [_shown(entry) for entry in entries().values()]}
+
+
+@api.get("/event-types/<event_type>", responses={200: EventType, **described("not-found")})
+def get_event_type(path: EventTypePath) -> Reply:
+    """Give one type of event."""
+    entry = entries().get(path.event_type)
+    if entry is None:
+        near = hint(path.event_type, entries())
+        raise Refusal("not-found", f"Look at /v1/event-types for the types there are{near}.")
+    return _shown(entry)
+
+
+def _shown(entry: Entry) -> dict[str, Any]:
+    return {
+        "type": entry.type,
+        "version": entry.version,
+        "when": entry.when,
+        "example": example(entry),
+        "schema": event_schema(entry),
+    }

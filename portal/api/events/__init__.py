@@ -1,0 +1,1 @@
+"""The API resource `events`: routes and schemas, no business rules."""

@@ -1,0 +1,1 @@
+"""The API resource `health`: routes and schemas, no business rules."""

@@ -1,0 +1,1 @@
+"""The API resource `integrations`: routes and schemas, no business rules."""

@@ -1,0 +1,1 @@
+"""The API resource `intents`: routes and schemas, no business rules."""

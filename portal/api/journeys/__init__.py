@@ -1,0 +1,1 @@
+"""The API resource `journeys`: routes and schemas, no business rules."""

@@ -1,0 +1,215 @@
+"""Journeys: links by which customers connect their software, for the firm's application."""
+
+import secrets
+from collections.abc import Iterator
+from itertools import islice, takewhile
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from portal.api.companies.routes import refuse_another
+from portal.api.companies.schemas import AcceptQuery
+from portal.api.journeys import funnel, inviting, schemas
+from portal.api.journeys.funnel import FunnelReport
+from portal.api.journeys.inviting import HOUR_MS, link_of
+from portal.api.journeys.schemas import JourneyCreated, JourneyDetail, JourneyShape, Standing
+from portal.http import known as names
+from portal.http.auth import caller
+from portal.http.groups import Given, GivenCompany, Reply, Sent, described
+from portal.http.problems import Refusal
+from portal.services import parts
+from relay.companies.company import Company
+from relay.companies.identity import Identity
+from relay.journeys import journey as journeys
+from relay.journeys import stage as stages
+from relay.journeys.journey import Journey, Step
+from relay.journeys.stage import Stage
+from relay.store.journeys.records import Moved, hash_of
+from relay.times import now_ms
+
+api = inviting.api  # to which the routes here belong too
+
+MOST_SCANNED = 5000  # journeys looked at in one request
+PAGE = 500
+REVOKED = "The journey was revoked. Begin a new one by `POST /v1/journeys`."
+EXPIRED = "The journey expired before: its link works no more."
+NOT_STOPPED = "The journey is not stopped by another company's name."
+DISOWNED = "Its customer said that it is the wrong company; it is being unlinked."
+UNKNOWN = "Look at /v1/journeys for the journeys there are."
+
+
+class LinkBody(Sent):
+    """How long the new link works."""
+
+    expires_in_hours: Annotated[int, Field(ge=1, le=2160)] = 336
+
+
+class JourneyPath(BaseModel):
+    """Which journey."""
+
+    journey_id: str
+
+
+class JourneyQuery(Given):
+    """Which journeys, the newest first."""
+
+    before: Annotated[
+        str, Field(pattern="^[0-9a-f]{0,22}$", description="`next` of the page before.")
+    ] = ""
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+    company: GivenCompany | None = None
+    stage: Standing | None = None
+    reference: Annotated[str | None, Field(max_length=100, description="The whole of it.")] = None
+    platform: Annotated[
+        str | None, Field(max_length=100, description="A platform's key or name.")
+    ] = None
+
+
+class FunnelQuery(Given):
+    """Which journeys to count: those begun in the last `days`."""
+
+    days: Annotated[int, Field(ge=1, le=400)] = 30
+    idle_hours: Annotated[
+        int, Field(ge=1, le=9600, description="Not moved for so long counts as left.")
+    ] = 24
+
+
+class JourneyList(BaseModel):
+    """Journeys, the newest first; `next` is null on the last page.
+
+    With a filter a page can be short or empty and still have a `next`: go on until it is null.
+    """
+
+    journeys: list[JourneyShape]
+    next: str | None
+
+
+@api.get("/journeys", responses={200: JourneyList})
+def list_journeys(query: JourneyQuery) -> Reply:
+    """List journeys."""
+    names.platform("platform", query.platform)
+    found: list[JourneyShape] = []
+    now, before = now_ms(), query.before
+    for scanned, (journey, company) in enumerate(_walk(query.before)):
+        if len(found) == query.limit or scanned == MOST_SCANNED:
+            return JourneyList(journeys=found, next=before).model_dump()
+        before = journey.id
+        shape = schemas.short(journey, company, now)
+        if _fits(shape, query):
+            found.append(shape)
+    return JourneyList(journeys=found, next=None).model_dump()
+
+
+@api.get("/journeys/funnel", responses={200: FunnelReport})
+def get_funnel(query: FunnelQuery) -> Reply:
+    """Count how far journeys came on each platform, where people left and why."""
+    now = now_ms()
+    since = now - query.days * 24 * HOUR_MS
+    pairs = list(takewhile(lambda pair: pair[0].created >= since, islice(_walk(), MOST_SCANNED)))
+    answer = funnel.report(pairs, now, query.idle_hours * HOUR_MS)
+    answer.complete = len(pairs) < MOST_SCANNED
+    return answer.model_dump(mode="json")
+
+
+@api.get("/journeys/<journey_id>", responses={200: JourneyDetail, **described("unknown-journey")})
+def get_journey(path: JourneyPath) -> Reply:
+    """Give one journey: where it stands, every consent, every step, the first sync's progress."""
+    journey = _known(path.journey_id)
+    company = parts().store.companies.get(journey.company_id)
+    return schemas.whole(journey, company, now_ms()).model_dump()
+
+
+@api.post(
+    "/journeys/<journey_id>/link",
+    responses={200: JourneyCreated, **described("forbidden", "unknown-journey", "conflict")},
+)
+def renew_link(path: JourneyPath, body: LinkBody) -> Reply:
+    """Make a new link for a journey; the one before stops working."""
+    now, token = now_ms(), secrets.token_urlsafe(16)
+    expires = now + body.expires_in_hours * HOUR_MS
+    journey = _known(path.journey_id)
+    moved = parts().store.journeys.change(
+        journey.id, lambda held: journeys.renewed(held, hash_of(token), expires, now)
+    )
+    after = _hint(moved).journey
+    if after.step is Step.REVOKED:
+        raise Refusal("conflict", REVOKED)
+    company = parts().store.companies.get(after.company_id)
+    return schemas.created(after, company, link_of(token), now).model_dump()
+
+
+@api.post(
+    "/journeys/<journey_id>/revoke",
+    description="One that is revoked already stays so. One that has expired is a 409.",
+    responses={200: JourneyDetail, **described("forbidden", "unknown-journey", "conflict")},
+)
+def revoke_journey(path: JourneyPath) -> Reply:
+    """End a journey: its link stops working at once."""
+    journey, now, by = _known(path.journey_id), now_ms(), caller().name
+    moved = parts().store.journeys.change(journey.id, lambda held: journeys.revoked(held, by, now))
+    after = _hint(moved).journey
+    if after.step is not Step.REVOKED:
+        raise Refusal("conflict", EXPIRED)
+    company = parts().store.companies.get(after.company_id)
+    return schemas.whole(after, company, now).model_dump()
+
+
+@api.post(
+    "/journeys/<journey_id>/accept",
+    responses={200: JourneyDetail, **described("forbidden", "unknown-journey", "conflict")},
+)
+def accept_mismatch(path: JourneyPath, query: AcceptQuery) -> Reply:
+    """Say that another company than before is the right one; its journey goes on."""
+    journey, now, by = _known(path.journey_id), now_ms(), caller().name
+    company = parts().store.companies.get(journey.company_id)
+    refuse_another(company, query.identity_mark)
+    before = stages.expected(journey, company) or Identity()
+    found = stages.identity(journey, company)
+    is_stopped = stages.stage_of(journey, company, now) is Stage.MISMATCH
+    if is_stopped:
+        moved = parts().store.journeys.change(
+            journey.id, lambda held: journeys.accepted(held, before, found, by, now)
+        )
+        journey = _hint(moved).journey
+    if not journeys.is_accepted(journey, found if is_stopped else None):
+        raise Refusal("conflict", DISOWNED if journey.undoing else NOT_STOPPED)
+    return schemas.whole(journey, company, now).model_dump()
+
+
+def _known(journey_id: str) -> Journey:
+    journey = parts().store.journeys.get(journey_id) if len(journey_id) <= 64 else None
+    if journey is None:
+        raise Refusal("unknown-journey", UNKNOWN)
+    return journey
+
+
+def _walk(before: str = "") -> Iterator[tuple[Journey, Company | None]]:
+    """Give journeys with their companies, the newest first, as they are taken."""
+    store = parts().store
+    while True:
+        page = store.journeys.page(before, PAGE)
+        companies = store.companies.get_many({journey.company_id for journey in page})
+        for journey in page:
+            yield journey, companies[journey.company_id]
+        if len(page) < PAGE:
+            return
+        before = page[-1].id
+
+
+def _fits(shape: JourneyShape, query: JourneyQuery) -> bool:
+    platform = (query.platform or "").casefold()
+    named = {(shape.platform_key or "").casefold(), (shape.platform_name or "").casefold()}
+    return (
+        query.company in (None, shape.company_id)
+        and query.stage in (None, shape.stage)
+        and query.reference in (None, shape.reference)
+        and (not platform or platform in named)
+    )
+
+
+def _hint(moved: Moved | None) -> Moved:
+    if moved is None:
+        raise Refusal("unknown-journey", UNKNOWN)
+    if moved.lane is not None:
+        parts().hints.drain(moved.lane)
+    return moved

@@ -1,0 +1,193 @@
+"""How a journey looks to the firm that asks the API."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from codat.capabilities import hidden_text
+from relay.companies.company import Company
+from relay.companies.identity import mark_of
+from relay.journeys import stage as stages
+from relay.journeys.attempts import with_outcome
+from relay.journeys.journey import Consent, Journey, Step
+from relay.journeys.stage import Stage, connection_of, identity, is_linked, progress, stage_of
+from relay.times import Moment, iso_from_ms
+
+
+class Standing(StrEnum):
+    """Where a journey stands: what its customer has in front of them, or how it ended."""
+
+    PICK = "pick"
+    CONSENT = "consent"
+    AUTHORISE = "authorise"
+    WAITING = "waiting"
+    REFUSED = "refused"
+    READING = "reading"
+    CONFIRM = "confirm"
+    MISMATCH = "mismatch"
+    DONE = "done"
+    CONFIRMED = "confirmed"  # done, and its link does not work any more
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class ConsentShape(BaseModel):
+    """What the customer agreed to, word for word."""
+
+    at: Moment
+    text_version: str
+    language: str
+    platform_key: str
+    data_types: list[str]
+    cadence: str
+    text: list[str]
+
+
+class StepShape(BaseModel):
+    """One step that was taken."""
+
+    type: str
+    at: Moment
+    detail: str
+    platform_key: str
+
+
+class IdentityShape(BaseModel):
+    """Who a company says it is."""
+
+    name: str
+    legal_name: str
+    registration_number: str
+    platform_name: str
+    books: Annotated[str, Field(description="Which books these are, in the words of the software.")]
+
+
+class JourneyShape(BaseModel):
+    """A journey in a list. `stage` is what its customer has in front of them."""
+
+    id: str
+    company_id: str
+    company_name: str
+    reference: str | None
+    step: str
+    stage: Standing
+    platform_key: str | None
+    platform_name: str | None
+    connection_id: str | None
+    attempt: int
+    reconnects: str | None
+    created: Moment
+    expires: Moment
+    by: str
+
+
+class JourneyDetail(JourneyShape):
+    """All that is held of one journey; the link itself is not, only its hash."""
+
+    language: str
+    return_url: Annotated[
+        str | None, Field(description="Without codes and tokens that stand in it.")
+    ]
+    allowed_platforms: list[str]
+    allowed_types: list[str]
+    expected: IdentityShape | None
+    found: IdentityShape | None
+    identity_mark: Annotated[
+        str, Field(description="Stands for whom the books name now: the same for the same.")
+    ]
+    reasons: list[str]
+    progress: dict[str, str]
+    consents: list[ConsentShape]
+    steps: list[StepShape]
+
+
+class JourneyCreated(JourneyShape):
+    """The new journey and its link, which is shown this once."""
+
+    link: str
+
+
+def short(journey: Journey, company: Company | None, now: int) -> JourneyShape:
+    """Give a journey as it stands in a list."""
+    return JourneyShape(**_short(journey, company, now))
+
+
+def created(
+    journey: Journey, company: Company | None, link: str, now: int, name: str = ""
+) -> JourneyCreated:
+    """Give a journey with its link; `name` is a company's that was made but is not held yet."""
+    shown = _short(journey, company, now)
+    shown["company_name"] = shown["company_name"] or name
+    return JourneyCreated(**shown, link=link)
+
+
+def whole(journey: Journey, company: Company | None, now: int) -> JourneyDetail:
+    """Give a journey with everything that belongs to it."""
+    connection = connection_of(journey, company)
+    linked = connection is not None and is_linked(journey, connection)
+    found = identity(journey, company) if linked else None
+    expected = stages.expected(journey, company)
+    return JourneyDetail(
+        **_short(journey, company, now),
+        language=journey.language,
+        return_url=journey.return_url and hidden_text(journey.return_url),
+        allowed_platforms=list(journey.allowed_platforms),
+        allowed_types=list(journey.allowed_types),
+        expected=IdentityShape.model_validate(expected, from_attributes=True) if expected else None,
+        found=IdentityShape.model_validate(found, from_attributes=True) if found else None,
+        identity_mark=mark_of(company.info if company else None),
+        reasons=list(connection.errors) if connection and not linked else [],
+        progress=progress(journey, company) if linked else {},
+        consents=[_consent(one) for one in journey.consents],
+        steps=[
+            StepShape(
+                type=one.type,
+                at=iso_from_ms(one.at),
+                detail=one.detail,
+                platform_key=one.platform_key,
+            )
+            for one in with_outcome(journey, company).passed
+        ],
+    )
+
+
+def stage(journey: Journey, company: Company | None, now: int) -> Standing:
+    """Give the stage's name; a journey that ended says how."""
+    found = stage_of(journey, company, now)
+    if found is not Stage.GONE:
+        return Standing(found)
+    ended = {Step.CONFIRMED: Standing.CONFIRMED, Step.REVOKED: Standing.REVOKED}
+    return ended.get(journey.step, Standing.EXPIRED)
+
+
+def _short(journey: Journey, company: Company | None, now: int) -> dict[str, Any]:
+    platform = journey.platform
+    return {
+        "id": journey.id,
+        "company_id": journey.company_id,
+        "company_name": company.name if company else "",
+        "reference": journey.reference,
+        "step": journey.step,
+        "stage": stage(journey, company, now),
+        "platform_key": platform.key if platform else None,
+        "platform_name": platform.name if platform else None,
+        "connection_id": journey.connection_id,
+        "attempt": journey.attempt,
+        "reconnects": journey.reconnects,
+        "created": iso_from_ms(journey.created),
+        "expires": iso_from_ms(journey.expires),
+        "by": journey.by,
+    }
+
+
+def _consent(consent: Consent) -> ConsentShape:
+    return ConsentShape(
+        at=iso_from_ms(consent.at),
+        text_version=consent.text_version,
+        language=consent.language,
+        platform_key=consent.platform_key,
+        data_types=list(consent.data_types),
+        cadence=consent.cadence,
+        text=list(consent.text),
+    )

@@ -1,0 +1,1 @@
+"""The API resource `load`: routes and schemas, no business rules."""

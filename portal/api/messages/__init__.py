@@ -1,0 +1,1 @@
+"""The API resource `messages`: routes and schemas, no business rules."""

@@ -1,0 +1,1 @@
+"""The API resource `operations`: routes and schemas, no business rules."""

@@ -1,0 +1,1 @@
+"""The API resource `pauses`: routes and schemas, no business rules."""

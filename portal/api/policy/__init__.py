@@ -1,0 +1,1 @@
+"""The API resource `policy`: routes and schemas, no business rules."""

@@ -1,0 +1,1 @@
+"""The API resource `reconciliations`: routes and schemas, no business rules."""

@@ -1,0 +1,1 @@
+"""The API resource `replays`: routes and schemas, no business rules."""

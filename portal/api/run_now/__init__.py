@@ -1,0 +1,1 @@
+"""The API resource `run_now`: routes and schemas, no business rules."""

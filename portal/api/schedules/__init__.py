@@ -1,0 +1,1 @@
+"""The API resource `schedules`: routes and schemas, no business rules."""

@@ -1,0 +1,120 @@
+"""Which pause holds a schedule's next run back, and until when."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from itertools import islice
+
+from pydantic import BaseModel
+
+from relay.companies.company import Company
+from relay.store import Store
+from relay.syncs.cadence import Schedule
+from relay.syncs.pause import Pause, Scope, Subject, covering, subjects_of
+from relay.times import Moment, iso_from_ms
+
+LOOKED_AT = 5000  # companies that an estimate looks at
+BATCH = 500
+WALKED = (Scope.PLATFORM, Scope.TAG, Scope.DATA_TYPE)
+
+
+class HeldBack(BaseModel):
+    """The pause that holds the next run back; without `until`, until somebody ends it."""
+
+    pause: str
+    scope: str
+    value: str
+    owner: str
+    reason: str
+    until: Moment | None
+
+
+def pauses_of(
+    store: Store,
+    schedules: Sequence[Schedule],
+    due: Sequence[int | None],
+    now: int,
+    companies: Mapping[str, Company | None] | None = None,
+) -> list[Pause | None]:
+    """Give the pause that holds each schedule's next run back, or None.
+
+    It is the one that the schedule waits under already, or one that is on and will still be when
+    the schedule falls `due` (epoch seconds). `companies` are looked up when not given.
+    """
+    found = store.pauses.all()
+    if not found:
+        return [None] * len(schedules)
+    if companies is None:
+        companies = {}
+        if any(pause.needs_company for pause in found):
+            companies = store.companies.get_many({s.company_id for s in schedules})
+    on = [(pause, pause.until(now)) for pause in found if pause.is_on(now)]
+    parked = store.pauses.holding(found, schedules)
+    answer: list[Pause | None] = []
+    for schedule, at, waits_under in zip(schedules, due, parked, strict=True):
+        if not schedule.running:
+            answer.append(None)
+            continue
+        lasting = [p for p, until in on if until is None or at is None or until > at]
+        company = companies.get(schedule.company_id)
+        covers = covering(lasting, schedule.company_id, schedule.data_type, company)
+        answer.append(covers if at is not None else waits_under or covers)
+    return answer
+
+
+def would_hold_back(store: Store, pauses: Sequence[Pause]) -> list[int]:
+    """Tell how many schedules that run now each pause speaks of; of many companies an estimate.
+
+    However many pauses there are, the companies are walked once.
+    """
+    own = store.schedules.of_many([p.value for p in pauses if p.scope is Scope.COMPANY])
+    walked = {pause.subject for pause in pauses if pause.scope in WALKED}
+    counted = _count(store, walked) if walked else {}
+    everything = store.schedules.count()
+
+    def count(pause: Pause) -> int:
+        if pause.scope is Scope.EVERYTHING:
+            return everything
+        if pause.scope is Scope.COMPANY:
+            return sum(schedule.running for schedule in own[pause.value].values())
+        return counted[pause.subject]
+
+    return [count(pause) for pause in pauses]
+
+
+def _count(store: Store, wanted: Set[Subject]) -> Counter[Subject]:
+    """Count the schedules that run now of these platforms, tags and data types."""
+    looked_at, found = 0, Counter[Subject]()
+    for page in batches(islice(store.companies.all(), LOOKED_AT)):
+        looked_at += len(page)
+        held = store.schedules.of_many([company.id for company in page])
+        for company in page:
+            running = [(Scope.DATA_TYPE, kind) for kind, s in held[company.id].items() if s.running]
+            found.update(running)
+            for subject in wanted & subjects_of(company):
+                found[subject] += len(running)
+    if looked_at == LOOKED_AT:
+        companies = store.companies.count()
+        found = Counter({subject: n * companies // looked_at for subject, n in found.items()})
+    return found
+
+
+def batches(companies: Iterable[Company]) -> Iterator[list[Company]]:
+    """Give companies a batch at a time."""
+    walk = iter(companies)
+    while page := list(islice(walk, BATCH)):
+        yield page
+
+
+def shape(pause: Pause | None, now: int) -> HeldBack | None:
+    """Give a pause as a schedule shows it."""
+    if pause is None:
+        return None
+    until = pause.until(now)
+    return HeldBack(
+        pause=pause.id,
+        scope=pause.scope,
+        value=pause.value,
+        owner=pause.owner,
+        reason=pause.reason,
+        until=None if until is None else iso_from_ms(until * 1000),
+    )

@@ -1,0 +1,1 @@
+"""The API resource `stream`: routes and schemas, no business rules."""

@@ -1,0 +1,307 @@
+"""The event log as a live stream: server-sent events, from any cursor on, for as long as it lasts.
+
+A stream holds one thread of the web server while it is open, so there is a cap on them, and the
+server has that many threads besides those for requests. Events are read and written out once per
+process, whatever the number of its readers.
+"""
+
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, ClassVar, Self
+
+import structlog
+from flask import Response, request
+from pydantic import BaseModel, Field, field_validator
+
+from portal.api.events.routes import ToldType, refuse_reset
+from portal.http.auth import caller, presented
+from portal.http.groups import Cursor, Given, GivenCompany, Reply, described, group
+from portal.http.problems import Refusal
+from portal.http.stalled import end_stalled
+from portal.http.tail import Tail
+from portal.services import parts
+from relay.events.filter import selection
+from relay.store.log.encoded import Head, Written
+from relay.store.log.reader import CursorTooOld, Events, LogReset
+from relay.tokens import digest_of
+
+api = group("stream", __name__, "Events")
+
+MEDIA_TYPE = "text/event-stream"
+HEARTBEAT = 15.0  # seconds; less than what proxies allow for silence
+LOOK = 1.0  # seconds at most until the server is given a chance to notice that the reader has gone
+RETRY_MS = 3000  # what a client waits before it connects again
+BUSY_SECONDS = 10
+AT_ONCE = 500  # events written in one piece
+RESET = "the log was reset"
+REVOKED = "its token is no longer valid"
+UNTAKEN = 10.0  # seconds before a stream's end in which its last piece was not taken: it stalled
+LAG = 50_000  # events that a stream may fall behind once it was up to date
+FOLLOWING = (
+    "One event of the log each, `id` its epoch and number; a client that connects again sends the"
+    " last as `Last-Event-ID`, as browsers' EventSource does by itself, or as `lastEventId` in the"
+    " address, as polyfills do; after a fail-over that is refused if the number may stand for"
+    " another event by now. Silence is broken every 15 seconds by a line with the `id` that the"
+    " stream has come to, which is no event; most clients keep the `id` of events alone, so one"
+    " that may be cut off before its first event gives `after`. A stream that falls 50,000 events"
+    " behind ends with `relay.dropped`: read on by `/v1/events`, then connect again."
+)
+PLACE = r"^(([A-Za-z0-9_-]{1,64}:)?[0-9]{1,16})?$"
+LAST_ID = "The last `id` that came, `<epoch>:<number>`; the number alone will do."
+# Letters of the names by which clients send it in the address: `lastEventId`, `Last-Event-ID`, ...
+SPELLED = re.compile("(evs)?lasteventid")
+# What polyfills add for themselves: against caches, and about their own buffers.
+ADDED = frozenset({"_", "r", "evs_preamble", "evs_buffer_size_limit"})
+
+
+log = structlog.get_logger(__name__)
+
+
+class StreamQuery(Given):
+    """Which events, and from where on: `Last-Event-ID`, else `after`, else what comes from now."""
+
+    MAY_REPEAT: ClassVar[frozenset[str]] = frozenset({"lastEventId"})
+
+    after: Cursor | None = None
+    epoch: Annotated[str | None, Field(max_length=64)] = None
+    company: GivenCompany | None = None
+    type: Annotated[list[ToldType], Field(default_factory=list, max_length=20)]
+    last_event_id: Annotated[
+        str | None,
+        Field(
+            alias="lastEventId",
+            pattern=PLACE,
+            description=f"{LAST_ID} However it is spelled: `Last-Event-ID`, `last_event_id`, ...",
+        ),
+    ] = None
+
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> Self:
+        """Read a query as clients send it: the id however spelled and often, and what they add."""
+        names = [name for name in obj if SPELLED.fullmatch(re.sub("[_-]", "", name.lower()))]
+        sent = [value for name in names for value in request.args.getlist(name) if value]
+        others = {name: value for name, value in obj.items() if name not in {*names, *ADDED}}
+        last = {"lastEventId": max(sent, key=_far)} if sent else {}
+        return super().model_validate(others | last, **options)
+
+
+class LastEvent(BaseModel):
+    """Where the stream broke off; empty before the first event."""
+
+    last_event_id: Annotated[
+        str | None,
+        Field(
+            alias="Last-Event-ID",
+            serialization_alias="after",
+            pattern=PLACE,
+            description=LAST_ID,
+        ),
+    ] = None
+
+    @field_validator("last_event_id", mode="before")
+    @classmethod
+    def _furthest(cls, given: Any) -> Any:
+        """Of several such headers, which arrive as one with commas, the furthest counts."""
+        if not isinstance(given, str) or "," not in given:
+            return given
+        places = [one.strip() for one in given.split(",")]
+        return max(places, key=_far) if all(re.fullmatch(PLACE, one) for one in places) else given
+
+
+class Streams:
+    """How many streams are open, in all and by token."""
+
+    def __init__(self, most: int, most_of_one: int) -> None:
+        self._most = most
+        self._most_of_one = most_of_one
+        self._lock = threading.Lock()
+        self._open: Counter[str] = Counter()
+
+    def enter(self, name: str) -> None:
+        """Count one more, or raise Refusal with what is full."""
+        with self._lock:
+            if self._open.total() >= self._most:
+                raise _full(f"{self._most} streams are open in this process, which is all")
+            if self._open[name] >= self._most_of_one:
+                raise _full(f"this token has {self._most_of_one} streams open, which is all it may")
+            self._open[name] += 1
+
+    def leave(self, name: str) -> None:
+        """Count one less."""
+        with self._lock:
+            self._open[name] -= 1
+
+    def count(self) -> int:
+        """Tell how many are open."""
+        with self._lock:
+            return self._open.total()
+
+
+@api.get(
+    "/events/stream",
+    description=FOLLOWING,
+    responses={
+        200: {"description": "Events as they come.", "content": {MEDIA_TYPE: {}}},
+        **described("log-reset", "cursor-gone", "busy"),
+    },
+)
+def stream_events(query: StreamQuery, header: LastEvent) -> Reply:
+    """Follow the log live."""
+    p = parts()
+    head = p.store.events.head()
+    epoch, cursor = query.epoch, head.last if query.after is None else query.after
+    # Of several the furthest: some clients go on sending the one that they began with.
+    if sent := max(header.last_event_id or "", query.last_event_id or "", key=_far):
+        of, _, number = sent.rpartition(":")
+        epoch, cursor = of or epoch, int(number)
+    refuse_reset(head, cursor, epoch)
+    _refuse_trimmed(head, cursor)
+    name, digest = caller().name, digest_of(presented())
+    fits = selection([query.company] if query.company else [], query.type)
+    follow = Follow(
+        p.tail,
+        p.store.events,
+        cursor,
+        head.epoch,
+        fits,
+        is_let_in=lambda: p.tokens.is_valid_still(digest),
+    )
+    end_stalled(request.environ.get("SERVER_PORT", ""))
+    p.streams.enter(name)
+    body = Body(follow.pieces(), lambda: p.streams.leave(name))
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return Response(body, mimetype=MEDIA_TYPE, headers=headers, direct_passthrough=True)
+
+
+class Body:
+    """A response's body that gives its place back when it ends, even before its first piece."""
+
+    def __init__(self, pieces: Iterator[bytes], leave: Callable[[], None]) -> None:
+        self._pieces = pieces
+        self._leave = leave
+        self._open = True
+        self._given = time.monotonic()
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Give the pieces as they come."""
+        for piece in self._pieces:
+            self._given = time.monotonic()
+            yield piece
+
+    def close(self) -> None:
+        """End the stream; the server calls this however it ended."""
+        if self._open:
+            self._open = False
+            self._leave()
+            waited = time.monotonic() - self._given
+            if waited > UNTAKEN:
+                log.info("stream.dropped", reason="it took nothing", seconds=round(waited))
+
+
+class Follow:
+    """One reader's way along the log."""
+
+    def __init__(
+        self,
+        tail: Tail,
+        events: Events,
+        cursor: int,
+        epoch: str,
+        fits: Callable[[Written], bool] | None,
+        *,
+        heartbeat: float = HEARTBEAT,
+        is_let_in: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._tail = tail
+        self._events = events
+        self._cursor = cursor
+        self._epoch = epoch
+        self._fits = fits
+        self._heartbeat = heartbeat
+        self._is_let_in = is_let_in
+        self._was_live = False
+
+    def pieces(self) -> Iterator[bytes]:
+        """Give what is to be sent until the reader is too slow or the process stops."""
+        # The cursor too: a reader that began now and hears nothing must know from where on.
+        yield b"retry: %d\n%s" % (RETRY_MS, self._place())
+        sent = time.monotonic()
+        while True:
+            head = self._tail.wait(self._cursor, min(LOOK, self._heartbeat))
+            if self._tail.is_ended:  # it connects again, to another process
+                return
+            reason = self._too_late(head)
+            if reason:
+                yield _dropped(reason, self._cursor)
+                return
+            try:
+                some = self._events.written(self._cursor, AT_ONCE, head=head)
+            except CursorTooOld as error:
+                yield _dropped(str(error), self._cursor)
+                return
+            except LogReset:
+                yield _dropped(RESET, self._cursor)
+                return
+            self._cursor = some.cursor
+            self._was_live = self._was_live or self._cursor == head.last
+            fitting = some.events if self._fits is None else list(filter(self._fits, some.events))
+            if fitting:
+                yield b"".join([_piece(one) for one in fitting])
+                sent = time.monotonic()
+            elif time.monotonic() - sent >= self._heartbeat:
+                yield self._place()
+                sent = time.monotonic()
+            else:
+                yield b""  # sends nothing, and ends the stream of a reader that has gone
+
+    def _place(self) -> bytes:
+        """Return a line with the place: no blank line ends it, which many take for an event."""
+        return b"id: %s:%d\n" % (self._epoch.encode(), self._cursor)
+
+    def _too_late(self, head: Head) -> str:
+        """Return why the stream must end: its token, another log, a slow reader; else ''."""
+        if not self._is_let_in():
+            return REVOKED
+        if head.epoch != self._epoch:
+            return RESET
+        behind = head.last - self._cursor
+        return f"it fell {behind} events behind" if self._was_live and behind > LAG else ""
+
+
+def _far(place: str) -> int:
+    """Return the number of an event's id, -1 for what is none."""
+    number = place.rpartition(":")[2]
+    return int(number) if number.isdecimal() else -1
+
+
+def _refuse_trimmed(head: Head, cursor: int) -> None:
+    if cursor < head.oldest:
+        raise Refusal(
+            "cursor-gone",
+            f"Events up to {head.oldest} are no longer kept.",
+            extra={"oldest": str(head.oldest)},
+        )
+
+
+def _piece(event: Written) -> bytes:
+    """Write an event as server-sent events have it; the id is its epoch and number."""
+    return b"id: %s:%d\nevent: %s\ndata: %s\n\n" % (
+        event.epoch.encode(),
+        event.sequence,
+        event.type.encode(),
+        event.json,
+    )
+
+
+def _dropped(reason: str, cursor: int) -> bytes:
+    return b'event: relay.dropped\ndata: {"reason":"%s","cursor":"%d"}\n\n' % (
+        reason.encode(),
+        cursor,
+    )
+
+
+def _full(what: str) -> Refusal:
+    return Refusal("busy", f"{what}; use /v1/events meanwhile.", retry_after=BUSY_SECONDS)

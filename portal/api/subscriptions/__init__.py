@@ -1,0 +1,1 @@
+"""The API resource `subscriptions`: routes and schemas, no business rules."""

@@ -1,0 +1,1 @@
+"""The API resource `timeline`: routes and schemas, no business rules."""

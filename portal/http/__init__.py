@@ -1,0 +1,1 @@
+"""What every route shares: problems, tokens, headers, bodies. No route of its own."""

@@ -1,0 +1,64 @@
+"""The API's description, completed in one place: who may ask, where, and what refusals may come."""
+
+import re
+from typing import Any
+
+import orjson
+
+from portal.http.auth import READING
+from portal.http.groups import described
+
+GUARDED = "/v1/"
+LICENSE = {"name": "MIT", "identifier": "MIT"}
+TAGS = {
+    "Companies": "Companies linked through Codat: what is held of them, and what happened.",
+    "Run now": "Ask Codat for data at once, or read companies anew.",
+    "Intents": "What is to be done at Codat, and what was given up.",
+    "Reconciliations": "Comparisons with Codat's own record.",
+    "Schedules": "When each company's data are synced, and the load that this makes.",
+    "Policy": "Which schedules companies are given when they link.",
+    "Pauses": "Syncs that are held back for a while.",
+    "Events": "The log of everything that happened, by cursor or live.",
+    "Event types": "What may stand in the log, and is posted to subscribers.",
+    "Subscriptions": "Addresses to which the log's events are posted, signed.",
+    "Messages": "What Codat sent, and handling it again.",
+    "Operations": "How the service does, and what it could not handle.",
+    "Journeys": "Invitations of customers to link their books.",
+    "Health": "For load balancers and monitoring, without a token.",
+}
+REFERENCE = re.compile(r'"#/components/schemas/([^"/]+)"')
+# Refused before an operation is reached, whichever it is.
+OF_CHANGES = ("malformed", "forbidden", "too-slow", "too-large", "not-json")
+
+
+def completed(described_app: dict[str, Any], url: str) -> dict[str, Any]:
+    """Return the description that flask-openapi made, with what it leaves out; `url` is ours."""
+    whole = described_app | {
+        "servers": [{"url": url}],
+        "info": described_app["info"] | {"license": LICENSE},
+        "tags": [tag | {"description": TAGS[tag["name"]]} for tag in described_app["tags"]],
+    }
+    for path, operations in whole["paths"].items():
+        for method, operation in operations.items():
+            if path.startswith(GUARDED):
+                operation["responses"] = _answers(method, operation["responses"])
+            else:
+                operation["security"] = []
+                del operation["responses"]["422"]
+                operation["responses"]["4XX"] = {"description": "Not a request that is taken here."}
+    _drop_unused(whole)
+    return whole
+
+
+def _drop_unused(whole: dict[str, Any]) -> None:
+    """Leave out schemas that nothing refers to, such as of what stands for a name in an object."""
+    schemas = whole["components"]["schemas"]
+    used = set(REFERENCE.findall(orjson.dumps(whole).decode()))
+    for name in schemas.keys() - used:
+        del schemas[name]
+
+
+def _answers(method: str, own: dict[str, Any]) -> dict[str, Any]:
+    """Add the refusals that need no word of each operation's own."""
+    common = {} if method.upper() in READING else described(*OF_CHANGES)
+    return dict(sorted((common | own).items()))

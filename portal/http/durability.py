@@ -1,0 +1,31 @@
+"""Answer for no change that could be lost: wait until it is safe, or refuse it."""
+
+from flask import Flask, Response, request
+from redis.exceptions import RedisError
+
+from relay.store.server.guard import Guard, NotDurable
+
+CHANGES = ("POST", "PUT", "PATCH", "DELETE")
+
+
+def register(app: Flask, guard: Guard) -> None:
+    """Hold each request that may change something to what `guard` demands, before and after it."""
+
+    @app.before_request
+    def demand() -> None:
+        if _may_change():
+            guard.demand()
+
+    @app.after_request
+    def settle(response: Response) -> Response:
+        if not _may_change() or response.status_code >= 400:
+            return response
+        try:
+            guard.settle()
+        except (RedisError, NotDurable) as error:
+            return app.make_response(app.handle_user_exception(error))
+        return response
+
+
+def _may_change() -> bool:
+    return request.method in CHANGES and request.endpoint is not None

@@ -1,0 +1,209 @@
+"""A customer at their link: whose it is, where it stands, and the page for it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Response, g, make_response, render_template, request
+from markupsafe import Markup
+
+from portal.link.words import ENGLISH
+from portal.services import parts
+from relay.companies.company import Company
+from relay.journeys import attempts
+from relay.journeys import journey as journeys
+from relay.journeys.journey import Change, Journey
+from relay.journeys.stage import Stage, has_ended, progress, stage_of
+from relay.times import now_ms
+
+COOKIE = "link-"  # + journey id: brings a customer who returns from Codat back to their link
+COOKIE_PATH = "/link"
+LONGEST_TOKEN = 64
+LATE_MS = 60_000
+# By where the journey stands, which of the four steps shown above each page is the present one.
+STEP_OF = {
+    Stage.PICK: 0,
+    Stage.CONSENT: 1,
+    Stage.AUTHORISE: 2,
+    Stage.WAITING: 2,
+    Stage.REFUSED: 2,
+    Stage.READING: 3,
+    Stage.CONFIRM: 3,
+    Stage.MISMATCH: 3,
+    Stage.DONE: 4,
+}
+
+# Characters that turn the text after them around, so that a name could read as another.
+OVERRIDES = dict.fromkeys(range(0x202A, 0x202F))
+PROGRESSING = (Stage.READING, Stage.DONE)  # pages that show how far the first reading has come
+
+
+class NoJourney(Exception):
+    """The link is not one that works, whatever the reason."""
+
+
+class WornOut(Exception):
+    """More was done by the link than one customer does; the firm can renew it."""
+
+
+class NotOffered(Exception):
+    """The platform that was chosen is not open to the firm any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request of a customer's."""
+
+    token: str
+    journey: Journey
+    company: Company | None
+    stage: Stage
+    now: int  # ms since the epoch
+
+    @property
+    def platform_name(self) -> str:
+        """The name of the platform chosen; empty before."""
+        return self.journey.platform.name if self.journey.platform else ""
+
+    @property
+    def may_choose(self) -> bool:
+        """Whether there is a platform to go back from."""
+        return bool(self.journey.platform) and self.stage is not Stage.DONE
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the customer waits for longer than it takes as a rule; not on premise."""
+        platform = self.journey.platform
+        waits = self.stage in (Stage.WAITING, Stage.READING)
+        is_offline = platform is not None and platform.is_offline
+        return waits and not is_offline and self.now - self.journey.sent > LATE_MS
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether what was confirmed is linked no more."""
+        return self.stage is Stage.DONE and has_ended(self.journey, self.company)
+
+    @property
+    def stamp(self) -> str:
+        """What changes when there is something new to show; the stage and attempt stand first."""
+        states = progress(self.journey, self.company).values()
+        finished = sum(state != "waiting" for state in states) if self.stage in PROGRESSING else 0
+        known = self.company.info_version[0] if self.company else 0
+        more = "-late" if self.is_late else "-ended" if self.has_ended else ""
+        return f"{self.stage}-{self.journey.attempt}-{finished}-{known}{more}"
+
+    def act(self, rule: Callable[[Journey], Change | None]) -> "Visit":
+        """Move the journey by a rule; raises NoJourney when it ended meanwhile, or WornOut."""
+
+        def while_open(journey: Journey) -> Change | None:
+            change = rule(journey) if journey.is_open(self.now) else None
+            if (
+                change
+                and journey.is_worn()
+                and any(kind in journeys.ACTS for kind, _ in change.told)
+            ):
+                raise WornOut
+            return change
+
+        moved = parts().store.journeys.change(self.journey.id, while_open)
+        if moved is None:
+            raise NoJourney
+        if moved.lane is not None:
+            parts().hints.drain(moved.lane)
+        return _seen(self.token, moved.journey, self.now)
+
+
+def visit(token: str) -> Visit:
+    """Give the visit behind a link; raises NoJourney, the same for each that does not work.
+
+    The first opening is noted, though not by a HEAD: mail scanners send those. So is that the time
+    is over, and what Codat told since.
+    """
+    now = now_ms()
+    journey = parts().store.journeys.by_token(token) if len(token) <= LONGEST_TOKEN else None
+    if journey is None:
+        raise NoJourney
+    rule = journeys.opened if journey.is_open(now) else journeys.expired
+    if request.method != "HEAD" and rule(journey, now) is not None:
+        moved = parts().store.journeys.change(journey.id, lambda held: rule(held, now))
+        if moved is None:
+            raise NoJourney
+        if moved.lane is not None:
+            parts().hints.drain(moved.lane)
+        journey = moved.journey
+    if not journey.is_open(now):
+        raise NoJourney
+    seen = _seen(token, journey, now)
+    if request.method == "HEAD" or attempts.note(journey, seen.company) is None:
+        return seen
+    return seen.act(lambda held: attempts.note(held, seen.company))
+
+
+def _seen(token: str, journey: Journey, now: int) -> Visit:
+    company = parts().store.companies.get(journey.company_id)
+    seen = Visit(token, journey, company, stage_of(journey, company, now), now)
+    g.visit = seen
+    return seen
+
+
+def present() -> Visit | None:
+    """Give the visit that this request is, once it was found: a fault's page is theirs too."""
+    held: Visit | None = g.get("visit")
+    return held
+
+
+def page(name: str, seen: Visit | None = None, status: int = 200, **more: Any) -> Response:
+    """Render one of the customer's pages in their language and the firm's colours."""
+    brand, words = parts().brand, parts().words
+    language = seen.journey.language if seen else _browsers_language()
+    say: dict[str, Any] = {"firm": brand.name}
+    if seen is not None:
+        say |= {"platform": seen.platform_name}
+
+    def t(text: str, /, **values: object) -> Markup:
+        return words.html(language, text, **{**say, **values})
+
+    def plain(text: str, /, **values: object) -> str:
+        return words.plain(language, text, **{**say, **values})
+
+    shown = render_template(
+        f"link/{name}.html",
+        t=t,
+        plain=plain,
+        has=words.has,
+        brand=brand,
+        files=parts().files,
+        visit=seen,
+        at=f"/link/{seen.token}" if seen else "",
+        step=STEP_OF.get(seen.stage, 0) if seen else None,
+        until=_day(seen.journey.expires, plain) if seen else "",
+        language=language,
+        direction=words.plain(language, "direction"),
+        base=parts().settings.public_url,
+        uses_sandbox=parts().settings.uses_sandbox,
+        **more,
+    )
+    answer = make_response(shown.translate(OVERRIDES), status)
+    if seen is not None:
+        answer.set_cookie(
+            COOKIE + seen.journey.id,
+            seen.token,
+            max_age=max(0, (seen.journey.expires - seen.now) // 1000),
+            path=COOKIE_PATH,
+            secure=parts().settings.public_url.startswith("https://"),
+            httponly=True,
+            samesite="Lax",
+        )
+    return answer
+
+
+def _browsers_language() -> str:
+    """Choose a language for whoever comes without a journey."""
+    return request.accept_languages.best_match(parts().words.languages, ENGLISH) or ENGLISH
+
+
+def _day(ms: int, plain: Callable[..., str]) -> str:
+    moment = datetime.fromtimestamp(ms / 1000, UTC)
+    month = plain(f"date.month.{moment.month}")
+    return plain("date.form", day=moment.day, month=month, year=moment.year)

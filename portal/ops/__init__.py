@@ -1,0 +1,1 @@
+"""The operators' pages. What they do is done by `relay/services`."""

@@ -1,0 +1,1 @@
+"""Pages about the service itself: what it is, its API's documentation, its problems."""

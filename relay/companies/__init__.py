@@ -1,0 +1,1 @@
+"""What we hold of a company, and the pure rules that change it. No store, no HTTP."""

@@ -1,0 +1,51 @@
+"""What is told of a connection: its status changes, or linking it failed."""
+
+from relay.events.event_type import Entry, Told
+
+
+class StatusChanged(Told):
+    """A connection's status, in Codat's words, or `deleted`."""
+
+    connection_id: str
+    platform_key: str
+    platform_name: str
+    source_type: str
+    previous: str | None
+    """None when the connection is new."""
+    current: str
+    errors: list[str]
+
+
+class LinkFailed(Told):
+    """The customer's attempt to link did not succeed."""
+
+    connection_id: str
+    platform_name: str | None
+    reasons: list[str]
+
+
+ID = "ee2eb431-c0fa-4dc9-93fa-d29781c12bcd"
+ENTRIES = (
+    Entry(
+        "connection.status_changed",
+        "A connection was made, authorised, refused, unlinked or deleted.",
+        StatusChanged,
+        {
+            "connection_id": ID,
+            "platform_key": "gbol",
+            "platform_name": "Xero",
+            "source_type": "Accounting",
+            "previous": "PendingAuth",
+            "current": "Linked",
+            "errors": [],
+        },
+        apart=("connection_id",),
+    ),
+    Entry(
+        "connection.link_failed",
+        "Codat tells that linking failed; the connection stays as it was.",
+        LinkFailed,
+        {"connection_id": ID, "platform_name": "Xero", "reasons": ["The customer declined."]},
+        apart=("connection_id",),
+    ),
+)

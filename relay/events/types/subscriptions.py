@@ -1,0 +1,33 @@
+"""What is told of subscriptions themselves: deliveries were paused, and go on."""
+
+from relay.events.event_type import Entry, Told
+
+
+class Paused(Told):
+    """No more deliveries until it is resumed; nothing is lost meanwhile."""
+
+    subscription_id: str
+    url: str
+    reason: str
+    cursor: str
+    """The last event that was delivered or left out by its filter."""
+
+
+class Resumed(Told):
+    """Deliveries go on."""
+
+    subscription_id: str
+    url: str
+    cursor: str
+
+
+EXAMPLE = {"subscription_id": "sub_1", "url": "https://example.com/hook", "cursor": "1041"}
+ENTRIES = (
+    Entry(
+        "subscription.paused",
+        "A person paused it, it answered 410, or nothing was taken for days.",
+        Paused,
+        {**EXAMPLE, "reason": "it answered 410"},
+    ),
+    Entry("subscription.resumed", "A person resumed it.", Resumed, EXAMPLE),
+)

@@ -1,0 +1,1 @@
+"""Messages of a lane, and which kept ones are replayed. Their storage is in `relay/store/inbox`."""

@@ -1,0 +1,1 @@
+"""How a customer links their software: journey, stages, attempts. Pure rules, no pages."""

@@ -1,0 +1,1 @@
+"""Tokens, sessions and idempotent requests, with their scripts in `lua/`."""

@@ -1,0 +1,1 @@
+"""Company states, their comparison and erasure, with their scripts in `lua/`."""

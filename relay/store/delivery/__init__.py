@@ -1,0 +1,1 @@
+"""Subscriptions and how their deliveries went, with their scripts in `lua/`."""

@@ -1,0 +1,257 @@
+"""What must be done at Codat: durable, named so that a need exists once, claimed and fenced."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+from uuid import uuid4
+
+import orjson
+from redis import Redis
+
+from relay.inbox.message import Action, action_fields
+from relay.store import keys
+from relay.store.intents.budget import AT_ONCE_PER_COMPANY
+from relay.store.scripts import Scripts
+
+# The word before the first colon of an intent's name: what is to be done.
+KINDS = (
+    "info",
+    "name",
+    "reread",
+    "drop",
+    "sync",
+    "cadence",
+    "reconcile",
+    "track",
+    "fresh",
+    "platforms",
+    "data",
+)
+DROPPED_AT_ONCE = 1000
+HINT_MS = 2000  # how long one `perform` hint stands for all needs that arise meanwhile
+
+
+class Priority(IntEnum):
+    """Whose work goes first when calls are short."""
+
+    LINK = 0  # a customer is waiting
+    NOW = 1  # a person asked
+    SCHEDULED = 2
+    RECONCILE = 3
+    LOCAL = 4  # calls nobody, so no limit of Codat's concerns it
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """An intent to be left: its name (`kind:company...`), when it is due (ms), and why."""
+
+    name: str
+    company_id: str
+    priority: Priority
+    due: int
+    cause: str
+    args: dict[str, Any] = field(default_factory=dict)
+
+    def arguments(self) -> tuple[str | bytes | int, ...]:
+        """Give the six arguments every script that leaves intents takes."""
+        return (
+            self.name,
+            self.company_id,
+            int(self.priority),
+            self.due,
+            orjson.dumps(self.args),
+            self.cause,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A claimed intent. `attempts` counts this one; times are ms since the epoch.
+
+    `tried`: until when earlier attempts may have reached Codat, None when none has.
+    `failing_since`: when its present trouble began. `refusals`: how often Codat has refused it.
+    """
+
+    name: str
+    fence: int
+    company_id: str
+    attempts: int
+    created: int
+    args: dict[str, Any]
+    cause: str
+    priority: Priority
+    tried: int | None = None
+    failing_since: int | None = None
+    refusals: int = 0
+
+    @property
+    def kind(self) -> str:
+        """The word before the first colon: `info`, `name`, `reread`, `drop`, `sync`, `cadence`."""
+        return self.name.partition(":")[0]
+
+
+class Intents:
+    """The intents of one store."""
+
+    def __init__(self, client: Redis, scripts: Scripts) -> None:
+        self._client: Any = client  # redis-py types each answer as a union of all it may be
+        self._scripts = scripts
+
+    def put(self, needs: Sequence[Need], now: int) -> int:
+        """Leave intents; give how many are due. `now` in ms."""
+        arguments: list[str | bytes | int] = [keys.INTENT, keys.INTENTS_DUE, now]
+        for need in needs:
+            arguments += need.arguments()
+        return int(self._scripts.put_intents([keys.REPLY + uuid4().hex], arguments))
+
+    def claim(
+        self, *, now: int, lease_ms: int, limit: int, priorities: Sequence[Priority]
+    ) -> list[Intent]:
+        """Claim up to `limit` due intents of these priorities, in that order; times in ms."""
+        answer = self._scripts.claim_intents(
+            [keys.REPLY + uuid4().hex, keys.SYNCS_WAITING, keys.META],
+            [
+                keys.INTENT,
+                keys.INTENTS_DUE,
+                keys.INFLIGHT,
+                now,
+                lease_ms,
+                limit,
+                AT_ONCE_PER_COMPANY,
+                int(Priority.SCHEDULED),
+                *(int(priority) for priority in priorities),
+            ],
+        )
+        return [_claimed(row) for row in answer or ()]
+
+    def hold(self, names: Sequence[str], lease_ms: int) -> list[Intent]:
+        """Take those of these that wait out of the workers' hands, to `finish` them at once."""
+        answer = self._scripts.hold_intents(
+            [keys.REPLY + uuid4().hex, keys.META],
+            [keys.INTENT, keys.INTENTS_DUE, lease_ms, *names],
+        )
+        return [_claimed(row) for row in answer or ()]
+
+    def finish(
+        self,
+        intent: Intent,
+        verdict: str,
+        *,
+        now: int,
+        lane: int,
+        due: int = 0,
+        error: str = "",
+        expected: bool = False,
+        held: bool = False,
+        failing_since: int | None = None,
+        refusals: int = 0,
+        priority: Priority | None = None,
+        told: Action | None = None,
+    ) -> tuple[bool, bool]:
+        """Record `done`, `later` (again at `due` ms) or `dead`, and tell the company's lane.
+
+        Gives whether we still held the intent, and whether the lane needs a hint. `expected`: the
+        attempt found a wait that is normal, so it does not count. `held`: Codat asked for the wait,
+        so no new need shortens it. `priority`: at which it waits from now on, if not as before.
+        """
+        arguments: list[str | bytes | int] = [
+            intent.name,
+            intent.fence,
+            verdict,
+            now,
+            due,
+            error,
+            lane,
+            "expected" if expected else "held" if held else "",
+            "" if failing_since is None else failing_since,
+            refusals,
+            "" if priority is None else int(priority),
+            keys.INTENTS_DUE,
+        ]
+        if told is not None:
+            for name, value in action_fields(told).items():
+                arguments += (name, value)
+        recorded, wake = self._scripts.finish_intent(
+            [
+                keys.INTENT + intent.name,
+                keys.DEAD_INTENTS,
+                keys.INFLIGHT + intent.company_id,
+                keys.LANE + str(lane),
+                keys.WAITING,
+                keys.REPLY + uuid4().hex,
+            ],
+            arguments,
+        )
+        return bool(recorded), bool(wake)
+
+    def drop_dead(self, before_ms: int) -> int:
+        """Forget what was given up before then; return how many there were."""
+        dropped = 0
+        while some := self._scripts.drop_dead(
+            [keys.DEAD_INTENTS], [before_ms, keys.INTENT, DROPPED_AT_ONCE]
+        ):
+            dropped += int(some)
+        return dropped
+
+    def any_due(self, now: int, priorities: Sequence[Priority] = tuple(Priority)) -> bool:
+        """Whether some intent of these priorities is due."""
+        if Priority.SCHEDULED in priorities and self._client.exists(keys.SYNCS_WAITING):
+            return True
+        return any(
+            self._client.zcount(f"{keys.INTENTS_DUE}{int(priority)}", "-inf", now)
+            for priority in priorities
+        )
+
+    def may_hint(self) -> bool:
+        """Whether a `perform` hint is wanted: the first to ask in a while hears yes."""
+        return bool(self._scripts.once([keys.HINTED], [HINT_MS, "1"]))
+
+    def may_leave(self, what: str, within_ms: int) -> bool:
+        """Whether to leave what many may ask for: the first to ask in that time hears yes."""
+        return bool(self._scripts.once([keys.LEFT + what], [within_ms, "1"]))
+
+    def hint_taken(self) -> None:
+        """Let new needs send a hint again: a worker has begun to claim."""
+        self._client.delete(keys.HINTED)
+
+    def counts(self) -> dict[str, int]:
+        """Tell how many intents wait, by priority, and how many were given up."""
+        counts = {
+            priority.name.lower(): int(self._client.zcard(f"{keys.INTENTS_DUE}{int(priority)}"))
+            for priority in Priority
+        }
+        counts["scheduled"] += int(self._client.hget(keys.META, "syncs_waiting") or 0)
+        return counts | {"dead": int(self._client.zcard(keys.DEAD_INTENTS))}
+
+    def dead_among(self, names: Sequence[str]) -> int:
+        """Tell how many of these were given up."""
+        scores = self._client.zmscore(keys.DEAD_INTENTS, list(names)) if names else []
+        return sum(score is not None for score in scores)
+
+    def get(self, name: str) -> dict[str, str] | None:
+        """Give one intent's record as it stands, or None."""
+        record: dict[bytes, bytes] = self._client.hgetall(keys.INTENT + name)
+        return {k.decode(): v.decode() for k, v in record.items()} or None
+
+
+def _claimed(row: Sequence[Any]) -> Intent:
+    name, fence, company_id, attempts, created, args, cause, priority, *trouble = row
+    tried, failing_since, refusals = (int(value) if value else None for value in trouble)
+    return Intent(
+        name=_text(name),
+        fence=int(fence),
+        company_id=_text(company_id),
+        attempts=int(attempts),
+        created=int(created),
+        args=orjson.loads(args),
+        cause=_text(cause),
+        priority=Priority(int(priority)),
+        tried=tried,
+        failing_since=failing_since,
+        refusals=refusals or 0,
+    )
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value

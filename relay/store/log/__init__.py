@@ -1,0 +1,1 @@
+"""The event log: read, encoded, trimmed, with its epochs, and its scripts in `lua/`."""

@@ -1,0 +1,1 @@
+"""Schedules, pauses and the policy in force, with their scripts in `lua/`."""

@@ -1,0 +1,98 @@
+"""Mend what stands further ahead than it can: written while the server's clock was wrong."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+
+from relay.store import keys
+from relay.store.inbox.lanes import LONGEST_LEASE_MS
+from relay.store.intents.budget import LEASE_MS, LONGEST_CALL, LONGEST_HOLD
+from relay.store.intents.queue import HINT_MS, Priority
+from relay.store.journeys.codes import WITHIN
+from relay.store.log.rewriting import LONGEST_MS
+from relay.store.scripts import Scripts
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+SLACK_MS = 30_000  # by which a clock may be set without anything being looked at
+LONGEST_DELIVERY_MS = 25 * HOUR_MS  # a subscriber may ask for a day
+LONGEST_INTENT_MS = 27 * HOUR_MS  # Codat may ask for 26 hours
+USUAL_INTENT_MS = 1_200_000  # a quarter of an hour, a bit longer where attempts are spread
+LOOKED_AT = 2000  # of each list at a time; some milliseconds of the server
+
+# Flags by which one of many does something, and how long each may stand, in ms.
+FLAGS = {
+    keys.HINTED: HINT_MS,
+    keys.DELIVERY_HINTED: HINT_MS,
+    keys.REPLAY_HINTED: HINT_MS,
+    keys.ERASING: LONGEST_MS,
+    keys.CODE_TRIES: WITHIN * 1000,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """How many were mended, and whether the due times of schedules are to be looked at."""
+
+    mended: int
+    schedules: bool
+
+
+class Mending:
+    """Looks over all of one store that ends at some time."""
+
+    def __init__(self, client: Redis, scripts: Scripts, dedupe_days: int) -> None:
+        self._client: Any = client  # redis-py types each answer as a union of all it may be
+        self._scripts = scripts
+        self._remember_ms = dedupe_days * DAY_MS
+
+    def mend(self) -> Mended:
+        """End every lease, wait and hold that ends later than it can; raises redis.RedisError."""
+        mended, more, schedules = 0, 1, 0
+        while more:
+            some, more, schedules = self._scripts.mend(
+                [
+                    keys.WAITING,
+                    keys.LEASES,
+                    keys.DELIVERIES,
+                    keys.CALLS,
+                    keys.UNDER_WAY,
+                    keys.HOLD,
+                    keys.BUDGET,
+                    keys.META,
+                    keys.COUNTERS,
+                    keys.HEARTBEATS,
+                    keys.SILENCES,
+                    *FLAGS,
+                ],
+                [
+                    keys.INTENTS_DUE,
+                    keys.INTENT,
+                    LONGEST_LEASE_MS,
+                    LONGEST_DELIVERY_MS,
+                    LONGEST_INTENT_MS,
+                    max(USUAL_INTENT_MS, 2 * LEASE_MS),
+                    LONGEST_HOLD,
+                    LONGEST_CALL,
+                    SLACK_MS,
+                    len(Priority),
+                    LOOKED_AT,
+                    self._remember_ms,
+                    *FLAGS.values(),
+                ],
+            )
+            mended += some
+        return Mended(mended, bool(schedules))
+
+    def schedules_mended(self) -> None:
+        """Note that the due times of all schedules were looked at."""
+        self._client.hdel(keys.META, "clock_schedules")
+
+    def in_doubt(self, now: int) -> bool:
+        """Whether the server's clock went on by more than a day in the last one; `now` in ms.
+
+        Then nothing is deleted by it: it may be wrong, and come back.
+        """
+        doubted = self._client.hget(keys.META, "clock_doubted")
+        return doubted is not None and abs(now - int(doubted)) < DAY_MS

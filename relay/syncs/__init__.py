@@ -1,0 +1,1 @@
+"""When data is synced, and with what result: schedules, pauses, policy. Pure rules, no store."""

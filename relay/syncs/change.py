@@ -1,0 +1,148 @@
+"""What a change of a schedule comes to: when it is due then, and which periods nobody will run."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import takewhile
+
+from relay.syncs.cadence import Anchor, Cadence, Run, Schedule, run_before, runs
+from relay.syncs.missed import Missed
+from relay.syncs.tracking import FIRST_STANDS
+
+CHANGED = "the schedule was changed before this ran"
+REMOVED = "the schedule was removed before this ran"
+SWITCHED_OFF = "the schedule was switched off before this ran"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One schedule to be written; None for `before` is a new one, for `after` one removed."""
+
+    before: Schedule | None
+    after: Schedule | None
+
+    @property
+    def about(self) -> Schedule:
+        """The schedule as it will be, or was; raises ValueError when neither is there."""
+        schedule = self.after or self.before
+        if schedule is None:
+            raise ValueError("a change is of a schedule before it, after it, or both")
+        return schedule
+
+    @property
+    def kind(self) -> str:
+        """What it comes to: given, removed, suspended, resumed or changed."""
+        if self.before is None:
+            return "given"
+        if self.after is None:
+            return "removed"
+        if self.before.suspended != self.after.suspended:
+            return "suspended" if self.after.suspended else "resumed"
+        return "changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a schedule stands in the store; `schedule` None where there is none.
+
+    `score` is when it is due (epoch seconds), with a half when the run before was dispatched; None
+    when it does not run. `pause` is the pause it waits under. `ran` are the last periods that were
+    dispatched before it was changed, one of each length that names of periods have had.
+    """
+
+    schedule: Schedule | None = None
+    text: bytes = b""  # as it is stored
+    score: float | None = None
+    pause: str | None = None
+    ran: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Where a change puts a schedule, as `Standing` says it, and the periods it passes over."""
+
+    score: float | None = None
+    pause: str | None = None
+    ran: tuple[str, ...] = ()
+    missed: tuple[Missed, ...] = ()
+
+
+def move(at: Standing, after: Schedule | None, now: int, earliest: int | None = None) -> Move:
+    """Decide when what stands as `at` runs once it is `after`, from `earliest` on or else `now`.
+
+    One that keeps its calendar stays as due as it is, however late, so that its catch-up rule
+    decides. Of any other the periods that will have no run are told. Times are epoch seconds.
+    """
+    before, ran = at.schedule, last_periods(at)
+    running = after if after is not None and after.running else None
+    ran_on = before is not None and before.running and at.score is not None
+    if before and running and ran_on and calendar(before) == calendar(running):
+        return Move(at.score, at.pause, at.ran)
+    coming = first_run(running, now, ran) if running else None
+    names = (name for name in _left(at, after, coming, now) if not _has_run(name, ran))
+    left = Missed.of(names, _why_left(before, after) if before else "")
+    if running is None or coming is None:
+        return Move(ran=ran, missed=(left,) if left else ())
+    first = first_run(running, now if earliest is None else earliest, ran)
+    waited = takewhile(lambda run: run.due < first.due, runs(running, coming.due - 1))
+    stands = Missed.of((run.period for run in waited), FIRST_STANDS)
+    return Move(first.due, ran=ran, missed=tuple(one for one in (left, stands) if one))
+
+
+def calendar(schedule: Schedule) -> tuple[Cadence, int, Anchor, str, int]:
+    """Give what a schedule's due times follow from."""
+    s = schedule
+    return s.cadence, s.every, s.anchor, s.zone, s.spread
+
+
+def last_periods(at: Standing) -> tuple[str, ...]:
+    """Give the last periods that were dispatched, one of each length their names have had."""
+    if at.schedule is None or at.score is None or not at.score % 1:
+        return at.ran
+    period = run_before(at.schedule, int(at.score)).period
+    return (*(one for one in at.ran if len(one) != len(period)), period)
+
+
+def first_run(schedule: Schedule, after: int, ran: tuple[str, ...]) -> Run:
+    """Give the first run later than `after` (epoch seconds) whose period was not run yet."""
+    return next(run for run in runs(schedule, after) if not _has_run(run.period, ran))
+
+
+def _has_run(period: str, ran: tuple[str, ...]) -> bool:
+    """Whether it is one of these periods, or earlier: of one length, they sort by time."""
+    return any(len(one) == len(period) and period <= one for one in ran)
+
+
+def _left(at: Standing, after: Schedule | None, coming: Run | None, now: int) -> Iterator[str]:
+    """Name the periods that came up to `now` and that no run will stand for.
+
+    Where periods keep their names, those are left too that were to come, and are passed over.
+    """
+    before = at.schedule
+    if before is None or before.off:
+        return
+    if before.suspended:
+        if not before.suspended_at or (after and after.suspended_at == before.suspended_at):
+            return  # the time of its suspension goes on
+        since = before.suspended_at
+    elif at.score is not None:
+        since = int(at.score) - 1
+    else:
+        return
+    alike = after is not None and (before.cadence, before.every) == (after.cadence, after.every)
+    for run in runs(before, since):
+        named_alike = coming is not None and len(coming.period) == len(run.period)
+        if coming is not None and named_alike and run.period >= coming.period:
+            return
+        if run.due > now and not (alike and named_alike):
+            return
+        yield run.period
+
+
+def _why_left(before: Schedule, after: Schedule | None) -> str:
+    if before.suspended:
+        return before.suspended
+    if after is None:
+        return REMOVED
+    if after.suspended:
+        return after.suspended
+    return SWITCHED_OFF if after.off else CHANGED

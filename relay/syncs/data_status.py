@@ -1,0 +1,194 @@
+"""What Codat says of its reads when it is asked, and which of them no webhook told us of.
+
+Pure: records of Codat's in, reads out. A company's data status names no connection and does not
+say when a read failed (Codat: core-concepts/status); its pull history does both.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from codat.records import Company as CodatCompany
+from codat.records import DataStatus, PullOperation, read_time
+from codat.statuses import ConnectionStatus, PullOutcome, pull_outcome
+from relay.companies.company import DELETED, Company, CompanyStatus
+
+SKEW = 5_000_000  # microseconds by which one read's times may differ in webhook and record
+LATE = 60_000_000  # microseconds after a read at which its webhook is late
+AHEAD = 600_000_000  # microseconds from now at which nothing can have been read
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """How one read of a data type ended; `at` in microseconds since the epoch.
+
+    `connection_id` is empty where it is not known. `id` is Codat's for the read.
+    """
+
+    connection_id: str
+    data_type: str
+    status: str
+    at: int
+    id: str
+
+    @property
+    def key(self) -> str:
+        """Its key among a company's data types."""
+        return f"{self.connection_id}|{self.data_type}"
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the data was read."""
+        return pull_outcome(self.status) is PullOutcome.COMPLETE
+
+
+def unheard(
+    company: Company,
+    statuses: Mapping[str, DataStatus],
+    operations: Iterable[PullOperation],
+    now: int,
+) -> list[Read]:
+    """Return the ended reads that the company does not hold yet; `now` in microseconds."""
+    present = {c.id for c in company.connections.values() if c.status != DELETED}
+    ours = (one for one in operations if one.connection_id in present)
+    of_connections = list(_of_operations(ours, now + AHEAD))
+    read = dict[tuple[str, bool], int]()
+    for one in of_connections:
+        kind = (one.data_type, one.is_success)
+        read[kind] = max(one.at, read.get(kind, 0))
+    for status in statuses.values():
+        for one in _of_status(company, status, now + AHEAD):
+            known = read.get((one.data_type, one.is_success))
+            if known is None or (one.is_success and one.at > known + SKEW):
+                of_connections.append(one)
+    return [one for one in of_connections if one.at <= now + AHEAD and not is_heard(company, one)]
+
+
+def lacks_dates(company: Company, statuses: Mapping[str, DataStatus], now: int) -> bool:
+    """Tell whether Codat's pull history must say when reads ended; `now` in microseconds.
+
+    The data status dates no failure, and its dates may be such as nobody can mean. What a platform
+    does not offer has no date that counts, once it was told since the link.
+    """
+    for status in statuses.values():
+        outcome = pull_outcome(status.current_status or "")
+        if outcome is PullOutcome.NEUTRAL:
+            if any(not is_heard(company, one) for one in _of_status(company, status, now + AHEAD)):
+                return True
+        elif outcome is PullOutcome.COMPLETE:
+            if _success(status, now + AHEAD) is None:
+                return True
+        elif outcome is not PullOutcome.IN_PROGRESS:
+            return True
+    return False
+
+
+def is_heard(company: Company, read: Read) -> bool:
+    """Tell whether the company holds this read already, or a later one."""
+    keys = [read.key]
+    if not read.connection_id:
+        keys = [key for key in company.data_types if key.partition("|")[2] == read.data_type]
+    for held in (company.data_types[key] for key in keys if key in company.data_types):
+        if read.is_success:
+            if held.last_success is not None and held.last_success >= read.at - SKEW:
+                return True
+        elif (
+            held.version[0] >= read.at
+            or held.version[1] == read.id
+            # One without a date comes right after what is held: a later one is another read.
+            or (
+                pull_outcome(held.status) is pull_outcome(read.status)
+                and held.version[0] >= read.at - SKEW
+            )
+        ):
+            return True
+    return False
+
+
+def may_lack_reads(company: Company | None, shown: CodatCompany, now: int) -> bool:
+    """Tell whether Codat's record of a company names a later sync than any read we hold.
+
+    Codat: `lastSync` of the company and of its connections; one dated ahead of `now`
+    (microseconds) says nothing.
+    """
+    if company is None or company.status is not CompanyStatus.LINKED:
+        return False
+    named = [shown.last_sync, *(one.last_sync for one in shown.connections)]
+    times = map(read_time, named)
+    latest = max((at for at in times if at is not None and at <= now + AHEAD), default=None)
+    ended = [
+        state.version[0]
+        for state in company.data_types.values()
+        if pull_outcome(state.status) is not PullOutcome.IN_PROGRESS
+    ]
+    heard = max(ended, default=0)
+    return latest is not None and latest > heard + LATE
+
+
+def linked_connections(company: Company) -> list[str]:
+    """Return the ids of the connections that are linked."""
+    return [c.id for c in company.connections.values() if c.status == ConnectionStatus.LINKED]
+
+
+def _of_operations(operations: Iterable[PullOperation], until: int) -> Iterator[Read]:
+    """Return the latest ended read of each connection and data type, and its latest success.
+
+    One dated later than `until` (microseconds) counts as undated, and hides no other.
+    """
+    latest = dict[tuple[str, bool], Read]()
+    for one in operations:
+        at = read_time(one.completed) or read_time(one.requested)
+        if at is None or at > until or not one.connection_id or not one.data_type:
+            continue
+        if pull_outcome(one.status) is PullOutcome.IN_PROGRESS:
+            continue
+        read = Read(one.connection_id, one.data_type, one.status, at, one.id)
+        held = latest.get((read.key, read.is_success))
+        if held is None or held.at < at:
+            latest[read.key, read.is_success] = read
+    for read in latest.values():
+        good = latest.get((read.key, True))
+        if read.is_success or good is None or good.at < read.at:
+            yield read
+
+
+def _of_status(company: Company, status: DataStatus, until: int) -> Iterator[Read]:
+    """Return the last success, and the failure after it if there was one.
+
+    Codat does not say when it failed: it counts from what is known of the data type by then. So
+    does a success without a date, or with one later than `until` (microseconds).
+    """
+    data_type, word = status.data_type, status.current_status or ""
+    connection, outcome = _connection_of(company, data_type), pull_outcome(word)
+    held = company.data_types.get(f"{connection}|{data_type}")
+    success = _success(status, until)
+    known = max(success or 0, held.version[0] if held else 0)
+    if success is None and outcome is PullOutcome.COMPLETE:
+        success = max(known, company.first_seen * 1000) + 1
+    if success is not None:
+        good = status.latest_successful_sync_id or ""
+        yield Read(
+            connection,
+            data_type,
+            word if outcome is PullOutcome.COMPLETE else "Complete",
+            success,
+            good,
+        )
+    if outcome is PullOutcome.NEUTRAL and connection in company.connections:
+        # What a platform does not offer, it did not offer when it was linked either.
+        known = max(known, company.connections[connection].version[0])
+    if outcome not in (PullOutcome.COMPLETE, PullOutcome.IN_PROGRESS):
+        yield Read(connection, data_type, word, known + 1, status.latest_sync_id or "")
+
+
+def _success(status: DataStatus, until: int) -> int | None:
+    """Return when the last success was, in microseconds; None if no date that counts says so."""
+    at = read_time(status.last_successful_sync)
+    return at if at is not None and at <= until else None
+
+
+def _connection_of(company: Company, data_type: str) -> str:
+    """Return the one linked connection that a data type can be of, empty where several can be."""
+    linked = linked_connections(company)
+    readers = [one for one in linked if f"{one}|{data_type}" in company.data_types]
+    candidates = readers or linked
+    return candidates[0] if len(candidates) == 1 else ""

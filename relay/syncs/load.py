@@ -1,0 +1,86 @@
+"""How many syncs the coming hours hold, and whether Codat's limits cover them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import accumulate
+
+from relay.syncs.cadence import Cadence, Schedule, offset_within, step
+
+HOUR = 3600
+DAY_HOURS = 24
+CALLS_PER_SYNC = 2  # the request, and a look at what became of it
+# Codat: using-the-api/rate-limits: requests a day, for each linked company and one more.
+DAILY_PER_COMPANY = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A schedule and when it is due next (epoch seconds); `key` says whose it is."""
+
+    schedule: Schedule
+    key: bytes
+    due: int
+
+
+def by_hour(planned: Iterable[Planned], start: int, hours: int) -> list[int]:
+    """Count the runs in each of the `hours` from `start` (epoch seconds).
+
+    What is late already counts in the first.
+    """
+    counts = [0] * hours
+    begins = [0] * hours  # hourly schedules, by the hour from which on they run
+    end = start + hours * HOUR
+    for one in planned:
+        s = one.schedule
+        if s.cadence is Cadence.HOURLY and s.every == 1:
+            if one.due < end:
+                begins[max(0, (one.due - start) // HOUR)] += 1
+            continue
+        offset, due = offset_within(s.spread, one.key), one.due
+        while due < end:
+            counts[max(0, (due - start) // HOUR)] += 1
+            _, following = step(s.cadence, s.anchor, s.zone, s.every, due - offset)
+            due = following.due + offset
+    return [count + running for count, running in zip(counts, accumulate(begins), strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """How many syncs Codat's limits cover."""
+
+    calls_per_minute: int
+    companies: int
+    told: int | None = None  # the daily quota, as Codat told it
+
+    @property
+    def hour(self) -> int:
+        """In an hour."""
+        return self.calls_per_minute * 60 // CALLS_PER_SYNC
+
+    @property
+    def requests(self) -> int:
+        """Requests that the quota allows in a day: as Codat told it, else by its rule."""
+        return self.told if self.told is not None else DAILY_PER_COMPANY * (1 + self.companies)
+
+    @property
+    def day(self) -> int:
+        """In a day."""
+        return self.requests // CALLS_PER_SYNC
+
+
+def warnings(counts: list[int], covered: Covered) -> list[str]:
+    """Say in sentences where Codat's limits would not cover the load."""
+    found = []
+    peak = max(counts, default=0)
+    if peak > covered.hour:
+        found.append(
+            f"The fullest hour holds {peak:,} syncs; {covered.calls_per_minute:,} calls a minute"
+            f" cover {covered.hour:,}. The rest runs later: spread them wider."
+        )
+    fullest = max((sum(counts[n : n + DAY_HOURS]) for n in range(len(counts))), default=0)
+    if fullest > covered.day:
+        found.append(
+            f"The fullest day holds {fullest:,} syncs, more than the daily quota of"
+            f" {covered.requests:,} requests covers."
+        )
+    return found

@@ -1,0 +1,1 @@
+"""Runs a sandbox: sockets, process and file. The application is in `api`."""

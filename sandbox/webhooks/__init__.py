@@ -1,0 +1,1 @@
+"""The sandbox's webhooks: bodies, signing, sending, and how that goes wrong."""

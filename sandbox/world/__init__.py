@@ -1,0 +1,1 @@
+"""The sandbox's Codat in memory: companies, connections, reads. No HTTP."""

@@ -1,0 +1,1 @@
+"""From message to committed change: drain, fold, handlers. Nothing here calls Codat."""

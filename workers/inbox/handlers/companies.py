@@ -1,0 +1,35 @@
+"""Companies as Codat creates and deletes them, and the products they are given."""
+
+from codat.webhook import Event
+from relay.companies.company import NEVER, Company, version_of
+from workers.inbox.outcome import Outcome
+from workers.inbox.routing import Router
+
+router = Router()
+
+
+@router.on("company.created")
+def created(company: Company, event: Event) -> Outcome:
+    """Take the company in; its name was taken over already, as from every event with a date."""
+    outcome = Outcome(company)
+    return outcome.then("reread") if version_of(event) is None else outcome
+
+
+@router.on("company.deleted")
+def deleted(company: Company, event: Event) -> Outcome:
+    """Mark the company gone: Codat cannot bring one back."""
+    if company.deleted:
+        return Outcome(company)
+    gone = company.gone(version_of(event) or NEVER)
+    return Outcome(gone).log("company.deleted").then("cadence")
+
+
+@router.on("company.product.added", "company.product.removed")
+def products_changed(company: Company, event: Event) -> Outcome:
+    """Tell which product the company was given or lost."""
+    return Outcome(company).log(
+        "company.products_changed",
+        change=event.type.rpartition(".")[2],
+        product_id=event.text("productId"),
+        product_name=event.text("productName"),
+    )

@@ -1,0 +1,84 @@
+"""Company info as Codat gave it: kept, told on when it changed, and the source of the real name."""
+
+from dataclasses import replace
+
+from relay.companies.company import Company, NameSource
+from relay.companies.identity import (
+    BOOKS,
+    Match,
+    changes,
+    compare_infos,
+    is_moved,
+    known_by,
+    mark_of,
+)
+from relay.inbox.message import Action
+from workers.inbox.outcome import Outcome
+from workers.inbox.routing import Router
+
+router = Router()
+
+
+@router.on("relay.identity_accepted")
+def identity_accepted(company: Company, action: Action) -> Outcome:
+    """Take the flag away: a person looked and found the company to be the right one."""
+    return accepted(Outcome(company), action)
+
+
+def accepted(outcome: Outcome, action: Action) -> Outcome:
+    """Let the company be whom its info names, and tell who said so.
+
+    An acceptance that says whom it is of counts for nothing once the info names another.
+    """
+    company = outcome.company
+    if company.identity_mismatch is None:
+        return outcome
+    if action.payload.get("identity_mark") not in (None, mark_of(company.info)):
+        return outcome
+    return replace(outcome, company=replace(company, identity_mismatch=None, expected=None)).log(
+        "company.identity_accepted", changes=company.identity_mismatch, by=action.payload["by"]
+    )
+
+
+@router.on("relay.info_fetched")
+def info_fetched(company: Company, action: Action) -> Outcome:
+    """Keep the info unless a newer is held; replace the name if it is still a placeholder.
+
+    After a relink the books may be another company's: that is told and flagged, not just taken.
+    From then on they are compared with whom the company was, until someone accepts the other.
+    Other books of the same company, as after a change of software, are told and taken.
+    """
+    if action.version <= company.info_version:
+        return Outcome(company, stale=True)
+    info = action.payload["info"]
+    changed = info != company.info
+    reads = int(action.payload.get("after") or 0)
+    known = company.expected or company.info or {}
+    match = compare_infos(known, info)
+    mismatch = company.identity_mismatch if match is Match.UNKNOWN else None
+    if match is Match.OTHER:
+        mismatch = changes(known, info)
+    outcome = Outcome(
+        replace(
+            company,
+            info=info,
+            info_version=action.version,
+            info_after=reads,
+            identity_mismatch=mismatch,
+            expected=None if match is Match.SAME else known_by(known) or None,
+        )
+    )
+    if mismatch and mismatch != company.identity_mismatch:
+        outcome = outcome.log("company.identity_mismatch", changes=mismatch)
+    if match is Match.SAME and is_moved(known, info):
+        outcome = outcome.log(
+            "company.books_changed",
+            previous=known[BOOKS],
+            current=info[BOOKS],
+            platforms=company.platforms,
+        )
+    if changed:
+        outcome = outcome.log("company.info_fetched", previous=company.info, current=info)
+    if company.name_source is NameSource.PLACEHOLDER:
+        outcome = outcome.then("name")
+    return outcome

@@ -1,0 +1,48 @@
+"""How the replacement of a dummy name ended: written, a person's choice kept, or not possible."""
+
+from dataclasses import replace
+
+from relay.companies.company import Company, NameSource
+from relay.inbox.message import Action
+from workers.inbox.outcome import Outcome
+from workers.inbox.routing import Router
+
+router = Router()
+
+
+@router.on("relay.renamed")
+def renamed(company: Company, action: Action) -> Outcome:
+    """Note the name we wrote, and tell old and new; one that stood there already is only noted."""
+    name = action.payload["name"]
+    if company.given_name == name:
+        return Outcome(company)
+    after = replace(company.named(name, action.version), given_name=name)
+    if name == action.payload["previous"]:
+        return Outcome(after)
+    return Outcome(after).log(
+        "company.renamed",
+        previous=action.payload["previous"],
+        current=name,
+        source=NameSource.CODAT,
+    )
+
+
+@router.on("relay.name_kept")
+def name_kept(company: Company, action: Action) -> Outcome:
+    """Note that a person chose another name meanwhile: it is theirs, and stays."""
+    name = action.payload["name"]
+    if name == company.given_name:
+        return Outcome(company)
+    return Outcome(company.named(name, action.version)).log(
+        "company.renamed",
+        previous=company.placeholder,
+        current=name,
+        source=NameSource.PERSON,
+        note="a person chose this name at Codat; it was left alone",
+    )
+
+
+@router.on("relay.name_unavailable")
+def name_unavailable(company: Company, action: Action) -> Outcome:
+    """Tell that Codat's info holds no name to put in the placeholder's place."""
+    return Outcome(company).log("company.name_unavailable", reason=action.payload.get("reason"))

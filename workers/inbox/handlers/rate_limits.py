@@ -1,0 +1,58 @@
+"""Codat's daily quota: stop calling when it is reached, go on when it is reset."""
+
+from dataclasses import replace
+
+from codat.times import EARLIEST
+from codat.webhook import Event, Quota
+from relay.companies.company import Company
+from relay.times import iso_from_micros
+from workers.inbox.outcome import Outcome
+from workers.inbox.routing import Router
+
+router = Router()
+
+DAY = 86_400_000_000  # microseconds
+LONGEST = DAY + DAY // 12  # a day and a bit: Codat's ends at midnight UTC, and clocks differ
+
+
+@router.on("client.rateLimit.reached", "ClientRateLimitReached")
+def reached(company: Company, event: Event) -> Outcome:
+    """Hold all calls to Codat until the quota is renewed (Codat: using-the-api/rate-limits)."""
+    quota = _plausible(event)
+    expires = quota.expires if quota else None
+    if expires is not None and expires <= (event.generated or EARLIEST * 1_000_000):
+        expires = None  # over before it began: a date that stands for none, such as 0001-01-01
+    outcome = Outcome(company).log(
+        "rate_limit.reached",
+        daily_quota=quota.daily_quota if quota else None,
+        until=iso_from_micros(expires) if expires else None,
+    )
+    return outcome.hold(expires // 1000, quota) if expires else outcome
+
+
+@router.on("client.rateLimit.reset", "ClientRateLimitReset")
+def reset(company: Company, event: Event) -> Outcome:
+    """Let calls to Codat go on, by what it says of the day that began."""
+    quota = _plausible(event)
+    return (
+        Outcome(company)
+        .log(
+            "rate_limit.reset",
+            daily_quota=quota.daily_quota if quota else None,
+            quota_remaining=quota.quota_remaining if quota else None,
+        )
+        .renewed(quota)
+    )
+
+
+def _plausible(event: Event) -> Quota | None:
+    """Return the quota with a day that ends when Codat's can.
+
+    An end further off than a day and a bit, such as 9999-12-31, stands for the end of the day in
+    which it was told.
+    """
+    quota = event.rate_limit
+    told = event.heard if event.generated is None else event.generated
+    if quota is None or quota.expires is None or told is None or quota.expires <= told + LONGEST:
+        return quota
+    return replace(quota, expires=told - told % DAY + DAY)

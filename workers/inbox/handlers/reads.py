@@ -1,0 +1,123 @@
+"""What became of each data type that Codat read: completed does not mean succeeded."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from codat.statuses import PullOutcome, pull_outcome
+from codat.webhook import Event
+from relay.companies.company import Company, Version, version_of
+from relay.inbox.message import Action
+from relay.syncs.cadence import ALL
+from relay.syncs.data_status import Read, is_heard
+from relay.syncs.tracking import open_syncs, settle
+from workers.inbox.outcome import Outcome
+from workers.inbox.routing import Router
+
+router = Router()
+
+LOOK_AFTER = 20_000  # ms; other reads of the same sync usually end within it
+INFO_TYPES = frozenset({"company", "commerce-companyInfo"})
+LOGGED = {
+    PullOutcome.COMPLETE: "sync.completed",
+    PullOutcome.FAILED: "sync.failed",
+    PullOutcome.NEEDS_CUSTOMER: "sync.failed",
+    PullOutcome.NEUTRAL: "sync.skipped",
+    PullOutcome.IN_PROGRESS: "sync.progressed",
+}
+
+
+@router.on("read.completed", "read.completed.initial")
+def read_completed(company: Company, event: Event) -> Outcome:
+    """Record every data type's outcome, tell of changed data, and fetch info that is now there."""
+    outcome = Outcome(company)
+    version = version_of(event)
+    reads = event.reads
+    kinds = set()
+    for read in reads:
+        kind = pull_outcome(read.status)
+        kinds.add((kind, read.data_type in INFO_TYPES))
+        period = _period(company, read.data_type, version)
+        facts = {
+            "connection_id": read.connection_id,
+            "data_type": read.data_type,
+            "status": read.status,
+        }
+        outcome = outcome.log(
+            LOGGED[kind],
+            **facts,
+            initial=event.type.endswith(".initial"),
+            issues=list(read.issues[:5]),
+            **({"period": period} if period else {}),
+        )
+        if kind is PullOutcome.COMPLETE and read.records_modified:
+            outcome = outcome.log("data.changed", **facts)
+        if version is not None:
+            company = company.with_read(
+                f"{read.connection_id or ''}|{read.data_type}",
+                read.status,
+                version,
+                success=kind is PullOutcome.COMPLETE,
+            )
+            company = settle(company, read.data_type)
+    if ALL in open_syncs(company) and reads:
+        # Codat does not say which reads belong to it, or how many are to come: its history does.
+        outcome = outcome.then("track", delay=LOOK_AFTER)
+    if company.stale and any(kind is PullOutcome.COMPLETE for kind, _ in kinds):
+        outcome = outcome.then("fresh")
+    if (PullOutcome.COMPLETE, True) in kinds:
+        company = replace(company, info_reads=company.info_reads + 1)
+        # The initial read is that of a link, first or again; of others nobody waits for the info.
+        outcome = outcome.then("info", link=event.type.endswith(".initial"))
+    if version is None or any(kind is PullOutcome.NEEDS_CUSTOMER for kind, _ in kinds):
+        # Without a date nothing was kept of it; or the source no longer lets Codat in, so see
+        # whether the connection says so too.
+        outcome = outcome.then("reread")
+    return outcome.now(company)
+
+
+@router.on("relay.data_status_read")
+def data_status_read(company: Company, action: Action) -> Outcome:
+    """Take over the reads that Codat's data status showed and no webhook told of."""
+    return learned(Outcome(company), action.payload["reads"])
+
+
+def learned(outcome: Outcome, reads: Iterable[Mapping[str, Any]]) -> Outcome:
+    """Take over reads that Codat told of when asked; those heard of meanwhile are left out.
+
+    `reads` are `relay.syncs.data_status.Read`s as mappings. Whether records changed is not known of
+    them, so `data.changed` is not told.
+    """
+    company = outcome.company
+    new = [read for told in reads if not is_heard(company, read := Read(**told))]
+    for read in new:
+        version = (read.at, read.id)
+        period = _period(company, read.data_type, version)
+        outcome = outcome.log(
+            LOGGED[pull_outcome(read.status)],
+            connection_id=read.connection_id or None,
+            data_type=read.data_type,
+            status=read.status,
+            initial=False,
+            issues=[],
+            source="data_status",
+            **({"period": period} if period else {}),
+        )
+        company = company.with_read(read.key, read.status, version, success=read.is_success)
+    successes = {read.data_type for read in new if read.is_success}
+    if company.stale and successes:
+        outcome = outcome.then("fresh")
+    infos = [read.at for read in new if read.is_success and read.data_type in INFO_TYPES]
+    if max(infos, default=0) > company.info_version[0]:  # else what is held was asked after it
+        company = replace(company, info_reads=company.info_reads + 1)
+        outcome = outcome.then("info")
+    return outcome.now(company)
+
+
+def _period(company: Company, data_type: str, version: Version | None) -> str | None:
+    """Name the period of the open sync that a read belongs to, its own or one of everything."""
+    waiting = open_syncs(company)
+    sync = waiting.get(data_type) or waiting.get(ALL)
+    if sync is None or version is None or version[0] < sync.requested:
+        return None
+    return sync.period

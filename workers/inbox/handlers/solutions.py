@@ -1,0 +1,30 @@
+"""Events of Codat's solutions (bank feeds, expenses, reports): told on as they are."""
+
+from codat.webhook import Event
+from relay.companies.company import Company
+from workers.inbox.outcome import Outcome
+from workers.inbox.routing import Router
+
+router = Router()
+
+LARGEST_PAYLOAD = 50  # entries of a list that are told on; the message itself keeps them all
+
+
+@router.on(
+    "bankFeeds.*",
+    "expenses.*",
+    "report.*",
+    "reports.*",
+    "AccountCategoriesUpdated",
+    "SyncCompleted",
+    "SyncFailed",
+    "SyncConnectionDeleted",
+)
+def solution_event(company: Company, event: Event) -> Outcome:
+    """Tell what a solution reported, without the company's own record in it."""
+    details = {
+        name: value[:LARGEST_PAYLOAD] if isinstance(value, list) else value
+        for name, value in event.payload.items()
+        if name != "referenceCompany"
+    }
+    return Outcome(company).log("solution.reported", reported=event.type, details=details)

@@ -1,0 +1,95 @@
+"""What became of the syncs we wanted: requested, accepted, completed, failed or missed."""
+
+from dataclasses import replace
+
+from relay.companies.company import Company, Sync, SyncState
+from relay.inbox.message import Action
+from relay.syncs import missed
+from relay.syncs.cadence import ALL
+from relay.syncs.tracking import begin, facts, settle, superseded
+from workers.inbox.outcome import Outcome
+from workers.inbox.routing import Router
+
+router = Router()
+
+LOOK_AFTER = 60_000  # ms; Codat names no operation for `all`, its history does
+WEBHOOK_LATE = 30_000  # ms after which a webhook of a read that the history shows is late
+LOOK_AFTER_ONE = 600_000  # ms; one data type's own webhook usually tells
+DAY = 86_400_000_000  # microseconds
+
+
+@router.on("relay.sync_requested")
+def sync_requested(company: Company, action: Action) -> Outcome:
+    """Tell that Codat took the request, or that the sync was running already, and follow it."""
+    told = {name: value for name, value in action.payload.items() if name != "running"}
+    outcome = Outcome(company).log("sync.requested", **told)
+    data_type, operation = action.payload["data_type"], action.payload.get("operation_id")
+    if not company.known:
+        return outcome
+    # One that was running before we asked began earlier: its reads count from then.
+    began = action.at - (DAY if action.payload.get("running") else 0)
+    sync = Sync(action.payload["period"], began, operation)
+    if operation:
+        sync = replace(sync, state=SyncState.ACCEPTED, total=1)
+        outcome = outcome.log("sync.accepted", **facts(data_type, sync))
+    if overtaken := superseded(company, sync, data_type):
+        outcome = outcome.log("sync.skipped", **overtaken)
+    after = settle(begin(company, sync, data_type), data_type)
+    settled = after.syncs[data_type]
+    if not settled.is_open:  # its read was told of before we heard that it was asked for
+        return outcome.now(after).log(f"sync.{settled.state}", **facts(data_type, settled))
+    delay = LOOK_AFTER if data_type == ALL else LOOK_AFTER_ONE
+    return outcome.now(after).then("track", delay=delay)
+
+
+@router.on("relay.syncs_checked")
+def syncs_checked(company: Company, action: Action) -> Outcome:
+    """Take over what Codat's pull history showed; one that a webhook closed meanwhile stays."""
+    outcome = Outcome(company)
+    for told in action.payload["syncs"]:
+        data_type = told["data_type"]
+        held = company.syncs.get(data_type)
+        if held is None or not held.is_open or held.period != told["period"]:
+            continue
+        given_up = told["reason"] is not None
+        state = SyncState.FAILED if given_up else SyncState(told["state"])
+        ended = action.at if given_up else told["ended"]
+        after = replace(
+            held,
+            state=state,
+            total=told["total"],
+            done=told["done"],
+            failed=told["failed"],
+            ended=ended,
+        )
+        company = replace(company, syncs={**company.syncs, data_type: after})
+        if after.total and not held.total:
+            outcome = outcome.log("sync.accepted", **facts(data_type, after))
+        if not after.is_open:
+            why = told["reason"] or told.get("why")
+            reason = {"reason": why} if why else {}
+            outcome = outcome.log(f"sync.{state}", **facts(data_type, after), **reason)
+    if action.payload.get("unheard"):
+        outcome = outcome.then("data", delay=WEBHOOK_LATE)
+    return outcome.now(company)
+
+
+@router.on("relay.sync_missed")
+def sync_missed(company: Company, action: Action) -> Outcome:
+    """Tell that a period has no sync, and why."""
+    return Outcome(company).log("sync.missed", **action.payload)
+
+
+@router.on("relay.periods_missed")
+def periods_missed(company: Company, action: Action) -> Outcome:
+    """Tell of each period that passed while nothing ran."""
+    outcome = Outcome(company)
+    for one in missed.facts(action.payload["data_type"], action.payload):
+        outcome = outcome.log("sync.missed", **one)
+    return outcome
+
+
+@router.on("relay.intent_given_up")
+def given_up(company: Company, action: Action) -> Outcome:
+    """Tell of something that could not be done at Codat; it can be run again."""
+    return Outcome(company).log("intent.given_up", **action.payload)

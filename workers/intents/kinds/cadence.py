@@ -1,0 +1,49 @@
+"""Make a company's schedules agree with its status and the policy. Calls nobody."""
+
+from relay.services import set_schedule
+from relay.store.intents.queue import Intent, Need, Priority
+from relay.syncs.policy import BadPolicy, changes
+from relay.times import now_ms
+from workers.context import Context
+from workers.intents.retry_policy import Ended, Ending
+
+FIRST_AFTER = 3600  # seconds after a link in which Codat's own first sync runs
+UNTIL_MENDED = 60.0  # seconds after which a policy file that cannot be used is read again
+CHANGED_MEANWHILE = "the schedules were changed meanwhile"
+
+
+def do(context: Context, intent: Intent) -> Ended:
+    """Give, suspend or resume the company's schedules; with `apply` bring them to the policy.
+
+    With `keep` only see that the company is kept alive.
+    """
+    company = context.store.companies.get(intent.company_id)
+    if company is None:
+        return Ended(Ending.DONE)
+    schedules, now = context.store.schedules, now_ms() // 1000
+    apply, keep = bool(intent.args.get("apply")), bool(intent.args.get("keep"))
+    try:
+        policy = context.store.policies.in_force(context.settings).policy
+    except BadPolicy as error:  # the file was changed while we run; it is read anew each time
+        return Ended(Ending.LATER, wait=UNTIL_MENDED, error=str(error), expected=True)
+    wanted = changes(company, schedules.of(company.id), policy, now=now, apply=apply, keep=keep)
+    for change in wanted:
+        just_linked = change.kind == "resumed" or not (change.before or apply or keep)
+        written = set_schedule.write(
+            context.store,
+            context.hints,
+            change,
+            now=now,
+            cause=f"{intent.name}#{intent.fence}:{change.about.data_type}",
+            earliest=now + FIRST_AFTER if just_linked else None,
+        )
+        if not written:
+            return Ended(Ending.LATER, wait=0.2, error=CHANGED_MEANWHILE, expected=True)
+    if any(schedule.fresh for schedule in schedules.of(company.id).values()):
+        context.store.intents.put([freshness_of(company.id, intent.cause)], now_ms())
+    return Ended(Ending.DONE)
+
+
+def freshness_of(company_id: str, cause: str) -> Need:
+    """Give the need to watch a company's deadlines; it stays as long as there are any."""
+    return Need(f"fresh:{company_id}", company_id, Priority.LOCAL, now_ms(), cause)

@@ -1,0 +1,36 @@
+"""Read a company and its connections from Codat: the truth, whatever webhooks said or did not."""
+
+from typing import Any
+
+from codat import errors
+from codat.records import Company
+from relay.store.intents.queue import Intent
+from relay.times import now_micros
+from workers.context import Context
+from workers.intents.retry_policy import Ended, Ending, Told
+
+KEPT = ("id", "name", "created", "lastSync", "tags", "dataConnections")
+
+
+def do(context: Context, intent: Intent) -> Ended:
+    """GET the company; one that Codat does not know is told of as gone."""
+    at = now_micros()
+    try:
+        company = context.codat.get_company(intent.company_id)
+    except errors.NotFound as error:
+        return Ended(Ending.GONE, told=Told("relay.company_gone", {}), error=str(error), at=at)
+    told = Told("relay.company_read", {"company": shown_fields(company)})
+    return Ended(Ending.DONE, told=told, at=at)
+
+
+def shown_fields(company: Company) -> dict[str, Any]:
+    """Give what is told of a company that Codat showed: no link URLs, which may hold a password."""
+    shown = {name: company.raw.get(name) for name in KEPT}
+    connections = shown["dataConnections"]
+    if isinstance(connections, list):
+        shown["dataConnections"] = [
+            {name: value for name, value in connection.items() if name != "linkUrl"}
+            for connection in connections
+            if isinstance(connection, dict)
+        ]
+    return shown

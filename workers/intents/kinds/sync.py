@@ -1,0 +1,128 @@
+"""Request one sync at Codat, for one period, once."""
+
+import math
+from itertools import islice
+
+from codat.records import read_time
+from relay.companies.company import Company, CompanyStatus
+from relay.store.intents.queue import Intent, Priority
+from relay.syncs.cadence import ALL, CatchUp, next_run
+from relay.syncs.catchup import GRACE, ONE_STANDS, SKIPPED
+from relay.syncs.tracking import FIRST, FIRST_STANDS
+from relay.times import now_micros
+from workers.context import Context
+from workers.intents.retry_policy import Ended, Ending, Told
+
+WAS_PAUSED = "held back by a pause of everything"
+FIRST_LASTS = 86_400_000_000  # microseconds after which it is not waited for any more
+SKEW_MICROS = 5_000_000  # by which Codat's clock may be behind ours
+AHEAD_MICROS = 3_600_000_000  # by which it may be ahead, and a request may have been on its way
+# Seconds until a paused sync is looked at again.
+SHORTEST_WAIT, LONG_WAIT, LONGEST_WAIT = 60.0, 900.0, 3600.0
+PAGE = 100
+HISTORY = 500  # pull operations looked at, newest first; a week after there may be many
+
+
+def do(context: Context, intent: Intent) -> Ended:
+    """POST the refresh, unless the company cannot sync or an earlier attempt got through."""
+    at = now_micros()
+    facts = {"data_type": intent.args["data_type"], "period": intent.args["period"]}
+    company = context.store.companies.get(intent.company_id)
+    status = company.status if company else None
+    if status is not CompanyStatus.LINKED:
+        reason = f"the company is {status}" if status else "the company is unknown"
+        return Ended(Ending.DONE, told=Told("relay.sync_missed", facts | {"reason": reason}), at=at)
+    if intent.priority is Priority.SCHEDULED and (held := _held_back(context, intent, company)):
+        return held
+    if company and _is_first_sync_running(company, intent):
+        facts |= {"operation_id": None, "note": FIRST_STANDS, "running": True}
+        return Ended(Ending.DONE, told=Told("relay.sync_requested", facts), at=at)
+    if intent.tried is not None and (operation := _requested_before(context, intent)):
+        facts |= {"operation_id": operation, "note": "found in Codat's pull history"}
+        return Ended(Ending.DONE, told=Told("relay.sync_requested", facts), at=at)
+    if intent.args["data_type"] == ALL:
+        context.codat.refresh_company_data(intent.company_id)
+        facts |= {"operation_id": None}
+    else:
+        operation = context.codat.refresh_data_type(intent.company_id, intent.args["data_type"]).id
+        facts |= {"operation_id": operation}
+    return Ended(Ending.DONE, told=Told("relay.sync_requested", facts), at=at)
+
+
+def _is_first_sync_running(company: Company, intent: Intent) -> bool:
+    """Whether Codat still reads everything of its own accord, as it does after a link.
+
+    For one data type Codat says itself whether it is being read; for everything it does not.
+    """
+    first = company.syncs.get(ALL)
+    young = first is not None and now_micros() - first.requested < FIRST_LASTS
+    scheduled = intent.priority is Priority.SCHEDULED and intent.args["data_type"] == ALL
+    return scheduled and first is not None and young and first.is_open and first.period == FIRST
+
+
+def _held_back(context: Context, intent: Intent, company: Company | None) -> Ended | None:
+    """Let a sync wait for the end of a pause that began after it fell due.
+
+    Once its catch-up rule says so, it does not run any more. Of those that waited through a pause
+    of everything none was looked at, so that is decided when it is over.
+    """
+    now = now_micros() // 1_000_000
+    standing = context.store.pauses.standing(now)
+    pause = standing.on.covering(intent.company_id, intent.args["data_type"], company)
+    if pause is None and intent.created >= standing.resumed:
+        return None
+    left = intent.created // 1000
+    at, rule = _given_up_at(context, intent, left)
+    if now >= at and intent.tried is None:  # an earlier attempt may have got through
+        why = pause.in_words() if pause else WAS_PAUSED
+        told = intent.args | {"reason": f"{why}; {rule}"}
+        return Ended(Ending.DONE, told=Told("relay.sync_missed", told), at=now * 1_000_000)
+    if pause is None:
+        return None
+    until = pause.until(now)
+    if standing.on.everything:
+        wait = SHORTEST_WAIT  # nobody looks before that is over
+    elif until is None:
+        # Nobody knows when somebody will end it: the longer it lasts, the longer the wait.
+        wait = min(now - left, LONG_WAIT)
+    else:
+        wait = min(until - now, LONGEST_WAIT)
+    if at > now:
+        wait = min(wait, at - now)
+    wait = max(wait, SHORTEST_WAIT)
+    return Ended(Ending.LATER, wait=wait, error=f"paused: {pause.reason}", expected=True)
+
+
+def _given_up_at(context: Context, intent: Intent, left: int) -> tuple[float, str]:
+    """Give from when on (epoch seconds) a sync that is held back does not run any more, and why.
+
+    By the rule by which a schedule that fell due in the pause is decided: `skip` does not run what
+    is late, and of `once` the next period stands for this one.
+    """
+    company_id, data_type = intent.company_id, intent.args["data_type"]
+    schedule = context.store.schedules.of(company_id).get(data_type)
+    if schedule is not None and schedule.catch_up is CatchUp.SKIP:
+        return left + GRACE + 1, SKIPPED
+    if schedule is not None and schedule.running and schedule.catch_up is CatchUp.ONCE:
+        return next_run(schedule, left).due, ONE_STANDS
+    return math.inf, ""
+
+
+def _requested_before(context: Context, intent: Intent) -> str | None:
+    """Find a pull from the time of our earlier attempts: one of them, whose answer was lost.
+
+    One requested later is another period's: this one may have been given up in between.
+    """
+    data_type, tried = intent.args["data_type"], intent.tried or 0
+    operations = context.codat.list_pull_operations(
+        intent.company_id, order_by="-requested", page_size=PAGE
+    )
+    for operation in islice(operations, HISTORY):
+        requested = read_time(operation.requested)
+        if requested is None or requested > tried * 1000 + AHEAD_MICROS:
+            continue
+        if requested < intent.created * 1000 - SKEW_MICROS:
+            break
+        if data_type in (ALL, operation.data_type):
+            return operation.id
+    return None
