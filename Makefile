@@ -33,34 +33,34 @@ bench: dev  ## measure against the naive way, in one run; writes bench/results/
 	@$(BIN)/python -m bench $(ARGS)
 
 chaos: dev  ## kills and restarts under load, longer than the test suite does
-	@RELAY_CHAOS_ROUNDS=$${RELAY_CHAOS_ROUNDS:-10} $(BIN)/python -m pytest tests/test_chaos.py $(ARGS)
+	@RELAY_CHAOS_ROUNDS=$${RELAY_CHAOS_ROUNDS:-10} $(BIN)/python -m pytest tests/processes/test_chaos.py $(ARGS)
 
 failovers: dev  ## twenty fail-overs behind Sentinel under load; writes bench/results/failover.md
-	@RELAY_FAILOVERS=$${RELAY_FAILOVERS:-20} $(BIN)/python -m pytest tests/test_failover.py $(ARGS)
+	@RELAY_FAILOVERS=$${RELAY_FAILOVERS:-20} $(BIN)/python -m pytest tests/processes/test_failover.py $(ARGS)
 
 proofs: dev  ## faults and missed webhooks for 10,000 companies, a replay of 10,000 messages; half an hour or so
-	@RELAY_PROOF_MESSAGES=$${RELAY_PROOF_MESSAGES:-10000} $(BIN)/python -m pytest -rP --show-capture=stdout tests/test_replay.py -k mended $(ARGS)
-	@RELAY_PROOF_COMPANIES=$${RELAY_PROOF_COMPANIES:-10000} $(BIN)/python -m pytest -s tests/test_faults_at_scale.py tests/test_reconcile_at_scale.py $(ARGS)
+	@RELAY_PROOF_MESSAGES=$${RELAY_PROOF_MESSAGES:-10000} $(BIN)/python -m pytest -rP --show-capture=stdout tests/server/test_replay.py -k mended $(ARGS)
+	@RELAY_PROOF_COMPANIES=$${RELAY_PROOF_COMPANIES:-10000} $(BIN)/python -m pytest -s tests/processes/test_faults_at_scale.py tests/processes/test_reconcile_at_scale.py $(ARGS)
 
 week: dev  ## a week in five minutes, with schedulers frozen and killed, among two and among five
 	@RELAY_WEEK_SECONDS=$${RELAY_WEEK_SECONDS:-300} RELAY_WEEK_COMPANIES=$${RELAY_WEEK_COMPANIES:-3} \
-		$(BIN)/python -m pytest -rP --show-capture=stdout tests/test_dispatch.py -k week $(ARGS)
+		$(BIN)/python -m pytest -rP --show-capture=stdout tests/processes/test_dispatch.py -k week $(ARGS)
 
 freeze: dev  ## a scheduler frozen for five minutes and woken, among two and among five
-	@RELAY_FREEZE_SECONDS=$${RELAY_FREEZE_SECONDS:-300} $(BIN)/python -m pytest -rP --show-capture=stdout tests/test_frozen.py $(ARGS)
+	@RELAY_FREEZE_SECONDS=$${RELAY_FREEZE_SECONDS:-300} $(BIN)/python -m pytest -rP --show-capture=stdout tests/processes/test_frozen.py $(ARGS)
 
 comeback: dev  ## two days without a scheduler, then two: 200 companies, within few calls a minute
 	@RELAY_COMEBACK_COMPANIES=$${RELAY_COMEBACK_COMPANIES:-200} RELAY_COMEBACK_SCALE=$${RELAY_COMEBACK_SCALE:-0.333} \
-		RELAY_COMEBACK_CALLS_PER_MINUTE=$${RELAY_COMEBACK_CALLS_PER_MINUTE:-40} $(BIN)/python -m pytest -rP --show-capture=stdout tests/test_comeback.py $(ARGS)
+		RELAY_COMEBACK_CALLS_PER_MINUTE=$${RELAY_COMEBACK_CALLS_PER_MINUTE:-40} $(BIN)/python -m pytest -rP --show-capture=stdout tests/server/test_comeback.py $(ARGS)
 
 zones: dev  ## schedules of every cadence in every zone over ten years, ten minutes or so
-	@RELAY_ALL_ZONES=1 $(BIN)/python -m pytest -rP --show-capture=stdout tests/test_zones.py $(ARGS)
+	@RELAY_ALL_ZONES=1 $(BIN)/python -m pytest -rP --show-capture=stdout tests/unit/test_zones.py $(ARGS)
 
 hunt: dev  ## property tests on thousands of new examples each, ten minutes or so
-	@RELAY_HUNT=$${RELAY_HUNT:-2000} $(BIN)/python -m pytest --timeout=1200 $$(grep -l '^from hypothesis import given' tests/test_*.py) $(ARGS)
+	@RELAY_HUNT=$${RELAY_HUNT:-2000} $(BIN)/python -m pytest --timeout=1200 $$(grep -rl '^from hypothesis import given' tests) $(ARGS)
 
 fuzz: dev  ## our API asked for three minutes with each role, by its own description
-	@RELAY_FUZZ_SECONDS=$${RELAY_FUZZ_SECONDS:-180} $(BIN)/python -m pytest --timeout=1200 tests/test_openapi.py -k whatever_is_asked $(ARGS)
+	@RELAY_FUZZ_SECONDS=$${RELAY_FUZZ_SECONDS:-180} $(BIN)/python -m pytest --timeout=1200 tests/server/test_openapi.py -k whatever_is_asked $(ARGS)
 
 lock: dev  ## renew both lock files within the bounds of pyproject.toml
 	@$(RUN) uv pip compile pyproject.toml --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --extra embedded --group build -o requirements.lock $(ARGS)

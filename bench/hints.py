@@ -198,7 +198,7 @@ def write(runs: dict[str, list[Run]], seconds: float, load: float) -> None:
     lines += [
         "",
         "One script (`hint.lua`) puts a hint into a queue only while fewer wait there than workers"
-        " listen, 64 at most; `tests/test_queues.py` holds that bound with no worker at all. How"
+        " listen, 64 at most; `test_queues.py` holds that bound with no worker at all. How"
         " the server and the processes fare over longer times stands in [flat.md](flat.md).",
     ]
     RESULTS.mkdir(exist_ok=True)

@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench.events import SECRET
-from cli.runner.sessions import kill_session
 from cli.runner.exit_with_parent import exit_with_parent
+from cli.runner.sessions import kill_session
 
 ROOT = Path(__file__).resolve().parent.parent
 Process = subprocess.Popen[bytes]

@@ -65,8 +65,8 @@ def client(
     Whoever watches the log's end stops with the test: it would take the next test's empty server
     for one that lost its log, and say so there.
     """
-    from portal_bench import tails_ended
     from relay.store.server.connect import connect
+    from support.portal_bench import tails_ended
 
     with connect(server.url) as connected, tails_ended(monkeypatch):
         connected.flushall()
@@ -148,7 +148,7 @@ def _as_text(value: Any) -> str:
 @pytest.fixture
 def bench(store: "Store", make_settings: Callable[..., "Settings"]) -> Any:
     """An intake in front of the store and workers behind it; see `parts.Bench`."""
-    from parts import SECRET, Bench
+    from support.parts import SECRET, Bench
 
     return Bench(store, make_settings(codat_webhook_secrets=SECRET, relay_retry_seconds="0.05"))
 

@@ -7,10 +7,10 @@ import time
 from collections import deque
 from collections.abc import Mapping
 
+from cli.runner.exit_with_parent import exit_with_parent
 from cli.runner.processes import Process
 from cli.runner.restarts import Restarts
 from cli.runner.sessions import kill_session
-from cli.runner.exit_with_parent import exit_with_parent
 
 KEPT_LINES = 20
 LONGEST_LINE = 64 * 1024  # bytes; a longer one is passed on in pieces

@@ -43,9 +43,10 @@ def files(brand: Brand) -> Files:
     colours = (
         f":root{{--brand:{brand.colour};--on-brand:{brand.on_colour};--link:{brand.link_colour}}}"
     )
-    static = resources.files("portal") / "static"
-    style = (static / "link.css").read_text(encoding="utf-8") + colours
-    script = "".join((static / f"{name}.js").read_text("utf-8") for name in ("copy", "link"))
+    portal = resources.files("portal")
+    style = (portal / "link/static/link.css").read_text("utf-8") + colours
+    scripts = ("static/copy.js", "link/static/link.js")
+    script = "".join((portal / name).read_text("utf-8") for name in scripts)
     digest = b64encode(sha256(style.encode()).digest()).decode()
     script_url = f"/link/script-{sha256(script.encode()).hexdigest()[:12]}.js"
     return Files(style, f"'sha256-{digest}'", script, script_url)

@@ -20,7 +20,7 @@ from relay.companies.identity import Identity, differs_by_books
 from relay.journeys import journey as journeys
 from relay.journeys.stage import Stage, connection_of, expected, identity, progress
 
-link = Blueprint("link_pages", __name__, url_prefix="/link")
+link = Blueprint("link_pages", __name__, url_prefix="/link", template_folder="templates")
 errors.register(link)
 
 LONGEST_SEARCH = 100

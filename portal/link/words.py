@@ -111,7 +111,7 @@ def lacks(path: Path | None, brand: Brand, words: Words, *, is_real: bool) -> li
 
 def load(path: Path | None) -> tuple[Brand, Words]:
     """Read our texts and the firm's file over them; raises BadBrand."""
-    ours = (resources.files("portal") / SHIPPED).read_text(encoding="utf-8")
+    ours = (resources.files("portal.link") / SHIPPED).read_text(encoding="utf-8")
     texts = {ENGLISH: _flat(parse_toml(ours))}
     if path is None:
         return Brand(), Words(texts)

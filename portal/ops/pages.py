@@ -18,7 +18,7 @@ from relay.store.journeys.records import Contended
 from relay.store.server.durable import NotDurable
 from relay.tokens import Token
 
-ops = Blueprint("ops", __name__, url_prefix="/ops")
+ops = Blueprint("ops", __name__, url_prefix="/ops", template_folder="templates")
 
 OPEN = ("ops.home", "ops.sign_in", "ops.sign_out")
 NOT_OURS = "This form was not sent from our own page, or waited too long. Send it again."

@@ -19,7 +19,7 @@ from relay.events import documents
 
 WRITTEN = "written documents"
 
-pages = Blueprint("pages", __name__)
+pages = Blueprint("pages", __name__, template_folder="templates")
 writing = threading.Lock()
 
 

@@ -1,0 +1,208 @@
+"""What a change of a schedule comes to: no period is passed over without a word, or run twice."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.syncs.cadence import ALL, EVERY, Anchor, Cadence, Schedule, next_run
+from relay.syncs.catchup import take_turn
+from relay.syncs.change import CHANGED, REMOVED, SWITCHED_OFF, Change, Standing, move
+from relay.syncs.missed import ONE_BY_ONE
+from relay.syncs.tracking import FIRST_STANDS
+from support.parts import company_id
+from support.strategies import anchors
+
+HOUR, DAY = 3600, 86_400
+NOW = int(datetime(2026, 3, 2, 12, 10, tzinfo=UTC).timestamp())  # a Monday
+NOON = NOW - 600
+UNLINKED = "the company is Unlinked"
+HOURLY = Schedule(company_id(1), ALL, Cadence.HOURLY)
+DAILY = Schedule(company_id(1), ALL, Cadence.DAILY, Anchor(hour=12))
+
+
+def told(to):
+    return [(period, missed.reason) for missed in to.missed for period in missed.periods]
+
+
+def late(schedule, days=0):
+    """A schedule that was due at noon, so many days ago, and has not run."""
+    return Standing(schedule, b"x", NOON - days * DAY)
+
+
+@pytest.mark.parametrize("pause", [None, "p1"])
+@pytest.mark.parametrize("score", [NOON, NOON + 0.5, NOON + HOUR])
+def test_one_that_keeps_its_calendar_stays_as_due_and_as_parked_as_it_is(score, pause):
+    at = Standing(HOURLY, b"x", score, pause, ("2026-03-01",))
+    to = move(at, replace(HOURLY, fresh=24, cap=3), NOW)
+    assert (to.score, to.pause, to.ran, to.missed) == (score, pause, ("2026-03-01",), ())
+
+
+@pytest.mark.parametrize(
+    ("after", "reason"),
+    [
+        (replace(DAILY, cadence=Cadence.WEEKLY), CHANGED),
+        (replace(DAILY, off=True), SWITCHED_OFF),
+        (DAILY.suspend(UNLINKED, NOW), UNLINKED),
+        (None, REMOVED),
+    ],
+    ids=["another cadence", "off", "suspended", "removed"],
+)
+def test_what_was_due_and_has_not_run_is_told_when_no_run_will_stand_for_it(after, reason):
+    to = move(late(DAILY, days=1), after, NOW)
+    assert told(to) == [("2026-03-01", reason), ("2026-03-02", reason)]
+    assert to.pause is None
+
+
+def test_a_later_time_of_the_same_day_runs_that_days_period_and_tells_those_before():
+    after = replace(DAILY, anchor=Anchor(hour=15))
+    to = move(late(DAILY, days=1), after, NOW)
+    assert (to.score, told(to)) == (NOON + 3 * HOUR, [("2026-03-01", CHANGED)])
+
+
+def test_a_time_of_the_day_that_has_passed_tells_that_the_day_has_no_run():
+    afternoon = replace(DAILY, anchor=Anchor(hour=15))
+    at = Standing(afternoon, b"x", NOON + 3 * HOUR)
+    to = move(at, replace(DAILY, anchor=Anchor(hour=9)), NOW)
+    assert (to.score, told(to)) == (NOON + 21 * HOUR, [("2026-03-02", CHANGED)])
+
+
+def test_hours_of_another_step_that_were_still_to_come_are_no_loss():
+    every_two = replace(HOURLY, every=2)
+    at = Standing(every_two, b"x", NOON + 2 * HOUR)
+    to = move(at, replace(HOURLY, every=3), NOW)
+    assert (to.score, told(to)) == (NOON + 3 * HOUR, [])
+
+
+def test_after_a_link_codats_own_first_sync_stands_for_what_comes_within_its_hour():
+    to = move(Standing(), HOURLY, NOW, NOW + HOUR)
+    assert (to.score, told(to)) == (NOON + 2 * HOUR, [("2026-03-02T13Z", FIRST_STANDS)])
+    assert told(move(Standing(), HOURLY, NOW)) == []
+
+
+def test_one_that_comes_back_tells_what_passed_meanwhile_and_what_the_first_sync_stands_for():
+    asleep = HOURLY.suspend(UNLINKED, NOW - 2 * HOUR)
+    to = move(Standing(asleep, b"x"), HOURLY, NOW, NOW + HOUR)
+    assert told(to) == [
+        ("2026-03-02T11Z", UNLINKED),
+        ("2026-03-02T12Z", UNLINKED),
+        ("2026-03-02T13Z", FIRST_STANDS),
+    ]
+    assert to.score == NOON + 2 * HOUR
+
+
+@pytest.mark.parametrize("after", [None, HOURLY.suspend(UNLINKED, NOW)], ids=["removed", "set"])
+def test_what_passed_in_a_suspension_is_told_when_that_is_removed_or_set_anew(after):
+    asleep = HOURLY.suspend(UNLINKED, NOW - HOUR)
+    assert told(move(Standing(asleep, b"x"), after, NOW)) == [("2026-03-02T12Z", UNLINKED)]
+
+
+def test_while_the_time_of_its_suspension_goes_on_nothing_is_told():
+    asleep = HOURLY.suspend("the company is Deauthorised", NOW - 5 * HOUR)
+    after = asleep.suspend(UNLINKED, asleep.suspended_at)
+    assert move(Standing(asleep, b"x"), after, NOW).missed == ()
+
+
+def test_one_that_a_person_switched_off_has_missed_nothing():
+    off = replace(HOURLY, off=True)
+    assert move(Standing(off, b"x"), HOURLY, NOW).missed == ()
+
+
+def test_of_a_long_suspension_the_earliest_periods_are_told_together():
+    asleep = HOURLY.suspend(UNLINKED, NOW - 60 * DAY)
+    [missed] = move(Standing(asleep, b"x"), HOURLY, NOW).missed
+    assert len(missed.periods) == ONE_BY_ONE
+    assert missed.periods[-1] == "2026-03-02T12Z"
+    assert missed.older.number + ONE_BY_ONE == 60 * 24
+
+
+def ran(score, schedule=DAILY):
+    return Standing(schedule, b"x", score + 0.5)
+
+
+@pytest.mark.parametrize(
+    "between", [replace(DAILY, cadence=Cadence.WEEKLY), None, replace(DAILY, off=True)]
+)
+def test_a_period_that_ran_does_not_run_again_whatever_was_set_in_between(between):
+    first = move(ran(NOON + DAY), between, NOW)
+    at = Standing(between, b"x", first.score, ran=first.ran)
+    back = move(at, replace(DAILY, anchor=Anchor(hour=18)), NOW)
+    assert back.score == NOON + 30 * HOUR
+    assert told(back) == []
+
+
+def test_a_zone_in_which_the_day_that_ran_comes_again_waits_for_the_next():
+    """Also where the run after it was due, and waits under a pause."""
+    at = replace(ran(NOON), pause="p1")
+    pago = replace(DAILY, zone="Pacific/Pago_Pago", anchor=Anchor(hour=22))
+    to = move(at, pago, NOW)
+    assert told(to) == []
+    assert to.score == next_run(pago, NOW).due
+    assert next_run(pago, NOW).period == "2026-03-02"
+    again = move(Standing(DAILY, b"x", NOON + DAY + 0.5, "p1"), pago, NOW + DAY)
+    assert datetime.fromtimestamp(again.score, UTC).day == 4  # the 3rd, there
+
+
+def test_a_change_says_what_it_is():
+    asleep = DAILY.suspend(UNLINKED, NOW)
+    pairs = [(None, DAILY), (DAILY, None), (DAILY, asleep), (asleep, DAILY), (DAILY, HOURLY)]
+    kinds = [Change(*pair).kind for pair in pairs]
+    assert kinds == ["given", "removed", "suspended", "resumed", "changed"]
+    with pytest.raises(ValueError, match="before it, after it"):
+        _ = Change(None, None).about
+
+
+calendars = st.builds(
+    Schedule,
+    st.just(company_id(1)),
+    st.just(ALL),
+    st.sampled_from(Cadence),
+    anchors,
+    st.sampled_from(["UTC", "Europe/London", "Pacific/Kiritimati", "Pacific/Pago_Pago"]),
+    st.sampled_from([0, 600, 6 * HOUR]),
+    every=st.sampled_from(EVERY),
+)
+wakes = st.integers(60, 3 * DAY)
+story = st.lists(st.tuples(wakes, st.none() | st.just("tick") | calendars), max_size=12)
+
+
+@given(calendars, story)
+def test_through_any_changes_no_period_runs_twice_and_none_that_was_due_is_forgotten(first, acts):
+    """Ticks come now and then, and between them it is set anew and removed."""
+    now, at, owed, told_of, done = NOW, Standing(), set(), set(), []
+
+    def change(after):
+        nonlocal at
+        to = move(at, after, now)
+        told_of.update(period for missed in to.missed for period in missed.periods)
+        at = Standing(after, b"x" if after else b"", to.score, to.pause, to.ran)
+        owed.difference_update(still_to_come())  # what it was moved to runs when that is due
+
+    def still_to_come():
+        if at.score is None:
+            return set()
+        coming = next_run(at.schedule, int(at.score) - 1).period
+        return {period for period in owed if len(period) == len(coming) and period >= coming}
+
+    change(first)
+    for wait, act in acts:
+        now += wait
+        if at.schedule and at.score is not None:
+            run = next_run(at.schedule, int(at.score) - 1)
+            while run.due <= now:
+                owed.add(run.period)
+                run = next_run(at.schedule, run.due)
+        if act != "tick":
+            change(act)
+        elif at.score is not None and at.score <= now:
+            turn = take_turn(at.schedule, int(at.score), now)
+            done += [run.period for run in turn.runs]
+            told_of.update(turn.missed.periods)
+            at = replace(at, score=turn.next_due + 0.5)
+    assert len(done) == len(set(done))
+    assert owed <= told_of | set(done) | still_to_come()
+    for one, another in pairwise([p for p in done if len(p) == 10]):
+        assert one < another
