@@ -57,62 +57,172 @@ SecretCommas = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split
 
 
 class Settings(BaseSettings):
-    """What can be set. Field names in capitals are the environment's names."""
+    """What can be set. Field names in capitals are the environment's names.
+
+    The text under each field and the headings between them make up the reference of settings.
+    """
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
 
+    # -- Server and data
     redis_url: Annotated[str | None, Field(repr=False)] = None  # may hold a password
+    """The server's address: `redis://`, `rediss://`, `unix://` or `redis+sentinel://`.
+
+    Unset: a server of its own, with its data in `RELAY_DATA_DIR`."""
     relay_data_dir: Path = Path(".relay")
+    """The folder for that server's data, for tokens and for what must survive a restart."""
     relay_lanes: Annotated[int, Field(ge=1, le=1024)] = 64
+    """Number of lanes, the partitions of the inbox. Fixed at the first start."""
     relay_accept_risks: Commas = ()
+    """Weaknesses of the server that you accept: `no-aof`, `fsync`, `eviction`, `old-server`,
+    `unknown-config`, `no-min-replicas`."""
     relay_replicas_to_wait: Annotated[str | None, Field(pattern=ALL_OR_DIGIT)] = None
+    """How many replicas must hold a webhook before it is answered: a number, or `all`, which means
+    every replica that may become the primary.
 
+    Unset: `all` behind Sentinel, otherwise 0."""
+
+    # -- Codat
     codat_api_key: SecretStr | None = None
+    """The bare API key, without `Basic` before it.
+
+    Unset: the sandbox is started and used instead of Codat."""
     codat_api_url: str | None = None
+    """Base address of Codat's API.
+
+    Unset: `https://api.codat.io`, or the sandbox's address."""
     codat_api_generation: Generation = Generation.CURRENT
+    """Which of Codat's APIs to call: `current` or `classic`."""
     codat_client_id: Annotated[str | None, Field(pattern=UUID)] = None
+    """The id of your Codat client. Webhooks that name another client are refused with 403.
+
+    Unset: the id that Codat reports for the key, read each night; the sandbox refuses none."""
     codat_webhook_secrets: SecretCommas = ()
+    """Secrets of your webhook endpoints (`whsec_...`). All are accepted, so you can rotate them.
+
+    Unset: one is made for the sandbox; with a Codat key the service does not start."""
     codat_legacy_authorization: SecretCommas = ()
+    """`Authorization` values that prove unsigned rule webhooks of Codat's older service.
 
-    relay_tokens: SecretCommas = ()
-    relay_public_url: str | None = None
-    relay_webhook_source: Annotated[str | None, Field(pattern=WORD)] = None
-    relay_link_hosts: Commas = ("codat.io", "*.codat.io")
-    relay_brand_file: Path | None = None
-    relay_placeholder_pattern: str | None = None
-    relay_name_order: Commas = ("companyName", "companyLegalName")
-    relay_default_cadence: Literal["hourly", "daily", "weekly", "monthly", "none"] = "daily"
-    relay_policy_file: Path | None = None
-    relay_dedupe_days: Annotated[int, Field(ge=14, le=400)] = 30
-    relay_message_days: Annotated[int, Field(ge=1, le=400)] = 30
+    Unset: such webhooks are refused."""
     relay_calls_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 900
+    """Calls to Codat per minute, all workers together. Codat allows 1,000 per address."""
     relay_link_reserve: Annotated[int, Field(ge=0, le=500)] = 50  # per mille of the day's quota
-    # As many as use a minute's calls up though each answer takes two seconds.
-    relay_worker_threads: Annotated[int, Field(ge=1, le=256)] = 32
-    relay_reconcile_at: Annotated[str, Field(pattern=DAILY_AT)] = "03:30"  # UTC
-    relay_reconcile_page_size: Annotated[int, Field(ge=1, le=5000)] = 100  # what Codat advises
-    relay_silence_minutes: Annotated[int, Field(ge=1, le=100_000)] = 60
+    """Share of the day's calls kept for what follows a customer's link, per mille."""
+    relay_worker_threads: Annotated[int, Field(ge=1, le=256)] = 32  # Codat may take 2 s an answer
+    """Calls that one `codat` worker may have under way at once."""
     relay_retry_seconds: Annotated[float, Field(gt=0, le=900)] = 5.0
+    """Seconds to wait after a failed call. The wait doubles with each failure, to 15 minutes."""
     relay_codat_timeout: Annotated[float, Field(gt=0, le=900)] = 15.0
-    relay_streams: Annotated[int, Field(ge=0, le=1000)] = 64
-    relay_link_streams: Annotated[int, Field(ge=0, le=1000)] = 32
-    relay_streams_per_token: Annotated[int | None, Field(ge=1, le=1000)] = None  # a quarter of all
-    relay_log_days: Annotated[int, Field(ge=1, le=4000)] = 30
-    relay_log_hard_days: Annotated[int, Field(ge=1, le=4000)] = 90
-    relay_log_type_days: Commas = ()
-    relay_redact_fields: Commas = ()
-    relay_private_networks: Commas = ()
-    relay_subscriber_days: Annotated[int, Field(ge=1, le=90)] = 5
-    relay_log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Seconds to wait for Codat's answer."""
 
+    # -- Web server
     host: str = "127.0.0.1"
+    """Address on which the service listens. `0.0.0.0` is all of them."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    """The one port for webhooks, API and pages."""
+    relay_public_url: str | None = None
+    """The address under which customers and Codat reach the service.
+
+    Unset: `http://127.0.0.1:$PORT`."""
     web_processes: Annotated[int, Field(ge=1, le=256)] = 1
+    """Number of web processes."""
     web_threads: Annotated[int, Field(ge=2, le=1000)] = 16
+    """Threads of each web process for requests. Webhooks have as many again for themselves."""
     relay_request_seconds: Annotated[float, Field(ge=1, le=300)] = 15.0
+    """Seconds within which a request's head must arrive, and then its body. A connection that is
+    kept open ends after the same time."""
     relay_trusted_proxies: Commas = ()
+    """Networks of proxies whose `X-Forwarded-For` is believed, such as `127.0.0.1/32`."""
+    relay_streams: Annotated[int, Field(ge=0, le=1000)] = 64
+    """Live event streams open at once in a web process. Each holds a thread."""
+    relay_streams_per_token: Annotated[int | None, Field(ge=1, le=1000)] = None
+    """Live event streams that one token may have open.
+
+    Unset: a quarter of `RELAY_STREAMS`."""
+    relay_link_streams: Annotated[int, Field(ge=0, le=1000)] = 32
+    """Customers' pages in a web process that are updated at once. Each holds a thread; further
+    pages ask every few seconds."""
+
+    # -- Access
+    relay_tokens: SecretCommas = ()
+    """API tokens as `name:role:token`, with the role `view` or `operate`. No other token is valid
+    then.
+
+    Unset: `codat-relay up` makes one operator token in `RELAY_DATA_DIR`."""
+    relay_webhook_source: Annotated[str | None, Field(pattern=WORD)] = None
+    """A name for your Codat client in the `source` of events, as in `/codat/uk/companies/<id>`.
+    Webhooks are then also taken at `/webhooks/codat/uk`.
+
+    Unset: `default`."""
+
+    # -- Customers' pages
+    relay_brand_file: Path | None = None
+    """A TOML file with your name, colours, contacts and words.
+
+    Unset: plain pages in English."""
+    relay_link_hosts: Commas = ("codat.io", "*.codat.io")
+    """Hosts to which customers are sent on. Links to other hosts are shown as text."""
+
+    # -- Company names
+    relay_placeholder_pattern: str | None = None
+    """Regular expression for dummy names of companies that were not made by the relay. The whole
+    name must fit.
+
+    Unset: only names given by the relay are replaced."""
+    relay_name_order: Commas = ("companyName", "companyLegalName")
+    """Which of Codat's names to try first. One in letters that Codat cannot keep is skipped."""
+
+    # -- Schedules
+    relay_default_cadence: Literal["hourly", "daily", "weekly", "monthly", "none"] = "daily"
+    """Schedule given to a company when it links."""
+    relay_policy_file: Path | None = None
+    """A TOML file of rules that decide which schedules a company gets.
+
+    Unset: `RELAY_DEFAULT_CADENCE` for all."""
+
+    # -- Comparing with Codat
+    relay_reconcile_at: Annotated[str, Field(pattern=DAILY_AT)] = "03:30"  # UTC
+    """Time of day, in UTC, at which all companies are compared with Codat's record, or `never`."""
+    relay_reconcile_page_size: Annotated[int, Field(ge=1, le=5000)] = 100  # what Codat advises
+    """Companies read per call in a comparison."""
+    relay_silence_minutes: Annotated[int, Field(ge=1, le=100_000)] = 60
+    """Minutes without any webhook after a requested sync before a comparison begins."""
+
+    # -- How long things are kept
+    relay_dedupe_days: Annotated[int, Field(ge=14, le=400)] = 30
+    """Days for which a repeated webhook is recognised. Codat sends again for up to 14."""
+    relay_message_days: Annotated[int, Field(ge=1, le=400)] = 30
+    """Days for which handled webhooks, dead letters and abandoned intents are kept."""
+    relay_log_days: Annotated[int, Field(ge=1, le=4000)] = 30
+    """Days for which events are kept at least. They stay until every subscription and consumer
+    group has read them, and never go before messages do."""
+    relay_log_type_days: Commas = ()
+    """Other times for some event types, the first that fits: `webhook.*=30,company.*=365`."""
+    relay_log_hard_days: Annotated[int, Field(ge=1, le=4000)] = 90
+    """Days after which events go even if a reader has not read them. `log.limit_neared` warns
+    before, `log.trimmed` reports it."""
+
+    # -- Subscribers
+    relay_private_networks: Commas = ()
+    """Networks besides the public internet to which events may be posted, such as `10.1.0.0/16`."""
+    relay_subscriber_days: Annotated[int, Field(ge=1, le=90)] = 5
+    """Days of failure after which a subscription is paused."""
+    relay_redact_fields: Commas = ()
+    """Field names left out of `/v1/messages` and `/v1/dead-letters`. They are still stored, as a
+    replay needs them."""
+
+    # -- Logging and sandbox
+    relay_log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """How much is logged."""
     sandbox_port: Annotated[int | None, Field(ge=0, le=65535)] = None
+    """The sandbox's port.
+
+    Unset: `PORT` + 1."""
     sandbox_api_key: SecretStr = SecretStr("sandbox")
+    """The API key that the sandbox accepts.
+
+    Unset: `sandbox`."""
 
     @classmethod
     def from_env(
