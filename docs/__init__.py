@@ -1,0 +1,1 @@
+"""The documentation, one page a question, and what writes the pages made from the code."""
