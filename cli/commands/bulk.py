@@ -58,6 +58,10 @@ def import_schedules(*, api: Api, file: Path, preview: bool, yes: bool, as_json:
 
     Columns: company_id, data_type, cadence, and as needed hour, minute, weekday, day, timezone,
     spread, every, catch_up, cap, fresh, off. The file is read whole before anything is set.
+
+    \b
+    Examples:
+      codat-relay cadence import schedules.csv --preview
     """
     set_many(api, list(_lines(file)), preview=preview, yes=yes, as_json=as_json)
 

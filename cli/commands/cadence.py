@@ -71,7 +71,13 @@ cadence.add_command(remove)
 def list_schedules(
     *, api: Api, chosen: Chosen, company: str | None, paused: bool, limit: int, as_json: bool
 ) -> None:
-    """List schedules, the soonest first; those of chosen companies whole, suspended ones too."""
+    """List schedules, the soonest first; those of chosen companies whole, suspended ones too.
+
+    \b
+    Examples:
+      codat-relay cadence list --platform Xero
+      codat-relay cadence list --paused
+    """
     if company is not None:
         chosen = Chosen((path_part(company),), None, None, all=False)
     wanted = {"paused": str(paused).lower(), "limit": limit}
@@ -99,7 +105,13 @@ def next_due(
     limit: int,
     as_json: bool,
 ) -> None:
-    """Show what runs next, over all or some companies, or the next runs of one schedule."""
+    """Show what runs next, over all or some companies, or the next runs of one schedule.
+
+    \b
+    Examples:
+      codat-relay cadence next
+      codat-relay cadence next <company> invoices
+    """
     if company_id and (status or platform or file):
         raise click.UsageError("Name a COMPANY, or choose some by a filter or a --file.")
     if company_id:

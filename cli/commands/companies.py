@@ -71,7 +71,13 @@ def list_companies(
     limit: int,
     as_json: bool,
 ) -> None:
-    """List companies in the order of their ids."""
+    """List companies in the order of their ids.
+
+    \b
+    Examples:
+      codat-relay companies --status Linked --platform Xero
+      codat-relay companies --q Acme
+    """
     wanted = {"status": status, "platform": platform, "q": part, "limit": min(limit, PAGE)}
     found = list(islice(api.pages("/v1/companies", "companies", **wanted), limit))
     if as_json:
@@ -85,7 +91,12 @@ def list_companies(
 @as_json
 @uses_api
 def show(api: Api, company_id: str, as_json: bool) -> None:
-    """Show all that is held of one company."""
+    """Show all that is held of one company.
+
+    \b
+    Examples:
+      codat-relay companies show <company>
+    """
     company: dict[str, Any] = api.get(f"/v1/companies/{path_part(company_id)}")
     if as_json:
         print_json(company)
@@ -107,7 +118,12 @@ def show(api: Api, company_id: str, as_json: bool) -> None:
 @click.argument("company_id", metavar="ID")
 @uses_api
 def accept(api: Api, company_id: str) -> None:
-    """Say that a company is the right one although its books name another than before."""
+    """Say that a company is the right one although its books name another than before.
+
+    \b
+    Examples:
+      codat-relay companies accept <company>
+    """
     address = f"/v1/companies/{path_part(company_id)}"
     company: dict[str, Any] = api.get(address)
     api.post(f"{address}/identity/accept?{urlencode({'identity_mark': company['identity_mark']})}")
@@ -120,7 +136,12 @@ def accept(api: Api, company_id: str) -> None:
 @as_json
 @uses_api
 def forget(api: Api, company_id: str, yes: bool, as_json: bool) -> None:
-    """Drop all that is held of a company, for good; its events keep their numbers only."""
+    """Drop all that is held of a company, for good; its events keep their numbers only.
+
+    \b
+    Examples:
+      codat-relay companies forget <company>
+    """
     if not yes:
         click.confirm(f"Drop all that is held of {company_id}, for good?", abort=True)
     gone = api.post(f"/v1/companies/{path_part(company_id)}/forget")

@@ -30,7 +30,12 @@ def dead() -> None:
 @as_json
 @uses_api
 def retry(*, api: Api, letters: tuple[str, ...], yes: bool, as_json: bool) -> None:
-    """Handle them once more: those of these ids, or all."""
+    """Handle them once more: those of these ids, or all.
+
+    \b
+    Examples:
+      codat-relay dead retry
+    """
     body: dict[str, object] = {"result": "dead"}
     if letters:
         body["messages"] = _named(api, letters)
@@ -56,7 +61,12 @@ def _named(api: Api, letters: tuple[str, ...]) -> list[str]:
 @as_json
 @uses_api
 def list_dead(api: Api, limit: int, as_json: bool) -> None:
-    """List them with the reason, newest first."""
+    """List them with the reason, newest first.
+
+    \b
+    Examples:
+      codat-relay dead
+    """
     answer = api.get("/v1/dead-letters", limit=limit)
     if as_json:
         print_json(answer)

@@ -41,6 +41,11 @@ def demo(*, api: Api, count: int, seed: int) -> None:
 
     Uses nothing but the service's API and the sandbox's controls. Ends with 1 unless every company
     is Linked under its real name in the end, and the event log has no gap.
+
+    \b
+    Examples:
+      codat-relay demo
+      codat-relay demo --companies 50 --seed 7
     """
     settings = settings_here()
     if not settings.uses_sandbox or not api.get("/v1/status")["uses_sandbox"]:

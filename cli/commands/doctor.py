@@ -25,6 +25,10 @@ def doctor(*, url: str | None, as_json: bool) -> None:
     """Check settings, server and its durability, service, Codat and clock.
 
     Ends with 0 when nothing is wrong, else with the code of the first thing that is.
+
+    \b
+    Examples:
+      codat-relay doctor
     """
     settings = settings_here()
     found = list(findings(settings, service_url(settings, url)))

@@ -44,6 +44,11 @@ def events(
     """Show the log of everything that happened, in its one order.
 
     With --follow one line is printed per event until Ctrl-C, with --json one JSON object a line.
+
+    \b
+    Examples:
+      codat-relay events --follow
+      codat-relay events --type 'sync.*' --after 1042 --json
     """
     wanted = {"type": list(types), "company": company}
     if follow:

@@ -46,7 +46,13 @@ def intents() -> None:
 def list_intents(
     *, api: Api, state: str, kind: str | None, company: str | None, limit: int, as_json: bool
 ) -> None:
-    """List them with attempts and the last error: the soonest due, or the latest given up first."""
+    """List them with attempts and the last error: the soonest due, or the latest given up first.
+
+    \b
+    Examples:
+      codat-relay intents
+      codat-relay intents --state dead
+    """
     answer = api.get("/v1/intents", state=state, kind=kind, company=company, limit=limit)
     if not answer["intents"]:
         refuse_unknown(api, company)
@@ -73,7 +79,13 @@ def retry(
     everything: bool,
     **how: Any,
 ) -> None:
-    """Run again what was given up: those of these names, of a filter, or all."""
+    """Run again what was given up: those of these names, of a filter, or all.
+
+    \b
+    Examples:
+      codat-relay intents retry --kind info
+      codat-relay intents retry --all --preview
+    """
     if [bool(names), bool(kind or company), everything].count(True) != 1:
         raise click.UsageError("Name intents, or give a filter, or --all.")
     given = {"names": list(names), "kind": kind, "company": company, "all": everything}
@@ -98,7 +110,12 @@ def _is_dead(api: Api, name: str) -> bool:
 @as_json
 @uses_api
 def withdraw(*, api: Api, names: tuple[str, ...], like: str | None, as_json: bool) -> None:
-    """Stop what waits and has not begun. It counts as given up: `intents retry` runs it again."""
+    """Stop what waits and has not begun. It counts as given up: `intents retry` runs it again.
+
+    \b
+    Examples:
+      codat-relay intents withdraw --like 'reread:*'
+    """
     if bool(names) == bool(like):
         raise click.UsageError("Name intents, or give --like.")
     done = api.post("/v1/intents/withdraw", {"names": list(names)} if names else {"like": like})

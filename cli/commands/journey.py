@@ -79,7 +79,12 @@ def journey() -> None:
 @as_json
 @uses_api
 def list_journeys(*, api: Api, limit: int, as_json: bool, **filters: str | None) -> None:
-    """List journeys, the newest first."""
+    """List journeys, the newest first.
+
+    \b
+    Examples:
+      codat-relay journey --stage waiting
+    """
     wanted = {**filters, "limit": min(limit, PAGE)}
     pages = api.pages("/v1/journeys", "journeys", "before", **wanted)
     found = list(islice(pages, limit))
@@ -125,7 +130,13 @@ def new(
     key: str,
     as_json: bool,
 ) -> None:
-    """Create a company and give a link by which its customer connects."""
+    """Create a company and give a link by which its customer connects.
+
+    \b
+    Examples:
+      codat-relay journey new --reference LOAN-1042
+      codat-relay journey new --name 'Acme Ltd' --type Banking --hours 48
+    """
     given = {"name": name, "reference": reference, "return_url": return_url}
     body: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     body |= {"language": language, "expires_in_hours": hours}
@@ -148,6 +159,10 @@ def reconnect(
     """Give a link by which COMPANY, whose connection broke, connects again.
 
     A company that has no broken connection gets a link to connect another platform.
+
+    \b
+    Examples:
+      codat-relay journey reconnect <company>
     """
     body: dict[str, Any] = {"company_id": path_part(company_id), "expires_in_hours": hours}
     if connection:
@@ -217,7 +232,12 @@ def revoke(api: Api, journey_id: str) -> None:
 @as_json
 @uses_api
 def funnel(api: Api, days: int, idle_hours: int, as_json: bool) -> None:
-    """Show how far journeys come on each platform, where people leave, and why."""
+    """Show how far journeys come on each platform, where people leave, and why.
+
+    \b
+    Examples:
+      codat-relay journey funnel
+    """
     found = api.get("/v1/journeys/funnel", days=days, idle_hours=idle_hours)
     if as_json:
         print_json(found)

@@ -24,6 +24,11 @@ def load(*, api: Api, chosen: Chosen, hours: int, as_json: bool) -> None:
     """Show how many syncs each of the coming hours holds, of all companies or some.
 
     --hours 168 for the week.
+
+    \b
+    Examples:
+      codat-relay cadence load
+      codat-relay cadence load --platform Xero
     """
     answer = _load(api, chosen, hours)
     if as_json:

@@ -49,7 +49,12 @@ def pause() -> None:
 @as_json
 @uses_api
 def list_pauses(api: Api, as_json: bool) -> None:
-    """List pauses and how many schedules each holds back."""
+    """List pauses and how many schedules each holds back.
+
+    \b
+    Examples:
+      codat-relay pause
+    """
     answer = api.get("/v1/pauses")
     if as_json:
         print_json(answer)
@@ -93,6 +98,11 @@ def set_pause(
 
     What is held back is caught up with at the end as each schedule's catch-up rule says. Syncs
     that a person asks for run all the same.
+
+    \b
+    Examples:
+      codat-relay pause set platform Xero --reason migration --until 2027-12-01
+      codat-relay pause set everything --reason nights --window 22:00-06:00 --timezone Europe/London
     """
     if file is not None and (scope != Scope.COMPANY or value):
         raise click.UsageError("--file names the companies of SCOPE `company`.")
@@ -161,6 +171,11 @@ def resume(
     """End pauses: those named, of a scope, of a file's companies, or all.
 
     `codat-relay pause` lists those there are.
+
+    \b
+    Examples:
+      codat-relay resume --scope platform --value Xero
+      codat-relay resume --all --preview
     """
     if [bool(pause_ids), bool(scope), bool(file), everything].count(True) != 1:
         raise click.UsageError("Name pauses, or give --scope, or a --file, or --all.")

@@ -39,6 +39,10 @@ def play(
 
     The same seed tells the same story, every id included. Ends with 1 when the service holds
     anything else a minute later.
+
+    \b
+    Examples:
+      codat-relay sandbox play relink --seed 1
     """
     settings = settings_here()
     judge = Judge(open_api(settings, url, token)) if check else None

@@ -56,6 +56,12 @@ def policy(
 
     Rules give schedules to companies as they link, by source type, platform and data type. What a
     person set for a company stays, whatever the policy.
+
+    \b
+    Examples:
+      codat-relay cadence policy
+      codat-relay cadence policy --set policy.toml --preview
+      codat-relay cadence policy --apply --platform Xero
     """
     if chosen and (toml is not None or not (apply or preview)):
         raise click.UsageError("Companies are chosen for --apply of the policy in force.")

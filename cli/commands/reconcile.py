@@ -59,6 +59,11 @@ def run(
 
     A comparison of all takes one call to Codat per page of 100 companies; of some, one each. One
     that finds more than 20 companies gone, and over 5 %, stops: see that the key is the right one.
+
+    \b
+    Examples:
+      codat-relay reconcile
+      codat-relay reconcile --platform Xero
     """
     if companies and (status or platform):
         raise click.UsageError("Name companies or give a filter, not both.")
@@ -95,7 +100,12 @@ def run(
 @as_json
 @uses_api
 def show(api: Api, reconciliation: str | None, as_json: bool) -> None:
-    """Show what one found, the latest if none is named: differences by event type and hour."""
+    """Show what one found, the latest if none is named: differences by event type and hour.
+
+    \b
+    Examples:
+      codat-relay reconcile show
+    """
     found = api.get(f"{PATH}/{reconciliation or _latest(api)}")
     if as_json:
         print_json(found)

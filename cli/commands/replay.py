@@ -57,6 +57,11 @@ def replay(
     """Handle messages that Codat sent once more; what stands in the log is not added again.
 
     MESSAGE is an id of /v1/messages; without any, the options choose, and no option takes all.
+
+    \b
+    Examples:
+      codat-relay replay --company <company> --preview
+      codat-relay replay --type 'connection.*' --since 2026-01-05T08:00:00Z
     """
     if abort or go_on:
         if (abort and go_on) or any((messages, company, types, since, until, dead, preview)):

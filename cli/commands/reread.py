@@ -19,5 +19,10 @@ def reread(*, api: Api, chosen: Chosen, **how: Any) -> None:
     """Read companies and their connections from Codat again: those named, of a filter, or all.
 
     A call to Codat each; `codat-relay reconcile` compares a hundred with one.
+
+    \b
+    Examples:
+      codat-relay reread <company>
+      codat-relay reread --status PendingAuth --preview
     """
     in_parts(api, "/v1/rereads", chosen, {}, how)

@@ -48,6 +48,10 @@ def serve(
 
     Needs nothing else: without CODAT_WEBHOOK_SECRETS a signing secret is made and kept in the data
     directory. Without --state all is held in memory.
+
+    \b
+    Examples:
+      codat-relay sandbox serve --port 8001 --webhook-url http://127.0.0.1:9000/my-hooks
     """
     settings = begin_process()
     config = SandboxConfig(

@@ -100,6 +100,11 @@ def set_schedule(
     Hourly with --every N runs every N hours, at the hour of --at among others. --catch-up says
     what becomes of periods that passed while nothing ran. A day past the month's end means its
     last day. An hour that the clocks skip or repeat runs once.
+
+    \b
+    Examples:
+      codat-relay cadence set <company> invoices daily --at 06:30 --timezone Europe/London
+      codat-relay cadence set all all hourly --every 6 --preview
     """
     for option, given, needed, is_so in (
         ("--weekday", weekday, "weekly", cadence_name == Cadence.WEEKLY),
@@ -168,6 +173,10 @@ def remove(
     """Remove a schedule; the data type is then synced on request only.
 
     `all` as COMPANY removes it from every linked company, from those of a filter, or of a file.
+
+    \b
+    Examples:
+      codat-relay cadence remove <company> invoices
     """
     ids = [path_part(company_id)] if chosen is None else chosen.ids(api)
     if chosen is not None and ids:  # of many, those that have it

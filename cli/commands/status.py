@@ -14,7 +14,12 @@ SANDBOX = "The sandbox stands in for Codat: no company here is real."
 @as_json
 @uses_api
 def status(api: Api, as_json: bool) -> None:
-    """Show what waits, what runs, and who is alive."""
+    """Show what waits, what runs, and who is alive.
+
+    \b
+    Examples:
+      codat-relay status
+    """
     answer: dict[str, Any] = api.get("/v1/status")
     if as_json:
         print_json(answer)

@@ -48,6 +48,10 @@ def storm(
     """Send a storm of webhooks: many companies' lives, doubled and out of order, signed.
 
     Says what was sent, acknowledged and given up, and ends with 1 when anything was given up.
+
+    \b
+    Examples:
+      codat-relay sandbox storm
     """
     settings = settings_here()
     url = url or f"{local(settings)}/webhooks/codat"

@@ -49,6 +49,11 @@ def now(*, api: Api, chosen: Chosen, data_type: str, **how: Any) -> None:
 
     A call to Codat each, for all data types at least two. The outcome comes as events:
     `codat-relay events --type 'sync.*'`.
+
+    \b
+    Examples:
+      codat-relay sync now <company> --data-type invoices
+      codat-relay sync now --platform Xero --preview
     """
     more = {"data_type": data_type}
     in_parts(api, "/v1/syncs", chosen, more, how, empty=NOBODY, outcome=_not_requested)
@@ -75,7 +80,12 @@ def _not_requested(work: Work) -> list[dict[str, str]]:
 @as_json
 @uses_api
 def show(api: Api, company_id: str, as_json: bool) -> None:
-    """Show how far COMPANY's first and latest syncs have come, and what is stale."""
+    """Show how far COMPANY's first and latest syncs have come, and what is stale.
+
+    \b
+    Examples:
+      codat-relay sync show <company>
+    """
     answer = api.get(f"/v1/companies/{path_part(company_id)}/syncs")
     if as_json:
         print_json(answer)

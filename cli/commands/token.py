@@ -66,7 +66,12 @@ def list_tokens(*, as_json: bool) -> None:
 @show
 @as_json
 def new(*, name: str, role: str, show: bool, as_json: bool) -> None:
-    """Make a token called NAME and keep it in a file of the data directory."""
+    """Make a token called NAME and keep it in a file of the data directory.
+
+    \b
+    Examples:
+      codat-relay token new auditor --role view
+    """
     if not NAME.fullmatch(name):
         raise CannotStart("A name has up to 64 letters, digits and . _ @ - and begins without -.")
     if name == tokens.OPERATOR.name and role != tokens.OPERATOR.role:
@@ -88,7 +93,12 @@ def new(*, name: str, role: str, show: bool, as_json: bool) -> None:
 @show
 @as_json
 def rotate(*, name: str, show: bool, as_json: bool) -> None:
-    """Replace the token called NAME, `operator` by default; the one before ends at once."""
+    """Replace the token called NAME, `operator` by default; the one before ends at once.
+
+    \b
+    Examples:
+      codat-relay token rotate auditor
+    """
     settings, store = _open()
     _refuse_configured(settings)
     owner = _named(store, name)[0].owner
@@ -98,7 +108,12 @@ def rotate(*, name: str, show: bool, as_json: bool) -> None:
 @token.command()
 @click.argument("name")
 def revoke(*, name: str) -> None:
-    """End the tokens called NAME at once, with the sessions and streams that they began."""
+    """End the tokens called NAME at once, with the sessions and streams that they began.
+
+    \b
+    Examples:
+      codat-relay token revoke auditor
+    """
     settings, store = _open()
     configured = read_tokens(one.get_secret_value() for one in settings.relay_tokens)
     if any(owner.name == name for owner in configured.values()):

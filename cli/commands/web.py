@@ -28,6 +28,10 @@ def web(*, public: bool) -> None:
     more for each live stream that is open. Comes up even while Redis is away, answers 503 then, and
     works again when it is back. A server that could lose acknowledged webhooks is refused with exit
     code 2.
+
+    \b
+    Examples:
+      codat-relay web --public
     """
     settings = begin_process()
     check(settings)

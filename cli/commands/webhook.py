@@ -42,7 +42,12 @@ def webhook() -> None:
 @message_id
 @as_json
 def sign(*, file: BinaryIO, message_id: str | None, as_json: bool) -> None:
-    """Print the headers that prove FILE genuine, for the next five minutes."""
+    """Print the headers that prove FILE genuine, for the next five minutes.
+
+    \b
+    Examples:
+      codat-relay webhook sign event.json
+    """
     signed = _headers(settings_here(), file.read(), message_id)
     if as_json:
         print_json(signed)
@@ -56,7 +61,12 @@ def sign(*, file: BinaryIO, message_id: str | None, as_json: bool) -> None:
 @message_id
 @click.option("--url", type=ANY, help="Where to; the local web process by default.")
 def send(*, file: BinaryIO, message_id: str | None, url: str | None) -> None:
-    """Sign FILE and post it. Ends with 1 unless it is taken (2xx)."""
+    """Sign FILE and post it. Ends with 1 unless it is taken (2xx).
+
+    \b
+    Examples:
+      codat-relay webhook send event.json
+    """
     settings = settings_here()
     body, to = file.read(), url or f"{local(settings)}/webhooks/codat"
     signed = _headers(settings, body, message_id) | {"Content-Type": "application/json"}

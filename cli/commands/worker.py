@@ -16,6 +16,10 @@ def worker(queue: str, burst: bool) -> None:
 
     `drain` applies what webhooks told; `codat` does what must be done at Codat, `deliver` posts
     events to subscribers. Run as many of each as you like, on any number of machines.
+
+    \b
+    Examples:
+      codat-relay worker drain
     """
     settings = begin_process()
     work(queue, settings, burst=burst)

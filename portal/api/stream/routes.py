@@ -41,13 +41,14 @@ REVOKED = "its token is no longer valid"
 UNTAKEN = 10.0  # seconds before a stream's end in which its last piece was not taken: it stalled
 LAG = 50_000  # events that a stream may fall behind once it was up to date
 FOLLOWING = (
-    "One event of the log each, `id` its epoch and number; a client that connects again sends the"
-    " last as `Last-Event-ID`, as browsers' EventSource does by itself, or as `lastEventId` in the"
-    " address, as polyfills do; after a fail-over that is refused if the number may stand for"
-    " another event by now. Silence is broken every 15 seconds by a line with the `id` that the"
-    " stream has come to, which is no event; most clients keep the `id` of events alone, so one"
-    " that may be cut off before its first event gives `after`. A stream that falls 50,000 events"
-    " behind ends with `relay.dropped`: read on by `/v1/events`, then connect again."
+    "Each block is one event of the log; its `id` is the event's epoch and number. A client that"
+    " connects again sends the last `id` as `Last-Event-ID`, as browsers' EventSource does by"
+    " itself, or as `lastEventId` in the address, as polyfills do. After a fail-over that is"
+    " refused if the number may stand for another event by now.\n\n"
+    "In silence a line comes every 15 seconds with the `id` that the stream has reached. It is no"
+    " event, and most clients keep the `id` of events alone; so one that may be cut off before its"
+    " first event gives `after`. A stream that falls 50,000 events behind ends with"
+    " `relay.dropped`: read on by `/v1/events`, then connect again."
 )
 PLACE = r"^(([A-Za-z0-9_-]{1,64}:)?[0-9]{1,16})?$"
 LAST_ID = "The last `id` that came, `<epoch>:<number>`; the number alone will do."
