@@ -3,9 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-CODE := codat relay receiver workers scheduler portal cli sandbox tests bench examples
+CODE := codat relay receiver workers scheduler portal cli sandbox tests bench examples docs
 
-.PHONY: run install dev test check format bench chaos failovers proofs week freeze comeback zones hunt fuzz lock clean
+.PHONY: run install dev test check format docs bench chaos failovers proofs week freeze comeback zones hunt fuzz lock clean
 
 # Programs are called by the interpreter: the first line of pip's scripts breaks at quotes and $$ in a path.
 RUN := $(BIN)/python -P -m
@@ -28,6 +28,9 @@ check: dev  ## format, lint, types
 format: dev  ## rewrite to the project's format
 	@$(RUN) ruff format $(CODE)
 	@$(RUN) ruff check --fix $(CODE)
+
+docs: dev  ## write the pages of docs/ that are made from the code
+	@$(BIN)/python -m docs.generate
 
 bench: dev  ## measure against the naive way, in one run; writes bench/results/
 	@$(BIN)/python -m bench $(ARGS)

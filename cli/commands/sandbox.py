@@ -15,7 +15,7 @@ from sandbox.config import SandboxConfig
 from sandbox.server.persistence import BadState
 from sandbox.server.server import serve as serve_sandbox
 
-# What the README says to set in the Codat Portal.
+# What docs/connect-codat.md says to set in the Codat Portal.
 RETURN = "/link/return?companyId={companyId}&statusCode={statusCode}&journey={journey}"
 
 

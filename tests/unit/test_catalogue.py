@@ -11,7 +11,7 @@ from relay.events.documents import asyncapi, event_schema, example
 from support.paths import ROOT
 from support.portal_bench import VIEWER, Portal, kind
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+REFERENCE = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("entry", entries().values(), ids=lambda entry: entry.type)
@@ -39,7 +39,7 @@ def test_what_is_not_in_the_catalogue_is_noticed():
         check("company.status_changed", {"previous": "Blank", "current": "Linked"})
 
 
-def test_every_type_that_the_code_tells_is_in_the_catalogue_and_in_the_readme():
+def test_every_type_that_the_code_tells_is_in_the_catalogue_and_in_the_reference():
     told = set()
     for folder in ("workers", "relay", "scheduler"):
         for path in (ROOT / folder).rglob("*.py"):
@@ -51,8 +51,8 @@ def test_every_type_that_the_code_tells_is_in_the_catalogue_and_in_the_readme():
                         told.add(first.value)
     assert "company.renamed" in told
     assert told <= set(entries())
-    missing = [name for name in entries() if f"`{name}`" not in README]
-    assert not missing, f"the README does not list {missing}"
+    missing = [name for name in entries() if f"`{name}`" not in REFERENCE]
+    assert not missing, f"docs/events.md does not list {missing}"
 
 
 def test_events_of_one_message_are_told_apart_by_what_they_are_about():

@@ -27,7 +27,7 @@ from support.paths import ROOT
 
 LINKED, DEAUTHORIZED = ConnectionStatus.LINKED, ConnectionStatus.DEAUTHORIZED
 UNLINKED, PENDING = ConnectionStatus.UNLINKED, ConnectionStatus.PENDING_AUTH
-ARCHITECTURE = ROOT / "ARCHITECTURE.md"
+EXPLAINED = ROOT / "docs" / "how-it-works.md"
 IDS = ["c-1", "c-2", "c-3"]
 
 
@@ -78,8 +78,8 @@ def test_every_status_of_codats_decides_one_of_a_company():
     assert {DEAUTHORIZED, UNLINKED} == BROKEN
 
 
-def test_the_status_table_in_the_architecture_is_the_one_in_the_code():
-    text = ARCHITECTURE.read_text(encoding="utf-8")
+def test_the_status_table_in_the_docs_is_the_one_in_the_code():
+    text = EXPLAINED.read_text(encoding="utf-8")
     table = text.partition("<!-- status -->")[2].partition("<!-- /status -->")[0]
     rows = [
         tuple(cell.strip(" `*") for cell in line.strip(" |").split("|"))

@@ -57,7 +57,7 @@ def zones():
 
 
 def independent(wanted, clock, start, end):
-    """Each run from one day up to another as (due, period), by the rules as the README has them.
+    """Each run from one day up to another as (due, period), by the rules that docs/ states.
 
     One that a jump of hours moves to the next run, or past it, as in Casey in 2020, is left out.
     """
