@@ -518,7 +518,7 @@ def test_nothing_is_deleted_for_a_day_by_a_clock_that_went_on_by_more_than_a_day
     store, deleted = bench.store, []
     clock = Clock(bench.settings, store, SentHints())
     for name in ("trim", "trim_log", "expire_journeys"):
-        monkeypatch.setattr(clocks.ticks, name, lambda *_: deleted.append(1))
+        monkeypatch.setattr(clocks.dispatch, name, lambda *_: deleted.append(1))
     Mending(store).look()
     clock.trim()
     clock.expire()

@@ -47,7 +47,7 @@ def test_a_scenario_played_to_a_relay_ends_as_its_file_states(relay, name):  # n
                 and held.status == c["status"]
                 and set(played["events"]) <= set(relay.types(c["id"]))
             ),
-            f"{company}: {relay.store.companies.states.get(company['id'])}",
+            f"{company}: {relay.store.companies.get(company['id'])}",
         )
         assert not set(played["never"]) & set(relay.types(company["id"]))
     relay.until(
