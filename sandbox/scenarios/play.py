@@ -115,6 +115,7 @@ class Play:
     def _quota(self, step: Step) -> None:
         """Use the day's quota up, so that the next request is refused; or reset it."""
         with self._world.lock:
+            self._world.advance()  # a day that ends only now would give the quota back
             quota = self._world.quota
             limit = quota.limit(self._world.linked_companies() + len(self._cast))
             quota.used = limit if step["used"] == "all" else 0
@@ -135,7 +136,8 @@ class Play:
             self._world.refresh(company.id, str(step["dataType"]))
 
     def _settle(self) -> None:
-        ours = {company.id for company in self._cast}
+        """Wait until the webhooks of these companies are taken, and those of no company."""
+        ours = {None, *(company.id for company in self._cast)}
         deadline = time.monotonic() + LONGEST_SEND
         while self._parts.post.is_sending(ours) and time.monotonic() < deadline:
             time.sleep(LOOK)

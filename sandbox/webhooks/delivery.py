@@ -148,8 +148,8 @@ class PostOffice:
         with self._changed:
             self._changed.notify_all()
 
-    def is_sending(self, companies: set[str]) -> bool:
-        """Say whether anything about these companies waits or is under way."""
+    def is_sending(self, companies: set[str | None]) -> bool:
+        """Whether a message about these companies (None: about none) waits or is under way."""
         with self._changed:
             return any(
                 m.company_id in companies

@@ -1,5 +1,7 @@
 """The scenarios: told alike for one seed, and understood by a running relay."""
 
+import time
+
 import pytest
 import requests
 
@@ -73,6 +75,22 @@ def test_the_same_seed_tells_the_same_story_and_another_tells_another(name):
     assert first == again
     assert any(b'"eventType"' in entry for entry in first)
     assert not set(first) & {entry for entry in other if b'"messageId"' in entry}
+
+
+def test_a_play_ends_after_webhooks_about_no_company_are_taken():
+    """Such as that the quota is reset, which the last step of this scenario sends."""
+    with mailbox() as box, running(webhook_url=box.url) as (sandbox, call):
+        take = box.take
+
+        def slowly(headers, body):
+            time.sleep(0.3 if b"rateLimit" in body else 0)
+            return take(headers, body)
+
+        box.take = slowly
+        play(call, "quota-exhausted")
+        taken = [e["eventType"] for e in sandbox.journal.after(0) if e["kind"] == "webhook"]
+        assert taken[0] == "company.created"
+        assert {"client.rateLimit.reached", "client.rateLimit.reset"} <= set(taken)
 
 
 def test_a_story_is_told_once_to_one_sandbox():
