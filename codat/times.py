@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from codat.units import Micros, Seconds, micros_to_seconds
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _DATE_TIME = re.compile(
@@ -32,13 +34,13 @@ def is_plausible(seconds: float) -> bool:
     return EARLIEST <= seconds < LATEST
 
 
-def read_time(text: object) -> int | None:
+def read_time(text: object) -> Micros | None:
     """Return a Codat date-time as microseconds since the epoch, where somebody can mean it.
 
     None for what is no date-time, and for dates that stand for none: both count as undated.
     """
     micros = parse_time(text)
-    return micros if micros is not None and is_plausible(micros / 1_000_000) else None
+    return micros if micros is not None and is_plausible(micros_to_seconds(micros)) else None
 
 
 def read_count(value: object) -> int | None:
@@ -47,7 +49,7 @@ def read_count(value: object) -> int | None:
     return value if whole and 0 <= value <= MOST else None  # type: ignore[return-value, operator]
 
 
-def parse_time(text: object) -> int | None:
+def parse_time(text: object) -> Micros | None:
     """Return a date-time as Codat writes them as whole microseconds since the epoch, else None.
 
     It may be one that nobody can mean: what acts on it takes `read_time`.
@@ -64,7 +66,7 @@ def parse_time(text: object) -> int | None:
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // _MICROSECOND
+    return Micros((moment - _EPOCH) // _MICROSECOND)
 
 
 def utc_text(text: Any) -> Any:
@@ -97,7 +99,7 @@ def _moment(text: str, now: float) -> float | None:
         text = f"{loose['day']}T{loose['minute']}:{second}{loose['rest']}{loose['zone']}"
     micros = parse_time(text)
     if micros is not None:
-        return micros / 1_000_000
+        return micros_to_seconds(micros)
     try:
         number = float(text)
     except ValueError:

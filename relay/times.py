@@ -10,6 +10,46 @@ from typing import Annotated
 
 from pydantic import Field
 
+from codat.units import (
+    Micros,
+    Millis,
+    Seconds,
+    micros_to_millis,
+    micros_to_seconds,
+    millis_to_micros,
+    millis_to_seconds,
+    millis_to_whole_seconds,
+    seconds_to_micros,
+    seconds_to_millis,
+)
+
+__all__ = [
+    "AT_ONCE",
+    "EPOCH",
+    "FIRST",
+    "LAST",
+    "Micros",
+    "Millis",
+    "Moment",
+    "Seconds",
+    "follow",
+    "forget_server",
+    "host_is_ahead",
+    "iso_from_micros",
+    "iso_from_ms",
+    "micros_to_millis",
+    "micros_to_seconds",
+    "millis_to_micros",
+    "millis_to_seconds",
+    "millis_to_whole_seconds",
+    "ms_of",
+    "now_micros",
+    "now_ms",
+    "seconds_to_micros",
+    "seconds_to_millis",
+    "steady_ns",
+]
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO = timedelta(microseconds=1)
 # The first and the last microsecond that can be written: those of the years 1 and 9999.
@@ -26,7 +66,7 @@ Moment = Annotated[
 ]
 
 
-AT_ONCE = 1.0  # seconds; a reading that takes longer says nothing, as in a frozen process
+AT_ONCE = Seconds(1.0)  # a reading that takes longer says nothing, as in a frozen process
 LEAST_ERROR = 25_000_000  # nanoseconds; a reading is not taken to be closer to the truth than this
 
 # By how much the server's clock was ahead of our steady one, and by how much that may be wrong:
@@ -41,8 +81,8 @@ def steady_ns() -> int:
     return time.monotonic_ns()
 
 
-def follow(server: float, began_ns: int) -> None:
-    """Take over the server's time (epoch seconds), which was asked for at `began_ns`, steady.
+def follow(server: Seconds, began_ns: int) -> None:
+    """Take over the server's time, which was asked for at `began_ns`, steady.
 
     A reading that agrees with the one held, within what both may be wrong by, is taken only where
     it is much more exact: so a slow answer on a busy machine moves no time.
@@ -67,19 +107,19 @@ def _now_ns() -> int:
     return steady_ns() + _ahead[0] if _ahead else time.time_ns()
 
 
-def now_ms() -> int:
+def now_ms() -> Millis:
     """Return the server's time in milliseconds since the epoch, as `follow` last heard it."""
-    return _now_ns() // 1_000_000
+    return Millis(_now_ns() // 1_000_000)
 
 
-def now_micros() -> int:
+def now_micros() -> Micros:
     """Return the server's time in microseconds since the epoch, as `follow` last heard it."""
-    return _now_ns() // 1_000
+    return Micros(_now_ns() // 1_000)
 
 
-def host_is_ahead() -> float:
+def host_is_ahead() -> Seconds:
     """Return by how many seconds this machine's clock is ahead of the server's; 0 if unknown."""
-    return (time.time_ns() - _now_ns()) / 1e9
+    return Seconds((time.time_ns() - _now_ns()) / 1e9)
 
 
 def iso_from_micros(micros: int) -> str:
@@ -98,9 +138,9 @@ def _written(micros: int, to: str) -> str:
     return f"{moment.replace(tzinfo=None).isoformat(timespec=to)}Z"
 
 
-def ms_of(moment: datetime) -> int:
+def ms_of(moment: datetime) -> Millis:
     """Return a moment with a zone in milliseconds since the epoch, 1 for any before that.
 
     Nothing that is kept is older, and a stream of the server's takes no time before it.
     """
-    return max(1, (moment - EPOCH) // timedelta(milliseconds=1))
+    return Millis(max(1, (moment - EPOCH) // timedelta(milliseconds=1)))

@@ -35,6 +35,7 @@ from relay.store.server.checks import Server, read_time
 from relay.store.server.connect import connect
 from relay.store.server.guard import Guard
 from relay.store.server.mending import Mending
+from relay.times import Millis, Seconds, seconds_to_millis
 
 SCHEMA = 2
 CLOCK_NOTED_MS = 60_000  # after which the note of a machine's clock says nothing any more
@@ -124,13 +125,13 @@ class Store:
         """What the server is, as it was last found."""
         return self.guard.server
 
-    def time(self) -> float:
-        """Return the server's time (epoch seconds), which is the same for all who ask it."""
+    def time(self) -> Seconds:
+        """Return the server's time, by which all processes go."""
         return read_time(self.client)
 
-    def now_ms(self) -> int:
-        """Give the server's time in milliseconds, which leases, holds and limits follow."""
-        return int(self.time() * 1000)
+    def now_ms(self) -> Millis:
+        """Return the server's time in milliseconds; leases, holds and limits go by it."""
+        return seconds_to_millis(self.time())
 
     def ping(self) -> bool:
         """Whether the server answers; raises redis.RedisError when not."""

@@ -9,7 +9,7 @@ from redis import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 from redis.sentinel import SentinelConnectionPool
 
-from relay.times import follow, steady_ns
+from relay.times import Seconds, follow, steady_ns
 
 OLDEST = (6, 2)  # ZADD LT, SET PXAT, XRANGE with exclusive ends
 WAITAOF_SINCE = (7, 2)  # Redis and Valkey alike
@@ -60,12 +60,12 @@ class Server:
         return f"{said}, and with {self.replicas} replicas" if self.replicas else said
 
 
-def read_time(client: Redis) -> float:
-    """Return the server's time (epoch seconds), which this process goes by from now on."""
+def read_time(client: Redis) -> Seconds:
+    """Return the server's time, and have this process go by it from now on."""
     began = steady_ns()
     asked: Any = client  # redis-py types each answer as a union of all it may be
     seconds, micros = asked.time()
-    now = float(seconds + micros / 1_000_000)
+    now = Seconds(seconds + micros / 1_000_000)
     follow(now, began)
     return now
 
