@@ -24,9 +24,10 @@ from codat.errors import (
     Unauthorized,
 )
 from codat.times import parse_http_date, parse_moment, read_count
+from codat.units import Seconds
 
 TOO_MANY = 429
-UNSAID_WAIT = 60.0  # seconds after a 429 that does not say how long
+UNSAID_WAIT = Seconds(60.0)  # after a 429 that does not say how long
 _MAX_ERROR_TEXT = 300
 _ALREADY_RUNNING = "datasetalreadyinprogress"
 _NOT_SUPPORTED = "not supported by platform"
@@ -44,14 +45,14 @@ _CLASSES: dict[int, type[CodatError]] = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One whole HTTP answer; `received` in epoch seconds, headers in any case."""
+    """One whole HTTP answer; headers in any case."""
 
     method: str
     path: str
     status: int
     headers: Mapping[str, str]
     content: bytes
-    received: float
+    received: Seconds
 
     @property
     def rate_limit(self) -> RateLimit | None:
@@ -64,8 +65,8 @@ class Answer:
         return RateLimit(limit, remaining, reset)
 
     @property
-    def refused_for(self) -> float | None:
-        """Seconds for which a 429 asks everyone to wait; None for any other answer.
+    def refused_for(self) -> Seconds | None:
+        """How long a 429 asks everyone to wait; None for any other answer.
 
         One that names no time to come, such as 0 or a date in the past, counts as one that names
         none at all: to ask again at once would spend the minute's calls on refusals.
@@ -73,14 +74,14 @@ class Answer:
         return (self._retry_after or UNSAID_WAIT) if self.status == TOO_MANY else None
 
     @property
-    def _retry_after(self) -> float | None:
-        """Seconds to wait as the header has it, never negative; None where it says nothing.
+    def _retry_after(self) -> Seconds | None:
+        """The wait that the header asks for, never negative; None where it says nothing.
 
         A date counts from the answer's own `Date`, as our clock and Codat's may differ.
         """
         now = parse_http_date(self.headers.get("Date", "")) or self.received
         until = parse_moment(self.headers.get("Retry-After"), now)
-        return None if until is None else max(0.0, until - now)
+        return None if until is None else Seconds(max(0.0, until - now))
 
     def raise_for_status(self) -> None:
         """Raise what the answer stands for, unless it is a success. Trusts the HTTP status only.

@@ -1,6 +1,5 @@
 """Codat's API as methods, named after Codat's operationIds."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar
@@ -21,7 +20,9 @@ from codat.records import (
     read_id,
 )
 from codat.routes import Generation, route
+from codat.times import host_time
 from codat.transport import Transport, download
+from codat.units import Seconds
 
 __all__ = ["Codat", "Generation"]
 
@@ -48,8 +49,8 @@ class Codat:
 
     Every method raises a CodatError when the call fails, and ValueError for an id, key or data
     type that must not stand in a path. Each call passes `gate`, which hears what the answer's
-    headers say of the rate limit. `timeout` is (connect, read) in seconds. `clock` tells the time
-    (epoch seconds) from which waits that Codat asks for are counted.
+    headers say of the rate limit. `timeout` is (connect, read) in seconds. `clock` returns the time
+    from which waits that Codat asks for are counted.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Codat:
         timeout: tuple[float, float] = (3.05, 15.0),
         pool_size: int = 16,
         gate: Gate | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], Seconds] = host_time,
     ) -> None:
         self.generation = Generation(generation)
         self._transport = Transport(

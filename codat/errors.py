@@ -4,15 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from codat.records import Company
+from codat.units import Seconds
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """What Codat's `X-Rate-Limit-*` headers said; `reset` in epoch seconds."""
+    """What Codat's `X-Rate-Limit-*` headers said; `reset` is a moment."""
 
     limit: int | None = None
     remaining: int | None = None
-    reset: float | None = None
+    reset: Seconds | None = None
 
 
 class CodatError(Exception):
@@ -29,7 +30,7 @@ class CodatError(Exception):
         status: int | None = None,
         error: str = "",
         correlation_id: str | None = None,
-        retry_after: float | None = None,
+        retry_after: Seconds | None = None,
         rate_limit: RateLimit | None = None,
         body: dict[str, Any] | None = None,
     ) -> None:

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from codat.errors import RateLimit
+from codat.units import Seconds
 
 
 class Gate(Protocol):
@@ -16,9 +17,9 @@ class Gate(Protocol):
         call: str,
         company_id: str | None,
         rate_limit: RateLimit | None,
-        retry_after: float | None,
+        retry_after: Seconds | None,
     ) -> None:
-        """Hear what the answer said of the limits; `retry_after` (seconds) only from a 429."""
+        """Hear what the answer said of the limits; `retry_after` only from a 429."""
 
 
 class OpenGate:
@@ -33,6 +34,6 @@ class OpenGate:
         call: str,
         company_id: str | None,
         rate_limit: RateLimit | None,
-        retry_after: float | None,
+        retry_after: Seconds | None,
     ) -> None:
         """Take no notice."""

@@ -5,10 +5,12 @@ import binascii
 import hmac
 import re
 import secrets as randomness
-import time
 from collections.abc import Iterable, Mapping, Sequence
 
-TOLERANCE = 300  # seconds, either way: that of Svix, who deliver for Codat
+from codat.times import host_time
+from codat.units import Seconds
+
+TOLERANCE = Seconds(300)  # either way: that of Svix, who deliver for Codat
 PREFIX = "whsec_"
 
 # Codat shows `webhook-`; `svix-` is the sender's own default for the same three headers.
@@ -61,15 +63,15 @@ def verify(
     secrets: Sequence[str] | Sequence[Verifier],
     headers: Mapping[str, str],
     body: bytes,
-    now: float | None = None,
+    now: Seconds | None = None,
 ) -> str:
     """Give the message id if one of the secrets signed these bytes, else raise Refused.
 
-    Works on the raw body, before any parsing. `now` is in epoch seconds. The id is that of the
+    Works on the raw body, before any parsing. The id is that of the
     headers that were verified, so it is safe to tell repeats by it.
     """
     message_id, timestamp, signatures = _read_headers(headers)
-    if abs((time.time() if now is None else now) - timestamp) > TOLERANCE:
+    if abs((host_time() if now is None else now) - timestamp) > TOLERANCE:
         raise OutOfTime("the timestamp is too old or too new")
     given = [signature.encode() for signature in signatures]
     for secret in secrets:

@@ -2,6 +2,7 @@
 
 import math
 import re
+import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -23,14 +24,19 @@ _LOOSE = re.compile(
 _FIRST_EPOCH_SECOND = 1_000_000_000
 _FIRST_EPOCH_MILLISECOND = 1_000 * _FIRST_EPOCH_SECOND
 # Codat was founded in 2017. Dates before it stand for "never", such as 0001-01-01 and 1970-01-01,
-# and so do dates that nobody alive waits for, such as 9999-12-31. Seconds since the epoch.
-EARLIEST = 1_483_228_800  # 2017-01-01
-LATEST = 4_102_444_800  # 2100-01-01
+# and so do dates that nobody alive waits for, such as 9999-12-31.
+EARLIEST = Seconds(1_483_228_800)  # 2017-01-01
+LATEST = Seconds(4_102_444_800)  # 2100-01-01
 MOST = 10**12  # of whatever Codat counts: more is no count, and would not fit where it is kept
 
 
-def is_plausible(seconds: float) -> bool:
-    """Whether somebody can mean this moment (seconds since the epoch) when telling of Codat."""
+def host_time() -> Seconds:
+    """Return the time by this machine's clock."""
+    return Seconds(time.time())
+
+
+def is_plausible(seconds: Seconds) -> bool:
+    """Report whether Codat can mean this moment."""
     return EARLIEST <= seconds < LATEST
 
 
@@ -82,7 +88,7 @@ def utc_text(text: Any) -> Any:
     return text
 
 
-def parse_moment(text: str | None, now: float) -> float | None:
+def parse_moment(text: str | None, now: Seconds) -> Seconds | None:
     """Return when a header says, as epoch seconds; None for what nobody can read, or mean.
 
     Takes a wait in seconds, an HTTP date, ISO 8601 (also with spaces in it), an epoch, and what
@@ -93,7 +99,7 @@ def parse_moment(text: str | None, now: float) -> float | None:
     return moment if moment is not None and is_plausible(moment) else None
 
 
-def _moment(text: str, now: float) -> float | None:
+def _moment(text: str, now: Seconds) -> Seconds | None:
     if loose := _LOOSE.fullmatch(text):
         second = min(loose["second"], "59")
         text = f"{loose['day']}T{loose['minute']}:{second}{loose['rest']}{loose['zone']}"
@@ -107,31 +113,31 @@ def _moment(text: str, now: float) -> float | None:
     if not math.isfinite(number) or number < 0:
         return None
     if number >= _FIRST_EPOCH_MILLISECOND:
-        return number / 1_000
-    return number if number >= _FIRST_EPOCH_SECOND else now + number
+        number /= 1_000
+    return Seconds(number if number >= _FIRST_EPOCH_SECOND else now + number)
 
 
-def _dotnet_date(text: str) -> float | None:
+def _dotnet_date(text: str) -> Seconds | None:
     """Read a moment as .NET writes it where nobody tells it how: the month comes first."""
     for zoned in (text, f"{text} +0000"):
         with suppress(ValueError):
-            return datetime.strptime(zoned, "%m/%d/%Y %I:%M:%S %p %z").timestamp()
+            return Seconds(datetime.strptime(zoned, "%m/%d/%Y %I:%M:%S %p %z").timestamp())
         with suppress(ValueError):
-            return datetime.strptime(zoned, "%m/%d/%Y %H:%M:%S %z").timestamp()
+            return Seconds(datetime.strptime(zoned, "%m/%d/%Y %H:%M:%S %z").timestamp())
     return None
 
 
-def parse_http_date(text: str) -> float | None:
+def parse_http_date(text: str) -> Seconds | None:
     """Return an HTTP date as epoch seconds; None if it is not one, or one nobody can mean."""
     seconds = any_http_date(text)
     return seconds if seconds is not None and is_plausible(seconds) else None
 
 
-def any_http_date(text: str) -> float | None:
+def any_http_date(text: str) -> Seconds | None:
     """Return an HTTP date of any year as epoch seconds; None if it is not one."""
     try:
         moment = parsedate_to_datetime(text)
         # An HTTP date is always in GMT, also where it says `-0000` or nothing.
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        return Seconds((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
     except (ValueError, OverflowError, TypeError, IndexError):
         return None

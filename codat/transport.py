@@ -18,6 +18,8 @@ from urllib3.exceptions import HTTPError
 from codat.answers import Answer
 from codat.errors import BadAnswer, Unreachable
 from codat.gate import Gate
+from codat.times import host_time
+from codat.units import Seconds
 
 MAX_BODY = 10 * 1024 * 1024
 _CHUNK = 64 * 1024
@@ -52,7 +54,7 @@ class Transport:
         timeout: tuple[float, float],
         pool_size: int,
         gate: Gate,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], Seconds] = host_time,
     ) -> None:
         if not api_key:
             raise ValueError("the Codat API key is empty")

@@ -9,6 +9,7 @@ from codat.bodies import load
 from codat.legacy import legacy_type
 from codat.records import Company, Connection, parse_time, read_id, read_time
 from codat.times import read_count
+from codat.units import Micros
 
 _UUID = re.compile(r"[0-9a-f]{32}")
 _MAX_NAME = 256  # no type or id of Codat's is nearly as long
@@ -31,11 +32,11 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """The daily request quota; `expires` in microseconds since the epoch, however odd."""
+    """The daily request quota; `expires` is as Codat sent it, however odd."""
 
     daily_quota: int | None
     quota_remaining: int | None
-    expires: int | None
+    expires: Micros | None
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,9 @@ class Event:
     """One thing that happened at Codat.
 
     `type` is today's name as sent, or for a legacy rule the name it has in today's service;
-    `sent_type` is always as sent. `generated` is in microseconds since the epoch, None for legacy
-    bodies, which carry no time, and for dates that nobody can mean. `heard` is when it came in, in
-    microseconds, where that is known. A legacy `payload` is its `Data`, with keys in camelCase.
+    `sent_type` is always as sent. `generated` is None for legacy bodies, which carry no time,
+    and for dates that Codat cannot mean. `heard` is when it came in, where that is known.
+    A legacy `payload` is its `Data`, with keys in camelCase.
     """
 
     id: str | None
@@ -53,11 +54,11 @@ class Event:
     sent_type: str
     is_legacy: bool
     company_id: str | None
-    generated: int | None
+    generated: Micros | None
     payload: dict[str, Any] = field(repr=False)
     connection_id: str | None = None
     client_ids: tuple[str, ...] = ()  # which Codat client the body says it is of
-    heard: int | None = None
+    heard: Micros | None = None
 
     def text(self, name: str) -> str | None:
         """Return a field of the payload as text; None for what is neither text nor whole number."""

@@ -14,7 +14,7 @@ from relay.inbox.message import MALFORMED, fingerprint, webhook_fields
 from relay.queues import Hints
 from relay.store import Store
 from relay.store.server.durable import NotDurable
-from relay.times import now_ms
+from relay.times import millis_to_seconds, now_ms
 
 LARGEST_BODY = 256 * 1024  # bytes; Standard Webhooks advises 20 kB, Codat publishes no limit
 RETRY_AFTER = "30"  # seconds; the older service waits that long, today's has its own table
@@ -160,7 +160,7 @@ class Intake:
             raise signature.Refused("the Authorization value is not one that is accepted")
         try:
             # The server's clock, so that a web host whose own is wrong refuses nothing genuine.
-            return signature.verify(self._verifiers, headers, body, now_ms() / 1000)
+            return signature.verify(self._verifiers, headers, body, millis_to_seconds(now_ms()))
         except signature.OutOfTime:
             # Nor does it where the server's is. Within the tolerance of the two, what is sent again
             # is known by its marker.

@@ -12,7 +12,7 @@ from relay.settings import Settings
 from relay.store import Store
 from relay.store.intents.budget import BudgetState, Short
 from relay.store.intents.queue import Priority
-from relay.times import now_ms
+from relay.times import Millis, Seconds, millis_to_seconds, now_ms, seconds_to_millis
 
 WORDS = {
     "hold": "Codat asked us to wait",
@@ -73,19 +73,22 @@ class SharedGate:
         call: str,
         company_id: str | None,
         rate_limit: RateLimit | None,
-        retry_after: float | None,
+        retry_after: Seconds | None,
     ) -> None:
-        """Note the end of a call; `retry_after` in seconds, from a 429."""
+        """Note the end of a call; `retry_after` is from a 429."""
         now = self._now()
         reset = rate_limit.reset if rate_limit else None
+        not_before = None
+        if retry_after is not None:
+            not_before = Millis(now + seconds_to_millis(retry_after))
         self._budget.ended(
             call,
             company_id,
             now=now,
             limit=rate_limit.limit if rate_limit else None,
             remaining=rate_limit.remaining if rate_limit else None,
-            reset=None if reset is None else int(reset * 1000),
-            not_before=None if retry_after is None else now + int(retry_after * 1000),
+            reset=None if reset is None else seconds_to_millis(reset),
+            not_before=not_before,
         )
 
 
@@ -93,7 +96,7 @@ def refusal(short: Short, now: int) -> NoCallNow:
     """Give the error for a call that may not leave yet."""
     return NoCallNow(
         f"no call left: {WORDS.get(short.what, short.what)}",
-        retry_after=max(0.0, (short.until - now) / 1000),
+        retry_after=Seconds(max(0.0, (short.until - now) / 1000)),
     )
 
 
@@ -128,5 +131,5 @@ def make_client(settings: Settings, store: Store) -> Codat:
         timeout=(min(3.05, settings.relay_codat_timeout), settings.relay_codat_timeout),
         pool_size=settings.relay_worker_threads,
         gate=SharedGate(store),
-        clock=lambda: now_ms() / 1000,
+        clock=lambda: millis_to_seconds(now_ms()),
     )

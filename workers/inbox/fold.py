@@ -15,6 +15,7 @@ from relay.fast_replace import changed
 from relay.inbox.message import Action, Message
 from relay.store.inbox.lanes import StatusEvent
 from relay.store.intents.queue import Need, Priority
+from relay.times import Micros
 from workers.inbox.outcome import Counted, Logged, Outcome, Wanted
 from workers.inbox.routing import handler_for
 
@@ -120,7 +121,7 @@ def _dated(message: Message) -> Event | Action:
     event = message.read()
     if isinstance(event, Action):
         return event
-    heard = message.received * 1000
+    heard = Micros(message.received * 1000)
     ahead = event.generated is not None and event.generated - heard > AHEAD
     return changed(event, heard=heard, generated=None if ahead else event.generated)
 

@@ -14,7 +14,17 @@ from portal.services import parts
 from relay.events.catalogue import DATED
 from relay.inbox.replay_filter import Wanted, redacted, redacted_reason
 from relay.store.inbox.messages import Kept, read_id
-from relay.times import Moment, iso_from_micros, iso_from_ms, ms_of
+from relay.times import (
+    Micros,
+    Millis,
+    Moment,
+    Seconds,
+    iso_from_micros,
+    iso_from_ms,
+    micros_to_seconds,
+    millis_to_seconds,
+    ms_of,
+)
 
 api = group("messages", __name__, "Messages")
 
@@ -133,11 +143,11 @@ def _in_words(found: Any, name: str = "") -> Any:
     if isinstance(found, str) and name.lower().endswith(DATED):
         return utc_text(found)
     if isinstance(found, int):
-        if is_plausible(found / 1_000_000):
+        if is_plausible(micros_to_seconds(Micros(found))):
             return iso_from_micros(found)
-        if is_plausible(found / 1_000):
+        if is_plausible(millis_to_seconds(Millis(found))):
             return iso_from_ms(found)
-        if name in IN_SECONDS and is_plausible(found):
+        if name in IN_SECONDS and is_plausible(Seconds(found)):
             return iso_from_ms(found * 1_000)
     return found
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from codat.times import EARLIEST
 from codat.webhook import Event, Quota
 from relay.companies.company import Company
-from relay.times import iso_from_micros
+from relay.times import Micros, iso_from_micros
 from workers.inbox.outcome import Outcome
 from workers.inbox.routing import Router
 
@@ -55,4 +55,4 @@ def _plausible(event: Event) -> Quota | None:
     told = event.heard if event.generated is None else event.generated
     if quota is None or quota.expires is None or told is None or quota.expires <= told + LONGEST:
         return quota
-    return replace(quota, expires=told - told % DAY + DAY)
+    return replace(quota, expires=Micros(told - told % DAY + DAY))
