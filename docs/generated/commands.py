@@ -63,7 +63,7 @@ def _command(context: click.Context, level: int) -> Iterator[str]:
         yield from table(("Option", "Meaning"), [_option(option, context) for option in own])
     if examples:
         lines = [line.strip() for line in examples.strip().splitlines()]
-        yield "```\n" + "\n".join(lines) + "\n```\n"
+        yield "```sh\n" + "\n".join(lines) + "\n```\n"
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             inner = command.get_command(context, name)

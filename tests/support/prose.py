@@ -12,6 +12,12 @@ PAGES = [
     *(ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted(DOCS.glob("*.md")),
 ]
+GENERATED = ("settings.md", "commands.md", "api.md", "events.md")
+# Pages whose commands a reader may type: README, then what people wrote in docs/.
+WRITTEN = [
+    ROOT / "README.md",
+    *(page for page in sorted(DOCS.glob("*.md")) if page.name not in GENERATED),
+]
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
@@ -59,11 +65,11 @@ def broken_links(page: Path) -> list[str]:
 
 
 def blocks(page: Path) -> list[list[str]]:
-    """Return the shell lines of each block of code, a continued one as one."""
+    """Return the lines of each block of shell, a continued one as one."""
     found = []
     for block in FENCE.findall(read(page)):
         head, *lines, _ = block.replace("\\\n", " ").splitlines()
-        if head == "```":
+        if head == "```sh":
             found.append([line.strip() for line in lines if line.strip()])
     return found
 
@@ -72,7 +78,7 @@ def commands(page: Path) -> Iterator[tuple[list[str], bool]]:
     """Yield the words after `codat-relay`, and whether the command stands there whole."""
     for line in (line for block in blocks(page) for line in block):
         spoken = words_of(line)
-        if spoken and spoken[0].endswith(PROGRAM) and "[options]" not in line:
+        if spoken and spoken[0].endswith(PROGRAM):
             yield spoken[1:], True
     for code in INLINE.findall(FENCE.sub("", read(page))):
         spoken = words_of(code)
