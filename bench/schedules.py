@@ -26,7 +26,8 @@ from relay.settings import Settings
 from relay.store import Store, keys
 from relay.store.companies.packed import pack
 from relay.store.schedules.due import member, stored
-from relay.syncs.cadence import ALL, Anchor, Cadence, Schedule, next_run
+from relay.syncs.cadence import next_run
+from relay.syncs.schedule import ALL, Anchor, Cadence, Schedule
 from scheduler import dispatch
 
 BEFORE = int(datetime(2026, 5, 31, 23, 30, tzinfo=UTC).timestamp())

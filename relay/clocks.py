@@ -10,7 +10,7 @@ import structlog
 
 from relay.inbox.message import Action
 from relay.queues import Hints
-from relay.services import enqueue_action
+from relay.services.enqueue_action import enqueue_action
 from relay.store import Store
 from relay.times import AT_ONCE
 
@@ -111,4 +111,4 @@ class Comparison:
         }
         at = int(read.server * 1_000_000)
         action = Action(f"clock:{uuid4().hex}", "relay.clock_differed", "", at, facts)
-        enqueue_action.tell(store, hints, action)
+        enqueue_action(store, hints, action)

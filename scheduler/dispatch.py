@@ -11,17 +11,17 @@ from relay.events.retention import Retention
 from relay.inbox.message import Action, action_body
 from relay.journeys.journey import Step, expired
 from relay.queues import Hints
-from relay.services.enqueue_action import tell
+from relay.services.enqueue_action import enqueue_action
 from relay.settings import Settings
 from relay.store import Store
 from relay.store.companies.erasure import Erasing
 from relay.store.intents.queue import Need, Priority
 from relay.store.schedules.due import Dispatch, Due
 from relay.store.server.files import write_files_anew
-from relay.syncs.cadence import HOUR
-from relay.syncs.catchup import NOTHING_RAN, Turn, take_turn
+from relay.syncs.catchup import NOTHING_RAN, DueDecision, decide_due
 from relay.syncs.missed import Missed
-from relay.syncs.pause import PausesOn
+from relay.syncs.pause import ActivePauses
+from relay.syncs.schedule import HOUR
 from relay.times import iso_from_ms, now_micros
 from scheduler import pauses
 
@@ -93,7 +93,7 @@ def _round(store: Store, hints: Hints, now: int) -> tuple[int, bool]:
     return left, more
 
 
-def _batch(store: Store, hints: Hints, now: int, on: PausesOn) -> tuple[int, bool, bool]:
+def _batch(store: Store, hints: Hints, now: int, on: ActivePauses) -> tuple[int, bool, bool]:
     """Dispatch or park what is due for longest.
 
     Gives how many syncs were left, whether more may be due, and whether the pauses are still as
@@ -114,7 +114,7 @@ def _batch(store: Store, hints: Hints, now: int, on: PausesOn) -> tuple[int, boo
 
 
 def _look_at_each(
-    store: Store, hints: Hints, due: list[Due], now: int, on: PausesOn
+    store: Store, hints: Hints, due: list[Due], now: int, on: ActivePauses
 ) -> tuple[int, bool]:
     """Dispatch due schedules one by one, for some seconds at most: the rest stays due.
 
@@ -138,21 +138,21 @@ def dispatch_of(store: Store, due: Due, now: int) -> Dispatch:
     One for which that cannot be told, as when this host does not know its time zone, must not keep
     the others waiting: it is looked at again in an hour, and told until somebody mends it.
     """
-    turn = None
+    decision = None
     if due.plan is not None and due.plan.running:
         try:
-            turn = take_turn(due.plan, due.due, now, due.key, due.why or NOTHING_RAN)
+            decision = decide_due(due.plan, due.due, now, due.key, due.why or NOTHING_RAN)
         except Exception as error:
             due = replace(due, fault=f"{type(error).__name__}: {error}")
     if due.fault:
         log.error("schedule.unusable", company_id=due.company_id, fault=due.fault[:200])
         period = f"{iso_from_ms(due.due * 1000)[:13]}Z"
-        turn = Turn(now + HOUR, (), Missed((period,), f"{UNUSABLE}: {due.fault}"[:500]))
-    if turn is None or not turn.missed:
-        return Dispatch(due, turn)
-    told = {"data_type": due.data_type, **turn.missed.payload()}
+        decision = DueDecision(now + HOUR, (), Missed((period,), f"{UNUSABLE}: {due.fault}"[:500]))
+    if decision is None or not decision.missed:
+        return Dispatch(due, decision)
+    told = {"data_type": due.data_type, **decision.missed.payload()}
     body = action_body(now * 1_000_000, told)
-    return Dispatch(due, turn, store.inbox.lane_of(due.company_id), body)
+    return Dispatch(due, decision, store.inbox.lane_of(due.company_id), body)
 
 
 def expire_journeys(store: Store, hints: Hints, now: int) -> int:
@@ -224,7 +224,7 @@ def trim_log(store: Store, settings: Settings, hints: Hints) -> int:
     if trimmed.passed:
         facts = {"up_to": str(trimmed.up_to), "passed": list(trimmed.passed)}
         action = Action(f"trim:{trimmed.up_to}", "relay.log_trimmed", "", now_micros(), facts)
-        tell(store, hints, action)
+        enqueue_action(store, hints, action)
     return trimmed.up_to
 
 
@@ -234,4 +234,6 @@ def warn_of_the_limit(store: Store, retention: Retention, hints: Hints, now: int
     for name, cursor in store.trimming.near_the_limit(now, retention, days).items():
         facts = {"reader": name, "cursor": str(cursor), "days": days}
         told_id = f"limit:{name}:{now // DAY_MS}"
-        tell(store, hints, Action(told_id, "relay.log_limit_neared", "", now * 1000, facts))
+        enqueue_action(
+            store, hints, Action(told_id, "relay.log_limit_neared", "", now * 1000, facts)
+        )

@@ -6,13 +6,14 @@ import structlog
 
 from relay.store import Store
 from relay.store.schedules.due import Due
-from relay.syncs.cadence import LONGEST, Cadence, next_run
+from relay.syncs.cadence import MAX_INTERVAL, next_run
 from relay.syncs.change import last_periods
+from relay.syncs.schedule import Cadence
 
 ROUND = 2.0  # seconds of looking at schedules, then whatever else the clock does has its turn
 PAGE = 300  # schedules read at a time
 # Seconds from now at which no schedule can be due, however it is spread.
-TOO_LATE = 2 * LONGEST[Cadence.MONTHLY]
+TOO_LATE = 2 * MAX_INTERVAL[Cadence.MONTHLY]
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from relay.inbox.message import Action
 from relay.queues import Hints
-from relay.services import enqueue_action
+from relay.services.enqueue_action import enqueue_action
 from relay.store import Store
 
 MOST_KEPT = 100  # changes not told yet; the oldest are dropped first
@@ -53,7 +53,7 @@ class Strength:
         facts = {"risks": list(risks or held.risks), "faults": list(faults.values())}
         action = Action(f"server:{held.number + 1}", kind, "", at * 1000, facts)
         try:
-            enqueue_action.tell(self.store, self.hints, action, anyway=True)
+            enqueue_action(self.store, self.hints, action, anyway=True)
             self.store.note_weakening(held.number + 1, at, risks)
         except RedisError as error:
             log.warning("server.untold", error=str(error)[:200])

@@ -7,7 +7,7 @@ import structlog
 
 from relay.inbox.message import Action
 from relay.queues import Hints
-from relay.services.enqueue_action import tell
+from relay.services.enqueue_action import enqueue_action
 from relay.settings import Settings
 from relay.store import Store
 from relay.store.store import OUTAGE_MS
@@ -115,4 +115,4 @@ class Watch:
 
     def _tell(self, kind: str, now: int, **facts: object) -> None:
         action = Action(f"{kind}:{now}", kind, "", now * 1000, facts)
-        tell(self.store, self.hints, action)
+        enqueue_action(self.store, self.hints, action)

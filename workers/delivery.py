@@ -15,8 +15,8 @@ from ipaddress import ip_network
 import structlog
 from redis.exceptions import RedisError
 
-from relay.delivery.sender import Answer, Courier
-from relay.delivery.subscription import DAY_MS, GONE, headers, message_id, wait_after
+from relay.delivery.sender import Answer, WebhookSender
+from relay.delivery.subscription import DAY_MS, GONE, headers, message_id, retry_delay
 from relay.events.filter import selection
 from relay.inbox.message import Action
 from relay.store.delivery.subscriptions import Attempt, Claim, Held
@@ -37,7 +37,7 @@ DOZE = 0.5  # seconds that a worker which is being stopped waits for deliveries 
 
 log = structlog.get_logger(__name__)
 
-MakeCourier = Callable[[str], Courier]
+MakeCourier = Callable[[str], WebhookSender]
 
 
 class Deliverer:
@@ -46,7 +46,7 @@ class Deliverer:
     def __init__(self, context: Context, make_courier: MakeCourier | None = None) -> None:
         self._context = context
         networks = tuple(ip_network(one) for one in context.settings.relay_private_networks)
-        self._make_courier = make_courier or (lambda url: Courier(url, networks))
+        self._make_courier = make_courier or (lambda url: WebhookSender(url, networks))
         self._lock = threading.Lock()
         self._running = 0
         self._hindered = 0
@@ -121,7 +121,7 @@ class Deliverer:
             if held is None:
                 return
             now, number = now_ms(), str(held.cursor + 1)
-            wait = int(wait_after(held.failures + 1, None, random.random()) * 1000)  # noqa: S311
+            wait = int(retry_delay(held.failures + 1, None, random.random()) * 1000)  # noqa: S311
             why = OURS.format(type(error).__name__)
             attempt = Attempt(
                 now, number, number, 0, None, 0, "", why, taken=False, next_at=now + wait
@@ -149,7 +149,7 @@ class Deliverer:
         """Let another go on, with the same window if one is tried again."""
         self._context.store.subscriptions.record(claim, "hand on", window=held.window)
 
-    def _deliver_next(self, claim: Claim, held: Held, courier: Courier) -> Held | None:
+    def _deliver_next(self, claim: Claim, held: Held, courier: WebhookSender) -> Held | None:
         """Deliver the next events; give how it then stands, None when there is no more to do."""
         store = self._context.store
         try:
@@ -210,7 +210,7 @@ class Deliverer:
             self._pause(claim, held, attempt, f"nothing was taken for {days} days")
         else:
             luck = random.random()  # noqa: S311 (not a secret)
-            wait = int(wait_after(held.failures + 1, answer.retry_after, luck) * 1000)
+            wait = int(retry_delay(held.failures + 1, answer.retry_after, luck) * 1000)
             self._context.store.subscriptions.record(
                 claim,
                 "later",

@@ -20,8 +20,8 @@ from cli.work import NOBODY, each
 from codat.records import read_id
 from relay.files import BadFile, Record, read_table
 from relay.nearest import hint_of
+from relay.syncs.definition import Definition
 from relay.syncs.policy import known_data_type
-from relay.syncs.schedule import Definition
 
 Piece = tuple[str, bytes, tuple[str, ...]]  # data type, definition and some companies
 AT_ONCE = 500  # companies in one request

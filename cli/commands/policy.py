@@ -12,8 +12,8 @@ from cli.faults import Failed, NotAccepted
 from cli.output import Columns, as_json, print_json, show_facts, show_rows
 from cli.selection import MOST, Chosen, batched, may_choose
 from cli.work import NOBODY, each
+from relay.syncs.definition import Definition
 from relay.syncs.policy import BadPolicy, Policy
-from relay.syncs.schedule import Definition
 
 EVERYBODY = Chosen((), None, None, all=True)
 SHOWN = 20  # changes of a preview that are shown one by one

@@ -17,7 +17,7 @@ from cli.output import as_json, print_json
 from cli.selection import FILE, Chosen, batched, ids_in
 from cli.work import bar
 from relay.companies.company import CompanyStatus
-from relay.syncs.cadence import Cadence, CatchUp
+from relay.syncs.schedule import Cadence, CatchUp
 
 AT_ONCE = 15  # companies in one request
 EVERYONE = "all"

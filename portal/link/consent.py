@@ -10,8 +10,8 @@ from codat.statuses import DATA_TYPES, ConnectionStatus
 from portal.link.words import Brand, Words
 from relay.companies.company import NEVER, Company, Connection
 from relay.journeys.journey import Consent, Journey, Platform
-from relay.syncs.cadence import ALL, Cadence, Schedule
 from relay.syncs.policy import KEEP_ALIVE, Policy
+from relay.syncs.schedule import ALL, Cadence, Schedule
 
 # As the words name them, the most frequent first: what is said is never less than what is done.
 OFTEN = (Cadence.HOURLY, Cadence.DAILY, Cadence.WEEKLY, Cadence.MONTHLY)

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from portal.api.load.routes import HourShape, Load, covered, load_of
 from portal.services import parts
-from relay.syncs.load import Covered
+from relay.syncs.load import SyncCapacity
 
 DAY, WEEK = 24, 168  # hours
 TALLEST = 100.0  # what the longest bar measures
@@ -55,7 +55,7 @@ class Coming:
     """What the page shows; `paused` counts schedules that wait for a pause to end."""
 
     load: Load
-    covered: Covered
+    covered: SyncCapacity
     day: tuple[Hour, ...]
     week: tuple[Day, ...]
     paused: int

@@ -13,15 +13,15 @@ from urllib.parse import urlsplit
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
-Lookup = Callable[[str, int], Sequence[str]]
+Resolver = Callable[[str, int], Sequence[str]]
 
-LONGEST_URL = 2048
+MAX_URL_LENGTH = 2048
 LOWEST_FREE_PORT = 1024
 HTTPS_PORT = 443
 NAT64 = ip_network("64:ff9b::/96")
 # Not of the open internet, whatever the table that comes with this Python says: site-local
 # addresses, those for documentation, and the former relays of 6to4.
-NEVER = tuple(map(ip_network, ("fec0::/10", "3fff::/20", "192.88.99.0/24")))
+RESERVED_NETWORKS = tuple(map(ip_network, ("fec0::/10", "3fff::/20", "192.88.99.0/24")))
 
 
 class Forbidden(Exception):
@@ -29,7 +29,7 @@ class Forbidden(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Target:
     """An address taken apart. `target` is path and query."""
 
     secure: bool
@@ -45,9 +45,9 @@ class Place:
         return host if self.port == usual else f"{host}:{self.port}"
 
 
-def parse(url: str) -> Place:
+def parse(url: str) -> Target:
     """Take an address apart; raises Forbidden for what could never be posted to."""
-    if len(url) > LONGEST_URL or not url.isascii() or not url.isprintable() or " " in url:
+    if len(url) > MAX_URL_LENGTH or not url.isascii() or not url.isprintable() or " " in url:
         raise Forbidden("the address must be plain ASCII of at most 2048 characters")
     try:
         parts = urlsplit(url)
@@ -60,10 +60,10 @@ def parse(url: str) -> Place:
         raise Forbidden("the address must hold no user, password or fragment")
     secure = parts.scheme == "https"
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Place(secure, parts.hostname, port or (HTTPS_PORT if secure else 80), target)
+    return Target(secure, parts.hostname, port or (HTTPS_PORT if secure else 80), target)
 
 
-def judge(place: Place, found: Sequence[str], networks: Sequence[Network]) -> list[str]:
+def check_addresses(place: Target, found: Sequence[str], networks: Sequence[Network]) -> list[str]:
     """Give the addresses to connect to, all that the name has; raises Forbidden if one is bad."""
     if not found:
         raise Forbidden(f"{place.host} has no address")
@@ -81,13 +81,13 @@ def judge(place: Place, found: Sequence[str], networks: Sequence[Network]) -> li
     return [str(address) for address in addresses]
 
 
-def judge_literal(place: Place, networks: Sequence[Network]) -> None:
+def check_literal(place: Target, networks: Sequence[Network]) -> None:
     """Judge a host that is written as an address, without looking anything up."""
     try:
         address = ip_address(place.host)
     except ValueError:
         return
-    judge(place, [str(address)], networks)
+    check_addresses(place, [str(address)], networks)
 
 
 def is_public(address: Address) -> bool:
@@ -98,7 +98,7 @@ def is_public(address: Address) -> bool:
         for inner in _unwrapped(address):
             if not is_public(inner):
                 return False
-    if any(address in network for network in NEVER):
+    if any(address in network for network in RESERVED_NETWORKS):
         return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
@@ -110,7 +110,7 @@ def _unwrapped(address: IPv6Address) -> list[IPv4Address]:
     return [inner for inner in found if inner is not None]
 
 
-def look_up(host: str, port: int, seconds: float = 5.0) -> list[str]:
+def resolve(host: str, port: int, seconds: float = 5.0) -> list[str]:
     """Give the addresses of a name, in the system's order; raises OSError, or Forbidden if slow."""
     found: list[str] = []
     fault: list[OSError] = []

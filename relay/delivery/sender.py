@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from codat.times import LATEST, any_http_date, parse_http_date
-from relay.delivery.addresses import Forbidden, Lookup, Network, judge, look_up, parse
+from relay.delivery.addresses import Forbidden, Network, Resolver, check_addresses, parse, resolve
 from relay.times import now_ms
 
-KEPT = 500  # bytes of an answer's body that are kept
-DRAINED = 16 * 1024  # bytes read so that the connection can serve again; past them it is closed
-SECONDS = 15.0  # for one delivery, from connecting to the answer's last byte that is read
+MAX_BODY_KEPT = 500  # bytes of an answer's body that are kept
+MAX_BODY_DRAINED = 16 * 1024  # bytes read so that the connection can serve again, then closed
+TIMEOUT = 15.0  # for one delivery, from connecting to the answer's last byte that is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Answer:
         return self.status is not None and 200 <= self.status < 300
 
 
-class Courier:
+class WebhookSender:
     """Delivers to one address, over one connection as long as it lasts. For one thread."""
 
     def __init__(
@@ -43,8 +43,8 @@ class Courier:
         url: str,
         networks: Sequence[Network] = (),
         *,
-        seconds: float = SECONDS,
-        lookup: Lookup = look_up,
+        seconds: float = TIMEOUT,
+        lookup: Resolver = resolve,
         context: ssl.SSLContext | None = None,
     ) -> None:
         self._url = url
@@ -87,7 +87,7 @@ class Courier:
         place = parse(self._url)
         if self._connection is None:
             found = self._lookup(place.host, place.port)
-            addresses = judge(place, found, self._networks)
+            addresses = check_addresses(place, found, self._networks)
             context = (self._context or ssl.create_default_context()) if place.secure else None
             self._connection = _Connection(place.host, place.port, addresses, context)
         connection = self._connection
@@ -101,9 +101,9 @@ class Courier:
         wait = _seconds_of(response.headers.get("Retry-After"), response.headers.get("Date"))
         got = _Got(response.status, retry_after=wait)
         try:
-            got.kept = response.read(KEPT)
-            if len(got.kept) == KEPT and not response.isclosed():
-                response.read(DRAINED)
+            got.kept = response.read(MAX_BODY_KEPT)
+            if len(got.kept) == MAX_BODY_KEPT and not response.isclosed():
+                response.read(MAX_BODY_DRAINED)
         except (http.client.IncompleteRead, ConnectionError):
             connection.ended = True
         if connection.ended and (response.length or response.chunked):

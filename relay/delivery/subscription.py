@@ -8,11 +8,11 @@ import orjson
 from codat import signature
 
 # Seconds after the first, second, ... failure in a row; then the last of them again and again.
-WAITS = (5, 30, 120, 600, 1800, 3600, 7200, 14_400)
+RETRY_DELAYS = (5, 30, 120, 600, 1800, 3600, 7200, 14_400)
 JITTER = 0.2  # each wait is longer or shorter by up to this part
-LONGEST_RETRY_AFTER = 86_400.0  # seconds; what a subscriber may ask for
+MAX_RETRY_AFTER = 86_400.0  # seconds; what a subscriber may ask for
 GONE = 410
-LARGEST_BATCH = 500
+MAX_BATCH = 500
 DAY_MS = 86_400_000
 
 SINGLE = "application/cloudevents+json"
@@ -98,10 +98,10 @@ def headers(subscription: Subscription, message_id: str, body: bytes, now: int) 
     }
 
 
-def wait_after(failures: int, retry_after: float | None, luck: float) -> float:
+def retry_delay(failures: int, retry_after: float | None, luck: float) -> float:
     """Give the seconds until the next attempt after so many failures in a row.
 
     `luck` is between 0 and 1 and spreads subscribers that failed together.
     """
-    wait = WAITS[min(failures, len(WAITS)) - 1] * (1 - JITTER + 2 * JITTER * luck)
-    return max(wait, min(retry_after or 0.0, LONGEST_RETRY_AFTER))
+    wait = RETRY_DELAYS[min(failures, len(RETRY_DELAYS)) - 1] * (1 - JITTER + 2 * JITTER * luck)
+    return max(wait, min(retry_after or 0.0, MAX_RETRY_AFTER))

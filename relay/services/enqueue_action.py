@@ -5,7 +5,7 @@ from relay.queues import Hints
 from relay.store import Store
 
 
-def tell(store: Store, hints: Hints, action: Action, *, anyway: bool = False) -> None:
+def enqueue_action(store: Store, hints: Hints, action: Action, *, anyway: bool = False) -> None:
     """Put an action into its lane, once by its id; raises redis.RedisError or NotDurable.
 
     One without a company goes to the lane of what concerns all. `anyway` tells it to a server that

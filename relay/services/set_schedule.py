@@ -3,7 +3,7 @@
 from relay.inbox.message import Action
 from relay.queues import Hints
 from relay.store import Store
-from relay.syncs.change import Change, Move, move
+from relay.syncs.change import Change, Rescheduling, reschedule
 from relay.times import now_micros
 
 TOLD = "relay.schedules_changed"
@@ -20,7 +20,7 @@ def write(
     at = store.schedules.standing(schedule.company_id, schedule.data_type)
     if at.schedule != change.before:
         return False
-    to = move(at, change.after, now, earliest)
+    to = reschedule(at, change.after, now, earliest)
     if change.before == change.after and to.score == at.score:
         return True
     lane = store.inbox.lane_of(schedule.company_id)
@@ -31,7 +31,7 @@ def write(
     return written
 
 
-def _told(change: Change, to: Move) -> dict[str, object]:
+def _told(change: Change, to: Rescheduling) -> dict[str, object]:
     schedule = change.about
     one = {
         "change": change.kind,

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from relay.syncs.cadence import CatchUp, Run, Schedule, offset_within, runs, step
-from relay.syncs.missed import NOTHING, Missed
+from relay.syncs.cadence import Run, run_and_next, runs
+from relay.syncs.missed import NONE_MISSED, Missed
+from relay.syncs.schedule import CatchUp, Schedule, offset_within
 
 GRACE = 600  # seconds by which a run may be late and still count as on time
-GAP = 900  # seconds between the syncs that make up for missed periods: one must end first
+CATCH_UP_GAP = 900  # seconds between the syncs that make up for missed periods: one must end first
 LATE_SPREAD = 900  # seconds over which runs are spread that all became due at one moment
 NOTHING_RAN = "nothing ran when it was due"
 ONE_STANDS = "one sync stands for all missed periods"
@@ -17,17 +18,17 @@ TOO_MANY = "more periods passed than are made up for"
 
 
 @dataclass(slots=True)
-class Turn:
+class DueDecision:
     """What one due schedule comes to; times are epoch seconds, a run's is when it may leave."""
 
     next_due: int
     runs: tuple[Run, ...]
-    missed: Missed = NOTHING
+    missed: Missed = NONE_MISSED
 
 
-def take_turn(
+def decide_due(
     schedule: Schedule, due: int, now: int, key: bytes = b"", why: str = NOTHING_RAN
-) -> Turn:
+) -> DueDecision:
     """Decide what `schedule`, due at `due`, comes to at `now`.
 
     It may be late because nothing ran, or because a pause held it back (`why` says which): then
@@ -36,10 +37,10 @@ def take_turn(
     """
     key = key or schedule.key
     s, offset = schedule, offset_within(schedule.spread, key)
-    this, following = step(s.cadence, s.anchor, s.zone, s.every, due - offset)
+    this, following = run_and_next(s.cadence, s.anchor, s.zone, s.every, due - offset)
     next_due = following.due + offset
     if now < next_due and now - due <= GRACE:
-        return Turn(next_due, (Run(now, this.period),))
+        return DueDecision(next_due, (Run(now, this.period),))
     # Walked in one go, as after a leap of the clock there may be many thousands.
     passed: list[Run] = []
     for run in runs(replace(s, spread=0), this.due - 1):
@@ -47,10 +48,10 @@ def take_turn(
             break
         passed.append(Run(run.due + offset, run.period))
     left, missed = _late(schedule, passed, now, key, why)
-    return Turn(run.due + offset, left, missed)
+    return DueDecision(run.due + offset, left, missed)
 
 
-class Slot(NamedTuple):
+class OnTimeSlot(NamedTuple):
     """Where the runs of one period stand, of all who share a plan: from `start` to before `end`.
 
     Epoch seconds; `step` more is the same place in the next period.
@@ -62,21 +63,21 @@ class Slot(NamedTuple):
     period: str
 
 
-def slots(plan: Schedule, now: int) -> tuple[Slot, ...]:
+def on_time_slots(plan: Schedule, now: int) -> tuple[OnTimeSlot, ...]:
     """Give the periods of `plan` in which a run that is due by `now` is on time.
 
-    A run that stands in one comes to just what `take_turn` says. Periods that are nearer to the
+    A run that stands in one comes to just what `decide_due` says. Periods that are nearer to the
     next than runs are spread, or may be late, as when clocks change, are left out.
     """
-    found: list[Slot] = []
+    found: list[OnTimeSlot] = []
     at = now - GRACE - plan.spread
     while True:
-        this, following = step(plan.cadence, plan.anchor, plan.zone, plan.every, at)
+        this, following = run_and_next(plan.cadence, plan.anchor, plan.zone, plan.every, at)
         if this.due > now:
             return tuple(found)
         gap, width = following.due - this.due, max(plan.spread, 1)
         if gap >= width and gap > GRACE:
-            found.append(Slot(this.due, this.due + width, gap, this.period))
+            found.append(OnTimeSlot(this.due, this.due + width, gap, this.period))
         at = this.due + 1
 
 
@@ -90,7 +91,7 @@ def _late(
         return (), _missed(passed, why, SKIPPED)
     if schedule.catch_up is CatchUp.ALL:
         kept = passed[-max(1, schedule.cap) :]
-        made_up = tuple(Run(leave + GAP * n, run.period) for n, run in enumerate(kept))
+        made_up = tuple(Run(leave + CATCH_UP_GAP * n, run.period) for n, run in enumerate(kept))
         return made_up, _missed(passed[: -len(kept)], why, TOO_MANY)
     rule = SKIPPED if schedule.catch_up is CatchUp.SKIP else ONE_STANDS
     return (Run(leave, passed[-1].period),), _missed(passed[:-1], why, rule)

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 
-from relay.syncs.cadence import Anchor, Cadence, Run, Schedule, run_before, runs
+from relay.syncs.cadence import Run, run_before, runs
 from relay.syncs.missed import Missed
-from relay.syncs.tracking import FIRST_STANDS
+from relay.syncs.schedule import Anchor, Cadence, Schedule
+from relay.syncs.tracking import COVERED_BY_FIRST
 
 CHANGED = "the schedule was changed before this ran"
 REMOVED = "the schedule was removed before this ran"
@@ -41,7 +42,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ScheduleState:
     """How a schedule stands in the store; `schedule` None where there is none.
 
     `score` is when it is due (epoch seconds), with a half when the run before was dispatched; None
@@ -57,7 +58,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class Rescheduling:
     """Where a change puts a schedule, as `Standing` says it, and the periods it passes over."""
 
     score: float | None = None
@@ -66,7 +67,9 @@ class Move:
     missed: tuple[Missed, ...] = ()
 
 
-def move(at: Standing, after: Schedule | None, now: int, earliest: int | None = None) -> Move:
+def reschedule(
+    at: ScheduleState, after: Schedule | None, now: int, earliest: int | None = None
+) -> Rescheduling:
     """Decide when what stands as `at` runs once it is `after`, from `earliest` on or else `now`.
 
     One that keeps its calendar stays as due as it is, however late, so that its catch-up rule
@@ -76,16 +79,16 @@ def move(at: Standing, after: Schedule | None, now: int, earliest: int | None = 
     running = after if after is not None and after.running else None
     ran_on = before is not None and before.running and at.score is not None
     if before and running and ran_on and calendar(before) == calendar(running):
-        return Move(at.score, at.pause, at.ran)
+        return Rescheduling(at.score, at.pause, at.ran)
     coming = first_run(running, now, ran) if running else None
     names = (name for name in _left(at, after, coming, now) if not _has_run(name, ran))
     left = Missed.of(names, _why_left(before, after) if before else "")
     if running is None or coming is None:
-        return Move(ran=ran, missed=(left,) if left else ())
+        return Rescheduling(ran=ran, missed=(left,) if left else ())
     first = first_run(running, now if earliest is None else earliest, ran)
     waited = takewhile(lambda run: run.due < first.due, runs(running, coming.due - 1))
-    stands = Missed.of((run.period for run in waited), FIRST_STANDS)
-    return Move(first.due, ran=ran, missed=tuple(one for one in (left, stands) if one))
+    stands = Missed.of((run.period for run in waited), COVERED_BY_FIRST)
+    return Rescheduling(first.due, ran=ran, missed=tuple(one for one in (left, stands) if one))
 
 
 def calendar(schedule: Schedule) -> tuple[Cadence, int, Anchor, str, int]:
@@ -94,7 +97,7 @@ def calendar(schedule: Schedule) -> tuple[Cadence, int, Anchor, str, int]:
     return s.cadence, s.every, s.anchor, s.zone, s.spread
 
 
-def last_periods(at: Standing) -> tuple[str, ...]:
+def last_periods(at: ScheduleState) -> tuple[str, ...]:
     """Give the last periods that were dispatched, one of each length their names have had."""
     if at.schedule is None or at.score is None or not at.score % 1:
         return at.ran
@@ -112,7 +115,7 @@ def _has_run(period: str, ran: tuple[str, ...]) -> bool:
     return any(len(one) == len(period) and period <= one for one in ran)
 
 
-def _left(at: Standing, after: Schedule | None, coming: Run | None, now: int) -> Iterator[str]:
+def _left(at: ScheduleState, after: Schedule | None, coming: Run | None, now: int) -> Iterator[str]:
     """Name the periods that came up to `now` and that no run will stand for.
 
     Where periods keep their names, those are left too that were to come, and are passed over.

@@ -13,8 +13,8 @@ from codat.statuses import ConnectionStatus, PullOutcome, pull_outcome
 from relay.companies.company import DELETED, Company, CompanyStatus
 
 SKEW = 5_000_000  # microseconds by which one read's times may differ in webhook and record
-LATE = 60_000_000  # microseconds after a read at which its webhook is late
-AHEAD = 600_000_000  # microseconds from now at which nothing can have been read
+WEBHOOK_DELAY = 60_000_000  # microseconds after a read at which its webhook is late
+MAX_AHEAD = 600_000_000  # microseconds from now at which nothing can have been read
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Read:
         return pull_outcome(self.status) is PullOutcome.COMPLETE
 
 
-def unheard(
+def missing_reads(
     company: Company,
     statuses: Mapping[str, DataStatus],
     operations: Iterable[PullOperation],
@@ -50,20 +50,22 @@ def unheard(
     """Return the ended reads that the company does not hold yet; `now` in microseconds."""
     present = {c.id for c in company.connections.values() if c.status != DELETED}
     ours = (one for one in operations if one.connection_id in present)
-    of_connections = list(_of_operations(ours, now + AHEAD))
+    of_connections = list(_of_operations(ours, now + MAX_AHEAD))
     read = dict[tuple[str, bool], int]()
     for one in of_connections:
         kind = (one.data_type, one.is_success)
         read[kind] = max(one.at, read.get(kind, 0))
     for status in statuses.values():
-        for one in _of_status(company, status, now + AHEAD):
+        for one in _of_status(company, status, now + MAX_AHEAD):
             known = read.get((one.data_type, one.is_success))
             if known is None or (one.is_success and one.at > known + SKEW):
                 of_connections.append(one)
-    return [one for one in of_connections if one.at <= now + AHEAD and not is_heard(company, one)]
+    return [
+        one for one in of_connections if one.at <= now + MAX_AHEAD and not is_known(company, one)
+    ]
 
 
-def lacks_dates(company: Company, statuses: Mapping[str, DataStatus], now: int) -> bool:
+def needs_history(company: Company, statuses: Mapping[str, DataStatus], now: int) -> bool:
     """Tell whether Codat's pull history must say when reads ended; `now` in microseconds.
 
     The data status dates no failure, and its dates may be such as nobody can mean. What a platform
@@ -72,17 +74,19 @@ def lacks_dates(company: Company, statuses: Mapping[str, DataStatus], now: int) 
     for status in statuses.values():
         outcome = pull_outcome(status.current_status or "")
         if outcome is PullOutcome.NEUTRAL:
-            if any(not is_heard(company, one) for one in _of_status(company, status, now + AHEAD)):
+            if any(
+                not is_known(company, one) for one in _of_status(company, status, now + MAX_AHEAD)
+            ):
                 return True
         elif outcome is PullOutcome.COMPLETE:
-            if _success(status, now + AHEAD) is None:
+            if _success(status, now + MAX_AHEAD) is None:
                 return True
         elif outcome is not PullOutcome.IN_PROGRESS:
             return True
     return False
 
 
-def is_heard(company: Company, read: Read) -> bool:
+def is_known(company: Company, read: Read) -> bool:
     """Tell whether the company holds this read already, or a later one."""
     keys = [read.key]
     if not read.connection_id:
@@ -104,7 +108,7 @@ def is_heard(company: Company, read: Read) -> bool:
     return False
 
 
-def may_lack_reads(company: Company | None, shown: CodatCompany, now: int) -> bool:
+def may_miss_reads(company: Company | None, shown: CodatCompany, now: int) -> bool:
     """Tell whether Codat's record of a company names a later sync than any read we hold.
 
     Codat: `lastSync` of the company and of its connections; one dated ahead of `now`
@@ -114,14 +118,14 @@ def may_lack_reads(company: Company | None, shown: CodatCompany, now: int) -> bo
         return False
     named = [shown.last_sync, *(one.last_sync for one in shown.connections)]
     times = map(read_time, named)
-    latest = max((at for at in times if at is not None and at <= now + AHEAD), default=None)
+    latest = max((at for at in times if at is not None and at <= now + MAX_AHEAD), default=None)
     ended = [
         state.version[0]
         for state in company.data_types.values()
         if pull_outcome(state.status) is not PullOutcome.IN_PROGRESS
     ]
     heard = max(ended, default=0)
-    return latest is not None and latest > heard + LATE
+    return latest is not None and latest > heard + WEBHOOK_DELAY
 
 
 def linked_connections(company: Company) -> list[str]:

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
 
-from relay.syncs.cadence import Cadence, Schedule, offset_within, step
+from relay.syncs.cadence import run_and_next
+from relay.syncs.schedule import Cadence, Schedule, offset_within
 
 HOUR = 3600
 DAY_HOURS = 24
@@ -14,7 +15,7 @@ DAILY_PER_COMPANY = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedRun:
     """A schedule and when it is due next (epoch seconds); `key` says whose it is."""
 
     schedule: Schedule
@@ -22,7 +23,7 @@ class Planned:
     due: int
 
 
-def by_hour(planned: Iterable[Planned], start: int, hours: int) -> list[int]:
+def syncs_per_hour(planned: Iterable[PlannedRun], start: int, hours: int) -> list[int]:
     """Count the runs in each of the `hours` from `start` (epoch seconds).
 
     What is late already counts in the first.
@@ -39,18 +40,18 @@ def by_hour(planned: Iterable[Planned], start: int, hours: int) -> list[int]:
         offset, due = offset_within(s.spread, one.key), one.due
         while due < end:
             counts[max(0, (due - start) // HOUR)] += 1
-            _, following = step(s.cadence, s.anchor, s.zone, s.every, due - offset)
+            _, following = run_and_next(s.cadence, s.anchor, s.zone, s.every, due - offset)
             due = following.due + offset
     return [count + running for count, running in zip(counts, accumulate(begins), strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
-class Covered:
+class SyncCapacity:
     """How many syncs Codat's limits cover."""
 
     calls_per_minute: int
     companies: int
-    told: int | None = None  # the daily quota, as Codat told it
+    quota: int | None = None  # requests a day, as Codat reported it; None: it has not
 
     @property
     def hour(self) -> int:
@@ -60,7 +61,7 @@ class Covered:
     @property
     def requests(self) -> int:
         """Requests that the quota allows in a day: as Codat told it, else by its rule."""
-        return self.told if self.told is not None else DAILY_PER_COMPANY * (1 + self.companies)
+        return self.quota if self.quota is not None else DAILY_PER_COMPANY * (1 + self.companies)
 
     @property
     def day(self) -> int:
@@ -68,7 +69,7 @@ class Covered:
         return self.requests // CALLS_PER_SYNC
 
 
-def warnings(counts: list[int], covered: Covered) -> list[str]:
+def warnings(counts: list[int], covered: SyncCapacity) -> list[str]:
     """Say in sentences where Codat's limits would not cover the load."""
     found = []
     peak = max(counts, default=0)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
-ONE_BY_ONE = 1000  # periods told in an event each; those before them share one
+MAX_SINGLE = 1000  # periods told in an event each; those before them share one
 
 
 class Older(NamedTuple):
@@ -27,9 +27,9 @@ class Missed:
     def of(cls, periods: Iterable[str], reason: str) -> Self:
         """Tell the latest periods one by one, and the rest together."""
         every = list(periods)
-        rest = every[:-ONE_BY_ONE]
+        rest = every[:-MAX_SINGLE]
         older = Older(rest[0], rest[-1], len(rest)) if rest else None
-        return cls(tuple(every[-ONE_BY_ONE:]), reason, older)
+        return cls(tuple(every[-MAX_SINGLE:]), reason, older)
 
     def __bool__(self) -> bool:
         """Whether there is anything to tell."""
@@ -41,10 +41,10 @@ class Missed:
         return {"periods": self.periods, "reason": self.reason, "older": older}
 
 
-NOTHING = Missed()
+NONE_MISSED = Missed()
 
 
-def facts(data_type: str, told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def event_data(data_type: str, told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Give the data of each `sync.missed` that a message's `payload` comes to."""
     common = {"data_type": data_type, "reason": told["reason"]}
     if told.get("older"):

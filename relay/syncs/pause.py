@@ -15,7 +15,7 @@ from relay.syncs.zones import zone as zone_of
 
 EVERY_DAY = (1, 2, 3, 4, 5, 6, 7)
 MINUTE = 60  # seconds: windows begin and end with one, in every zone
-DAYS_LOOKED_AT = 8  # windows that touch last on; ones that do so for a week never end
+MAX_DAYS = 8  # windows that touch last on; ones that do so for a week never end
 
 
 class Scope(StrEnum):
@@ -59,7 +59,7 @@ class Window:
     def until(self, now: int) -> int | None:
         """Give when it next lets go (epoch seconds) of what it holds at `now`; None: never."""
         zone, clock, moment = zone_of(self.zone), time.fromisoformat(self.end), now
-        for _ in range(DAYS_LOOKED_AT):
+        for _ in range(MAX_DAYS):
             here = datetime.fromtimestamp(moment, UTC).astimezone(zone)
             end = datetime.combine(here, clock, zone)
             if int(end.timestamp()) <= moment:
@@ -163,7 +163,7 @@ class Pause:
         }
 
 
-class PausesOn:
+class ActivePauses:
     """Pauses that are on, arranged to be asked about many schedules."""
 
     def __init__(self, pauses: Iterable[Pause] = ()) -> None:
@@ -188,46 +188,48 @@ class PausesOn:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PauseState:
     """How pauses stand from `since` to before `until` (epoch seconds).
 
-    `turning` are those of which the log was last told otherwise; `unclear` those whose window
+    `changed` are those of which the log was last told otherwise; `undecided` those whose window
     cannot be told here: they stay as was last told. `resumed` is when one of everything last let go
     (ms since the epoch).
     """
 
-    on: PausesOn
-    turning: tuple[Pause, ...]
+    on: ActivePauses
+    changed: tuple[Pause, ...]
     over: tuple[Pause, ...]
-    unclear: tuple[Pause, ...]
+    undecided: tuple[Pause, ...]
     since: int
     until: float
     resumed: int
 
 
-def stand(pauses: Iterable[Pause], now: int, resumed: int = 0) -> Standing:
+def evaluate(pauses: Iterable[Pause], now: int, resumed: int = 0) -> PauseState:
     """Tell how pauses stand at `now` (epoch seconds), and how long nothing about that changes."""
-    on, turning, over, unclear = [], [], [], []
+    on, changed, over, undecided = [], [], [], []
     until = math.inf
     for pause in pauses:
         try:
             is_on = pause.is_on(now)
         except (LookupError, ValueError, OSError):  # a zone that this host does not know
             is_on = pause.on
-            unclear.append(pause)
+            undecided.append(pause)
         if is_on:
             on.append(pause)
         if pause.is_over(now):
             over.append(pause)
         if is_on != pause.on:
-            turning.append(pause)
+            changed.append(pause)
             if pause.on and pause.scope is Scope.EVERYTHING:
                 resumed = max(resumed, now * 1000)
         later = [at for at in (pause.begins, pause.ends) if at is not None and at > now]
         if pause.window:
             later.append((now // MINUTE + 1) * MINUTE)
         until = min([until, *later])
-    return Standing(PausesOn(on), tuple(turning), tuple(over), tuple(unclear), now, until, resumed)
+    return PauseState(
+        ActivePauses(on), tuple(changed), tuple(over), tuple(undecided), now, until, resumed
+    )
 
 
 def covering(

@@ -11,14 +11,14 @@ from codat.statuses import DATA_TYPES
 from relay import files
 from relay.companies.company import Company, CompanyStatus, Connection
 from relay.nearest import hint, hint_of
-from relay.syncs.cadence import ALL, SPREAD, Cadence, Schedule
 from relay.syncs.change import Change
-from relay.syncs.schedule import LONGEST_SPREAD, Definition
+from relay.syncs.definition import MAX_SPREAD, Definition
+from relay.syncs.schedule import ALL, SPREAD, Cadence, Schedule
 
 POLICY = "policy"  # origin of a schedule that follows the rules
 KEEP_ALIVE = "keep-alive"  # origin of the one that keeps an idle company's authorisation
 # The data types with the least to read, by the sort of software; data types name theirs in front.
-SMALLEST = {
+SMALLEST_DATA_TYPES = {
     "accounting": ("company", "taxRates"),
     "banking": ("banking-accounts", "banking-transactionCategories"),
     "commerce": ("commerce-companyInfo", "commerce-locations"),
@@ -177,11 +177,11 @@ def _kept_alive(
         for c in company.connections.values()
         if c.status == CompanyStatus.LINKED
     }
-    sorts = {name if name in SMALLEST else "accounting" for name in linked}
-    monthly = Definition(cadence=Cadence.MONTHLY, spread=LONGEST_SPREAD[Cadence.MONTHLY])
+    sorts = {name if name in SMALLEST_DATA_TYPES else "accounting" for name in linked}
+    monthly = Definition(cadence=Cadence.MONTHLY, spread=MAX_SPREAD[Cadence.MONTHLY])
     for sort in sorted(sorts - running) if ALL not in running else ():
         # One that a person switched off stays off.
-        free = next((d for d in SMALLEST[sort] if d not in kept), None)
+        free = next((d for d in SMALLEST_DATA_TYPES[sort] if d not in kept), None)
         if free:
             kept[free] = monthly.schedule(company.id, free, KEEP_ALIVE)
     return kept
@@ -192,4 +192,4 @@ def _sort_of(data_type: str) -> str:
     if data_type == ALL:
         return ALL
     sort, dash, _ = data_type.partition("-")
-    return sort if dash and sort in SMALLEST else "accounting"
+    return sort if dash and sort in SMALLEST_DATA_TYPES else "accounting"

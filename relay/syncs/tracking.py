@@ -8,16 +8,16 @@ from codat.records import PullOperation, read_time
 from codat.statuses import ConnectionStatus, PullOutcome, pull_outcome
 from relay.companies.company import DELETED, Company, Sync, SyncState
 from relay.fast_replace import changed
-from relay.syncs.cadence import ALL
-from relay.syncs.data_status import AHEAD
+from relay.syncs.data_status import MAX_AHEAD
+from relay.syncs.schedule import ALL
 
 FIRST = "first"  # the period of the sync that Codat itself runs after a link
-FIRST_STANDS = "Codat's own first sync stands for this period"
+COVERED_BY_FIRST = "Codat's own first sync stands for this period"
 SKEW = 5_000_000  # microseconds by which Codat's clock may be behind ours
 HOUR = 3600
-PATIENCE = 24 * HOUR  # seconds without word after which a sync counts as failed
+SYNC_TIMEOUT = 24 * HOUR  # seconds without word after which a sync counts as failed
 # Codat: core-concepts/status. On-premise software may leave a pull queued for days.
-PATIENCE_ON_PREMISE = 14 * 24 * HOUR
+ON_PREMISE_TIMEOUT = 14 * 24 * HOUR
 ON_PREMISE = frozenset({"pqsw", "hbql"})  # QuickBooks Desktop, Sage 50
 SHORTEST_WAIT, LONGEST_WAIT = 30, 6 * HOUR  # seconds between looks into Codat's history
 STANDS = "the sync of period {} stands for this one, which had not ended when it was asked for"
@@ -47,7 +47,7 @@ def superseded(company: Company, sync: Sync, data_type: str) -> dict[str, Any] |
     if held is None or not held.is_open or held.period == sync.period:
         return None
     earlier, later = (sync, held) if held.requested > sync.requested else (held, sync)
-    return facts(data_type, earlier) | {"reason": STANDS.format(later.period)}
+    return event_data(data_type, earlier) | {"reason": STANDS.format(later.period)}
 
 
 def settle(company: Company, data_type: str) -> Company:
@@ -79,7 +79,9 @@ def settle(company: Company, data_type: str) -> Company:
     return replace(company, syncs={**company.syncs, data_type: closed})
 
 
-def checked(sync: Sync, data_type: str, operations: Iterable[PullOperation], now: int) -> Sync:
+def updated_from_history(
+    sync: Sync, data_type: str, operations: Iterable[PullOperation], now: int
+) -> Sync:
     """Give a sync as Codat's pull history shows it; `now` in microseconds.
 
     The newest pull of each connection and data type counts. It ends when all that began have.
@@ -129,7 +131,7 @@ def _newest(
 
 def _begun(operation: PullOperation, now: int) -> int | None:
     requested = read_time(operation.requested)
-    return requested if requested is not None and requested <= now + AHEAD else None
+    return requested if requested is not None and requested <= now + MAX_AHEAD else None
 
 
 def _has_failed(operation: PullOperation) -> bool:
@@ -137,18 +139,18 @@ def _has_failed(operation: PullOperation) -> bool:
     return outcome is not PullOutcome.IN_PROGRESS and outcome not in GOOD
 
 
-def patience(company: Company) -> int:
+def sync_timeout(company: Company) -> int:
     """Give for how many seconds silence is no failure, by the platforms it is linked to."""
     present = {c.platform_key for c in company.connections.values() if c.status != DELETED}
-    return PATIENCE_ON_PREMISE if present & ON_PREMISE else PATIENCE
+    return ON_PREMISE_TIMEOUT if present & ON_PREMISE else SYNC_TIMEOUT
 
 
-def next_look(age: float) -> float:
+def next_check(age: float) -> float:
     """Give the seconds until the history is worth another look, for a sync `age` seconds old."""
     return float(min(max(SHORTEST_WAIT, age / 2), LONGEST_WAIT))
 
 
-def facts(data_type: str, sync: Sync) -> dict[str, Any]:
+def event_data(data_type: str, sync: Sync) -> dict[str, Any]:
     """Give what the log is told of a sync as a whole."""
     return {
         "data_type": data_type,

@@ -19,7 +19,8 @@ import structlog
 
 from relay import clocks
 from relay.clocks import Reading
-from relay.syncs.cadence import Anchor, Cadence, CatchUp, Schedule, next_run, runs
+from relay.syncs.cadence import next_run, runs
+from relay.syncs.schedule import Anchor, Cadence, CatchUp, Schedule
 from scheduler import dispatch
 from scheduler.clock import Clock
 from server.test_at_codat import linked, relay  # noqa: F401

@@ -16,7 +16,7 @@ from werkzeug.serving import make_server
 
 from cli.runner.embedded import EmbeddedServer
 from codat.signature import new_secret
-from relay.delivery.sender import Courier
+from relay.delivery.sender import WebhookSender
 from relay.delivery.subscription import Secret, Subscription, headers, message_id
 from relay.times import now_ms
 from support.paths import ROOT
@@ -136,10 +136,10 @@ def test_the_subscriber_of_the_examples_takes_what_is_genuine_and_nothing_else()
     url = f"http://127.0.0.1:{port}/"
     with running(sys.executable, str(EXAMPLES / "subscriber.py"), str(port), secret) as process:
         sent = headers(made, message_id(made, "e1", 7, 7), body, now_ms())
-        while (answer := Courier(url, LOOPBACK).post(body, sent)).status is None:
+        while (answer := WebhookSender(url, LOOPBACK).post(body, sent)).status is None:
             threading.Event().wait(0.05)
         assert answer.status == 204
-        assert Courier(url, LOOPBACK).post(b'{"id":"8"}', sent).status == 401
+        assert WebhookSender(url, LOOPBACK).post(b'{"id":"8"}', sent).status == 401
         assert lines(process, 1) == ["7 a.b"]
 
 

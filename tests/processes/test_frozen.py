@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 import pytest
 import structlog
 
-from relay.syncs.cadence import Anchor, Cadence, Schedule
+from relay.syncs.schedule import Anchor, Cadence, Schedule
 from scheduler.clock import STALLED, STALLED_AFTER
 from server.test_at_codat import linked, relay  # noqa: F401
 from support.parts import SECRET

@@ -16,7 +16,8 @@ from relay.store import Store, keys
 from relay.store.intents.queue import Need, Priority
 from relay.store.server.checks import inspect
 from relay.store.server.connect import connect
-from relay.syncs.cadence import Cadence, Schedule, next_run
+from relay.syncs.cadence import next_run
+from relay.syncs.schedule import Cadence, Schedule
 from relay.times import now_ms
 from scheduler.clock import Clock
 from support.fleet import RUN

@@ -10,7 +10,7 @@ import requests
 
 from codat.client import Generation
 from relay.store.intents.queue import Need, Priority
-from relay.syncs.cadence import ALL
+from relay.syncs.schedule import ALL
 from relay.times import now_ms
 from scheduler import dispatch
 from support.parts import make_event, signed

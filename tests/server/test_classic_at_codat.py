@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from codat.client import Generation
-from relay.syncs.cadence import ALL
+from relay.syncs.schedule import ALL
 from server.test_at_codat import XERO, Relay, relay, requested  # noqa: F401
 
 pytestmark = pytest.mark.parametrize("relay", [Generation.CLASSIC], indirect=True)

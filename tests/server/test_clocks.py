@@ -22,7 +22,8 @@ from relay.store import keys
 from relay.store.companies.packed import pack
 from relay.store.intents.budget import Limits
 from relay.store.intents.queue import Need, Priority
-from relay.syncs.cadence import ALL, Anchor, Cadence, Schedule, next_run, run_before
+from relay.syncs.cadence import next_run, run_before
+from relay.syncs.schedule import ALL, Anchor, Cadence, Schedule
 from relay.times import now_micros, now_ms
 from scheduler import clock as clocks
 from scheduler.clock import Clock, Every, set_back
@@ -674,7 +675,7 @@ def test_periods_that_passed_in_years_are_walked_in_one_go(monkeypatch):
     step = catchup.step
     monkeypatch.setattr(catchup, "step", lambda *slot: asked.append(slot) or step(*slot))
     due = next_run(HOURLY, 1_796_068_800).due
-    turn = catchup.take_turn(HOURLY, due, due + 400 * 86_400)
+    decision = catchup.decide_due(HOURLY, due, due + 400 * 86_400)
     assert len(asked) == 1
-    assert turn.missed.older.number + len(turn.missed.periods) == 400 * 24
-    assert turn.next_due == due + 400 * 86_400 + 3600
+    assert decision.missed.older.number + len(decision.missed.periods) == 400 * 24
+    assert decision.next_due == due + 400 * 86_400 + 3600

@@ -20,16 +20,8 @@ import structlog
 
 from relay.store.intents.queue import Need, Priority
 from relay.syncs import catchup
-from relay.syncs.cadence import (
-    ALL,
-    SPREAD,
-    Cadence,
-    CatchUp,
-    Schedule,
-    next_run,
-    offset_within,
-    runs,
-)
+from relay.syncs.cadence import next_run, runs
+from relay.syncs.schedule import ALL, SPREAD, Cadence, CatchUp, Schedule, offset_within
 from relay.times import now_ms
 from scheduler.clock import Clock
 from server.test_at_codat import linked, relay  # noqa: F401
@@ -43,13 +35,13 @@ DOWN = 2 * 86_400
 CAP = 3
 DATA_TYPES = {"invoices": Cadence.HOURLY, "bills": Cadence.DAILY}
 TICK = 0.2
-PATIENCE = 60 + 2 * SCALE * (catchup.LATE_SPREAD + CAP * catchup.GAP)
+PATIENCE = 60 + 2 * SCALE * (catchup.LATE_SPREAD + CAP * catchup.CATCH_UP_GAP)
 
 
 @pytest.mark.timeout(300 + 5 * COMPANIES + 2 * PATIENCE)
 def test_two_days_down_come_to_what_each_rule_says_spread_and_within_the_budget(relay, monkeypatch):
     monkeypatch.setattr(catchup, "LATE_SPREAD", int(catchup.LATE_SPREAD * SCALE))
-    monkeypatch.setattr(catchup, "GAP", int(catchup.GAP * SCALE))
+    monkeypatch.setattr(catchup, "GAP", int(catchup.CATCH_UP_GAP * SCALE))
     companies = link_all(relay)
     up = int(time.time())
     wanted = [one for n, company in enumerate(companies) for one in schedules(company, n)]
@@ -69,7 +61,7 @@ def test_two_days_down_come_to_what_each_rule_says_spread_and_within_the_budget(
         assert len(asked) == len(told[one.company_id, one.data_type]["sync.requested"])
         leaves = up + offset_within(catchup.LATE_SPREAD, one.key)
         if one.catch_up is not CatchUp.SKIP and late(one, up):
-            assert all(at >= leaves + catchup.GAP * n for n, at in enumerate(asked[:CAP]))
+            assert all(at >= leaves + catchup.CATCH_UP_GAP * n for n, at in enumerate(asked[:CAP]))
     fullest = most_within_a_minute([call["time"] for call in calls])
     assert fullest <= CALLS_PER_MINUTE
     log.info(

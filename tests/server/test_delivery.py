@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from codat.signature import new_secret
-from relay.delivery.sender import Courier
+from relay.delivery.sender import WebhookSender
 from relay.delivery.subscription import DAY_MS, Secret, Subscription
 from relay.store import keys
 from relay.store.delivery.subscriptions import Held
@@ -31,7 +31,7 @@ def portal(store) -> Portal:
 @pytest.fixture
 def deliverer(store, make_settings) -> Deliverer:
     bench = Bench(store, make_settings(codat_webhook_secrets=SECRET))
-    return Deliverer(bench.context, lambda url: Courier(url, LOOPBACK, seconds=1.0))
+    return Deliverer(bench.context, lambda url: WebhookSender(url, LOOPBACK, seconds=1.0))
 
 
 def subscribe(store, to: Subscriber | str, number: int = 1, **more) -> Subscription:
@@ -221,7 +221,7 @@ def test_a_worker_that_is_stopped_gives_back_what_it_was_delivering(store, porta
         assert asked.wait(WAIT)
         deliverer.stop(0)
         portal.log(("a.b", 4))
-        next_one = Deliverer(deliverer._context, lambda url: Courier(url, LOOPBACK))
+        next_one = Deliverer(deliverer._context, lambda url: WebhookSender(url, LOOPBACK))
         deliver(next_one)
         assert deliverer.wait(WAIT)
     ids = [headers["webhook-id"] for headers, _ in one.taken]
@@ -234,7 +234,7 @@ def test_a_worker_that_is_stopped_gives_back_what_it_was_delivering(store, porta
 def test_two_workers_never_deliver_to_one_subscriber_at_once(store, portal, make_settings):
     portal.log(*(("a.b", n) for n in range(50)))
     bench = Bench(store, make_settings(codat_webhook_secrets=SECRET))
-    workers = [Deliverer(bench.context, lambda url: Courier(url, LOOPBACK)) for _ in range(3)]
+    workers = [Deliverer(bench.context, lambda url: WebhookSender(url, LOOPBACK)) for _ in range(3)]
     with subscriber() as one:
         subscribe(store, one)
         waking = [threading.Thread(target=w.wake) for w in workers * 3]

@@ -1,7 +1,7 @@
 """What we did or learned reaches its company's lane once, with one hint for an idle lane."""
 
 from relay.inbox.message import Action
-from relay.services.enqueue_action import tell
+from relay.services.enqueue_action import enqueue_action
 from support.parts import SentHints, company_id
 
 COMPANY = company_id(1)
@@ -10,7 +10,7 @@ COMPANY = company_id(1)
 def test_an_action_told_twice_is_in_its_lane_once_and_hinted_once(store):
     hints = SentHints()
     for _ in range(2):
-        tell(store, hints, Action("created:1", "relay.company_created", COMPANY, 1, {}))
+        enqueue_action(store, hints, Action("created:1", "relay.company_created", COMPANY, 1, {}))
     lane = store.inbox.lane_of(COMPANY)
     lease = store.inbox.claim(lane, 1000)
     [message] = store.inbox.read(lease, lease.cursor, 10)
@@ -21,5 +21,5 @@ def test_an_action_told_twice_is_in_its_lane_once_and_hinted_once(store):
 
 def test_an_action_without_a_company_goes_to_the_lane_of_what_concerns_all(store):
     hints = SentHints()
-    tell(store, hints, Action("clock:1", "relay.clock_jumped", "", 1, {}))
+    enqueue_action(store, hints, Action("clock:1", "relay.clock_jumped", "", 1, {}))
     assert hints.drained == [store.inbox.lane_of(None)]

@@ -12,7 +12,7 @@ import redis
 
 from cli.runner import embedded
 from codat.signature import new_secret
-from relay.delivery.sender import Courier
+from relay.delivery.sender import WebhookSender
 from relay.delivery.subscription import Secret, Subscription
 from relay.events.catalogue import check
 from relay.store import keys
@@ -223,7 +223,7 @@ def test_a_subscriber_who_drops_what_it_had_before_loses_nothing_by_a_fail_over(
     store = site.store()
     portal = Portal(store=store)
     bench = Bench(store, make_settings(codat_webhook_secrets=SECRET))
-    deliverer = Deliverer(bench.context, lambda url: Courier(url, LOOPBACK, seconds=5.0))
+    deliverer = Deliverer(bench.context, lambda url: WebhookSender(url, LOOPBACK, seconds=5.0))
     with subscriber() as one:
         made = Subscription("sub_1", one.url, (Secret(new_secret()),), now_ms())
         store.subscriptions.put(made, over=None, cursor=0, state="active")

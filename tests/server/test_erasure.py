@@ -21,8 +21,8 @@ from relay.store.delivery.subscriptions import Attempt
 from relay.store.intents.queue import Need, Priority
 from relay.store.journeys.records import hash_of
 from relay.store.server.files import refused_files, want_files, write_files_anew
-from relay.syncs.cadence import Cadence, Schedule
 from relay.syncs.pause import Pause, Scope
+from relay.syncs.schedule import Cadence, Schedule
 from relay.times import now_micros, now_ms
 from scheduler import dispatch
 from support.parts import SentHints, company_id, make_event

@@ -5,7 +5,7 @@ from structlog.testing import capture_logs
 
 from cli import checkup
 from codat.signature import new_secret
-from relay.delivery.sender import Courier
+from relay.delivery.sender import WebhookSender
 from relay.delivery.subscription import DAY_MS, Secret, Subscription
 from relay.store import keys
 from relay.store.log.readers import LATE_MS, readers
@@ -116,7 +116,7 @@ def test_a_fault_of_ours_is_a_failure_that_is_told_and_tried_again(
 ):
     portal.log(("a.b", 1))
     bench = Bench(store, make_settings())
-    deliverer = Deliverer(bench.context, lambda url: Courier(url, LOOPBACK, seconds=5.0))
+    deliverer = Deliverer(bench.context, lambda url: WebhookSender(url, LOOPBACK, seconds=5.0))
     subscribe(store)
 
     def broken(*_, **__):
@@ -152,7 +152,7 @@ def test_a_subscriber_that_takes_nothing_is_named_with_its_reason(
     bench = Bench(store, make_settings())
     with subscriber(answer(500)) as one:
         subscribe(store, one.url)
-        deliverer = Deliverer(bench.context, lambda url: Courier(url, LOOPBACK, seconds=5.0))
+        deliverer = Deliverer(bench.context, lambda url: WebhookSender(url, LOOPBACK, seconds=5.0))
         deliverer.wake()
         assert deliverer.wait(WAIT)
     found = doctor(store, server, make_settings)["subscription sub_1"]

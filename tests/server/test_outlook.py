@@ -3,7 +3,8 @@
 import time
 
 from portal.api.load import routes
-from relay.syncs.cadence import ALL, Cadence, Schedule, next_run
+from relay.syncs.cadence import next_run
+from relay.syncs.schedule import ALL, Cadence, Schedule
 from support.parts import company_id
 from support.portal_bench import Portal
 

@@ -10,8 +10,9 @@ from relay.store import keys
 from relay.store.intents.queue import Intent, Need, Priority
 from relay.store.schedules.due import member, stored
 from relay.store.store import Store
-from relay.syncs.cadence import ALL, Cadence, CatchUp, Schedule, next_run
+from relay.syncs.cadence import next_run
 from relay.syncs.pause import Pause, Scope, Window
+from relay.syncs.schedule import ALL, Cadence, CatchUp, Schedule
 from relay.times import now_ms
 from scheduler import dispatch, pauses
 from scheduler.clock import Clock

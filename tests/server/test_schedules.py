@@ -10,9 +10,10 @@ import pytest
 from relay.store import keys
 from relay.store.intents.queue import Priority
 from relay.store.schedules.due import Due, member, stored
-from relay.syncs.cadence import ALL, Anchor, Cadence, CatchUp, Schedule, next_run
+from relay.syncs.cadence import next_run
 from relay.syncs.catchup import LATE_SPREAD
 from relay.syncs.pause import Pause, Scope
+from relay.syncs.schedule import ALL, Anchor, Cadence, CatchUp, Schedule
 from scheduler import dispatch
 from scheduler.clock import Clock
 from support.parts import SentHints, company_id

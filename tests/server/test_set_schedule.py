@@ -9,9 +9,10 @@ from relay.inbox.message import Action
 from relay.services import set_schedule
 from relay.store import keys
 from relay.store.schedules.due import member_of
-from relay.syncs.cadence import ALL, Anchor, Cadence, Schedule, next_run
-from relay.syncs.change import CHANGED, REMOVED, Change, Move
+from relay.syncs.cadence import next_run
+from relay.syncs.change import CHANGED, REMOVED, Change, Rescheduling
 from relay.syncs.pause import Pause, Scope
+from relay.syncs.schedule import ALL, Anchor, Cadence, Schedule
 from relay.times import now_ms
 from scheduler import dispatch
 from support.parts import SentHints, company_id
@@ -164,7 +165,7 @@ def test_a_change_sent_twice_is_told_once(bench):
     lane = store.inbox.lane_of(company_id(1))
     payload = {"schedules": []}
     action = Action("twice", set_schedule.TOLD, company_id(1), NOW * 1_000_000, payload)
-    of = (at, Change(DAILY, after), Move(at.score), lane, action)
+    of = (at, Change(DAILY, after), Rescheduling(at.score), lane, action)
     before = store.client.xlen(keys.LANE + str(lane))
     assert store.schedules.write(*of)[0]
     assert store.schedules.write(*of)[0]

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from relay.store.intents.queue import Need, Priority
-from relay.syncs.cadence import ALL, Anchor, Cadence, Schedule
 from relay.syncs.policy import KEEP_ALIVE
+from relay.syncs.schedule import ALL, Anchor, Cadence, Schedule
 from relay.times import now_ms
 from scheduler import dispatch
 from server.test_at_codat import XERO, Relay, linked, relay  # noqa: F401

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from relay.inbox.message import Action
-from relay.services.enqueue_action import tell
+from relay.services.enqueue_action import enqueue_action
 from relay.store import keys
 from relay.store.companies.reconciliations import Phase
 from relay.times import now_ms
@@ -110,7 +110,7 @@ def test_silence_counts_from_the_first_sync_that_no_webhook_followed(bench, make
     def request(number):
         told = {"data_type": "invoices", "period": f"p{number}", "operation_id": None}
         action = Action(f"s#{number}", "relay.sync_requested", company_id(1), 0, told)
-        tell(store, bench.hints, action)
+        enqueue_action(store, bench.hints, action)
 
     def unheard_since():
         return store.inbox.marks().get("unheard_since", 0)

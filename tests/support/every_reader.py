@@ -8,7 +8,7 @@ from click.testing import Result
 
 from portal.api.stream.routes import Follow
 from portal.http.tail import Tail
-from relay.delivery.sender import Courier
+from relay.delivery.sender import WebhookSender
 from relay.delivery.subscription import Secret, Subscription
 from relay.events.catalogue import check
 from relay.times import now_ms
@@ -108,4 +108,4 @@ def by_timeline(portal: Portal, subject: str) -> list[dict[str, Any]]:
 
 def make_deliverer(context: Any) -> Deliverer:
     """One that may deliver to this machine."""
-    return Deliverer(context, lambda url: Courier(url, LOOPBACK, seconds=5.0))
+    return Deliverer(context, lambda url: WebhookSender(url, LOOPBACK, seconds=5.0))

@@ -15,7 +15,7 @@ from relay.budget import speaking_for
 from relay.inbox.message import Action, action_fields
 from relay.store import Store
 from relay.store.intents.queue import Need, Priority
-from relay.syncs.cadence import ALL
+from relay.syncs.schedule import ALL
 from relay.times import now_micros, now_ms
 from sandbox.config import SandboxConfig
 from sandbox.server.server import RunningSandbox, start

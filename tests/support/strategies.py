@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from relay.syncs.cadence import Anchor
+from relay.syncs.schedule import Anchor
 
 anchors = st.builds(
     Anchor,

@@ -10,18 +10,8 @@ from dateutil import rrule, tz
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.syncs.cadence import (
-    ALL,
-    EVERY,
-    SPREAD,
-    Anchor,
-    Cadence,
-    CatchUp,
-    Schedule,
-    next_run,
-    run_before,
-    runs,
-)
+from relay.syncs.cadence import next_run, run_before, runs
+from relay.syncs.schedule import ALL, HOUR_STEPS, SPREAD, Anchor, Cadence, CatchUp, Schedule
 from support.parts import company_id
 from support.strategies import anchors
 
@@ -274,7 +264,7 @@ some_hours = st.builds(
     anchor=anchors,
     zone=st.sampled_from(ZONES),
     spread=st.sampled_from([0, 600, 3600]),
-    every=st.sampled_from(EVERY[1:]),
+    every=st.sampled_from(HOUR_STEPS[1:]),
 )
 usual = st.builds(
     Schedule,

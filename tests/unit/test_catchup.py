@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.syncs.cadence import ALL, EVERY, Anchor, Cadence, CatchUp, Run, Schedule, next_run, runs
-from relay.syncs.catchup import GAP, GRACE, LATE_SPREAD, slots, take_turn
-from relay.syncs.missed import ONE_BY_ONE, Missed
+from relay.syncs.cadence import Run, next_run, runs
+from relay.syncs.catchup import CATCH_UP_GAP, GRACE, LATE_SPREAD, decide_due, on_time_slots
+from relay.syncs.missed import MAX_SINGLE, Missed
+from relay.syncs.schedule import ALL, HOUR_STEPS, Anchor, Cadence, CatchUp, Schedule
 from support.parts import company_id
 from support.strategies import anchors
 
@@ -32,7 +33,7 @@ def days(first, last):
 def test_a_run_that_is_on_time_runs_now_whatever_the_rule(catch_up, late):
     wanted = schedule(catch_up, anchor=Anchor(hour=13), spread=1800)
     due = next_run(wanted, NOW)
-    turn = take_turn(wanted, due.due, due.due + late)
+    turn = decide_due(wanted, due.due, due.due + late)
     assert [(run.due, run.period) for run in turn.runs] == [(due.due + late, due.period)]
     assert (turn.next_due, turn.missed) == (due.due + DAY, Missed())
 
@@ -49,28 +50,30 @@ def test_two_days_down_come_to_what_the_rule_says(catch_up):
     wanted = schedule(catch_up)
     due = next_run(wanted, NOW).due
     now = due + 2 * DAY + DAY // 2
-    turn = take_turn(wanted, due, now)
+    turn = decide_due(wanted, due, now)
     periods, missed = TWO_DAYS_DOWN[catch_up]
     assert ([run.period for run in turn.runs], turn.missed.periods) == (periods, missed)
     assert turn.next_due == due + 3 * DAY
     leaving = [run.due for run in turn.runs]
-    assert leaving == [leaving[0] + GAP * n for n in range(len(leaving))] if leaving else True
-    assert all(now <= at < now + LATE_SPREAD + GAP * len(leaving) for at in leaving)
+    assert (
+        leaving == [leaving[0] + CATCH_UP_GAP * n for n in range(len(leaving))] if leaving else True
+    )
+    assert all(now <= at < now + LATE_SPREAD + CATCH_UP_GAP * len(leaving) for at in leaving)
 
 
 def test_no_more_is_made_up_for_than_the_cap():
     wanted = schedule(ALL_OF_THEM, Cadence.HOURLY, cap=5)
     due = next_run(wanted, NOW).due
-    turn = take_turn(wanted, due, due + 2 * DAY)
+    turn = decide_due(wanted, due, due + 2 * DAY)
     assert len(turn.runs) == 5
     assert len(turn.missed.periods) == 49 - 5
     assert turn.runs[-1].period == "2026-03-04T13Z"
 
 
 def test_of_more_periods_than_are_told_one_by_one_the_earlier_are_told_together():
-    turn = take_turn(schedule(SKIP, Cadence.HOURLY), NOW, NOW + 60 * DAY + DAY // 48)
-    assert len(turn.missed.periods) == ONE_BY_ONE
-    assert turn.missed.older == ("2026-03-02T12Z", "2026-03-20T20Z", 60 * 24 + 1 - ONE_BY_ONE)
+    turn = decide_due(schedule(SKIP, Cadence.HOURLY), NOW, NOW + 60 * DAY + DAY // 48)
+    assert len(turn.missed.periods) == MAX_SINGLE
+    assert turn.missed.older == ("2026-03-02T12Z", "2026-03-20T20Z", 60 * 24 + 1 - MAX_SINGLE)
     assert (turn.missed.periods[0], turn.missed.periods[-1]) == ("2026-03-20T21Z", "2026-05-01T12Z")
 
 
@@ -79,7 +82,7 @@ def test_many_that_were_held_back_do_not_leave_at_one_moment():
     leaving = set()
     for number in range(300):
         wanted = Schedule(company_id(number), ALL, Cadence.DAILY, Anchor(hour=6))
-        [run] = take_turn(wanted, next_run(wanted, NOW).due, now).runs
+        [run] = decide_due(wanted, next_run(wanted, NOW).due, now).runs
         leaving.add(run.due)
     assert len(leaving) > 200
     assert max(leaving) < now + LATE_SPREAD
@@ -104,7 +107,7 @@ def test_no_period_is_left_out_or_taken_twice_however_late_the_ticks_are(wanted,
     taken = []
     for wait in waits:
         now = max(now, due) + wait
-        turn = take_turn(wanted, due, now)
+        turn = decide_due(wanted, due, now)
         taken += [*turn.missed.periods, *(run.period for run in turn.runs)]
         assert turn.next_due > now
         due = turn.next_due
@@ -125,7 +128,7 @@ plans = st.builds(
         ["UTC", "Europe/London", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia"]
     ),
     st.sampled_from([0, 1, 600, 3600, 6 * 3600, 72 * 3600]),
-    every=st.sampled_from(EVERY),
+    every=st.sampled_from(HOUR_STEPS),
 )
 # Among them the nights in which the clocks of these zones change, and Apia's missing day.
 moments = st.integers(NOW, NOW + 400 * DAY) | st.sampled_from(
@@ -139,8 +142,8 @@ def test_a_run_within_a_slot_comes_to_what_a_look_at_it_alone_says(plan, moment,
     mine = Schedule(company_id(number), *list(_parts(plan))[1:], every=plan.every)
     due = next_run(mine, moment).due
     now = due + late
-    turn = take_turn(plan, due, now, key)
-    held = [slot for slot in slots(plan, now) if slot.start <= due < slot.end]
+    turn = decide_due(plan, due, now, key)
+    held = [slot for slot in on_time_slots(plan, now) if slot.start <= due < slot.end]
     if not held or late > GRACE:
         assert late > GRACE or plan.spread > 3600 or _uneven(mine, due)
         return

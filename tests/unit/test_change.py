@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.syncs.cadence import ALL, EVERY, Anchor, Cadence, Schedule, next_run
-from relay.syncs.catchup import take_turn
-from relay.syncs.change import CHANGED, REMOVED, SWITCHED_OFF, Change, Standing, move
-from relay.syncs.missed import ONE_BY_ONE
-from relay.syncs.tracking import FIRST_STANDS
+from relay.syncs.cadence import next_run
+from relay.syncs.catchup import decide_due
+from relay.syncs.change import CHANGED, REMOVED, SWITCHED_OFF, Change, ScheduleState, reschedule
+from relay.syncs.missed import MAX_SINGLE
+from relay.syncs.schedule import ALL, HOUR_STEPS, Anchor, Cadence, Schedule
+from relay.syncs.tracking import COVERED_BY_FIRST
 from support.parts import company_id
 from support.strategies import anchors
 
@@ -30,14 +31,14 @@ def told(to):
 
 def late(schedule, days=0):
     """A schedule that was due at noon, so many days ago, and has not run."""
-    return Standing(schedule, b"x", NOON - days * DAY)
+    return ScheduleState(schedule, b"x", NOON - days * DAY)
 
 
 @pytest.mark.parametrize("pause", [None, "p1"])
 @pytest.mark.parametrize("score", [NOON, NOON + 0.5, NOON + HOUR])
 def test_one_that_keeps_its_calendar_stays_as_due_and_as_parked_as_it_is(score, pause):
-    at = Standing(HOURLY, b"x", score, pause, ("2026-03-01",))
-    to = move(at, replace(HOURLY, fresh=24, cap=3), NOW)
+    at = ScheduleState(HOURLY, b"x", score, pause, ("2026-03-01",))
+    to = reschedule(at, replace(HOURLY, fresh=24, cap=3), NOW)
     assert (to.score, to.pause, to.ran, to.missed) == (score, pause, ("2026-03-01",), ())
 
 
@@ -52,44 +53,44 @@ def test_one_that_keeps_its_calendar_stays_as_due_and_as_parked_as_it_is(score, 
     ids=["another cadence", "off", "suspended", "removed"],
 )
 def test_what_was_due_and_has_not_run_is_told_when_no_run_will_stand_for_it(after, reason):
-    to = move(late(DAILY, days=1), after, NOW)
+    to = reschedule(late(DAILY, days=1), after, NOW)
     assert told(to) == [("2026-03-01", reason), ("2026-03-02", reason)]
     assert to.pause is None
 
 
 def test_a_later_time_of_the_same_day_runs_that_days_period_and_tells_those_before():
     after = replace(DAILY, anchor=Anchor(hour=15))
-    to = move(late(DAILY, days=1), after, NOW)
+    to = reschedule(late(DAILY, days=1), after, NOW)
     assert (to.score, told(to)) == (NOON + 3 * HOUR, [("2026-03-01", CHANGED)])
 
 
 def test_a_time_of_the_day_that_has_passed_tells_that_the_day_has_no_run():
     afternoon = replace(DAILY, anchor=Anchor(hour=15))
-    at = Standing(afternoon, b"x", NOON + 3 * HOUR)
-    to = move(at, replace(DAILY, anchor=Anchor(hour=9)), NOW)
+    at = ScheduleState(afternoon, b"x", NOON + 3 * HOUR)
+    to = reschedule(at, replace(DAILY, anchor=Anchor(hour=9)), NOW)
     assert (to.score, told(to)) == (NOON + 21 * HOUR, [("2026-03-02", CHANGED)])
 
 
 def test_hours_of_another_step_that_were_still_to_come_are_no_loss():
     every_two = replace(HOURLY, every=2)
-    at = Standing(every_two, b"x", NOON + 2 * HOUR)
-    to = move(at, replace(HOURLY, every=3), NOW)
+    at = ScheduleState(every_two, b"x", NOON + 2 * HOUR)
+    to = reschedule(at, replace(HOURLY, every=3), NOW)
     assert (to.score, told(to)) == (NOON + 3 * HOUR, [])
 
 
 def test_after_a_link_codats_own_first_sync_stands_for_what_comes_within_its_hour():
-    to = move(Standing(), HOURLY, NOW, NOW + HOUR)
-    assert (to.score, told(to)) == (NOON + 2 * HOUR, [("2026-03-02T13Z", FIRST_STANDS)])
-    assert told(move(Standing(), HOURLY, NOW)) == []
+    to = reschedule(ScheduleState(), HOURLY, NOW, NOW + HOUR)
+    assert (to.score, told(to)) == (NOON + 2 * HOUR, [("2026-03-02T13Z", COVERED_BY_FIRST)])
+    assert told(reschedule(ScheduleState(), HOURLY, NOW)) == []
 
 
 def test_one_that_comes_back_tells_what_passed_meanwhile_and_what_the_first_sync_stands_for():
     asleep = HOURLY.suspend(UNLINKED, NOW - 2 * HOUR)
-    to = move(Standing(asleep, b"x"), HOURLY, NOW, NOW + HOUR)
+    to = reschedule(ScheduleState(asleep, b"x"), HOURLY, NOW, NOW + HOUR)
     assert told(to) == [
         ("2026-03-02T11Z", UNLINKED),
         ("2026-03-02T12Z", UNLINKED),
-        ("2026-03-02T13Z", FIRST_STANDS),
+        ("2026-03-02T13Z", COVERED_BY_FIRST),
     ]
     assert to.score == NOON + 2 * HOUR
 
@@ -97,39 +98,41 @@ def test_one_that_comes_back_tells_what_passed_meanwhile_and_what_the_first_sync
 @pytest.mark.parametrize("after", [None, HOURLY.suspend(UNLINKED, NOW)], ids=["removed", "set"])
 def test_what_passed_in_a_suspension_is_told_when_that_is_removed_or_set_anew(after):
     asleep = HOURLY.suspend(UNLINKED, NOW - HOUR)
-    assert told(move(Standing(asleep, b"x"), after, NOW)) == [("2026-03-02T12Z", UNLINKED)]
+    assert told(reschedule(ScheduleState(asleep, b"x"), after, NOW)) == [
+        ("2026-03-02T12Z", UNLINKED)
+    ]
 
 
 def test_while_the_time_of_its_suspension_goes_on_nothing_is_told():
     asleep = HOURLY.suspend("the company is Deauthorised", NOW - 5 * HOUR)
     after = asleep.suspend(UNLINKED, asleep.suspended_at)
-    assert move(Standing(asleep, b"x"), after, NOW).missed == ()
+    assert reschedule(ScheduleState(asleep, b"x"), after, NOW).missed == ()
 
 
 def test_one_that_a_person_switched_off_has_missed_nothing():
     off = replace(HOURLY, off=True)
-    assert move(Standing(off, b"x"), HOURLY, NOW).missed == ()
+    assert reschedule(ScheduleState(off, b"x"), HOURLY, NOW).missed == ()
 
 
 def test_of_a_long_suspension_the_earliest_periods_are_told_together():
     asleep = HOURLY.suspend(UNLINKED, NOW - 60 * DAY)
-    [missed] = move(Standing(asleep, b"x"), HOURLY, NOW).missed
-    assert len(missed.periods) == ONE_BY_ONE
+    [missed] = reschedule(ScheduleState(asleep, b"x"), HOURLY, NOW).missed
+    assert len(missed.periods) == MAX_SINGLE
     assert missed.periods[-1] == "2026-03-02T12Z"
-    assert missed.older.number + ONE_BY_ONE == 60 * 24
+    assert missed.older.number + MAX_SINGLE == 60 * 24
 
 
 def ran(score, schedule=DAILY):
-    return Standing(schedule, b"x", score + 0.5)
+    return ScheduleState(schedule, b"x", score + 0.5)
 
 
 @pytest.mark.parametrize(
     "between", [replace(DAILY, cadence=Cadence.WEEKLY), None, replace(DAILY, off=True)]
 )
 def test_a_period_that_ran_does_not_run_again_whatever_was_set_in_between(between):
-    first = move(ran(NOON + DAY), between, NOW)
-    at = Standing(between, b"x", first.score, ran=first.ran)
-    back = move(at, replace(DAILY, anchor=Anchor(hour=18)), NOW)
+    first = reschedule(ran(NOON + DAY), between, NOW)
+    at = ScheduleState(between, b"x", first.score, ran=first.ran)
+    back = reschedule(at, replace(DAILY, anchor=Anchor(hour=18)), NOW)
     assert back.score == NOON + 30 * HOUR
     assert told(back) == []
 
@@ -138,11 +141,11 @@ def test_a_zone_in_which_the_day_that_ran_comes_again_waits_for_the_next():
     """Also where the run after it was due, and waits under a pause."""
     at = replace(ran(NOON), pause="p1")
     pago = replace(DAILY, zone="Pacific/Pago_Pago", anchor=Anchor(hour=22))
-    to = move(at, pago, NOW)
+    to = reschedule(at, pago, NOW)
     assert told(to) == []
     assert to.score == next_run(pago, NOW).due
     assert next_run(pago, NOW).period == "2026-03-02"
-    again = move(Standing(DAILY, b"x", NOON + DAY + 0.5, "p1"), pago, NOW + DAY)
+    again = reschedule(ScheduleState(DAILY, b"x", NOON + DAY + 0.5, "p1"), pago, NOW + DAY)
     assert datetime.fromtimestamp(again.score, UTC).day == 4  # the 3rd, there
 
 
@@ -163,7 +166,7 @@ calendars = st.builds(
     anchors,
     st.sampled_from(["UTC", "Europe/London", "Pacific/Kiritimati", "Pacific/Pago_Pago"]),
     st.sampled_from([0, 600, 6 * HOUR]),
-    every=st.sampled_from(EVERY),
+    every=st.sampled_from(HOUR_STEPS),
 )
 wakes = st.integers(60, 3 * DAY)
 story = st.lists(st.tuples(wakes, st.none() | st.just("tick") | calendars), max_size=12)
@@ -172,13 +175,13 @@ story = st.lists(st.tuples(wakes, st.none() | st.just("tick") | calendars), max_
 @given(calendars, story)
 def test_through_any_changes_no_period_runs_twice_and_none_that_was_due_is_forgotten(first, acts):
     """Ticks come now and then, and between them it is set anew and removed."""
-    now, at, owed, told_of, done = NOW, Standing(), set(), set(), []
+    now, at, owed, told_of, done = NOW, ScheduleState(), set(), set(), []
 
     def change(after):
         nonlocal at
-        to = move(at, after, now)
+        to = reschedule(at, after, now)
         told_of.update(period for missed in to.missed for period in missed.periods)
-        at = Standing(after, b"x" if after else b"", to.score, to.pause, to.ran)
+        at = ScheduleState(after, b"x" if after else b"", to.score, to.pause, to.ran)
         owed.difference_update(still_to_come())  # what it was moved to runs when that is due
 
     def still_to_come():
@@ -198,7 +201,7 @@ def test_through_any_changes_no_period_runs_twice_and_none_that_was_due_is_forgo
         if act != "tick":
             change(act)
         elif at.score is not None and at.score <= now:
-            turn = take_turn(at.schedule, int(at.score), now)
+            turn = decide_due(at.schedule, int(at.score), now)
             done += [run.period for run in turn.runs]
             told_of.update(turn.missed.periods)
             at = replace(at, score=turn.next_due + 0.5)

@@ -9,8 +9,8 @@ from codat.records import Company as CodatCompany
 from codat.records import DataStatus, PullOperation
 from relay.companies.company import Company, Connection, DataTypeState
 from relay.journeys.stage import progress
-from relay.syncs.cadence import ALL
-from relay.syncs.data_status import Read, is_heard, lacks_dates, may_lack_reads, unheard
+from relay.syncs.data_status import Read, is_known, may_miss_reads, missing_reads, needs_history
+from relay.syncs.schedule import ALL
 from relay.syncs.tracking import FIRST, open_syncs
 from relay.times import iso_from_micros
 from support.folding import action, apply
@@ -70,7 +70,7 @@ def facts(reads):
     ],
 )
 def test_what_the_status_says_is_read_as_far_as_it_goes(given, read):
-    assert facts(unheard(linked(1), given, (), AT)) == read
+    assert facts(missing_reads(linked(1), given, (), AT)) == read
 
 
 @needs_published
@@ -89,7 +89,9 @@ def test_what_the_status_says_is_read_as_far_as_it_goes(given, read):
 def test_codats_own_samples_are_read(sample, read):
     body = load(f"api-current/get-company-data-status.docs.{sample}.json")
     statuses = {name: DataStatus.from_json(one) for name, one in body.items()}
-    assert [(one.data_type, one.status) for one in unheard(linked(1), statuses, (), AT)] == read
+    assert [
+        (one.data_type, one.status) for one in missing_reads(linked(1), statuses, (), AT)
+    ] == read
 
 
 @pytest.mark.parametrize(
@@ -101,17 +103,17 @@ def test_codats_own_samples_are_read(sample, read):
     ],
 )
 def test_a_read_that_a_webhook_told_of_is_no_news(known):
-    assert unheard(linked(1, c1_invoices=known), status("Complete", AT), (), AT) == []
+    assert missing_reads(linked(1, c1_invoices=known), status("Complete", AT), (), AT) == []
 
 
 def test_a_failure_that_a_webhook_told_of_is_no_news_but_one_after_a_success_is():
     failing = status("FetchError", AT - HOUR, latest="b")
     told = linked(1, c1_invoices=held("MapError", AT, AT - HOUR))
-    assert unheard(told, failing, (), AT) == []
+    assert missing_reads(told, failing, (), AT) == []
     again = linked(1, c1_invoices=held("Complete", AT, AT))
-    assert facts(unheard(again, failing, (), AT)) == [("c1", "FetchError", AT + 1)]
+    assert facts(missing_reads(again, failing, (), AT)) == [("c1", "FetchError", AT + 1)]
     by_id = linked(1, c1_invoices=DataTypeState("FetchError", (AT, "b" * 8), AT))
-    assert unheard(by_id, failing, (), AT) == []
+    assert missing_reads(by_id, failing, (), AT) == []
 
 
 def pull(connection, word, at):
@@ -143,26 +145,26 @@ def test_a_read_without_a_date_is_dated_by_the_history(given, history, dated):
     """After a relink what failed, or was not offered, counts anew; what was told is no news."""
     held_before = held(dated[1], AT - DAY)  # of the link before, an hour ago it was linked anew
     company = replace(linked(1, c1_invoices=held_before), first_seen=(AT - 9 * DAY) // 1000)
-    assert lacks_dates(company, given, AT)
+    assert needs_history(company, given, AT)
     operations = [pull("c1", word, at) for word, at in history]
-    after = taken(company, unheard(company, given, operations, AT))
+    after = taken(company, missing_reads(company, given, operations, AT))
     state = after.data_types["c1|invoices"]
     assert state.status == dated[1]
     assert state.version[0] in (dated[0], dated[0] + 1)
-    assert unheard(after, given, operations, AT) == []
+    assert missing_reads(after, given, operations, AT) == []
 
 
 def test_what_has_dates_needs_no_history():
     for given in (status("Complete", AT), status("Queued"), status(None)):
-        assert not lacks_dates(linked(1), given, AT)
+        assert not needs_history(linked(1), given, AT)
     told = linked(1, c1_invoices=held("NotSupported", AT))
-    assert not lacks_dates(told, status("NotSupported"), AT)
+    assert not needs_history(told, status("NotSupported"), AT)
 
 
 def test_a_failure_after_a_success_that_followed_another_failure_is_news():
     """Else the data type would be held as read well, though its last read failed."""
     company = linked(1, c1_invoices=held("FetchError", AT - HOUR))
-    found = unheard(company, status("FetchError", AT - MINUTE, latest="b"), (), AT)
+    found = missing_reads(company, status("FetchError", AT - MINUTE, latest="b"), (), AT)
     assert [one.status for one in found] == ["Complete", "FetchError"]
     assert taken(company, found).data_types["c1|invoices"].status == "FetchError"
 
@@ -172,22 +174,22 @@ def test_reads_of_connections_that_are_gone_are_no_news():
     gone = replace(company.connections["c2"], status="deleted")
     company = replace(company, connections={**company.connections, "c2": gone})
     history = [pull("c2", "Complete", AT), pull("c3", "Complete", AT)]
-    assert unheard(company, {}, history, AT) == []
+    assert missing_reads(company, {}, history, AT) == []
 
 
 def test_of_several_connections_the_history_says_which_was_read():
     company = linked(1, 2)
-    assert facts(unheard(company, status("Complete", AT), (), AT)) == [("", "Complete", AT)]
+    assert facts(missing_reads(company, status("Complete", AT), (), AT)) == [("", "Complete", AT)]
     history = [
         pull("c1", "Complete", AT),
         pull("c2", "Fetching", AT),
         pull("c2", "Complete", AT - HOUR),
         pull("c2", "MapError", AT - 2 * HOUR),
     ]
-    found = unheard(company, status("Complete", AT), history, AT)
+    found = missing_reads(company, status("Complete", AT), history, AT)
     assert facts(found) == [("c1", "Complete", AT), ("c2", "Complete", AT - HOUR)]
     reader = linked(1, 2, c2_invoices=held("FetchError", AT - HOUR))
-    assert facts(unheard(reader, status("Complete", AT), (), AT)) == [("c2", "Complete", AT)]
+    assert facts(missing_reads(reader, status("Complete", AT), (), AT)) == [("c2", "Complete", AT)]
 
 
 def test_codats_record_tells_that_reads_are_missing():
@@ -197,17 +199,17 @@ def test_codats_record_tells_that_reads_are_missing():
         return CodatCompany.from_json({**raw, "dataConnections": connections})
 
     company = linked(1, c1_invoices=held("Complete", AT, AT))
-    assert may_lack_reads(company, shown(AT + HOUR), NOW)
-    assert not may_lack_reads(company, shown(AT + MINUTE // 2), NOW)
-    assert may_lack_reads(linked(1), shown(AT), NOW)
+    assert may_miss_reads(company, shown(AT + HOUR), NOW)
+    assert not may_miss_reads(company, shown(AT + MINUTE // 2), NOW)
+    assert may_miss_reads(linked(1), shown(AT), NOW)
     begun = linked(1, c1_invoices=held("Fetching", AT - 1))
-    assert may_lack_reads(begun, shown(AT), NOW)  # that it began says nothing of how it ended
-    assert not may_lack_reads(None, shown(AT), NOW)
-    assert not may_lack_reads(replace(company, deleted=True), shown(AT + HOUR), NOW)
+    assert may_miss_reads(begun, shown(AT), NOW)  # that it began says nothing of how it ended
+    assert not may_miss_reads(None, shown(AT), NOW)
+    assert not may_miss_reads(replace(company, deleted=True), shown(AT + HOUR), NOW)
     never = CodatCompany.from_json({"id": COMPANY, "lastSync": "soon"})
-    assert not may_lack_reads(company, never, NOW)
+    assert not may_miss_reads(company, never, NOW)
     for ahead in (DAY, 400 * DAY, 70 * 365 * DAY):  # asked for each night otherwise
-        assert not may_lack_reads(company, shown(AT + ahead), NOW)
+        assert not may_miss_reads(company, shown(AT + ahead), NOW)
 
 
 def test_what_was_missed_is_told_and_begins_what_a_webhook_would_have():
@@ -234,8 +236,8 @@ def test_info_that_was_asked_for_after_the_read_is_not_asked_for_again():
 
 def test_is_heard_looks_at_every_connection_where_none_is_named():
     company = linked(1, 2, c2_invoices=held("Complete", AT, AT))
-    assert is_heard(company, Read("", "invoices", "Complete", AT, "x"))
-    assert not is_heard(company, Read("c1", "invoices", "Complete", AT, "x"))
+    assert is_known(company, Read("", "invoices", "Complete", AT, "x"))
+    assert not is_known(company, Read("c1", "invoices", "Complete", AT, "x"))
 
 
 def test_the_customers_bar_shows_a_read_of_no_named_connection():

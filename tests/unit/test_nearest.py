@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.nearest import hint, nearest
+from relay.syncs.definition import known_zone
 from relay.syncs.policy import known_data_type
-from relay.syncs.schedule import known_zone
 from relay.syncs.zones import names
 
 

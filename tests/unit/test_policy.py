@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from relay.companies.company import Company, Connection
-from relay.syncs.cadence import ALL, SPREAD, Anchor, Cadence, Schedule
 from relay.syncs.policy import KEEP_ALIVE, BadPolicy, Policy, changes
+from relay.syncs.schedule import ALL, SPREAD, Anchor, Cadence, Schedule
 from support.parts import company_id
 
 NOW = 1_772_452_800  # 2026-03-02T12:00Z

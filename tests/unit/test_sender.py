@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from relay.delivery.sender import KEPT, Courier
+from relay.delivery.sender import MAX_BODY_KEPT, WebhookSender
 from support import subscribers
 from support.paths import ROOT
 from support.subscribers import LOOPBACK, Behave, Subscriber, answer, answers, good, subscriber
@@ -48,8 +48,8 @@ CASES: dict[str, tuple[Behave, int | None, str]] = {
 }
 
 
-def courier(to: Subscriber, **more) -> Courier:
-    return Courier(to.url, LOOPBACK, **{"seconds": SHORT, **more})
+def courier(to: Subscriber, **more) -> WebhookSender:
+    return WebhookSender(to.url, LOOPBACK, **{"seconds": SHORT, **more})
 
 
 @pytest.mark.parametrize(("behave", "status", "error"), CASES.values(), ids=CASES)
@@ -100,7 +100,7 @@ def test_a_gigabyte_is_not_read():
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         found = courier(one).post(b"{}", {})
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before  # kB
-    assert (found.taken, len(found.body)) == (True, KEPT)
+    assert (found.taken, len(found.body)) == (True, MAX_BODY_KEPT)
     assert grown < 30_000
 
 
@@ -130,25 +130,25 @@ def test_retry_after_is_read_in_seconds_and_as_a_date(said, wait):
 
 def test_where_one_address_of_a_name_does_not_answer_the_next_is_tried():
     with subscriber() as one:
-        line = Courier(
+        line = WebhookSender(
             one.url, LOOPBACK, lookup=lambda *_: ["127.0.0.2", "127.0.0.1"], seconds=SHORT
         )
         assert line.post(b"{}", {}).taken
-        dead = Courier(one.url, LOOPBACK, lookup=lambda *_: ["127.0.0.2", "127.0.0.3"])
+        dead = WebhookSender(one.url, LOOPBACK, lookup=lambda *_: ["127.0.0.2", "127.0.0.3"])
         assert dead.post(b"{}", {}).error == "the connection was refused"
 
 
 def test_a_refused_connection_and_an_unknown_host_are_said_in_words():
     with subscriber() as one:
         url = one.url
-    assert Courier(url, LOOPBACK).post(b"{}", {}).error == "the connection was refused"
-    unknown = Courier("https://nowhere.invalid/").post(b"{}", {}).error
+    assert WebhookSender(url, LOOPBACK).post(b"{}", {}).error == "the connection was refused"
+    unknown = WebhookSender("https://nowhere.invalid/").post(b"{}", {}).error
     assert unknown == "the host's name cannot be looked up"
 
 
 def test_without_a_named_network_loopback_is_refused():
     with subscriber() as one:
-        found = Courier(one.url).post(b"{}", {})
+        found = WebhookSender(one.url).post(b"{}", {})
     assert "not a public address" in found.error
     assert one.connections == 0
 
@@ -157,7 +157,7 @@ def test_a_name_that_first_is_public_and_then_private_is_never_connected_to():
     """The answer that was judged is the one connected to; each new connection is judged anew."""
     looked = iter([["93.184.216.34", "127.0.0.1"], ["127.0.0.1"]])
     with subscriber() as one:
-        line = Courier(
+        line = WebhookSender(
             f"https://rebind.test:{one.port}/", lookup=lambda *_: next(looked), seconds=SHORT
         )
         for _ in range(2):
@@ -165,8 +165,8 @@ def test_a_name_that_first_is_public_and_then_private_is_never_connected_to():
     assert one.connections == 0
 
 
-def tls(one: Subscriber, host: str, context: ssl.SSLContext | None) -> Courier:
-    return Courier(
+def tls(one: Subscriber, host: str, context: ssl.SSLContext | None) -> WebhookSender:
+    return WebhookSender(
         f"https://{host}:{one.port}/",
         LOOPBACK,
         lookup=lambda *_: ["127.0.0.1"],

@@ -3,7 +3,14 @@
 import standardwebhooks
 
 from codat.signature import new_secret
-from relay.delivery.subscription import WAITS, Secret, Subscription, headers, message_id, wait_after
+from relay.delivery.subscription import (
+    RETRY_DELAYS,
+    Secret,
+    Subscription,
+    headers,
+    message_id,
+    retry_delay,
+)
 
 NOW = 1_767_600_000_000
 HOUR = 3_600_000
@@ -49,10 +56,10 @@ def test_the_same_events_have_the_same_message_id_on_every_attempt():
 
 
 def test_waits_follow_the_published_schedule_and_what_the_subscriber_asks_for():
-    assert [wait_after(n, None, 0.5) for n in range(1, 10)] == [*WAITS, WAITS[-1]]
-    assert [round(wait_after(1, None, luck), 6) for luck in (0.0, 1.0)] == [4.0, 6.0]
-    assert wait_after(1, 100.0, 0.5) == 100.0
-    assert wait_after(1, 1e9, 0.5) == 86_400.0
+    assert [retry_delay(n, None, 0.5) for n in range(1, 10)] == [*RETRY_DELAYS, RETRY_DELAYS[-1]]
+    assert [round(retry_delay(1, None, luck), 6) for luck in (0.0, 1.0)] == [4.0, 6.0]
+    assert retry_delay(1, 100.0, 0.5) == 100.0
+    assert retry_delay(1, 1e9, 0.5) == 86_400.0
 
 
 class _At:

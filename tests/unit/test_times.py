@@ -28,9 +28,9 @@ from codat.times import (
 from relay import times
 from relay.companies.company import Sync
 from relay.delivery.sender import _seconds_of
-from relay.syncs.data_status import unheard
+from relay.syncs.data_status import missing_reads
 from relay.syncs.pause import Pause, Scope
-from relay.syncs.tracking import checked
+from relay.syncs.tracking import updated_from_history
 from relay.times import FIRST, LAST, iso_from_micros, iso_from_ms, ms_of
 from support.commands import commands
 from support.every_reader import succeeded
@@ -165,9 +165,13 @@ def test_a_syncs_own_pull_counts_whatever_its_date(requested):
     before = pull(2, moment(-3600), "FetchError")
     ahead = pull(3, "2090-01-01T00:00:00Z", "Fetching")  # nothing can have begun then
     for own, state in (("Complete", "completed"), ("FetchError", "failed"), ("Queued", "accepted")):
-        found = checked(sync, "invoices", [ahead, pull(1, requested, own), before], now)
+        found = updated_from_history(
+            sync, "invoices", [ahead, pull(1, requested, own), before], now
+        )
         assert (found.state, found.total) == (state, 1)
-        nobodys = checked(replace(sync, operation_id=None), "invoices", [ahead, before], now)
+        nobodys = updated_from_history(
+            replace(sync, operation_id=None), "invoices", [ahead, before], now
+        )
         assert nobodys.total == 0
 
 
@@ -182,7 +186,7 @@ def test_a_read_dated_ahead_hides_none_that_is_not():
             "status": "Complete", "requested": at, "completed": at,
         })  # fmt: skip
 
-    found = unheard(company, {}, [pull(1, "2090-01-01T00:00:00Z"), pull(2, moment(-60))], now)
+    found = missing_reads(company, {}, [pull(1, "2090-01-01T00:00:00Z"), pull(2, moment(-60))], now)
     assert [read.at for read in found] == [now - 60_000_000]
 
 

@@ -23,9 +23,10 @@ import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.syncs.cadence import ALL, EVERY, Anchor, Cadence, Schedule, runs
+from relay.syncs.cadence import runs
+from relay.syncs.definition import known_zone
 from relay.syncs.pause import Window
-from relay.syncs.schedule import known_zone
+from relay.syncs.schedule import ALL, HOUR_STEPS, Anchor, Cadence, Schedule
 from relay.syncs.zones import names as all_zones
 from relay.syncs.zones import zone as zone_of
 from support.parts import company_id
@@ -43,7 +44,7 @@ WANTED = {  # midnight, where some zones change; half past two, where most do
     "weekly": replace(PLAIN, cadence=WEEKLY, anchor=Anchor(30, 2, weekday=7)),
     "monthly": replace(PLAIN, cadence=MONTHLY, anchor=Anchor(30, 2, day=31)),
     **{f"every {n} h": replace(PLAIN, cadence=HOURLY, anchor=Anchor(15, 1), every=n)
-       for n in EVERY[1:]},
+       for n in HOUR_STEPS[1:]},
     "hourly": replace(PLAIN, cadence=HOURLY, anchor=Anchor(15)),
 }  # fmt: skip
 log = structlog.get_logger("figures")
@@ -131,7 +132,7 @@ wanteds = st.builds(
             "Pacific/Apia",
         ]
     ),
-    every=st.sampled_from(EVERY),
+    every=st.sampled_from(HOUR_STEPS),
 )
 LENGTH = {HOURLY: 3, DAILY: 60, WEEKLY: 200, MONTHLY: 800}  # days
 
@@ -208,7 +209,7 @@ def test_nor_does_that_of_the_environment(doctored):
 def test_nobody_reads_zones_but_from_one_place():
     """`ZoneInfo(name)` prefers the host's data."""
     root = ROOT
-    packages = ("codat", "relay", "receiver", "workers", "scheduler", "portal", "ops", "sandbox")
+    packages = ("codat", "relay", "receiver", "workers", "scheduler", "portal", "cli", "sandbox")
     for path in (path for package in packages for path in (root / package).rglob("*.py")):
         if path != root / "relay" / "syncs" / "zones.py":
             assert "ZoneInfo(" not in path.read_text(encoding="utf-8"), path

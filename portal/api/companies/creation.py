@@ -20,7 +20,7 @@ from portal.http.problems import Refusal
 from portal.services import parts
 from relay.companies.company import NameSource
 from relay.inbox.message import Action
-from relay.services.enqueue_action import tell
+from relay.services.enqueue_action import enqueue_action
 from relay.store.server.durable import NotDurable
 from relay.times import now_micros
 
@@ -209,7 +209,7 @@ def _tell(company: CodatCompany, body: CompanyBody, asked_at: int, by: str) -> N
         },
     )
     try:
-        tell(parts().store, parts().hints, action)
+        enqueue_action(parts().store, parts().hints, action)
     except (RedisError, NotDurable) as error:
         log.exception("company.not_recorded", company_id=company.id)
         raise Refusal(

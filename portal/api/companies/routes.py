@@ -20,7 +20,7 @@ from portal.services import parts
 from relay.companies.company import DELETED, Company, CompanyStatus
 from relay.companies.identity import mark_of
 from relay.inbox.message import Action
-from relay.services.enqueue_action import tell
+from relay.services.enqueue_action import enqueue_action
 from relay.store.companies.states import Companies
 from relay.times import now_micros, now_ms
 
@@ -154,7 +154,7 @@ def accept(company: Company, by: str, mark: str | None) -> None:
         at=now,
         payload={"by": by} | ({} if mark is None else {"identity_mark": mark}),
     )
-    tell(parts().store, parts().hints, action)
+    enqueue_action(parts().store, parts().hints, action)
 
 
 def refuse_another(company: Company | None, mark: str | None) -> None:

@@ -12,8 +12,9 @@ from portal.http.selections import MOST_CHOSEN, Selection, chosen
 from portal.services import parts
 from relay.companies.company import CompanyStatus
 from relay.syncs import load
-from relay.syncs.cadence import Schedule, next_run
-from relay.syncs.load import HOUR, Planned
+from relay.syncs.cadence import next_run
+from relay.syncs.load import HOUR, PlannedRun
+from relay.syncs.schedule import Schedule
 from relay.times import Moment, iso_from_ms, now_ms
 
 api = group("load", __name__, "Schedules")
@@ -95,11 +96,11 @@ def load_of(hours: int, added: Sequence[int] = (), selection: Selection | None =
     p, start = parts(), now_ms() // 1000 // HOUR * HOUR
     if selection is None:
         sample, total = p.store.outlook.sample(MOST), p.store.schedules.count()
-        planned = [Planned(one.plan, one.key, one.due) for one in sample if one.plan]
+        planned = [PlannedRun(one.plan, one.key, one.due) for one in sample if one.plan]
     else:
         planned = list(_planned_for(selection))
         total = len(planned)
-    counts = load.by_hour(planned, start, hours)
+    counts = load.syncs_per_hour(planned, start, hours)
     looked_at = min(total, len(planned))
     if selection is None and total > MOST:
         counts = [round(count * total / max(1, looked_at)) for count in counts]
@@ -108,7 +109,7 @@ def load_of(hours: int, added: Sequence[int] = (), selection: Selection | None =
     return _shape(counts, start, looked_at, total)
 
 
-def _planned_for(selection: Selection) -> Iterator[Planned]:
+def _planned_for(selection: Selection) -> Iterator[PlannedRun]:
     """Give what some companies' schedules come to; those that wait for a pause have no time yet."""
     schedules, ids = parts().store.schedules, [company.id for company in chosen(selection)]
     for first in range(0, len(ids), PAGE):
@@ -116,7 +117,7 @@ def _planned_for(selection: Selection) -> Iterator[Planned]:
         found = [schedule for of_one in held.values() for schedule in of_one.values()]
         for schedule, due in zip(found, schedules.next_due(found), strict=True):
             if due is not None:
-                yield Planned(schedule, schedule.key, due)
+                yield PlannedRun(schedule, schedule.key, due)
 
 
 def _shape(counts: list[int], start: int, looked_at: int, schedules: int) -> Load:
@@ -137,15 +138,15 @@ def _shape(counts: list[int], start: int, looked_at: int, schedules: int) -> Loa
 def change(before: Iterable[Schedule], after: Iterable[Schedule], now: int) -> list[int]:
     """Give by how many syncs each hour of the coming week changes."""
     start = now // HOUR * HOUR
-    less = load.by_hour(_running(before, now), start, WEEK_HOURS)
-    more = load.by_hour(_running(after, now), start, WEEK_HOURS)
+    less = load.syncs_per_hour(_running(before, now), start, WEEK_HOURS)
+    more = load.syncs_per_hour(_running(after, now), start, WEEK_HOURS)
     return [new - old for new, old in zip(more, less, strict=True)]
 
 
-def _running(found: Iterable[Schedule], now: int) -> Iterator[Planned]:
+def _running(found: Iterable[Schedule], now: int) -> Iterator[PlannedRun]:
     for schedule in found:
         if schedule.running:
-            yield Planned(schedule, schedule.key, next_run(schedule, now).due)
+            yield PlannedRun(schedule, schedule.key, next_run(schedule, now).due)
 
 
 def warnings(counts: list[int]) -> list[str]:
@@ -162,8 +163,8 @@ def on_hold() -> list[str]:
     return [ON_HOLD.format(iso_from_ms(short.until))]
 
 
-def covered() -> load.Covered:
+def covered() -> load.SyncCapacity:
     """Give what this service may ask of Codat."""
     p = parts()
     told = p.store.budget.state(now_ms()).limit
-    return load.Covered(p.settings.relay_calls_per_minute, p.store.companies.count(), told)
+    return load.SyncCapacity(p.settings.relay_calls_per_minute, p.store.companies.count(), told)

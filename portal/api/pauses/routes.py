@@ -16,10 +16,10 @@ from portal.http.groups import AskedMoment, Given, Reply, Sent, described, group
 from portal.http.problems import Refusal
 from portal.services import parts
 from relay.nearest import hint
-from relay.syncs.cadence import ALL
+from relay.syncs.definition import known_zone
 from relay.syncs.pause import EVERY_DAY, Pause, Scope, Window
 from relay.syncs.policy import known_data_type
-from relay.syncs.schedule import known_zone
+from relay.syncs.schedule import ALL
 from relay.times import Moment, iso_from_ms, ms_of, now_ms
 
 api = group("pauses", __name__, "Pauses")

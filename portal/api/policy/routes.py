@@ -19,9 +19,9 @@ from portal.services import parts
 from relay.companies.company import Company
 from relay.store.intents.queue import Need, Priority
 from relay.store.schedules.policies import Origin
-from relay.syncs.cadence import Schedule
 from relay.syncs.change import Change
 from relay.syncs.policy import Policy, changes
+from relay.syncs.schedule import Schedule
 from relay.times import now_ms
 
 api = group("policy", __name__, "Policy")

@@ -13,8 +13,8 @@ from portal.http.problems import Refusal
 from portal.http.selections import Left, NotLinked, Selection, chosen, cost_of, leave
 from relay.companies.company import Company, CompanyStatus, Sync
 from relay.store.intents.queue import Need, Priority
-from relay.syncs.cadence import ALL
 from relay.syncs.policy import known_data_type
+from relay.syncs.schedule import ALL
 from relay.times import Moment, iso_from_micros, now_ms
 
 api = group("run_now", __name__, "Run now")

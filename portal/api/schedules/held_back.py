@@ -8,8 +8,8 @@ from pydantic import BaseModel
 
 from relay.companies.company import Company
 from relay.store import Store
-from relay.syncs.cadence import Schedule
 from relay.syncs.pause import Pause, Scope, Subject, covering, subjects_of
+from relay.syncs.schedule import Schedule
 from relay.times import Moment, iso_from_ms
 
 LOOKED_AT = 5000  # companies that an estimate looks at

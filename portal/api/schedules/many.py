@@ -14,8 +14,9 @@ from portal.http.problems import Refusal
 from portal.http.selections import MOST_CHOSEN
 from portal.services import parts
 from relay.companies.company import Company
-from relay.syncs.cadence import Schedule, next_run
-from relay.syncs.schedule import Definition
+from relay.syncs.cadence import next_run
+from relay.syncs.definition import Definition
+from relay.syncs.schedule import Schedule
 from relay.times import Moment, now_ms
 
 # The same group: of two with one path, the description would show the last alone.

@@ -19,9 +19,9 @@ from portal.services import parts
 from relay.companies.company import Company, CompanyStatus
 from relay.services import set_schedule
 from relay.store.intents.queue import Need, Priority
-from relay.syncs.cadence import Schedule
 from relay.syncs.change import Change, calendar
-from relay.syncs.schedule import Definition
+from relay.syncs.definition import Definition
+from relay.syncs.schedule import Schedule
 from relay.times import now_micros, now_ms
 
 api = group("schedules", __name__, "Schedules")

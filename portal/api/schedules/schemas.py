@@ -10,8 +10,9 @@ from portal.api.schedules import held_back
 from portal.api.schedules.held_back import HeldBack
 from relay.companies.company import Company
 from relay.store import Store
-from relay.syncs.cadence import Schedule, runs
+from relay.syncs.cadence import runs
 from relay.syncs.pause import Pause
+from relay.syncs.schedule import Schedule
 from relay.times import Moment, iso_from_ms
 
 FAR = 32_503_680_000  # the year 3000, in epoch seconds

@@ -28,8 +28,8 @@ from portal.http.groups import Given, Reply, described, group
 from portal.http.problems import Refusal
 from portal.services import parts
 from relay.delivery import addresses
-from relay.delivery.sender import Courier
-from relay.delivery.subscription import WAITS, Secret, Subscription, headers, message_id
+from relay.delivery.sender import WebhookSender
+from relay.delivery.subscription import RETRY_DELAYS, Secret, Subscription, headers, message_id
 from relay.events.catalogue import entries
 from relay.events.documents import example
 from relay.inbox.message import Action
@@ -47,9 +47,10 @@ TEST_SECONDS = 10.0
 DELIVERY = (
     "Events are posted in the order of the log, signed as in Standard Webhooks; any 2xx within 15"
     " seconds takes them, and the next follow. Else they are tried again after"
-    f" {', '.join(map(str, WAITS))} seconds, then every {WAITS[-1] // 3600} hours, each 20 % sooner"
-    " or later; `Retry-After` is honoured, 410 pauses at once, and days without a success pause too"
-    " (`subscription.paused`). An event can come twice: tell by its `id`."
+    f" {', '.join(map(str, RETRY_DELAYS))} seconds, then every {RETRY_DELAYS[-1] // 3600} hours,"
+    " each 20 % sooner or later; `Retry-After` is honoured, 410 pauses at once, and days"
+    " without a success pause too (`subscription.paused`). An event can come twice: tell by"
+    " its `id`."
 )
 
 
@@ -193,7 +194,7 @@ def test_subscription(path: SubscriptionPath) -> Reply:
         shown |= {"id": "0", "sequence": "0", "epoch": epoch}
         body = orjson.dumps(shown if subscription.batch == 1 else [shown])
         tested = message_id(subscription, epoch, 0, 0)
-        courier = Courier(subscription.url, _networks(), seconds=TEST_SECONDS)
+        courier = WebhookSender(subscription.url, _networks(), seconds=TEST_SECONDS)
         answer = courier.post(body, headers(subscription, tested, body, now_ms()))
         courier.close()
     finally:
@@ -274,7 +275,7 @@ def _start(after: int | None, last: int) -> int:
 
 def _refuse_private(url: str) -> None:
     try:
-        addresses.judge_literal(addresses.parse(url), _networks())
+        addresses.check_literal(addresses.parse(url), _networks())
     except addresses.Forbidden as error:
         errors = [{"field": "url", "message": str(error)}]
         raise Refusal("invalid", "Correct url and send again.", extra={"errors": errors}) from None

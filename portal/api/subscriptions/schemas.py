@@ -8,7 +8,7 @@ from codat.capabilities import hidden_text
 from portal.api.events.routes import ToldType
 from portal.http.groups import LARGEST, Sent
 from relay.delivery import addresses
-from relay.delivery.subscription import LARGEST_BATCH, Secret
+from relay.delivery.subscription import MAX_BATCH, Secret
 from relay.store.delivery.subscriptions import Attempt, Held
 from relay.times import Moment, iso_from_ms, now_ms
 
@@ -38,7 +38,7 @@ Companies = Annotated[
 ]
 Description = Annotated[str, Field(max_length=200)]
 Batch = Annotated[
-    int, Field(ge=1, le=LARGEST_BATCH, description="Events per delivery; above 1 as an array.")
+    int, Field(ge=1, le=MAX_BATCH, description="Events per delivery; above 1 as an array.")
 ]
 After = Annotated[
     int, Field(ge=0, le=LARGEST, description="Deliver what comes after this number of the log.")

@@ -16,9 +16,10 @@ from relay.inbox.message import Action, action_fields
 from relay.store import keys
 from relay.store.intents.queue import Priority
 from relay.store.scripts import Scripts
-from relay.syncs.cadence import Run, Schedule, next_run
-from relay.syncs.catchup import GRACE, Slot, Turn, slots
-from relay.syncs.change import Change, Move, Standing, first_run, last_periods
+from relay.syncs.cadence import Run, next_run
+from relay.syncs.catchup import GRACE, DueDecision, OnTimeSlot, on_time_slots
+from relay.syncs.change import Change, Rescheduling, ScheduleState, first_run, last_periods
+from relay.syncs.schedule import Schedule
 
 # Beside a schedule that was changed, or in its place: the last periods dispatched before, with a
 # space between.
@@ -70,10 +71,10 @@ class Due:
 
 @dataclass(slots=True)
 class Dispatch:
-    """What a due schedule comes to; `turn` None takes it off the list of what is due."""
+    """What a due schedule comes to; `decision` None takes it off the list of what is due."""
 
     due: Due
-    turn: Turn | None
+    decision: DueDecision | None
     lane: int = 0
     missed: bytes = b""  # body of a message naming the periods that passed while nothing ran
 
@@ -102,21 +103,26 @@ class Schedules:
                 for company_id, held in zip(company_ids, pipe.execute(), strict=True)
             }
 
-    def standing(self, company_id: str, data_type: str) -> Standing:
+    def standing(self, company_id: str, data_type: str) -> ScheduleState:
         """Give how a schedule stands: what it is, when it is due, what of it ran last."""
         name = data_type.encode()
         raw, ran = self._client.hmget(keys.SCHEDULES + company_id, name, name + PERIOD)
         periods = tuple(ran.decode().split()) if ran else ()
         if raw is None:
-            return Standing(ran=periods)
+            return ScheduleState(ran=periods)
         held, pause = _read(company_id, data_type, raw), None
         score = self._score(company_id, data_type, raw)
         if score is None and held.running:
             score, pause = self._parked(member(company_id, data_type, raw))
-        return Standing(held, raw, score, pause, periods)
+        return ScheduleState(held, raw, score, pause, periods)
 
     def write(
-        self, at: Standing, change: Change, to: Move, lane: int = 0, told: Action | None = None
+        self,
+        at: ScheduleState,
+        change: Change,
+        to: Rescheduling,
+        lane: int = 0,
+        told: Action | None = None,
     ) -> tuple[bool, bool]:
         """Change a schedule that stands as `at`, and tell it in its company's lane.
 
@@ -160,14 +166,14 @@ class Schedules:
         ran = last_periods(at)
         if next_due is not None and next_run(schedule, next_due - 1).due == next_due:
             next_due = first_run(schedule, next_due - 1, ran).due
-        return self.write(at, Change(over, schedule), Move(next_due, ran=ran))[0]
+        return self.write(at, Change(over, schedule), Rescheduling(next_due, ran=ran))[0]
 
     def remove(self, schedule: Schedule) -> bool:
         """Remove a schedule without telling it; False if it changed meanwhile."""
         at = self.standing(schedule.company_id, schedule.data_type)
         if at.schedule != schedule:
             return False
-        return self.write(at, Change(schedule, None), Move(ran=last_periods(at)))[0]
+        return self.write(at, Change(schedule, None), Rescheduling(ran=last_periods(at)))[0]
 
     def _parked(self, name: str) -> tuple[float, str] | tuple[None, None]:
         """Give when one that a pause holds back was due, and the pause."""
@@ -240,7 +246,7 @@ class Schedules:
             return 0, len(found)
         calendars: list[str | int] = []
         for calendar, members in together.items():
-            calendars += (len(members), len(calendar) // len(Slot._fields), *calendar)
+            calendars += (len(members), len(calendar) // len(OnTimeSlot._fields), *calendar)
         left = self._scripts.take_due(
             [keys.SCHEDULES_DUE, keys.SYNCS_WAITING, keys.META],
             [now, now - GRACE, now * 1000, len(calendars), *calendars, *chain(*together.values())],
@@ -258,7 +264,7 @@ class Schedules:
         for mark, names in marked.items():
             calendar = self._calendars.get(mark)
             if calendar is None and (plan := self._plans.get(mark)):
-                calendar = self._calendars[mark] = tuple(chain(*slots(plan, now)))
+                calendar = self._calendars[mark] = tuple(chain(*on_time_slots(plan, now)))
             if calendar:
                 together[calendar] += names
         return together
@@ -345,13 +351,13 @@ def _due(name: bytes, due: int, raw: bytes, why: str) -> Due:
 def _row(one: Dispatch) -> list[object]:
     name = one.due.member.decode()
     company_id, data_type = one.due.company_id, one.due.data_type
-    turn, left = one.turn, list[object]()
-    if turn is None:
+    decision, left = one.decision, list[object]()
+    if decision is None:
         return [name, company_id, data_type, one.due.due, False, left, 0, ""]
-    for run in turn.runs:
+    for run in decision.runs:
         left += (run.period, run.due * 1000)
     missed = one.missed.decode()
-    return [name, company_id, data_type, one.due.due, turn.next_due, left, one.lane, missed]
+    return [name, company_id, data_type, one.due.due, decision.next_due, left, one.lane, missed]
 
 
 def _read(company_id: str, data_type: str, raw: bytes) -> Schedule:

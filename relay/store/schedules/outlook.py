@@ -6,7 +6,7 @@ from redis import Redis
 
 from relay.store import keys
 from relay.store.schedules.due import MARK, Due
-from relay.syncs.cadence import Schedule
+from relay.syncs.schedule import Schedule
 
 PAGE = 500
 TOGETHER = 2  # schedules next to each other that are taken of many

@@ -9,9 +9,9 @@ from relay.inbox.message import Action, action_fields
 from relay.store import keys
 from relay.store.schedules.due import Due, member_of
 from relay.store.scripts import Scripts
-from relay.syncs.cadence import Schedule
 from relay.syncs.catchup import GRACE
-from relay.syncs.pause import Pause, Scope, Standing, stand
+from relay.syncs.pause import Pause, PauseState, Scope, evaluate
+from relay.syncs.schedule import Schedule
 
 STARTED, ENDED = "relay.pause_started", "relay.pause_ended"
 SET = "relay.pause_set"  # one that waits for its window
@@ -25,7 +25,7 @@ class Pauses:
     def __init__(self, client: Redis, scripts: Scripts) -> None:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
         self._scripts = scripts
-        self._held: tuple[object, list[Pause], Standing] | None = None  # as last read, by version
+        self._held: tuple[object, list[Pause], PauseState] | None = None  # as last read, by version
 
     def all(self) -> list[Pause]:
         """Give all pauses that are not over and done with, in the order they began."""
@@ -33,11 +33,11 @@ class Pauses:
         found = [Pause.from_json(raw) for raw in stored.values()]
         return sorted(found, key=lambda pause: (pause.begins, pause.id))
 
-    def standing(self, now: int) -> Standing:
+    def standing(self, now: int) -> PauseState:
         """Tell how they stand at `now` (epoch seconds); they are read anew when they changed."""
         return self._standing(now, self._client.hmget(keys.META, META_FIELDS))
 
-    def look(self, now: int) -> tuple[Standing, set[str]]:
+    def look(self, now: int) -> tuple[PauseState, set[str]]:
         """Tell how they stand, and the ids under which schedules are parked: of pauses gone too."""
         with self._client.pipeline(transaction=False) as pipe:
             # Before the version, so that no pause is here that the reading does not have.
@@ -46,13 +46,13 @@ class Pauses:
             parking, meta = pipe.execute()
         return self._standing(now, meta), {pause_id.decode() for pause_id in parking}
 
-    def _standing(self, now: int, meta: list[bytes | None]) -> Standing:
+    def _standing(self, now: int, meta: list[bytes | None]) -> PauseState:
         (resumed, *version), held = meta, self._held
         if held and held[0] == version and held[2].since <= now < held[2].until:
             return held[2]
         # One that changes between the two readings is read again for its version.
         pauses = held[1] if held and held[0] == version else self.all()
-        standing = stand(pauses, now, int(resumed or 0))
+        standing = evaluate(pauses, now, int(resumed or 0))
         self._held = (version, pauses, standing)
         return standing
 

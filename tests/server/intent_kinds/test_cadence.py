@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from relay.store.intents.queue import Intent, Priority
-from relay.syncs.cadence import ALL, SPREAD, Anchor, Cadence, Schedule, next_run
+from relay.syncs.cadence import next_run
+from relay.syncs.definition import Definition
 from relay.syncs.policy import Policy, Rule
-from relay.syncs.schedule import Definition
-from relay.syncs.tracking import FIRST_STANDS
+from relay.syncs.schedule import ALL, SPREAD, Anchor, Cadence, Schedule
+from relay.syncs.tracking import COVERED_BY_FIRST
 from relay.times import now_ms
 from support.parts import company_id, make_event
 from workers.intents.kinds import cadence
@@ -114,7 +115,7 @@ def test_periods_that_passed_in_a_suspension_are_told_although_the_worker_is_kil
     do(bench)  # it is killed here, before it ends its intent
     do(bench)
     reasons = [reason for kind, reason in told(bench) if kind == "sync.missed"]
-    assert reasons == ["the company is Unlinked"] * 5 + [FIRST_STANDS]
+    assert reasons == ["the company is Unlinked"] * 5 + [COVERED_BY_FIRST]
 
 
 def test_a_deadline_is_watched_although_the_worker_was_killed_before_it_asked_for_that(bench):
@@ -138,7 +139,7 @@ def test_what_comes_within_an_hour_of_a_link_is_told_as_stood_for_by_codats_own_
     connect(bench, "connection.connected", "Linked")
     bench.store.policies.put(Policy.of_cadence("hourly"))
     do(bench)
-    assert told(bench) == [("schedule.given", None), ("sync.missed", FIRST_STANDS)]
+    assert told(bench) == [("schedule.given", None), ("sync.missed", COVERED_BY_FIRST)]
 
 
 @pytest.mark.parametrize("fresh", [24, 0], ids=["its deadline changes", "its minute changes"])

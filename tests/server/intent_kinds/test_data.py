@@ -7,8 +7,8 @@ import pytest
 from codat.errors import Unreachable
 from relay.inbox.message import Action, action_fields
 from relay.store.intents.queue import Intent, Priority
-from relay.syncs.cadence import Cadence, Schedule
 from relay.syncs.data_status import Read
+from relay.syncs.schedule import Cadence, Schedule
 from relay.times import iso_from_micros, now_micros
 from support.parts import company_id, connection_id, make_event
 from workers.intents.kinds import data, fresh, track

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from relay.companies.company import Company, Connection, DataTypeState
 from relay.store.intents.queue import Intent, Priority
-from relay.syncs.cadence import ALL, Cadence, Schedule
+from relay.syncs.schedule import ALL, Cadence, Schedule
 from relay.times import now_micros
 from support.parts import company_id, connection_id, make_event
 from workers.intents.kinds import fresh

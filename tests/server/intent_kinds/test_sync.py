@@ -4,7 +4,7 @@ import pytest
 
 from codat.errors import SyncInProgress, Unreachable
 from relay.store.intents.queue import Intent, Priority
-from relay.syncs.cadence import ALL
+from relay.syncs.schedule import ALL
 from relay.times import iso_from_ms, now_ms
 from support.parts import company_id, make_event
 from workers.intents.kinds import sync

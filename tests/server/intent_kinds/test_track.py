@@ -6,8 +6,8 @@ import pytest
 
 from codat.errors import CodatError
 from relay.store.intents.queue import Intent, Priority
-from relay.syncs.cadence import ALL
-from relay.syncs.tracking import FIRST, PATIENCE, PATIENCE_ON_PREMISE, next_look, patience
+from relay.syncs.schedule import ALL
+from relay.syncs.tracking import FIRST, ON_PREMISE_TIMEOUT, SYNC_TIMEOUT, next_check, sync_timeout
 from relay.times import iso_from_micros, now_micros
 from support.parts import company_id, connection_id, make_event
 from workers.intents.kinds import track
@@ -101,14 +101,14 @@ def test_after_the_platforms_patience_silence_is_a_failure(linked, monkeypatch):
 
 def test_on_premise_platforms_are_given_days(linked):
     company = linked.store.companies.get(COMPANY)
-    assert patience(company) == PATIENCE
+    assert sync_timeout(company) == SYNC_TIMEOUT
     [connection] = company.connections.values()
     desktop = replace(connection, platform_key="pqsw")
-    assert patience(replace(company, connections={"c": desktop})) == PATIENCE_ON_PREMISE
+    assert sync_timeout(replace(company, connections={"c": desktop})) == ON_PREMISE_TIMEOUT
 
 
 def test_looks_become_rarer():
-    waits = [next_look(age) for age in (0, 60, 120, 3600, 10**6)]
+    waits = [next_check(age) for age in (0, 60, 120, 3600, 10**6)]
     assert waits == [30, 30, 60, 1800, 6 * 3600]
 
 

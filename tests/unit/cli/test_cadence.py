@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from relay.syncs.cadence import Cadence
+from relay.syncs.schedule import Cadence
 from support.commands import Run, portal, run  # noqa: F401
 from support.parts import company_id
 from support.portal_bench import Portal

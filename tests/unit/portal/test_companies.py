@@ -11,7 +11,7 @@ from codat.records import Company as CodatCompany
 from codat.records import Connection as CodatConnection
 from codat.records import sanitise_name
 from relay.companies.company import Sync, SyncState
-from relay.syncs.cadence import Cadence, Schedule
+from relay.syncs.schedule import Cadence, Schedule
 from relay.times import now_ms
 from support.parts import company_id, connection_id
 from support.portal_bench import (

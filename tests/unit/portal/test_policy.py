@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from relay.syncs.cadence import ALL, Anchor, Cadence, Schedule
+from relay.syncs.schedule import ALL, Anchor, Cadence, Schedule
 from support.parts import company_id
 from support.portal_bench import VIEWER, Portal, kind, make_company, problem
 

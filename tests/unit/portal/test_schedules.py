@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from relay.store.schedules.due import Schedules
-from relay.syncs.cadence import Cadence, Schedule
-from relay.syncs.change import Move
+from relay.syncs.change import Rescheduling
+from relay.syncs.schedule import Cadence, Schedule
 from support.parts import company_id
 from support.portal_bench import Portal, kind, make_company, problem
 
@@ -132,7 +132,9 @@ def test_a_change_that_comes_in_between_is_not_lost_unseen(portal, monkeypatch):
     def write_after_another(self: Schedules, at, change, *told):
         if not between:
             between.append("once")
-            write(self, at, replace(change, after=change.after.suspend("meanwhile")), Move())
+            write(
+                self, at, replace(change, after=change.after.suspend("meanwhile")), Rescheduling()
+            )
         return write(self, at, change, *told)
 
     monkeypatch.setattr(Schedules, "write", write_after_another)

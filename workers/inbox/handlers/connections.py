@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from codat.webhook import Event
 from relay.companies.company import DELETED, Company, Sync, version_of
-from relay.syncs.cadence import ALL
+from relay.syncs.schedule import ALL
 from relay.syncs.tracking import FIRST, begin, superseded
 from workers.inbox.handlers.reconciliations import heard_late
 from workers.inbox.outcome import Outcome

@@ -8,8 +8,8 @@ from codat.statuses import PullOutcome, pull_outcome
 from codat.webhook import Event
 from relay.companies.company import Company, Version, version_of
 from relay.inbox.message import Action
-from relay.syncs.cadence import ALL
-from relay.syncs.data_status import Read, is_heard
+from relay.syncs.data_status import Read, is_known
+from relay.syncs.schedule import ALL
 from relay.syncs.tracking import open_syncs, settle
 from workers.inbox.outcome import Outcome
 from workers.inbox.routing import Router
@@ -89,7 +89,7 @@ def learned(outcome: Outcome, reads: Iterable[Mapping[str, Any]]) -> Outcome:
     them, so `data.changed` is not told.
     """
     company = outcome.company
-    new = [read for told in reads if not is_heard(company, read := Read(**told))]
+    new = [read for told in reads if not is_known(company, read := Read(**told))]
     for read in new:
         version = (read.at, read.id)
         period = _period(company, read.data_type, version)

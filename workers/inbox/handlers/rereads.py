@@ -6,8 +6,8 @@ from codat.records import Company as CodatCompany
 from codat.records import read_time
 from relay.companies.company import DELETED, Company, CompanyStatus, NameSource, Sync, Version
 from relay.inbox.message import Action
-from relay.syncs.cadence import ALL
-from relay.syncs.data_status import may_lack_reads
+from relay.syncs.data_status import may_miss_reads
+from relay.syncs.schedule import ALL
 from relay.syncs.tracking import FIRST, begin
 from workers.inbox.outcome import Outcome
 from workers.inbox.routing import Router
@@ -61,7 +61,7 @@ def as_shown(company: Company, shown: CodatCompany, version: Version) -> Outcome
         outcome = outcome.then("name")  # it finds out who renamed it, perhaps we, and says so
     if after.status != company.status:
         outcome = outcome.then("cadence")
-    if may_lack_reads(after, shown, version[0]):
+    if may_miss_reads(after, shown, version[0]):
         outcome = outcome.then("data")
     if newly_linked:
         outcome = _first_sync(company, shown, outcome, version).then("info", link=True)

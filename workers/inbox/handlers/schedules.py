@@ -24,6 +24,6 @@ def schedules_changed(company: Company, action: Action) -> Outcome:
         # Earlier versions named the periods that passed in a suspension, and nothing else.
         before = {"periods": told.get("missed", ()), "reason": told.get("was")}
         for passed in (before, *told.get("passed", ())):
-            for one in missed.facts(told["data_type"], passed):
+            for one in missed.event_data(told["data_type"], passed):
                 outcome = outcome.log("sync.missed", **one)
     return outcome

@@ -5,8 +5,8 @@ from dataclasses import replace
 from relay.companies.company import Company, Sync, SyncState
 from relay.inbox.message import Action
 from relay.syncs import missed
-from relay.syncs.cadence import ALL
-from relay.syncs.tracking import begin, facts, settle, superseded
+from relay.syncs.schedule import ALL
+from relay.syncs.tracking import begin, event_data, settle, superseded
 from workers.inbox.outcome import Outcome
 from workers.inbox.routing import Router
 
@@ -31,13 +31,13 @@ def sync_requested(company: Company, action: Action) -> Outcome:
     sync = Sync(action.payload["period"], began, operation)
     if operation:
         sync = replace(sync, state=SyncState.ACCEPTED, total=1)
-        outcome = outcome.log("sync.accepted", **facts(data_type, sync))
+        outcome = outcome.log("sync.accepted", **event_data(data_type, sync))
     if overtaken := superseded(company, sync, data_type):
         outcome = outcome.log("sync.skipped", **overtaken)
     after = settle(begin(company, sync, data_type), data_type)
     settled = after.syncs[data_type]
     if not settled.is_open:  # its read was told of before we heard that it was asked for
-        return outcome.now(after).log(f"sync.{settled.state}", **facts(data_type, settled))
+        return outcome.now(after).log(f"sync.{settled.state}", **event_data(data_type, settled))
     delay = LOOK_AFTER if data_type == ALL else LOOK_AFTER_ONE
     return outcome.now(after).then("track", delay=delay)
 
@@ -64,11 +64,11 @@ def syncs_checked(company: Company, action: Action) -> Outcome:
         )
         company = replace(company, syncs={**company.syncs, data_type: after})
         if after.total and not held.total:
-            outcome = outcome.log("sync.accepted", **facts(data_type, after))
+            outcome = outcome.log("sync.accepted", **event_data(data_type, after))
         if not after.is_open:
             why = told["reason"] or told.get("why")
             reason = {"reason": why} if why else {}
-            outcome = outcome.log(f"sync.{state}", **facts(data_type, after), **reason)
+            outcome = outcome.log(f"sync.{state}", **event_data(data_type, after), **reason)
     if action.payload.get("unheard"):
         outcome = outcome.then("data", delay=WEBHOOK_LATE)
     return outcome.now(company)
@@ -84,7 +84,7 @@ def sync_missed(company: Company, action: Action) -> Outcome:
 def periods_missed(company: Company, action: Action) -> Outcome:
     """Tell of each period that passed while nothing ran."""
     outcome = Outcome(company)
-    for one in missed.facts(action.payload["data_type"], action.payload):
+    for one in missed.event_data(action.payload["data_type"], action.payload):
         outcome = outcome.log("sync.missed", **one)
     return outcome
 

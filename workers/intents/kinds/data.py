@@ -7,7 +7,7 @@ from itertools import islice
 from codat.records import PullOperation
 from relay.companies.company import Company, CompanyStatus
 from relay.store.intents.queue import Intent
-from relay.syncs.data_status import Read, lacks_dates, linked_connections, unheard
+from relay.syncs.data_status import Read, linked_connections, missing_reads, needs_history
 from relay.times import now_micros
 from workers.context import Context
 from workers.intents.retry_policy import Ended, Ending, Told
@@ -36,9 +36,9 @@ def look(context: Context, company: Company, now: int) -> list[Read]:
     """
     statuses = context.codat.get_company_data_status(company.id)
     operations: Iterable[PullOperation] = ()
-    if len(linked_connections(company)) > 1 or lacks_dates(company, statuses, now):
+    if len(linked_connections(company)) > 1 or needs_history(company, statuses, now):
         operations = recent_operations(context, company.id)
-    return unheard(company, statuses, operations, now)
+    return missing_reads(company, statuses, operations, now)
 
 
 def recent_operations(context: Context, company_id: str) -> list[PullOperation]:

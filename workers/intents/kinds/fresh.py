@@ -12,8 +12,8 @@ from codat.errors import CodatError
 from codat.statuses import ConnectionStatus
 from relay.companies.company import Company, CompanyStatus
 from relay.store.intents.queue import Intent
-from relay.syncs.cadence import ALL, Schedule
 from relay.syncs.data_status import Read
+from relay.syncs.schedule import ALL, Schedule
 from relay.times import now_micros
 from workers.context import Context
 from workers.intents.kinds.data import look

@@ -10,10 +10,10 @@ from codat.records import Company as CodatCompany
 from relay.companies.company import Company
 from relay.companies.drift import differences
 from relay.inbox.message import Action
-from relay.services.enqueue_action import tell
+from relay.services.enqueue_action import enqueue_action
 from relay.store.companies.reconciliations import Phase, Run, position_of
 from relay.store.intents.queue import Intent, Need, Priority
-from relay.syncs.data_status import may_lack_reads
+from relay.syncs.data_status import may_miss_reads
 from relay.times import now_micros, now_ms
 from workers.context import Context
 from workers.intents.kinds.reread import shown_fields
@@ -159,7 +159,9 @@ def _gone(context: Context, run: Run, until: float) -> None:
         context.store.reconciles.move_on(run, Phase.APPLYING, "")
         return
     for company_id, at in gone.items():
-        tell(context.store, context.hints, _action(run, company_id, "relay.reconciled_gone", at))
+        enqueue_action(
+            context.store, context.hints, _action(run, company_id, "relay.reconciled_gone", at)
+        )
     context.store.reconciles.move_on(run, Phase.GONE, [*gone][-1], seen=list(gone))
 
 
@@ -171,7 +173,7 @@ def _tell_differences(context: Context, run: Run, shown: Iterable[CodatCompany],
     companies = {company.id: company for company in shown}
     held = context.store.companies.get_many(companies)
     _reread_dummies(context, run, held.values())
-    lacking = [one for one in companies.values() if may_lack_reads(held[one.id], one, at)]
+    lacking = [one for one in companies.values() if may_miss_reads(held[one.id], one, at)]
     _leave(context, run, "data", [one.id for one in lacking])
     for company in companies.values():
         found = differences(held[company.id], company)
@@ -182,7 +184,7 @@ def _tell_differences(context: Context, run: Run, shown: Iterable[CodatCompany],
             "differed": [asdict(difference) for difference in found],
         }
         action = _action(run, company.id, "relay.reconciled", at, **facts)
-        tell(context.store, context.hints, action)
+        enqueue_action(context.store, context.hints, action)
 
 
 def _reread_dummies(context: Context, run: Run, held: Iterable[Company | None]) -> None:
@@ -217,7 +219,7 @@ def _tell_progress(context: Context, run: Run) -> None:
     if run.tenths:
         kind, name, at = "relay.reconcile_progressed", f"{run.id}:{run.tenths}", now_micros()
         facts |= {"compared": run.compared, "companies": run.total}
-    tell(context.store, context.hints, Action(f"{kind}:{name}", kind, "", at, facts))
+    enqueue_action(context.store, context.hints, Action(f"{kind}:{name}", kind, "", at, facts))
 
 
 def _applying(context: Context, run: Run) -> Ended:

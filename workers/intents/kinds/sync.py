@@ -6,9 +6,10 @@ from itertools import islice
 from codat.records import read_time
 from relay.companies.company import Company, CompanyStatus
 from relay.store.intents.queue import Intent, Priority
-from relay.syncs.cadence import ALL, CatchUp, next_run
+from relay.syncs.cadence import next_run
 from relay.syncs.catchup import GRACE, ONE_STANDS, SKIPPED
-from relay.syncs.tracking import FIRST, FIRST_STANDS
+from relay.syncs.schedule import ALL, CatchUp
+from relay.syncs.tracking import COVERED_BY_FIRST, FIRST
 from relay.times import now_micros
 from workers.context import Context
 from workers.intents.retry_policy import Ended, Ending, Told
@@ -35,7 +36,7 @@ def do(context: Context, intent: Intent) -> Ended:
     if intent.priority is Priority.SCHEDULED and (held := _held_back(context, intent, company)):
         return held
     if company and _is_first_sync_running(company, intent):
-        facts |= {"operation_id": None, "note": FIRST_STANDS, "running": True}
+        facts |= {"operation_id": None, "note": COVERED_BY_FIRST, "running": True}
         return Ended(Ending.DONE, told=Told("relay.sync_requested", facts), at=at)
     if intent.tried is not None and (operation := _requested_before(context, intent)):
         facts |= {"operation_id": operation, "note": "found in Codat's pull history"}

@@ -6,8 +6,15 @@ from itertools import islice, takewhile
 from codat.records import PullOperation, read_time
 from relay.companies.company import Company, CompanyStatus, Sync
 from relay.store.intents.queue import Intent
-from relay.syncs.data_status import AHEAD, unheard
-from relay.syncs.tracking import SKEW, checked, next_look, open_syncs, patience, why_failed
+from relay.syncs.data_status import MAX_AHEAD, missing_reads
+from relay.syncs.tracking import (
+    SKEW,
+    next_check,
+    open_syncs,
+    sync_timeout,
+    updated_from_history,
+    why_failed,
+)
 from relay.times import now_micros
 from workers.context import Context
 from workers.intents.retry_policy import Ended, Ending, Told
@@ -35,17 +42,19 @@ def do(context: Context, intent: Intent) -> Ended:
         reasons = dict.fromkeys(waiting, f"the company is {company.status}")
         return Ended(Ending.DONE, told=_told(waiting, waiting, reasons), at=at)
     operations = _since(context, company.id, min(sync.requested for sync in waiting.values()))
-    after = {name: checked(sync, name, operations, at) for name, sync in waiting.items()}
-    late = patience(company) * SECOND
+    after = {
+        name: updated_from_history(sync, name, operations, at) for name, sync in waiting.items()
+    }
+    late = sync_timeout(company) * SECOND
     lost = {n: NO_WORD for n, s in after.items() if s.is_open and at - s.requested > late}
     why = {n: why_failed(s, n, operations, at) for n, s in waiting.items() if not after[n].is_open}
     told = _told(waiting, after, lost, why)
-    if unheard(company, {}, operations, at) or (not operations and _is_silent(waiting, at)):
+    if missing_reads(company, {}, operations, at) or (not operations and _is_silent(waiting, at)):
         told = Told("relay.syncs_checked", {**(told or NO_NEWS).payload, "unheard": True})
     left = [sync for name, sync in after.items() if sync.is_open and name not in lost]
     if not left:
         return Ended(Ending.DONE, told=told, at=at)
-    wait = min(next_look((at - sync.requested) / SECOND) for sync in left)
+    wait = min(next_check((at - sync.requested) / SECOND) for sync in left)
     return Ended(Ending.LATER, told=told, at=at, wait=wait, expected=True)
 
 
@@ -54,7 +63,7 @@ def stands_ahead(company: Company, at: int) -> bool:
 
     By them nothing would end, or be too old, until that time has come. `at` in microseconds.
     """
-    return company.latest > at + AHEAD
+    return company.latest > at + MAX_AHEAD
 
 
 def mend_first(at: int) -> Ended:
