@@ -1,4 +1,4 @@
-"""Put the portal together: one Flask app over real or fake parts."""
+"""Put the portal together: one Flask app over real or fake services."""
 
 import importlib
 import pkgutil
@@ -14,15 +14,16 @@ from flask_openapi.openapi import OpenAPI
 
 from codat.client import Codat
 from portal import api
-from portal.api.stream.routes import Streams
 from portal.http import auth, bodies, compression, durability, headers, problems
 from portal.http.groups import Schemas
+from portal.http.streams import Streams
 from portal.http.tail import Tail
-from portal.link import actions, assets, device_code, leaving, views, words
+from portal.link import actions, asset_routes, device_code, leaving, views, words
 from portal.link import stream as link_stream
+from portal.link.assets import assets
 from portal.link.platforms import PlatformList
 from portal.ops import pages as ops_pages
-from portal.services import NAME, Parts
+from portal.services import NAME, Services
 from portal.site import pages
 from relay.budget import make_client
 from relay.queues import Hints
@@ -30,7 +31,7 @@ from relay.settings import Settings
 from relay.store import Store
 
 LARGEST_BODY = 64 * 1024  # bytes
-SEALS = 2  # codes worked on at once
+MAX_CODE_HASHES = 2  # at once; each takes a processor and 16 MiB
 TAIL_WAIT = 25.0  # seconds; less than the client of `waiting` waits
 SLICE = 1.0  # seconds, on a store whose client does not wait long for an answer
 TITLE = "codat-relay"
@@ -71,21 +72,23 @@ def create_app(
     app.json = bodies.OrjsonProvider(app)
     tokens = auth.Tokens(settings.relay_tokens, store)
     brand, texts = words.load(settings.relay_brand_file)
-    app.extensions[NAME] = Parts(
+    codat = codat or make_client(settings, store)
+    codat_call_limit = BoundedSemaphore(max(1, settings.web_threads // 4))
+    app.extensions[NAME] = Services(
         settings=settings,
         store=store,
         hints=hints,
-        codat=codat or make_client(settings, store),
+        codat=codat,
         tokens=tokens,
-        slots=BoundedSemaphore(max(1, settings.web_threads // 2)),
-        calls=BoundedSemaphore(max(1, settings.web_threads // 4)),
-        seals=BoundedSemaphore(SEALS),
+        long_poll_limit=BoundedSemaphore(max(1, settings.web_threads // 2)),
+        codat_call_limit=codat_call_limit,
+        code_hash_limit=BoundedSemaphore(MAX_CODE_HASHES),
         tail=Tail((waiting or store).events, TAIL_WAIT if waiting else SLICE),
         streams=Streams(settings.relay_streams, settings.streams_per_token),
-        visits=Streams(settings.relay_link_streams, link_stream.MOST_OF_ONE),
-        platforms=PlatformList(),
+        link_streams=Streams(settings.relay_link_streams, link_stream.MOST_OF_ONE),
+        platforms=PlatformList(store, codat, codat_call_limit),
         brand=brand,
-        files=assets.files(brand),
+        assets=assets(brand),
         words=texts,
     )
     problems.register(app, settings.public_url)
@@ -99,7 +102,7 @@ def create_app(
     app.register_blueprint(pages.pages)
     app.register_blueprint(ops_pages.ops)
     app.register_blueprint(actions.link)
-    app.register_blueprint(assets.link)
+    app.register_blueprint(asset_routes.link)
     app.register_blueprint(leaving.link)
     app.register_blueprint(link_stream.link)
     app.register_blueprint(device_code.pc)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import ceil
+from threading import BoundedSemaphore
 
 import structlog
 
@@ -18,8 +19,8 @@ from codat.errors import (
     Unreachable,
 )
 from portal.http.problems import Refusal
-from portal.services import parts
 from relay.budget import refusal, speaking_for
+from relay.store import Store
 from relay.store.intents.queue import Priority
 from relay.times import now_ms
 
@@ -33,13 +34,16 @@ log = structlog.get_logger(__name__)
 
 
 @contextmanager
-def asking_codat() -> Iterator[None]:
-    """Let the block call Codat; raises Refusal for whatever goes wrong there."""
+def asking_codat(store: Store, call_limit: BoundedSemaphore) -> Iterator[None]:
+    """Let the block call Codat; raise Refusal for any error there.
+
+    `call_limit` bounds how many threads call Codat at once; when it is full, the block is refused.
+    """
     # Redis is asked first: without it, what Codat then did could not be recorded.
     now = now_ms()
-    if short := parts().store.budget.state(now).short(now, urgent=True):
+    if short := store.budget.state(now).short(now, urgent=True):
         raise as_refusal(refusal(short, now))
-    if not parts().calls.acquire(blocking=False):
+    if not call_limit.acquire(blocking=False):
         raise Refusal("busy", "Try again in a moment.", retry_after=BUSY_SECONDS)
     try:
         with speaking_for(Priority.LINK):
@@ -48,7 +52,7 @@ def asking_codat() -> Iterator[None]:
         log.warning("codat.failed", error=str(error)[:300])
         raise as_refusal(error) from error
     finally:
-        parts().calls.release()
+        call_limit.release()
 
 
 def as_refusal(error: CodatError) -> Refusal:

@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from flask import Flask, Response, request
 
-from portal.services import parts
+from portal.services import services
 
 STRICT = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 PAGE = STRICT + "; style-src 'self'"
@@ -56,7 +56,7 @@ def _policy(path: str) -> str:
     if path.startswith("/v1"):
         return STRICT
     if path.startswith("/link") or path == "/pc":
-        return LINK.format(parts().files.style_digest)
+        return LINK.format(services().assets.style_digest)
     if path.startswith("/ops"):
         return OPS
     return DOCS if path == "/docs" else PAGE

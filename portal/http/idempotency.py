@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from portal.http.auth import caller
 from portal.http.problems import Refusal
-from portal.services import parts
+from portal.services import services
 from relay.store.access.requests import Begun, State
 from relay.store.server.durable import NotDurable
 from relay.times import now_ms
@@ -75,7 +75,7 @@ class Attempt:
 
     def note(self, **noted: str | int | bytes) -> None:
         """Keep how far it has come; raises Refusal when another sending goes on with it by now."""
-        if self.begun is not None and not parts().store.requests.note(self.begun, **noted):
+        if self.begun is not None and not services().store.requests.note(self.begun, **noted):
             raise Refusal("under-way", UNDER_WAY, retry_after=AGAIN_SECONDS)
 
     def end(self, answer: dict[str, Any]) -> None:
@@ -100,7 +100,7 @@ def once(key: str | None, body: BaseModel) -> Iterator[Attempt]:
         return
     fresh = attempt()
     facts = {"mark": fresh.mark, "salt": fresh.salt, "began": fresh.began}
-    store, asked = parts().store.requests, f"{request.path}\n{body.model_dump_json()}"
+    store, asked = services().store.requests, f"{request.path}\n{body.model_dump_json()}"
     begun = store.begin(caller().name, key, hashlib.sha256(asked.encode()).hexdigest(), facts)
     if begun.state is State.OTHER:
         raise Refusal("key-reused", OTHER)

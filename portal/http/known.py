@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from codat.records import Integration, read_id
 from portal.http.problems import Refusal
-from portal.services import parts
+from portal.services import services
 from relay.nearest import all_of, hint, nearest
 
 NEIGHBOURS = 200  # ids looked at for the nearest one
@@ -42,7 +42,7 @@ def source_type(field: str, name: str | None) -> None:
 def tag(field: str, name: str) -> None:
     """Refuse a tag, `name` or `name=value`, that no held company has."""
     found = set[str]()
-    for company in parts().store.companies.all():
+    for company in services().store.companies.all():
         for key, value in company.tags.items():
             found |= {key, f"{key}={value}"}
         if name in found:
@@ -53,7 +53,7 @@ def tag(field: str, name: str) -> None:
 def company(field: str, given: str) -> None:
     """Refuse the id of a company that is not held."""
     company_id = read_id(given)
-    if company_id is None or parts().store.companies.get(company_id) is None:
+    if company_id is None or services().store.companies.get(company_id) is None:
         raise refuse(field, NO_COMPANY + nearest_company(given))
 
 
@@ -62,7 +62,7 @@ def nearest_company(given: str) -> str:
 
     Of many companies those are looked at whose ids begin alike; few are all named.
     """
-    companies = parts().store.companies
+    companies = services().store.companies
     few = companies.count() <= NEIGHBOURS
     page = companies.page("" if few else given.lower()[:4], NEIGHBOURS)
     if near := nearest(given, [one.id for one in page], close=LIKE_AN_ID):
@@ -86,11 +86,11 @@ def _one_of(field: str, name: str, words: Words, message: str) -> None:
 
 def _known(words: Words) -> Iterator[str]:
     """Walk the words that Codat's list brings, then those of the companies held."""
-    kept = parts().store.platforms.read()
+    kept = services().store.platforms.read()
     for record in kept[1] if kept else ():
         one = Integration.from_json(record)
         yield from words(one.key, one.name, one.source_type or "")
-    for held in parts().store.companies.all():
+    for held in services().store.companies.all():
         for c in held.connections.values():
             yield from words(c.platform_key, c.platform_name, c.source_type)
 

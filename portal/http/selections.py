@@ -10,7 +10,7 @@ from portal.api.companies.routes import is_on
 from portal.http import known
 from portal.http.groups import Sent
 from portal.http.problems import Refusal
-from portal.services import parts
+from portal.services import services
 from relay.companies.company import Company, CompanyStatus
 from relay.store.intents.queue import Need
 from relay.times import now_ms
@@ -80,7 +80,7 @@ class Left(BaseModel):
 
 def chosen(selection: Selection) -> Iterator[Company]:
     """Walk the companies meant; raises Refusal for an id we do not hold."""
-    companies = parts().store.companies
+    companies = services().store.companies
     if selection.companies:
         ids = [read_id(given) or given for given in selection.companies]
         held = companies.get_many(dict.fromkeys(ids))
@@ -98,7 +98,7 @@ def chosen(selection: Selection) -> Iterator[Company]:
 
 def cost_of(companies: int, calls: int) -> Cost:
     """Compare calls with the day's budget."""
-    left = parts().store.budget.state(now_ms()).spendable
+    left = services().store.budget.state(now_ms()).spendable
     return Cost(
         companies=companies,
         calls=calls,
@@ -109,14 +109,14 @@ def cost_of(companies: int, calls: int) -> Cost:
 
 def leave(needs: Sequence[Need]) -> int:
     """Leave intents, and send one hint for them all; give how many had been given up before."""
-    store, now = parts().store, now_ms()
+    store, now = services().store, now_ms()
     revived = 0
     for start in range(0, len(needs), AT_ONCE):
         some = needs[start : start + AT_ONCE]
         revived += store.intents.dead_among([need.name for need in some])
         store.intents.put(some, now)
     if needs and store.intents.may_hint():
-        parts().hints.perform()
+        services().hints.perform()
     return revived
 
 

@@ -7,7 +7,7 @@ from portal.link import codat_link, errors, views
 from portal.link.platforms import offered
 from portal.link.visit import Visit, WornOut, page, visit
 from portal.link.wrong_company import begun_again, undone
-from portal.services import parts
+from portal.services import services
 from relay.journeys import journey as journeys
 from relay.journeys.journey import Change, Journey, Platform
 from relay.journeys.stage import Stage, identity
@@ -26,8 +26,8 @@ def choose(token: str) -> AnyResponse:
     """Take the platform chosen, if it is one of those offered."""
     seen = visit(token)
     key = request.form.get("platform", "")[:64]
-    found = parts().platforms.one(key)
-    tests = parts().settings.uses_sandbox
+    found = services().platforms.one(key)
+    tests = services().settings.uses_sandbox
     if found is not None and not offered(seen.journey, [found], tests=tests):
         found = None
     if found is not None and seen.stage not in LINKED:
@@ -162,7 +162,7 @@ def _leave(seen: Visit) -> AnyResponse:
     )
     if way.is_linked or way.url is None or after.journey.connection_id != way.connection_id:
         return _home(after)
-    if not codat_link.is_trusted(way.url, parts().settings):
+    if not codat_link.is_trusted(way.url, services().settings):
         return page("shown", after, url=way.url)
     if after.journey.platform and after.journey.platform.is_offline:
         return views.steps_page(after, download=way.url)

@@ -9,7 +9,7 @@ from codat.records import Connection
 from codat.statuses import ConnectionStatus
 from portal.http.addresses import with_query
 from portal.http.codat_problems import asking_codat
-from portal.services import parts
+from portal.services import services
 from relay.journeys.journey import Journey
 from relay.settings import Settings
 from relay.store.intents.queue import Need, Priority
@@ -36,9 +36,12 @@ def way(journey: Journey) -> Way:
     at the same time take turns, so that a second click makes no second one.
     """
     assert journey.platform is not None
-    codat, timeout = parts().codat, parts().settings.relay_codat_timeout
+    codat, timeout = services().codat, services().settings.relay_codat_timeout
     lease_ms = int((MOST_CALLS * timeout + SPARE_SECONDS) * 1000)
-    with parts().store.journeys.turn(journey.company_id, lease_ms), asking_codat():
+    with (
+        services().store.journeys.turn(journey.company_id, lease_ms),
+        asking_codat(services().store, services().codat_call_limit),
+    ):
         company = codat.get_company(journey.company_id)
         connection = _fitting(journey, company.connections)
         is_new = connection is None
@@ -63,14 +66,14 @@ def drop_unused(before: Journey, after: Journey, now: int) -> None:
         for connection_id in after.dropped
         if connection_id not in before.dropped
     ]
-    if needs and parts().store.intents.put(needs, now):
-        parts().hints.perform()
+    if needs and services().store.intents.put(needs, now):
+        services().hints.perform()
 
 
 def unlink(company_id: str, connection_id: str) -> None:
     """Take a link back; one that is not linked any more, or gone, is left. Raises Refusal."""
-    with asking_codat():
-        codat = parts().codat
+    with asking_codat(services().store, services().codat_call_limit):
+        codat = services().codat
         try:
             held = codat.get_connection(company_id, connection_id)
             if ConnectionStatus.parse(held.status) is ConnectionStatus.LINKED:

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from portal.http.problems import Refusal
 from portal.link import errors, views
 from portal.link.visit import LONGEST_TOKEN, WornOut, page, visit
-from portal.services import parts
+from portal.services import services
 from relay.journeys import journey as journeys
 from relay.journeys.stage import Stage
 
@@ -42,7 +42,7 @@ def make(token: str) -> AnyResponse:
         raise WornOut
     digest, pad = _keys(code)
     seen = seen.act(lambda journey: journeys.code_shown(journey, seen.now))
-    parts().store.codes.keep(digest, _xor(token.encode(), pad).hex())
+    services().store.codes.keep(digest, _xor(token.encode(), pad).hex())
     return views.steps_page(seen, pc_code=f"{code[:4]}-{code[4:]}")
 
 
@@ -61,11 +61,11 @@ def take() -> AnyResponse:
     code = request.form.get("code", "")[:64].upper().translate(ALIKE)
     if len(code) != LENGTH or set(code) - set(ALPHABET):
         return _opens_nothing()
-    if parts().store.codes.are_shut():
+    if services().store.codes.are_shut():
         log.warning("link.codes_shut", reason="many codes were tried that open nothing")
         return _opens_nothing()
     digest, pad = _keys(code)
-    sealed = parts().store.codes.take(digest)
+    sealed = services().store.codes.take(digest)
     if sealed is None:
         return _opens_nothing()
     return redirect(f"/link/{_xor(bytes.fromhex(sealed), pad).decode()}", 303)
@@ -77,13 +77,13 @@ def _opens_nothing() -> Response:
 
 def _keys(code: str) -> tuple[str, bytes]:
     """Give what the code is known by, and what seals the one link it opens; raises Refusal."""
-    if not parts().seals.acquire(blocking=False):
+    if not services().code_hash_limit.acquire(blocking=False):
         raise Refusal("busy", FULL)
     try:
         size = 32 + LONGEST_TOKEN
         derived = hashlib.scrypt(code.encode(), salt=SALT, n=2**14, r=8, p=1, dklen=size)
     finally:
-        parts().seals.release()
+        services().code_hash_limit.release()
     return derived[:32].hex(), derived[32:]
 
 

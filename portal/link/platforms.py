@@ -1,8 +1,8 @@
 """The platforms a customer can choose from: Codat's integrations, as they were read last night."""
 
 import re
-import threading
 from hashlib import sha256
+from threading import BoundedSemaphore, Lock
 
 import structlog
 from markupsafe import escape
@@ -12,8 +12,8 @@ from codat.client import Codat
 from codat.errors import CodatError
 from codat.records import Integration
 from portal.http.codat_problems import asking_codat
-from portal.services import parts
 from relay.journeys.journey import Journey
+from relay.store import Store
 from relay.store.journeys.platforms import Logo
 from relay.times import now_ms
 
@@ -31,8 +31,11 @@ log = structlog.get_logger(__name__)
 class PlatformList:
     """One process's view of the integrations, which workers read anew each night."""
 
-    def __init__(self) -> None:
-        self._asking = threading.Lock()
+    def __init__(self, store: Store, codat: Codat, call_limit: BoundedSemaphore) -> None:
+        self._store = store
+        self._codat = codat
+        self._call_limit = call_limit
+        self._asking = Lock()
         self._looked = 0
         self._held: list[Integration] = []
 
@@ -49,9 +52,32 @@ class PlatformList:
         wanted = key.casefold()
         return next((one for one in self.all() if one.key.casefold() == wanted), None)
 
+    def logo(self, integration: Integration) -> tuple[Logo, bool]:
+        """Return a platform's logo, and whether it is its own; it is fetched once a week."""
+        url = integration.logo_url or ""
+        store = self._store.platforms
+        try:
+            if kept := store.logo(integration.key, url):
+                return kept, True
+            if not url or not self._call_limit.acquire(timeout=PATIENCE):
+                return mark(integration.name), False
+            try:
+                media_type, content = self._codat.download_logo(integration)
+            finally:
+                self._call_limit.release()
+            media_type = media_type.partition(";")[0].strip().lower()
+            if media_type not in LOGO_TYPES or not content:
+                return mark(integration.name), False
+            found = Logo(media_type, content)
+            store.keep_logo(integration.key, url, found)
+        except (CodatError, ValueError, RedisError) as error:
+            log.info("logo.not_fetched", platform_key=integration.key, error=str(error)[:200])
+            return mark(integration.name), False
+        return found, True
+
     def _look(self) -> None:
         self._looked = now_ms()
-        if kept := parts().store.platforms.read():
+        if kept := self._store.platforms.read():
             self._held = [Integration.from_json(record) for record in kept[1]]
 
     def _ask(self) -> None:
@@ -59,9 +85,9 @@ class PlatformList:
         with self._asking:
             if self._held:
                 return
-            with asking_codat():
-                found = list(parts().codat.list_integrations())
-            parts().store.platforms.keep([one.raw for one in found], now_ms())
+            with asking_codat(self._store, self._call_limit):
+                found = list(self._codat.list_integrations())
+            self._store.platforms.keep([one.raw for one in found], now_ms())
             self._held = found
 
 
@@ -85,30 +111,6 @@ def by_type(integrations: list[Integration]) -> list[tuple[str, list[Integration
     for one in integrations:
         found[one.source_type if one.source_type in found else "Other"].append(one)
     return [(name, group) for name, group in found.items() if group]
-
-
-def logo(codat: Codat, integration: Integration) -> tuple[Logo, bool]:
-    """Give a platform's logo, from Codat once a week, and whether it is its own or our mark."""
-    url = integration.logo_url or ""
-    store = parts().store.platforms
-    try:
-        if kept := store.logo(integration.key, url):
-            return kept, True
-        if not url or not parts().calls.acquire(timeout=PATIENCE):
-            return mark(integration.name), False
-        try:
-            media_type, content = codat.download_logo(integration)
-        finally:
-            parts().calls.release()
-        media_type = media_type.partition(";")[0].strip().lower()
-        if media_type not in LOGO_TYPES or not content:
-            return mark(integration.name), False
-        found = Logo(media_type, content)
-        store.keep_logo(integration.key, url, found)
-    except (CodatError, ValueError, RedisError) as error:
-        log.info("logo.not_fetched", platform_key=integration.key, error=str(error)[:200])
-        return mark(integration.name), False
-    return found, True
 
 
 def mark(name: str, colour: str = "", on_colour: str = "#fff", most: int = 2) -> Logo:

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from flask import Blueprint, Response, request
 from redis.exceptions import RedisError
 
-from portal.api.stream.routes import MEDIA_TYPE, Body
 from portal.http.stalled import end_stalled
+from portal.http.streams import MEDIA_TYPE, StreamBody
 from portal.http.tail import Tail
 from portal.link import errors
 from portal.link.visit import Visit, visit
 from portal.link.waiting import look_again
-from portal.services import Parts, parts
+from portal.services import Services, services
 from relay.journeys.stage import stage_of
 from relay.store import Store
 from relay.store.log.reader import CursorTooOld, Events, LogReset
@@ -35,19 +35,19 @@ CHANGED = b"event: changed\ndata: -\n\n"
 @link.get("/<token>/stream")
 def stream(token: str) -> Response:
     """Follow the journey until there is something else to show than `stamp` stands for."""
-    p, seen = parts(), visit(token)
+    p, seen = services(), visit(token)
     journey_id = seen.journey.id
     cursor = p.store.events.last()
     shown = request.args.get("stamp", "")
     told = changes(p, seen, shown, cursor)
     end_stalled(request.environ.get("SERVER_PORT", ""))
-    p.visits.enter(journey_id)
-    body = Body(told, lambda: p.visits.leave(journey_id))
+    p.link_streams.acquire(journey_id)
+    body = StreamBody(told, lambda: p.link_streams.release(journey_id))
     headers = {"X-Accel-Buffering": "no"}
     return Response(body, mimetype=MEDIA_TYPE, headers=headers, direct_passthrough=True)
 
 
-def changes(p: Parts, seen: Visit, shown: str, cursor: int) -> Iterator[bytes]:
+def changes(p: Services, seen: Visit, shown: str, cursor: int) -> Iterator[bytes]:
     """Give a sign of life each time we look, and the one event there is when something changed."""
     until = time.monotonic() + LONGEST
     yield b"retry: 1000\n\n"

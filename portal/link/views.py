@@ -14,7 +14,7 @@ from portal.link.leaving import firms_address
 from portal.link.visit import COOKIE, NoJourney, NotOffered, Visit, page, visit
 from portal.link.waiting import look_again
 from portal.link.wrong_company import undone
-from portal.services import parts
+from portal.services import services
 from relay.companies.company import BROKEN, Company
 from relay.companies.identity import Identity, differs_by_books
 from relay.journeys import journey as journeys
@@ -32,7 +32,7 @@ CODES = frozenset({"403", "500", "501"})
 def show(token: str) -> Response:
     """Show where the journey stands."""
     seen = undone(visit(token))
-    look_again(parts().store, parts().hints, seen)
+    look_again(services().store, services().hints, seen)
     if seen.stage is Stage.MISMATCH:
         before, found = _both(seen)
         seen = seen.act(lambda journey: journeys.mismatched(journey, before, found, seen.now))
@@ -43,7 +43,7 @@ def show(token: str) -> Response:
 def state(token: str) -> Response:
     """Tell the page's script whether there is something new to show."""
     seen = visit(token)
-    look_again(parts().store, parts().hints, seen)
+    look_again(services().store, services().hints, seen)
     return jsonify(stamp=seen.stamp)
 
 
@@ -63,7 +63,7 @@ def returned() -> AnyResponse:
     seen = _visit_here()
     if seen is None:
         return page("returned")
-    look_again(parts().store, parts().hints, seen, returned=True)
+    look_again(services().store, services().hints, seen, returned=True)
     code = request.args.get("statusCode") or request.args.get("statuscode")
     query = f"?code={code}" if code in CODES else ""
     return redirect(f"/link/{seen.token}{query}", 303)
@@ -87,8 +87,8 @@ def _pick(seen: Visit) -> Response:
     wanted = (
         request.args.get("sourceType") or request.args.get("integrationType") or ""
     ).casefold()
-    tests = parts().settings.uses_sandbox
-    offered = platforms.offered(seen.journey, parts().platforms.all(), tests=tests)
+    tests = services().settings.uses_sandbox
+    offered = platforms.offered(seen.journey, services().platforms.all(), tests=tests)
     kinds = [name for name, _ in platforms.by_type(offered)]
     kind = next((name for name in kinds if name.casefold() == wanted), "")
     if kind:
@@ -235,20 +235,20 @@ def once_more(seen: Visit) -> Response:
 def sharing_of(seen: Visit) -> Sharing:
     """Work out what linking the chosen platform would share; raises NotOffered or Refusal."""
     platform = seen.journey.platform
-    integration = parts().platforms.one(platform.key) if platform else None
+    integration = services().platforms.one(platform.key) if platform else None
     if integration is None:
         raise NotOffered
     company = seen.company or Company(seen.journey.company_id)
-    policy = parts().store.policies.in_force(parts().settings).policy
-    held = parts().store.schedules.of(company.id)
+    policy = services().store.policies.in_force(services().settings).policy
+    held = services().store.schedules.of(company.id)
     wanted = planned(company, integration, held, policy)
-    read = read_types(company, wanted, parts().store.platforms.read_by_codat())
+    read = read_types(company, wanted, services().store.platforms.read_by_codat())
     return sharing(
         integration,
         shared(integration, read),
         cadence_of(wanted, policy),
         seen.journey.language,
-        (parts().brand, parts().words),
+        (services().brand, services().words),
     )
 
 
@@ -259,7 +259,7 @@ def _offline(seen: Visit) -> dict[str, Any]:
 
 def _progress(seen: Visit) -> dict[str, Any]:
     states = progress(seen.journey, seen.company)
-    words, language = parts().words, seen.journey.language
+    words, language = services().words, seen.journey.language
     named = [(in_words(words, language, name), state) for name, state in states.items()]
     count = sum(state in ("read", "not_offered") for state in states.values())
     waits = "waiting" in states.values()

@@ -9,7 +9,7 @@ from flask import Response, g, make_response, render_template, request
 from markupsafe import Markup
 
 from portal.link.words import ENGLISH
-from portal.services import parts
+from portal.services import services
 from relay.companies.company import Company
 from relay.journeys import attempts
 from relay.journeys import journey as journeys
@@ -106,11 +106,11 @@ class Visit:
                 raise WornOut
             return change
 
-        moved = parts().store.journeys.change(self.journey.id, while_open)
+        moved = services().store.journeys.change(self.journey.id, while_open)
         if moved is None:
             raise NoJourney
         if moved.lane is not None:
-            parts().hints.drain(moved.lane)
+            services().hints.drain(moved.lane)
         return _seen(self.token, moved.journey, self.now)
 
 
@@ -121,16 +121,16 @@ def visit(token: str) -> Visit:
     is over, and what Codat told since.
     """
     now = now_ms()
-    journey = parts().store.journeys.by_token(token) if len(token) <= LONGEST_TOKEN else None
+    journey = services().store.journeys.by_token(token) if len(token) <= LONGEST_TOKEN else None
     if journey is None:
         raise NoJourney
     rule = journeys.opened if journey.is_open(now) else journeys.expired
     if request.method != "HEAD" and rule(journey, now) is not None:
-        moved = parts().store.journeys.change(journey.id, lambda held: rule(held, now))
+        moved = services().store.journeys.change(journey.id, lambda held: rule(held, now))
         if moved is None:
             raise NoJourney
         if moved.lane is not None:
-            parts().hints.drain(moved.lane)
+            services().hints.drain(moved.lane)
         journey = moved.journey
     if not journey.is_open(now):
         raise NoJourney
@@ -141,7 +141,7 @@ def visit(token: str) -> Visit:
 
 
 def _seen(token: str, journey: Journey, now: int) -> Visit:
-    company = parts().store.companies.get(journey.company_id)
+    company = services().store.companies.get(journey.company_id)
     seen = Visit(token, journey, company, stage_of(journey, company, now), now)
     g.visit = seen
     return seen
@@ -155,7 +155,7 @@ def present() -> Visit | None:
 
 def page(name: str, seen: Visit | None = None, status: int = 200, **more: Any) -> Response:
     """Render one of the customer's pages in their language and the firm's colours."""
-    brand, words = parts().brand, parts().words
+    brand, words = services().brand, services().words
     language = seen.journey.language if seen else _browsers_language()
     say: dict[str, Any] = {"firm": brand.name}
     if seen is not None:
@@ -173,15 +173,15 @@ def page(name: str, seen: Visit | None = None, status: int = 200, **more: Any) -
         plain=plain,
         has=words.has,
         brand=brand,
-        files=parts().files,
+        assets=services().assets,
         visit=seen,
         at=f"/link/{seen.token}" if seen else "",
         step=STEP_OF.get(seen.stage, 0) if seen else None,
         until=_day(seen.journey.expires, plain) if seen else "",
         language=language,
         direction=words.plain(language, "direction"),
-        base=parts().settings.public_url,
-        uses_sandbox=parts().settings.uses_sandbox,
+        base=services().settings.public_url,
+        uses_sandbox=services().settings.uses_sandbox,
         **more,
     )
     answer = make_response(shown.translate(OVERRIDES), status)
@@ -191,7 +191,7 @@ def page(name: str, seen: Visit | None = None, status: int = 200, **more: Any) -
             seen.token,
             max_age=max(0, (seen.journey.expires - seen.now) // 1000),
             path=COOKIE_PATH,
-            secure=parts().settings.public_url.startswith("https://"),
+            secure=services().settings.public_url.startswith("https://"),
             httponly=True,
             samesite="Lax",
         )
@@ -200,7 +200,7 @@ def page(name: str, seen: Visit | None = None, status: int = 200, **more: Any) -
 
 def _browsers_language() -> str:
     """Choose a language for whoever comes without a journey."""
-    return request.accept_languages.best_match(parts().words.languages, ENGLISH) or ENGLISH
+    return request.accept_languages.best_match(services().words.languages, ENGLISH) or ENGLISH
 
 
 def _day(ms: int, plain: Callable[..., str]) -> str:

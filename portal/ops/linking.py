@@ -10,7 +10,7 @@ from portal.api.journeys import inviting
 from portal.api.journeys.inviting import JourneyBody
 from portal.api.journeys.schemas import JourneyCreated
 from portal.http.idempotency import Attempt
-from portal.services import parts
+from portal.services import services
 from relay.companies.company import BROKEN, Company, Connection
 from relay.companies.identity import Identity, differs_by_books, identity_of
 from relay.times import now_ms
@@ -95,7 +95,7 @@ def _row(company: Company) -> Row:
 
 def _companies(after: str) -> Iterator[Company]:
     while True:
-        page = parts().store.companies.page(after, PAGE)
+        page = services().store.companies.page(after, PAGE)
         yield from page
         if len(page) < PAGE:
             return

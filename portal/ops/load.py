@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 
 from portal.api.load.routes import HourShape, Load, covered, load_of
-from portal.services import parts
+from portal.services import services
 from relay.syncs.load import SyncCapacity
 
 DAY, WEEK = 24, 168  # hours
@@ -63,7 +63,7 @@ class Coming:
 
 def coming() -> Coming:
     """Work out the coming week, and its first day hour by hour."""
-    load, pauses = load_of(WEEK), parts().store.pauses
+    load, pauses = load_of(WEEK), services().store.pauses
     hours = tuple(_hours(load.hours, load.covers.hour))
     days = groupby(hours, key=lambda hour: hour.at.date())
     return Coming(

@@ -13,7 +13,7 @@ from portal.http.problems import CONTENDED, KINDS, STORE_AWAY_SECONDS, Refusal
 from portal.ops import linking as ops_linking
 from portal.ops import load as ops_load
 from portal.ops import session
-from portal.services import parts
+from portal.services import services
 from relay.store.journeys.records import Contended
 from relay.store.server.durable import NotDurable
 from relay.tokens import Token
@@ -161,6 +161,6 @@ def _page(name: str, status: int = 200, **more: Any) -> Response:
     given = {
         "person": person,
         "leave": session.form_proof(session.SESSION) if person else "",
-        "uses_sandbox": parts().settings.uses_sandbox,
+        "uses_sandbox": services().settings.uses_sandbox,
     }
     return make_response(render_template(f"ops/{name}.html", **given | more), status)

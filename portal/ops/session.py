@@ -6,7 +6,7 @@ from typing import cast
 
 from flask import Response, g, redirect, request
 
-from portal.services import parts
+from portal.services import services
 from relay.store.access.sessions import LASTS
 from relay.tokens import LONGEST, Token, digest_of
 
@@ -27,10 +27,10 @@ def signed_in() -> Token | None:
 def begin(token: str) -> bool:
     """Begin a session for the holder of a token, under an id of its own; False if unknown."""
     token = token.strip()
-    if not 0 < len(token) <= LONGEST or parts().tokens.find(token) is None:
+    if not 0 < len(token) <= LONGEST or services().tokens.find(token) is None:
         return False
     session_id = secrets.token_urlsafe(32)
-    parts().store.sessions.begin(session_id, digest_of(token))
+    services().store.sessions.begin(session_id, digest_of(token))
     g.ops_new_session = session_id
     return True
 
@@ -38,7 +38,7 @@ def begin(token: str) -> bool:
 def end() -> None:
     """End the session of this request."""
     if session_id := request.cookies.get(SESSION):
-        parts().store.sessions.end(session_id)
+        services().store.sessions.end(session_id)
     g.ops_new_session = ""
 
 
@@ -80,12 +80,12 @@ def home() -> Response:
 
 def _person() -> Token | None:
     session_id = request.cookies.get(SESSION)
-    session = parts().store.sessions.get(session_id) if session_id else None
+    session = services().store.sessions.get(session_id) if session_id else None
     if session_id is None or session is None:
         return None
-    person = parts().tokens.holder(session.token)
+    person = services().tokens.holder(session.token)
     if person is None:  # its token is no longer valid: the session ends with it
-        parts().store.sessions.end(session_id)
+        services().store.sessions.end(session_id)
     return person
 
 
@@ -99,7 +99,7 @@ def _set(answer: Response, name: str, value: str, seconds: int) -> None:
         value,
         max_age=seconds,
         path=HOME.rstrip("/"),
-        secure=parts().settings.public_url.startswith("https://"),
+        secure=services().settings.public_url.startswith("https://"),
         httponly=True,
         samesite="Strict",
     )

@@ -14,7 +14,7 @@ from flask_openapi.openapi import OpenAPI
 from portal.http.description import completed
 from portal.http.groups import Reply
 from portal.http.problems import KINDS
-from portal.services import parts
+from portal.services import services
 from relay.events import documents
 
 WRITTEN = "written documents"
@@ -26,7 +26,7 @@ writing = threading.Lock()
 @pages.get("/")
 def start() -> Reply:
     """Say what this is and where to go."""
-    return render_template("start.html", uses_sandbox=parts().settings.uses_sandbox)
+    return render_template("start.html", uses_sandbox=services().settings.uses_sandbox)
 
 
 @pages.get("/problems")
@@ -38,14 +38,14 @@ def problems() -> Reply:
 @pages.get("/openapi.json")
 def openapi() -> Reply:
     """Describe the API, and what is posted to subscribers."""
-    url = parts().settings.public_url
+    url = services().settings.public_url
     return _once("openapi", lambda: completed(_api_doc(), url) | {"webhooks": documents.webhooks()})
 
 
 @pages.get("/asyncapi.json")
 def asyncapi() -> Reply:
     """Describe the event log, its three ways to be read, and every type of event."""
-    info, url = _api_doc()["info"], parts().settings.public_url
+    info, url = _api_doc()["info"], services().settings.public_url
     return _once("asyncapi", lambda: documents.asyncapi(info["title"], info["version"], url))
 
 

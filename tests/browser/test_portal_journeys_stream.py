@@ -184,4 +184,4 @@ def test_what_keeps_stalled_readers_from_being_ended_keeps_no_place(
         answer = portal.get(path, buffered=False, environ_overrides=environ)
         assert answer.status_code == 200
         answer.close()
-    assert (p.streams.count(), p.visits.count()) == (0, 0)
+    assert (p.streams.count(), p.link_streams.count()) == (0, 0)

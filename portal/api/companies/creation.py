@@ -17,7 +17,7 @@ from portal.http.codat_problems import asking_codat
 from portal.http.groups import Sent
 from portal.http.idempotency import Attempt
 from portal.http.problems import Refusal
-from portal.services import parts
+from portal.services import services
 from relay.companies.company import NameSource
 from relay.inbox.message import Action
 from relay.services.enqueue_action import enqueue_action
@@ -102,8 +102,8 @@ def create(body: CompanyBody, attempt: Attempt, by: str) -> CompanyCreated:
 
 def link_again(company_id: str, platform_key: str | None) -> str | None:
     """Give a company's link anew: one may work only once, so none is kept. Raises Refusal."""
-    with asking_codat():
-        return link_url(parts().codat.get_company(company_id), platform_key)
+    with asking_codat(services().store, services().codat_call_limit):
+        return link_url(services().codat.get_company(company_id), platform_key)
 
 
 def name_of(body: CompanyBody, attempt: Attempt) -> str:
@@ -131,7 +131,7 @@ def link_url(company: CodatCompany, platform_key: str | None) -> str | None:
 
 def _create(name: str, body: CompanyBody, attempt: Attempt) -> tuple[CodatCompany, str | None]:
     connection_error: str | None = None
-    with asking_codat():
+    with asking_codat(services().store, services().codat_call_limit):
         company = _made_before(attempt)
         try:
             if company is None:
@@ -147,7 +147,7 @@ def _create(name: str, body: CompanyBody, attempt: Attempt) -> tuple[CodatCompan
 
 def _made_before(attempt: Attempt) -> CodatCompany | None:
     """Find the company that an earlier sending of this request made, answered or not."""
-    codat = parts().codat
+    codat = services().codat
     if attempt.company_id:
         return codat.get_company(attempt.company_id)
     if not attempt.tries:
@@ -168,7 +168,7 @@ def _ask(name: str, body: CompanyBody, attempt: Attempt) -> CodatCompany:
         attempt.note(tries=1)
     tags = body.tags | ({MARK: attempt.mark} if attempt.is_kept else {})
     try:
-        return parts().codat.create_company(
+        return services().codat.create_company(
             name,
             description=body.description,
             tags=tags or None,
@@ -183,7 +183,7 @@ def _ask(name: str, body: CompanyBody, attempt: Attempt) -> CodatCompany:
 
 def _connect(company: CodatCompany, platform_key: str) -> CodatCompany:
     try:
-        connection = parts().codat.create_connection(company.id, platform_key)
+        connection = services().codat.create_connection(company.id, platform_key)
     except (CodatError, ValueError) as error:
         raise ConnectionNotCreated(str(error), company=company) from error
     return replace(company, connections=(*company.connections, connection))
@@ -209,7 +209,7 @@ def _tell(company: CodatCompany, body: CompanyBody, asked_at: int, by: str) -> N
         },
     )
     try:
-        enqueue_action(parts().store, parts().hints, action)
+        enqueue_action(services().store, services().hints, action)
     except (RedisError, NotDurable) as error:
         log.exception("company.not_recorded", company_id=company.id)
         raise Refusal(

@@ -16,7 +16,7 @@ from portal.http.auth import caller
 from portal.http.groups import Given, Reply, described, group
 from portal.http.idempotency import Key
 from portal.http.problems import Refusal
-from portal.services import parts
+from portal.services import services
 from relay.companies.company import DELETED, Company, CompanyStatus
 from relay.companies.identity import mark_of
 from relay.inbox.message import Action
@@ -80,7 +80,7 @@ class CompanyList(BaseModel):
 def list_companies(query: CompanyQuery) -> Reply:
     """List companies."""
     names.platform("platform", query.platform)
-    store = parts().store
+    store = services().store
     found, cursor = _search(store.companies, query)
     return CompanyList(
         companies=[schemas.short(company) for company in found],
@@ -93,7 +93,7 @@ def list_companies(query: CompanyQuery) -> Reply:
 def get_company(path: CompanyPath) -> Reply:
     """Give one company: status, connections, info, freshness and schedules."""
     company = known(path.company_id)
-    schedules = schedule_shapes.of_company(parts().store, company, now_ms() // 1000)
+    schedules = schedule_shapes.of_company(services().store, company, now_ms() // 1000)
     return schemas.whole(company, schedules).model_dump()
 
 
@@ -154,7 +154,7 @@ def accept(company: Company, by: str, mark: str | None) -> None:
         at=now,
         payload={"by": by} | ({} if mark is None else {"identity_mark": mark}),
     )
-    enqueue_action(parts().store, parts().hints, action)
+    enqueue_action(services().store, services().hints, action)
 
 
 def refuse_another(company: Company | None, mark: str | None) -> None:
@@ -166,7 +166,7 @@ def refuse_another(company: Company | None, mark: str | None) -> None:
 def known(company_id: str) -> Company:
     """Give the company of this id, or refuse with the one 404 there is for every unknown id."""
     wanted = read_id(company_id)
-    company = parts().store.companies.get(wanted) if wanted else None
+    company = services().store.companies.get(wanted) if wanted else None
     if company is None:
         raise Refusal("unknown-company", f"{UNKNOWN}{names.nearest_company(company_id)}.")
     return company

@@ -6,7 +6,7 @@ from portal.api.companies.routes import CompanyPath
 from portal.http.auth import caller
 from portal.http.groups import Reply, described, group
 from portal.http.problems import Refusal
-from portal.services import parts
+from portal.services import services
 from relay.store.companies.erasure import Erasing
 
 api = group("erasure", __name__, "Companies")
@@ -34,12 +34,12 @@ class Forgotten(BaseModel):
 )
 def forget_company(path: CompanyPath) -> Reply:
     """Drop all that is held of a company."""
-    store, company = parts().store, path.company_id.lower()
+    store, company = services().store, path.company_id.lower()
     try:
         gone = store.erasure.forget(company, caller().name)
     except Erasing as error:
         raise Refusal("conflict", f"{error}; try again in a moment.") from error
     if gone is None:
         raise Refusal("unknown-company", "Nothing is held of a company of this id.")
-    parts().hints.drain(store.inbox.lane_of(company))
+    services().hints.drain(store.inbox.lane_of(company))
     return Forgotten(company_id=company, events=gone.events, messages=gone.messages).model_dump()

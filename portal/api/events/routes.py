@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from portal.http.auth import refuse_revoked
 from portal.http.groups import AskedMoment, Cursor, Given, GivenCompany, Reply, described, group
 from portal.http.problems import Refusal
-from portal.services import parts
+from portal.services import services
 from relay.events.catalogue import entries
 from relay.events.filter import Typed, selection
 from relay.nearest import hint
@@ -91,7 +91,7 @@ class EventsPage(BaseModel):
 )
 def list_events(query: EventQuery) -> Reply:
     """Read the log of everything that happened, from a cursor on."""
-    events = parts().store.events
+    events = services().store.events
     head = events.head()
     after = query.after
     if query.since is not None:
@@ -103,7 +103,7 @@ def list_events(query: EventQuery) -> Reply:
     headers = {}
     if not page.events and query.wait:
         waited = _wait(query, page, head)
-        refuse_revoked(parts().tokens)
+        refuse_revoked(services().tokens)
         if waited is None:
             headers["Retry-After"] = str(COME_BACK)
         page = waited or page
@@ -158,8 +158,8 @@ def _read(events: Events, query: EventQuery, after: int, head: Head) -> WrittenP
 
 def _wait(query: EventQuery, page: WrittenPage, head: Head) -> WrittenPage | None:
     """Wait for wanted events; None, and at once, when all threads that may wait do so already."""
-    p = parts()
-    if not p.slots.acquire(blocking=False):
+    p = services()
+    if not p.long_poll_limit.acquire(blocking=False):
         return None
     try:
         until = time.monotonic() + query.wait
@@ -170,7 +170,7 @@ def _wait(query: EventQuery, page: WrittenPage, head: Head) -> WrittenPage | Non
                 page = _read(p.store.events, query, page.cursor, now)
         return page
     finally:
-        p.slots.release()
+        p.long_poll_limit.release()
 
 
 def _next(query: EventQuery, cursor: int, epoch: str) -> str:

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from portal.api.health.metrics import RelayCollector
 from portal.http.groups import Reply, named_as_the_view
-from portal.services import parts
+from portal.services import services
 from relay.clocks import wrong_clocks
 from relay.store.server.guard import NotDurable
 from relay.times import iso_from_ms
@@ -51,7 +51,7 @@ def healthz() -> Reply:
 @api.get("/readyz", responses={200: Readiness, 503: Readiness})
 def readyz() -> Reply:
     """Tell whether requests can be served."""
-    p = parts()
+    p = services()
     missing: list[str] = []
     warnings: list[str] = []
     try:
@@ -83,5 +83,5 @@ def readyz() -> Reply:
 def metrics() -> Reply:
     """Give the figures in Prometheus' text format; `relay_redis_up` is 0 when Redis is away."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(RelayCollector(parts().store, parts().settings))
+    registry.register(RelayCollector(services().store, services().settings))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -9,7 +9,7 @@ from codat.records import Integration
 from portal.http.groups import Given, Reply, described, group
 from portal.link import platform_search
 from portal.link.consent import readable
-from portal.services import parts
+from portal.services import services
 from relay.store.intents.queue import Need, Priority
 from relay.times import Moment, iso_from_ms, now_ms
 
@@ -60,10 +60,10 @@ def list_integrations(query: IntegrationQuery) -> Reply:
     wanted = (query.source_type or "").casefold()
     offered = [
         one
-        for one in parts().platforms.all()
+        for one in services().platforms.all()
         if not wanted or (one.source_type or "").casefold() == wanted
     ]
-    kept = parts().store.platforms.read()
+    kept = services().store.platforms.read()
     found = [_shape(one) for one in platform_search.find(offered, query.q)]
     as_of = iso_from_ms(kept[0]) if kept else None
     return IntegrationList(integrations=found, as_of=as_of).model_dump()
@@ -73,8 +73,8 @@ def list_integrations(query: IntegrationQuery) -> Reply:
 def refresh_integrations() -> Reply:
     """Have them read anew from Codat now, as is done each night."""
     now = now_ms()
-    parts().store.intents.put([Need(NEED, "", Priority.NOW, now, "asked for")], now)
-    parts().hints.perform()
+    services().store.intents.put([Need(NEED, "", Priority.NOW, now, "asked for")], now)
+    services().hints.perform()
     return "", HTTPStatus.ACCEPTED
 
 
@@ -85,6 +85,6 @@ def _shape(one: Integration) -> IntegrationShape:
         source_type=one.source_type,
         is_offline=one.is_offline,
         is_beta=one.is_beta,
-        logo=f"{parts().settings.public_url}/link/logos/{one.key}",
+        logo=f"{services().settings.public_url}/link/logos/{one.key}",
         data_types=list(readable(one)),
     )

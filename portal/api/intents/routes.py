@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 from portal.http.auth import caller
 from portal.http.groups import Given, Reply, Sent, described, group
 from portal.http.selections import Cost, cost_of, leave
-from portal.services import parts
+from portal.services import services
 from relay.inbox.message import Action
 from relay.nearest import hint
 from relay.store.intents.listing import IntentRecord
@@ -133,7 +133,7 @@ class Retried(BaseModel):
 @api.get("/intents", responses={200: IntentList})
 def list_intents(query: IntentQuery) -> Reply:
     """List what is to be done at Codat, with attempts and the last error."""
-    intents = parts().store.intent_list
+    intents = services().store.intent_list
     found = []
     like = _like(query.kind, query.company) if query.like == "*" else query.like
     for record in intents.walk(query.state, MOST_SCANNED, like):
@@ -151,7 +151,7 @@ def retry_intents(body: Retry) -> Reply:
     names = set(body.names)
     dead = [
         record
-        for record in parts().store.intent_list.walk("dead", MOST_RETRIED)
+        for record in services().store.intent_list.walk("dead", MOST_RETRIED)
         if (record.name in names if names else _fits(record, body.kind, body.company))
     ]
     companies = {record.company_id for record in dead if record.company_id}
@@ -169,7 +169,7 @@ def retry_intents(body: Retry) -> Reply:
 @api.post("/intents/withdraw", responses={200: Withdrawn, **described("forbidden")})
 def withdraw_intents(body: Withdrawal) -> Reply:
     """Stop what waits and has not begun: it counts as given up, and can be run again."""
-    store, names = parts().store, list(body.names)
+    store, names = services().store, list(body.names)
     if body.like is not None:
         found = store.intent_list.walk("waiting", MOST_RETRIED, body.like)
         names = [one.name for one in found if one.priority is Priority.NOW]
@@ -184,7 +184,7 @@ def withdraw_intents(body: Withdrawal) -> Reply:
 
 
 def _withdraw(intent: Intent, reason: str) -> bool:
-    store, now = parts().store, now_ms()
+    store, now = services().store, now_ms()
     told = None
     if intent.kind == "sync":
         told = Action(
@@ -199,7 +199,7 @@ def _withdraw(intent: Intent, reason: str) -> bool:
         intent, "dead", now=now, lane=lane, error=reason, expected=True, told=told
     )
     if wake:
-        parts().hints.drain(lane)
+        services().hints.drain(lane)
     return recorded
 
 

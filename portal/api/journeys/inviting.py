@@ -24,7 +24,7 @@ from portal.http.groups import Reply, described, group
 from portal.http.idempotency import Attempt, Key
 from portal.http.problems import Refusal
 from portal.link.codat_link import LOOPBACK
-from portal.services import parts
+from portal.services import services
 from relay.companies.company import BROKEN, Company
 from relay.companies.identity import identity_of
 from relay.journeys import journey as journeys
@@ -120,16 +120,16 @@ def invite(body: JourneyBody, attempt: Attempt, token: str, by: str) -> JourneyC
     now = now_ms()
     held = known(body.company_id) if body.company_id else None
     journey_id = f"{attempt.began:012x}{attempt.mark[-10:]}"
-    journey = parts().store.journeys.get(journey_id)
+    journey = services().store.journeys.get(journey_id)
     if journey is None:
         journey = _new(body, attempt, held, by)
         journey = replace(journey, id=journey_id, token_hash=hash_of(token))
-        moved = parts().store.journeys.start(journeys.start(journey))
+        moved = services().store.journeys.start(journeys.start(journey))
         if moved.lane is not None:
-            parts().hints.drain(moved.lane)
+            services().hints.drain(moved.lane)
     elif not _opens(journey, token, now):
         raise Refusal("conflict", LINK_GONE, extra={"journey_id": journey_id})
-    company = held or parts().store.companies.get(journey.company_id)
+    company = held or services().store.companies.get(journey.company_id)
     name = creation.name_of(body, attempt)
     return schemas.created(journey, company, link_of(token), now, name)
 
@@ -149,8 +149,8 @@ def check(body: JourneyBody) -> None:
     errors = []
     if body.return_url is not None and not _may_return(body.return_url):
         errors.append(("return_url", "must be an https:// address"))
-    if body.language not in parts().words.languages:
-        known_ones = ", ".join(parts().words.languages)
+    if body.language not in services().words.languages:
+        known_ones = ", ".join(services().words.languages)
         errors.append(("language", f"must be one of {known_ones}, or be added to the brand file"))
     if body.company_id is None and body.connection_id is not None:
         errors.append(("connection_id", "needs `company_id` too"))
@@ -167,7 +167,7 @@ def _nothing_offered(body: JourneyBody) -> list[tuple[str, str]]:
     """Say why a choice of platforms and types leaves the customer none, or lacks one asked for."""
     wanted = [key for key in body.platforms if _integration(key) is None]
     if wanted:
-        enabled = parts().platforms.all()
+        enabled = services().platforms.all()
         near = nearest(wanted[0], [word for one in enabled for word in (one.key, one.name)])
         keys = [f"{one.key} ({one.name})" for one in enabled if near in (one.key, one.name)]
         told = f"; the nearest key that is known is {keys[0]}" if keys else ""
@@ -176,7 +176,7 @@ def _nothing_offered(body: JourneyBody) -> list[tuple[str, str]]:
         return []
     there: list[Integration] = []
     with suppress(Refusal):  # nobody has read them yet, and Codat does not answer
-        there = parts().platforms.all()
+        there = services().platforms.all()
     types = {one.source_type or "" for one in there}
     named = {one.casefold() for one in body.source_types}
     unknown = named - {one.casefold() for one in types}
@@ -202,12 +202,12 @@ def _may_return(url: str) -> bool:
         return False
     if any(ord(letter) <= 32 for letter in url) or given.username or not given.hostname:
         return False
-    local = parts().settings.uses_sandbox and given.hostname in LOOPBACK
+    local = services().settings.uses_sandbox and given.hostname in LOOPBACK
     return given.scheme == "https" or (given.scheme == "http" and local)
 
 
 def _integration(key: str) -> Integration | None:
-    return parts().platforms.one(key)
+    return services().platforms.one(key)
 
 
 def _is_offline(key: str) -> bool:
@@ -217,7 +217,7 @@ def _is_offline(key: str) -> bool:
 
 def link_of(token: str) -> str:
     """Give the address that a customer is sent."""
-    return f"{parts().settings.public_url}/link/{token}"
+    return f"{services().settings.public_url}/link/{token}"
 
 
 def _new(body: JourneyBody, attempt: Attempt, held: Company | None, by: str) -> Journey:
@@ -250,7 +250,7 @@ def _new(body: JourneyBody, attempt: Attempt, held: Company | None, by: str) -> 
 def _again(answer: dict[str, Any], token: str) -> JourneyCreated:
     """Give the first answer with the link in it, unless that does not work any more."""
     given = JourneyCreated(**answer)
-    journey = parts().store.journeys.get(given.id)
+    journey = services().store.journeys.get(given.id)
     if journey is None or not _opens(journey, token, now_ms()):
         raise Refusal("conflict", LINK_GONE, extra={"journey_id": given.id})
     given.link = link_of(token)

@@ -17,7 +17,7 @@ from portal.http import known as names
 from portal.http.auth import caller
 from portal.http.groups import Given, GivenCompany, Reply, Sent, described
 from portal.http.problems import Refusal
-from portal.services import parts
+from portal.services import services
 from relay.companies.company import Company
 from relay.companies.identity import Identity
 from relay.journeys import journey as journeys
@@ -115,7 +115,7 @@ def get_funnel(query: FunnelQuery) -> Reply:
 def get_journey(path: JourneyPath) -> Reply:
     """Give one journey: where it stands, every consent, every step, the first sync's progress."""
     journey = _known(path.journey_id)
-    company = parts().store.companies.get(journey.company_id)
+    company = services().store.companies.get(journey.company_id)
     return schemas.whole(journey, company, now_ms()).model_dump()
 
 
@@ -128,13 +128,13 @@ def renew_link(path: JourneyPath, body: LinkBody) -> Reply:
     now, token = now_ms(), secrets.token_urlsafe(16)
     expires = now + body.expires_in_hours * HOUR_MS
     journey = _known(path.journey_id)
-    moved = parts().store.journeys.change(
+    moved = services().store.journeys.change(
         journey.id, lambda held: journeys.renewed(held, hash_of(token), expires, now)
     )
     after = _hint(moved).journey
     if after.step is Step.REVOKED:
         raise Refusal("conflict", REVOKED)
-    company = parts().store.companies.get(after.company_id)
+    company = services().store.companies.get(after.company_id)
     return schemas.created(after, company, link_of(token), now).model_dump()
 
 
@@ -146,11 +146,13 @@ def renew_link(path: JourneyPath, body: LinkBody) -> Reply:
 def revoke_journey(path: JourneyPath) -> Reply:
     """End a journey: its link stops working at once."""
     journey, now, by = _known(path.journey_id), now_ms(), caller().name
-    moved = parts().store.journeys.change(journey.id, lambda held: journeys.revoked(held, by, now))
+    moved = services().store.journeys.change(
+        journey.id, lambda held: journeys.revoked(held, by, now)
+    )
     after = _hint(moved).journey
     if after.step is not Step.REVOKED:
         raise Refusal("conflict", EXPIRED)
-    company = parts().store.companies.get(after.company_id)
+    company = services().store.companies.get(after.company_id)
     return schemas.whole(after, company, now).model_dump()
 
 
@@ -161,13 +163,13 @@ def revoke_journey(path: JourneyPath) -> Reply:
 def accept_mismatch(path: JourneyPath, query: AcceptQuery) -> Reply:
     """Say that another company than before is the right one; its journey goes on."""
     journey, now, by = _known(path.journey_id), now_ms(), caller().name
-    company = parts().store.companies.get(journey.company_id)
+    company = services().store.companies.get(journey.company_id)
     refuse_another(company, query.identity_mark)
     before = stages.expected(journey, company) or Identity()
     found = stages.identity(journey, company)
     is_stopped = stages.stage_of(journey, company, now) is Stage.MISMATCH
     if is_stopped:
-        moved = parts().store.journeys.change(
+        moved = services().store.journeys.change(
             journey.id, lambda held: journeys.accepted(held, before, found, by, now)
         )
         journey = _hint(moved).journey
@@ -177,7 +179,7 @@ def accept_mismatch(path: JourneyPath, query: AcceptQuery) -> Reply:
 
 
 def _known(journey_id: str) -> Journey:
-    journey = parts().store.journeys.get(journey_id) if len(journey_id) <= 64 else None
+    journey = services().store.journeys.get(journey_id) if len(journey_id) <= 64 else None
     if journey is None:
         raise Refusal("unknown-journey", UNKNOWN)
     return journey
@@ -185,7 +187,7 @@ def _known(journey_id: str) -> Journey:
 
 def _walk(before: str = "") -> Iterator[tuple[Journey, Company | None]]:
     """Give journeys with their companies, the newest first, as they are taken."""
-    store = parts().store
+    store = services().store
     while True:
         page = store.journeys.page(before, PAGE)
         companies = store.companies.get_many({journey.company_id for journey in page})
@@ -211,5 +213,5 @@ def _hint(moved: Moved | None) -> Moved:
     if moved is None:
         raise Refusal("unknown-journey", UNKNOWN)
     if moved.lane is not None:
-        parts().hints.drain(moved.lane)
+        services().hints.drain(moved.lane)
     return moved

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from portal.api.schedules.schemas import iso
 from portal.http.groups import Given, Reply, Sent, described, group
 from portal.http.selections import MOST_CHOSEN, Selection, chosen
-from portal.services import parts
+from portal.services import services
 from relay.companies.company import CompanyStatus
 from relay.syncs import load
 from relay.syncs.cadence import next_run
@@ -93,7 +93,7 @@ def load_as_it_would_be(body: LoadBody) -> Reply:
 
 def load_of(hours: int, added: Sequence[int] = (), selection: Selection | None = None) -> Load:
     """Work out the load of the coming hours, the present one first."""
-    p, start = parts(), now_ms() // 1000 // HOUR * HOUR
+    p, start = services(), now_ms() // 1000 // HOUR * HOUR
     if selection is None:
         sample, total = p.store.outlook.sample(MOST), p.store.schedules.count()
         planned = [PlannedRun(one.plan, one.key, one.due) for one in sample if one.plan]
@@ -111,7 +111,7 @@ def load_of(hours: int, added: Sequence[int] = (), selection: Selection | None =
 
 def _planned_for(selection: Selection) -> Iterator[PlannedRun]:
     """Give what some companies' schedules come to; those that wait for a pause have no time yet."""
-    schedules, ids = parts().store.schedules, [company.id for company in chosen(selection)]
+    schedules, ids = services().store.schedules, [company.id for company in chosen(selection)]
     for first in range(0, len(ids), PAGE):
         held = schedules.of_many(ids[first : first + PAGE])
         found = [schedule for of_one in held.values() for schedule in of_one.values()]
@@ -157,7 +157,7 @@ def warnings(counts: list[int]) -> list[str]:
 def on_hold() -> list[str]:
     """Say until when Codat is not asked for what is scheduled, if the day's calls are spent."""
     now = now_ms()
-    short = parts().store.budget.state(now).short(now, urgent=False)
+    short = services().store.budget.state(now).short(now, urgent=False)
     if short is None or short.what == "minute":
         return []
     return [ON_HOLD.format(iso_from_ms(short.until))]
@@ -165,6 +165,6 @@ def on_hold() -> list[str]:
 
 def covered() -> load.SyncCapacity:
     """Give what this service may ask of Codat."""
-    p = parts()
+    p = services()
     told = p.store.budget.state(now_ms()).limit
     return load.SyncCapacity(p.settings.relay_calls_per_minute, p.store.companies.count(), told)

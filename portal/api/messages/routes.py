@@ -10,7 +10,7 @@ from codat.times import is_plausible, utc_text
 from portal.api.events.routes import EventType
 from portal.http.groups import AskedMoment, Given, GivenCompany, Reply, described, group
 from portal.http.problems import Refusal
-from portal.services import parts
+from portal.services import services
 from relay.events.catalogue import DATED
 from relay.inbox.replay_filter import Wanted, redacted, redacted_reason
 from relay.store.inbox.messages import Kept, read_id
@@ -98,7 +98,9 @@ def list_messages(query: MessageQuery) -> Reply:
     """Search what Codat sent."""
     if query.before and read_id(query.before) is None:
         raise Refusal("invalid", "`before` must be the `next` of an answer.")
-    found = parts().store.messages.newest(query.wanted(), query.before, query.limit, MOST_SCANNED)
+    found = services().store.messages.newest(
+        query.wanted(), query.before, query.limit, MOST_SCANNED
+    )
     return MessageList(
         messages=[_shape(kept) for kept in found.messages], next=found.next
     ).model_dump()
@@ -107,7 +109,7 @@ def list_messages(query: MessageQuery) -> Reply:
 @api.get("/messages/<message_id>", responses={200: MessageShape, **described("not-found")})
 def get_message(path: MessagePath) -> Reply:
     """Give one message."""
-    kept = parts().store.messages.get(path.message_id)
+    kept = services().store.messages.get(path.message_id)
     if kept is None:
         raise Refusal("not-found", "It is not kept, or was never there.")
     return _shape(kept).model_dump()
@@ -154,7 +156,7 @@ def _in_words(found: Any, name: str = "") -> Any:
 
 def shown_reason(reason: str, raw: bytes) -> str:
     """Give why a message could not be handled, without values that are not to be shown."""
-    redacted = redacted_reason(reason, raw, frozenset(parts().settings.relay_redact_fields))
+    redacted = redacted_reason(reason, raw, frozenset(services().settings.relay_redact_fields))
     return hidden_text(redacted)
 
 
@@ -164,7 +166,7 @@ def shown(raw: bytes) -> Any:
     Nobody is shown an address, token or code that opens something. None for a body that is no JSON
     where fields are not to be shown, as it cannot be told what is in it.
     """
-    fields = frozenset(parts().settings.relay_redact_fields)
+    fields = frozenset(services().settings.relay_redact_fields)
     try:
         return redacted(hidden(load(raw)), fields)
     except ValueError:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from portal.api.messages.routes import shown, shown_reason
 from portal.api.operations import figures
 from portal.http.groups import Given, Reply, group
-from portal.services import parts
+from portal.services import services
 from relay.store.intents.budget import BudgetState
 from relay.times import Moment, iso_from_ms, now_ms
 
@@ -106,7 +106,7 @@ class Status(BaseModel):
 @api.get("/status", responses={200: Status})
 def get_status() -> Reply:
     """Tell how things stand."""
-    p = parts()
+    p = services()
     found = figures.read(p.store)
     return Status(
         messages=found.messages,
@@ -142,7 +142,7 @@ def _readers(found: figures.Figures) -> Readers:
 @api.get("/dead-letters", responses={200: DeadLetters})
 def list_dead_letters(query: DeadLetterQuery) -> Reply:
     """List messages that could not be handled, newest first."""
-    letters = parts().store.inbox.dead_letters(query.limit)
+    letters = services().store.inbox.dead_letters(query.limit)
     return DeadLetters(dead_letters=[_letter(letter) for letter in letters]).model_dump()
 
 

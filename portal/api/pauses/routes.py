@@ -14,7 +14,7 @@ from portal.http import known
 from portal.http.auth import caller
 from portal.http.groups import AskedMoment, Given, Reply, Sent, described, group
 from portal.http.problems import Refusal
-from portal.services import parts
+from portal.services import services
 from relay.nearest import hint
 from relay.syncs.definition import known_zone
 from relay.syncs.pause import EVERY_DAY, Pause, Scope, Window
@@ -132,7 +132,7 @@ class PauseList(BaseModel):
 @api.get("/pauses", responses={200: PauseList})
 def list_pauses() -> Reply:
     """List pauses, those between their windows too."""
-    store, now = parts().store, now_ms() // 1000
+    store, now = services().store, now_ms() // 1000
     found = [pause for pause in store.pauses.all() if not pause.is_over(now)]
     counts = store.pauses.parked(found)
     covers = would_hold_back(store, found)
@@ -155,7 +155,7 @@ class PauseQuery(Given):
 )
 def create_pause(query: PauseQuery, body: PauseBody) -> Reply:
     """Hold back scheduled syncs; what is held back is caught up with as each schedule says."""
-    store, now = parts().store, now_ms() // 1000
+    store, now = services().store, now_ms() // 1000
     if body.scope in NAMED_THINGS and not body.anyway:
         NAMED_THINGS[body.scope]("value", body.value)
     window = body.window
@@ -179,7 +179,7 @@ def create_pause(query: PauseQuery, body: PauseBody) -> Reply:
         return _shape(pause, now, covers, covers).model_dump(), HTTPStatus.OK
     _, wake = store.pauses.write(pause, over=None, at=now)
     if wake:
-        parts().hints.drain(0)
+        services().hints.drain(0)
     [covers] = would_hold_back(store, [pause])
     return _shape(pause, now, covers, 0).model_dump(), HTTPStatus.CREATED
 
@@ -189,7 +189,7 @@ def create_pause(query: PauseQuery, body: PauseBody) -> Reply:
 )
 def end_pause(path: PausePath) -> Reply:
     """End a pause; what it held back falls due again within a second or so."""
-    store, now = parts().store, now_ms() // 1000
+    store, now = services().store, now_ms() // 1000
     found = next((p for p in store.pauses.all() if p.id == path.pause_id), None)
     if found is None or found.is_over(now):
         near = hint(path.pause_id, [pause.id for pause in store.pauses.all()])
@@ -198,7 +198,7 @@ def end_pause(path: PausePath) -> Reply:
     if not written:
         raise Refusal("conflict", "Someone else is changing this pause. Look and try again.")
     if wake:
-        parts().hints.drain(0)
+        services().hints.drain(0)
     return "", HTTPStatus.NO_CONTENT
 
 

@@ -15,7 +15,7 @@ from portal.http.auth import caller
 from portal.http.groups import Given, Reply, Sent, described, group
 from portal.http.problems import Refusal
 from portal.http.selections import Selection, chosen
-from portal.services import parts
+from portal.services import services
 from relay.companies.company import Company
 from relay.store.intents.queue import Need, Priority
 from relay.store.schedules.policies import Origin
@@ -90,19 +90,19 @@ class PolicySet(PolicyInForce):
 @api.get("/policy", responses={200: PolicyInForce, **described("conflict")})
 def get_policy() -> Reply:
     """Give the policy in force."""
-    found = parts().store.policies.in_force(parts().settings)
+    found = services().store.policies.in_force(services().settings)
     return _plain(PolicyInForce(origin=found.origin, policy=found.policy))
 
 
 @api.put("/policy", responses={200: PolicySet, **described("forbidden", "conflict")})
 def put_policy(query: PutQuery, body: PolicyBody) -> Reply:
     """Set the policy; companies that link from now on follow it, existing ones when asked to."""
-    store = parts().store
+    store = services().store
     for number, rule in enumerate(body.rules):
         known.platform(f"rules.{number}.platform", rule.platform)
         known.source_type(f"rules.{number}.source_type", rule.source_type)
     if query.preview:
-        shown = _preview(body, parts().store.companies.all())
+        shown = _preview(body, services().store.companies.all())
         return _plain(_answer(body, saved=False, applied_to=0, preview=shown))
     _refuse_beside_a_file()
     store.policies.put(body)
@@ -118,7 +118,7 @@ def put_policy(query: PutQuery, body: PolicyBody) -> Reply:
 def delete_policy() -> Reply:
     """Go back to what RELAY_DEFAULT_CADENCE says."""
     _refuse_beside_a_file()
-    parts().store.policies.clear()
+    services().store.policies.clear()
     return "", HTTPStatus.NO_CONTENT
 
 
@@ -145,7 +145,7 @@ class ApplyBody(Selection):
 )
 def apply_policy(body: ApplyBody) -> Reply:
     """Bring existing companies to the policy in force; what a person set stays."""
-    found = parts().store.policies.in_force(parts().settings)
+    found = services().store.policies.in_force(services().settings)
     shown = _preview(found.policy, chosen(body)) if body.preview else None
     applied_to = 0 if shown else _apply(chosen(body))
     answer = PolicySet(
@@ -159,12 +159,12 @@ def apply_policy(body: ApplyBody) -> Reply:
 
 
 def _refuse_beside_a_file() -> None:
-    if parts().settings.relay_policy_file is not None:
+    if services().settings.relay_policy_file is not None:
         raise Refusal("conflict", SET_BY_FILE)
 
 
 def _preview(policy: Policy, companies: Iterable[Company]) -> PolicyPreview:
-    store, now = parts().store, now_ms() // 1000
+    store, now = services().store, now_ms() // 1000
     kinds: Counter[str] = Counter()
     examples: list[ChangeShape] = []
     found_first = list(islice(companies, LOOKED_AT))
@@ -197,7 +197,7 @@ def _preview(policy: Policy, companies: Iterable[Company]) -> PolicyPreview:
 
 def _apply(companies: Iterable[Company]) -> int:
     """Leave each company that is not deleted the intent to follow the policy; say how many."""
-    store, cause, asked = parts().store, f"api:{caller().name}", 0
+    store, cause, asked = services().store, f"api:{caller().name}", 0
     for page in batches(companies):
         now = now_ms()
         there = [company for company in page if not company.deleted]
@@ -217,7 +217,7 @@ def _apply(companies: Iterable[Company]) -> int:
         )
         asked += len(there)
     if asked and store.intents.may_hint():
-        parts().hints.perform()
+        services().hints.perform()
     return asked
 
 

@@ -9,7 +9,7 @@ from portal.http.auth import caller
 from portal.http.groups import Given, Reply, described, group
 from portal.http.problems import Refusal
 from portal.http.selections import Cost, Selection, chosen, cost_of
-from portal.services import parts
+from portal.services import services
 from relay.nearest import hint
 from relay.store.companies.reconciliations import Phase, Run
 from relay.times import Moment, iso_from_ms, now_ms
@@ -97,10 +97,10 @@ class ListQuery(Given):
 )
 def begin_reconciliation(body: Comparison) -> Reply:
     """Compare all companies with Codat's record (a call per page), or some (a call each)."""
-    store, now = parts().store, now_ms()
+    store, now = services().store, now_ms()
     ids = [] if body.all else [company.id for company in chosen(body)]
     companies = store.companies.count() if body.all else len(ids)
-    pages = -(-max(1, companies) // parts().settings.relay_reconcile_page_size)
+    pages = -(-max(1, companies) // services().settings.relay_reconcile_page_size)
     cost = cost_of(companies, pages if body.all else len(ids))
     if body.preview or not (body.all or ids):
         return Begun(id=None, begun=False, cost=cost).model_dump(), HTTPStatus.OK
@@ -109,14 +109,14 @@ def begin_reconciliation(body: Comparison) -> Reply:
         run, cause=ASKED_FOR, now=now, chosen=ids, accept_deletions=body.accept_deletions
     )
     if begun and store.intents.may_hint():
-        parts().hints.perform()
+        services().hints.perform()
     return Begun(id=going, begun=begun, cost=cost).model_dump(), HTTPStatus.ACCEPTED
 
 
 @api.get("/reconciliations", responses={200: Reconciliations})
 def list_reconciliations(query: ListQuery) -> Reply:
     """List the latest."""
-    runs = parts().store.reconciles.latest(query.limit)
+    runs = services().store.reconciles.latest(query.limit)
     return Reconciliations(reconciliations=[_shape(run) for run in runs]).model_dump()
 
 
@@ -136,15 +136,15 @@ def get_reconciliation(path: RunPath) -> Reply:
 )
 def abort_reconciliation(path: RunPath) -> Reply:
     """Stop one; what it has healed stays."""
-    if not parts().store.reconciles.end(_known(path), Phase.ABORTED, now_ms()):
+    if not services().store.reconciles.end(_known(path), Phase.ABORTED, now_ms()):
         raise Refusal("conflict", NOTHING_TO_STOP)
     return _shape(_known(path)).model_dump()
 
 
 def _known(path: RunPath) -> Run:
-    run = parts().store.reconciles.get(path.reconciliation_id)
+    run = services().store.reconciles.get(path.reconciliation_id)
     if run is None:
-        latest = parts().store.reconciles.latest(MOST_NEAR)
+        latest = services().store.reconciles.latest(MOST_NEAR)
         near = hint(path.reconciliation_id, [one.id for one in latest])
         raise Refusal("not-found", f"Look at /v1/reconciliations for those there are{near}.")
     return run

@@ -11,7 +11,7 @@ from portal.api.messages.routes import Filter
 from portal.http.auth import caller
 from portal.http.groups import Given, Reply, Sent, described, group
 from portal.http.problems import Refusal
-from portal.services import parts
+from portal.services import services
 from relay.nearest import hint
 from relay.store.inbox.messages import read_id
 from relay.store.inbox.replays import Replay
@@ -88,7 +88,7 @@ class ReplayPath(BaseModel):
 )
 def begin_replay(body: ReplayBody) -> Reply:
     """Replay messages: one, some by a filter, or all."""
-    store = parts().store
+    store = services().store
     named = dict.fromkeys(map(read_id, body.messages))
     if None in named:
         raise Refusal("invalid", "`messages` takes the `id` of /v1/messages.")
@@ -118,7 +118,7 @@ def begin_replay(body: ReplayBody) -> Reply:
     if not types and not more:
         raise Refusal("not-found", "No kept message fits.")
     begun = store.replays.begin(wanted, total=types.total(), counted=not more, by=caller().name)
-    parts().hints.replay(begun.id)
+    services().hints.replay(begun.id)
     location = {"Location": f"/v1/replays/{begun.id}"}
     return _shape(begun).model_dump(), HTTPStatus.ACCEPTED, location
 
@@ -132,7 +132,7 @@ class ListQuery(Given):
 @api.get("/replays", responses={200: ReplayList})
 def list_replays(query: ListQuery) -> Reply:
     """List replays."""
-    found = parts().store.replays.newest(query.limit)
+    found = services().store.replays.newest(query.limit)
     return ReplayList(replays=[_shape(one) for one in found]).model_dump()
 
 
@@ -160,21 +160,21 @@ def abort_replay(path: ReplayPath) -> Reply:
 def continue_replay(path: ReplayPath) -> Reply:
     """Go on with an aborted replay where it stopped."""
     answer = _turn(path.replay_id, "running")
-    parts().hints.replay(path.replay_id)
+    services().hints.replay(path.replay_id)
     return answer
 
 
 def _turn(replay_id: str, state: str) -> Reply:
     _known(replay_id)
-    if not parts().store.replays.turn(replay_id, state):
+    if not services().store.replays.turn(replay_id, state):
         raise Refusal("conflict", "All its messages are queued already.")
     return _shape(_known(replay_id)).model_dump()
 
 
 def _known(replay_id: str) -> Replay:
-    found = parts().store.replays.get(replay_id)
+    found = services().store.replays.get(replay_id)
     if found is None:
-        near = hint(replay_id, [one.id for one in parts().store.replays.newest(MOST_NEAR)])
+        near = hint(replay_id, [one.id for one in services().store.replays.newest(MOST_NEAR)])
         raise Refusal("not-found", f"Look at /v1/replays for those there are{near}.")
     return found
 

@@ -12,7 +12,7 @@ from portal.api.schedules.schemas import iso
 from portal.http.groups import Reply, Sent, described
 from portal.http.problems import Refusal
 from portal.http.selections import MOST_CHOSEN
-from portal.services import parts
+from portal.services import services
 from relay.companies.company import Company
 from relay.syncs.cadence import next_run
 from relay.syncs.definition import Definition
@@ -69,7 +69,7 @@ class ManyDone(BaseModel):
 @api.post("/schedules", responses={200: ManyDone, **described("forbidden", "conflict")})
 def set_schedules(body: ManyBody) -> Reply:
     """Set or remove a schedule of many companies; one that is refused stops no other."""
-    store, now = parts().store, now_ms() // 1000
+    store, now = services().store, now_ms() // 1000
     ids = [read_id(given) or given for given in body.companies]
     companies = store.companies.get_many(dict.fromkeys(ids))
     held = store.schedules.of_many(list(companies))
@@ -121,7 +121,7 @@ def _write(company_id: str, wanted: Schedule | None, data_type: str, now: int) -
 def _show_due(rows: list[ManyRow], written: list[Schedule]) -> None:
     """Show when those that were written are due: one that was late, or ran already, need not be
     so at its next time."""
-    due = parts().store.schedules.next_due(written)
+    due = services().store.schedules.next_due(written)
     found = {one.company_id: at for one, at in zip(written, due, strict=True)}
     for row in rows:
         at = found.get(row.company_id)

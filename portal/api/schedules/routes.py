@@ -15,7 +15,7 @@ from portal.api.schedules.schemas import ScheduleRuns, ScheduleShape
 from portal.http.auth import caller
 from portal.http.groups import Given, Reply, Sent, described, group
 from portal.http.problems import Refusal
-from portal.services import parts
+from portal.services import services
 from relay.companies.company import Company, CompanyStatus
 from relay.services import set_schedule
 from relay.store.intents.queue import Need, Priority
@@ -72,7 +72,7 @@ class ScheduleList(BaseModel):
 )
 def list_schedules(query: ScheduleQuery) -> Reply:
     """List some companies' schedules, or those of all that run next, the soonest first."""
-    store, now = parts().store, now_ms() // 1000
+    store, now = services().store, now_ms() // 1000
     if query.company:
         companies = [known(company) for company in query.company]
         found = [one for c in companies for one in schemas.of_company(store, c, now)]
@@ -89,10 +89,10 @@ def list_schedules(query: ScheduleQuery) -> Reply:
 )
 def get_schedule(path: SchedulePath) -> Reply:
     """Give one schedule with its next runs."""
-    held = parts().store.schedules.of(known(path.company_id).id).get(path.data_type)
+    held = services().store.schedules.of(known(path.company_id).id).get(path.data_type)
     if held is None:
         raise Refusal("not-found", NO_SCHEDULE)
-    store, now = parts().store, now_ms() // 1000
+    store, now = services().store, now_ms() // 1000
     return schemas.with_runs(store, held, now, RUNS_SHOWN, saved=True).model_dump()
 
 
@@ -107,7 +107,7 @@ def get_schedule(path: SchedulePath) -> Reply:
 def put_schedule(path: SchedulePath, query: PutQuery, body: ScheduleBody) -> Reply:
     """Set when a data type of a company is synced; the company's status may suspend it."""
     company, now = known(path.company_id), now_ms() // 1000
-    schedule, store = of_definition(company, path.data_type, body, now), parts().store
+    schedule, store = of_definition(company, path.data_type, body, now), services().store
     if query.preview:
         answer = schemas.with_runs(store, schedule, now, RUNS_SHOWN, saved=False)
         held = store.schedules.of(company.id).get(path.data_type)
@@ -138,7 +138,7 @@ def delete_schedule(path: SchedulePath) -> Reply:
 def remove(company_id: str, data_type: str, now: int) -> None:
     """Remove a schedule, or refuse when there is none."""
     for _ in range(TRIES):
-        held = parts().store.schedules.of(company_id).get(data_type)
+        held = services().store.schedules.of(company_id).get(data_type)
         if held is None:
             raise Refusal("not-found", NO_SCHEDULE)
         if _write(Change(held, None), now):
@@ -156,7 +156,7 @@ def of_definition(company: Company, data_type: str, body: Definition, now: int) 
 def save(schedule: Schedule, now: int) -> bool:
     """Write a schedule over whatever there is, and have its deadline watched; tell if it is new."""
     for _ in range(TRIES):
-        held = parts().store.schedules.of(schedule.company_id).get(schedule.data_type)
+        held = services().store.schedules.of(schedule.company_id).get(schedule.data_type)
         after = schedule
         if held and held.suspended and schedule.suspended and calendar(held) == calendar(schedule):
             after = replace(schedule, suspended_at=held.suspended_at)
@@ -168,14 +168,14 @@ def save(schedule: Schedule, now: int) -> bool:
 
 def _write(change: Change, now: int) -> bool:
     cause = f"api:{caller().name}:{change.about.data_type}:{now_micros()}"
-    return set_schedule.write(parts().store, parts().hints, change, now=now, cause=cause)
+    return set_schedule.write(services().store, services().hints, change, now=now, cause=cause)
 
 
 def keep_alive(company_ids: Sequence[str]) -> None:
     """Have it seen to that these companies are synced at times, whatever was changed of them."""
     if not company_ids:
         return
-    store, hints, now = parts().store, parts().hints, now_ms()
+    store, hints, now = services().store, services().hints, now_ms()
     cause = f"api:{caller().name}"
     needs = [
         Need(f"cadence:{company_id}:keep", company_id, Priority.LOCAL, now, cause, {"keep": True})
@@ -192,7 +192,7 @@ def _watch(schedule: Schedule) -> None:
         name, now = f"fresh:{schedule.company_id}", now_ms()
         cause = f"api:{caller().name}"
         need = Need(name, schedule.company_id, Priority.LOCAL, now, cause)
-        parts().store.intents.put([need], now)
+        services().store.intents.put([need], now)
 
 
 def _changed_meanwhile() -> Refusal:

@@ -6,13 +6,10 @@ process, whatever the number of its readers.
 """
 
 import re
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, ClassVar, Self
 
-import structlog
 from flask import Response, request
 from pydantic import BaseModel, Field, field_validator
 
@@ -21,8 +18,9 @@ from portal.http.auth import caller, presented
 from portal.http.groups import Cursor, Given, GivenCompany, Reply, described, group
 from portal.http.problems import Refusal
 from portal.http.stalled import end_stalled
+from portal.http.streams import MEDIA_TYPE, StreamBody
 from portal.http.tail import Tail
-from portal.services import parts
+from portal.services import services
 from relay.events.filter import selection
 from relay.store.log.encoded import Head, Written
 from relay.store.log.reader import CursorTooOld, Events, LogReset
@@ -30,15 +28,12 @@ from relay.tokens import digest_of
 
 api = group("stream", __name__, "Events")
 
-MEDIA_TYPE = "text/event-stream"
 HEARTBEAT = 15.0  # seconds; less than what proxies allow for silence
 LOOK = 1.0  # seconds at most until the server is given a chance to notice that the reader has gone
 RETRY_MS = 3000  # what a client waits before it connects again
-BUSY_SECONDS = 10
 AT_ONCE = 500  # events written in one piece
 RESET = "the log was reset"
 REVOKED = "its token is no longer valid"
-UNTAKEN = 10.0  # seconds before a stream's end in which its last piece was not taken: it stalled
 LAG = 50_000  # events that a stream may fall behind once it was up to date
 FOLLOWING = (
     "Each block is one event of the log; its `id` is the event's epoch and number. A client that"
@@ -56,9 +51,6 @@ LAST_ID = "The last `id` that came, `<epoch>:<number>`; the number alone will do
 SPELLED = re.compile("(evs)?lasteventid")
 # What polyfills add for themselves: against caches, and about their own buffers.
 ADDED = frozenset({"_", "r", "evs_preamble", "evs_buffer_size_limit"})
-
-
-log = structlog.get_logger(__name__)
 
 
 class StreamQuery(Given):
@@ -112,35 +104,6 @@ class LastEvent(BaseModel):
         return max(places, key=_far) if all(re.fullmatch(PLACE, one) for one in places) else given
 
 
-class Streams:
-    """How many streams are open, in all and by token."""
-
-    def __init__(self, most: int, most_of_one: int) -> None:
-        self._most = most
-        self._most_of_one = most_of_one
-        self._lock = threading.Lock()
-        self._open: Counter[str] = Counter()
-
-    def enter(self, name: str) -> None:
-        """Count one more, or raise Refusal with what is full."""
-        with self._lock:
-            if self._open.total() >= self._most:
-                raise _full(f"{self._most} streams are open in this process, which is all")
-            if self._open[name] >= self._most_of_one:
-                raise _full(f"this token has {self._most_of_one} streams open, which is all it may")
-            self._open[name] += 1
-
-    def leave(self, name: str) -> None:
-        """Count one less."""
-        with self._lock:
-            self._open[name] -= 1
-
-    def count(self) -> int:
-        """Tell how many are open."""
-        with self._lock:
-            return self._open.total()
-
-
 @api.get(
     "/events/stream",
     description=FOLLOWING,
@@ -151,7 +114,7 @@ class Streams:
 )
 def stream_events(query: StreamQuery, header: LastEvent) -> Reply:
     """Follow the log live."""
-    p = parts()
+    p = services()
     head = p.store.events.head()
     epoch, cursor = query.epoch, head.last if query.after is None else query.after
     # Of several the furthest: some clients go on sending the one that they began with.
@@ -171,35 +134,10 @@ def stream_events(query: StreamQuery, header: LastEvent) -> Reply:
         is_let_in=lambda: p.tokens.is_valid_still(digest),
     )
     end_stalled(request.environ.get("SERVER_PORT", ""))
-    p.streams.enter(name)
-    body = Body(follow.pieces(), lambda: p.streams.leave(name))
+    p.streams.acquire(name)
+    body = StreamBody(follow.pieces(), lambda: p.streams.release(name))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return Response(body, mimetype=MEDIA_TYPE, headers=headers, direct_passthrough=True)
-
-
-class Body:
-    """A response's body that gives its place back when it ends, even before its first piece."""
-
-    def __init__(self, pieces: Iterator[bytes], leave: Callable[[], None]) -> None:
-        self._pieces = pieces
-        self._leave = leave
-        self._open = True
-        self._given = time.monotonic()
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Give the pieces as they come."""
-        for piece in self._pieces:
-            self._given = time.monotonic()
-            yield piece
-
-    def close(self) -> None:
-        """End the stream; the server calls this however it ended."""
-        if self._open:
-            self._open = False
-            self._leave()
-            waited = time.monotonic() - self._given
-            if waited > UNTAKEN:
-                log.info("stream.dropped", reason="it took nothing", seconds=round(waited))
 
 
 class Follow:
@@ -302,7 +240,3 @@ def _dropped(reason: str, cursor: int) -> bytes:
         reason.encode(),
         cursor,
     )
-
-
-def _full(what: str) -> Refusal:
-    return Refusal("busy", f"{what}; use /v1/events meanwhile.", retry_after=BUSY_SECONDS)

@@ -26,7 +26,7 @@ from portal.api.subscriptions.schemas import (
 from portal.http.auth import caller
 from portal.http.groups import Given, Reply, described, group
 from portal.http.problems import Refusal
-from portal.services import parts
+from portal.services import services
 from relay.delivery import addresses
 from relay.delivery.sender import WebhookSender
 from relay.delivery.subscription import RETRY_DELAYS, Secret, Subscription, headers, message_id
@@ -74,7 +74,7 @@ class AttemptQuery(Given):
 )
 def create_subscription(body: SubscriptionBody) -> Reply:
     """Subscribe an address to the log; the answer holds the signing secret."""
-    store, last = parts().store, parts().store.events.last()
+    store, last = services().store, services().store.events.last()
     _refuse_private(body.url)
     if len(store.subscriptions.all()) >= MOST:
         raise Refusal("conflict", f"There are {MOST} subscriptions, which is as many as may be.")
@@ -99,7 +99,7 @@ def create_subscription(body: SubscriptionBody) -> Reply:
 @api.get("/subscriptions", responses={200: SubscriptionList})
 def list_subscriptions() -> Reply:
     """List all subscriptions and how they stand."""
-    store, last = parts().store, parts().store.events.last()
+    store, last = services().store, services().store.events.last()
     found = [shapes.shape(held, last) for held in store.subscriptions.all()]
     return SubscriptionList(subscriptions=found).model_dump()
 
@@ -130,7 +130,7 @@ def change_subscription(path: SubscriptionPath, body: SubscriptionChange) -> Rep
     if "companies" in given:
         given["companies"] = tuple(one.lower() for one in given["companies"])
     changed = replace(held.subscription, **given)
-    cursor = None if after is None else _start(after, parts().store.events.last())
+    cursor = None if after is None else _start(after, services().store.events.last())
     _put(held, changed, cursor=cursor)
     return _shown(path.subscription_id)
 
@@ -141,7 +141,7 @@ def change_subscription(path: SubscriptionPath, body: SubscriptionChange) -> Rep
 )
 def delete_subscription(path: SubscriptionPath) -> Reply:
     """Remove a subscription and its attempts."""
-    if not parts().store.subscriptions.remove(_known(path.subscription_id).subscription):
+    if not services().store.subscriptions.remove(_known(path.subscription_id).subscription):
         raise _changed_meanwhile()
     return "", HTTPStatus.NO_CONTENT
 
@@ -169,7 +169,7 @@ def pause_subscription(path: SubscriptionPath) -> Reply:
 def resume_subscription(path: SubscriptionPath) -> Reply:
     """Go on where it stopped; with events no longer kept, move its cursor first."""
     held = _known(path.subscription_id)
-    oldest = parts().store.events.oldest()
+    oldest = services().store.events.oldest()
     if held.cursor < oldest:
         raise Refusal(
             "conflict",
@@ -186,10 +186,10 @@ def resume_subscription(path: SubscriptionPath) -> Reply:
 def test_subscription(path: SubscriptionPath) -> Reply:
     """Post an example event, signed, now and once; `webhook-id` ends in 0, no event's number."""
     subscription = _known(path.subscription_id).subscription
-    if not parts().calls.acquire(blocking=False):
+    if not services().codat_call_limit.acquire(blocking=False):
         raise Refusal("busy", "Try again in a moment.", retry_after=BUSY_SECONDS)
     try:
-        epoch = parts().store.events.head().epoch
+        epoch = services().store.events.head().epoch
         shown = example(entries()["company.status_changed"])
         shown |= {"id": "0", "sequence": "0", "epoch": epoch}
         body = orjson.dumps(shown if subscription.batch == 1 else [shown])
@@ -198,7 +198,7 @@ def test_subscription(path: SubscriptionPath) -> Reply:
         answer = courier.post(body, headers(subscription, tested, body, now_ms()))
         courier.close()
     finally:
-        parts().calls.release()
+        services().codat_call_limit.release()
     return Tested(
         taken=answer.taken,
         status=answer.status,
@@ -229,36 +229,36 @@ def rotate_secret(path: SubscriptionPath, body: SecretBody) -> Reply:
 def list_attempts(path: SubscriptionPath, query: AttemptQuery) -> Reply:
     """List the latest deliveries and what the subscriber answered, the newest first."""
     _known(path.subscription_id)
-    found = parts().store.subscriptions.attempts(
+    found = services().store.subscriptions.attempts(
         path.subscription_id, query.limit, taken=query.taken
     )
     return AttemptList(attempts=[shapes.attempt(one) for one in found]).model_dump()
 
 
 def _known(subscription_id: str) -> Held:
-    held = parts().store.subscriptions.get(subscription_id)
+    held = services().store.subscriptions.get(subscription_id)
     if held is None:
-        there = parts().store.subscriptions.all()
+        there = services().store.subscriptions.all()
         near = hint(subscription_id, [one.subscription.id for one in there])
         raise Refusal("not-found", f"Look at /v1/subscriptions for those there are{near}.")
     return held
 
 
 def _shown(subscription_id: str) -> Reply:
-    return shapes.shape(_known(subscription_id), parts().store.events.last()).model_dump()
+    return shapes.shape(_known(subscription_id), services().store.events.last()).model_dump()
 
 
 def _put(held: Held, changed: Subscription, **how: Any) -> None:
-    written, wake = parts().store.subscriptions.put(changed, over=held.subscription, **how)
+    written, wake = services().store.subscriptions.put(changed, over=held.subscription, **how)
     if not written:
         raise _changed_meanwhile()
     if wake:
-        parts().hints.drain(NOT_FOR_A_COMPANY)
+        services().hints.drain(NOT_FOR_A_COMPANY)
     _hint()
 
 
 def _hint() -> None:
-    parts().hints.deliver()
+    services().hints.deliver()
 
 
 def _start(after: int | None, last: int) -> int:
@@ -267,7 +267,7 @@ def _start(after: int | None, last: int) -> int:
         return last
     if after > last:
         raise Refusal("conflict", f"The newest event is {last}.")
-    oldest = parts().store.events.oldest()
+    oldest = services().store.events.oldest()
     if after < oldest:
         raise Refusal("conflict", f"Events up to {oldest} are no longer kept.")
     return after
@@ -282,7 +282,7 @@ def _refuse_private(url: str) -> None:
 
 
 def _networks() -> list[addresses.Network]:
-    return [ip_network(one) for one in parts().settings.relay_private_networks]
+    return [ip_network(one) for one in services().settings.relay_private_networks]
 
 
 def _told(held: Held, change: str, reason: str = "") -> Action:

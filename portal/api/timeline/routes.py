@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from portal.api.companies.routes import CompanyPath
 from portal.http.groups import Cursor, Given, Reply, described, group
 from portal.http.problems import Refusal
-from portal.services import parts
+from portal.services import services
 from relay.store.log.reader import LoggedEvent
 
 api = group("timeline", __name__, "Companies")
@@ -43,7 +43,7 @@ def get_timeline(path: CompanyPath, query: TimelineQuery) -> Reply:
     """Give what happened to one company."""
     if query.before is not None and query.after is not None:
         raise Refusal("invalid", "Send `before` or `after`, not both.")
-    company, store = path.company_id.lower(), parts().store
+    company, store = path.company_id.lower(), services().store
     found = store.events.timeline(company, query.limit + 1, before=query.before, after=query.after)
     known = found or store.events.timeline(company, 1) or store.companies.get(company)
     if not known:

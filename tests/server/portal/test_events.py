@@ -338,10 +338,10 @@ def test_a_poll_that_finds_events_does_not_wait(portal, monkeypatch):
 def test_half_the_threads_may_wait_and_the_next_is_told_when_to_come_back(monkeypatch):
     portal = Portal(web_threads=4)
     relay = portal.app.extensions["codat-relay"]
-    assert relay.slots.acquire(blocking=False)
+    assert relay.long_poll_limit.acquire(blocking=False)
     answer = portal.get("/v1/events?wait=0.05")
     assert "Retry-After" not in answer.headers  # and it gives its slot back, too
-    assert relay.slots.acquire(blocking=False)
+    assert relay.long_poll_limit.acquire(blocking=False)
     monkeypatch.setattr(Tail, "wait", lambda *_: pytest.fail("it waited"))
     answer = portal.get("/v1/events?wait=25")
     assert (answer.json["events"], answer.headers["Retry-After"]) == ([], "2")

@@ -291,11 +291,11 @@ def test_while_codat_is_on_hold_it_is_not_asked(portal):
 def test_a_codat_that_hangs_takes_a_quarter_of_the_threads_at_most():
     portal = Portal(web_threads=8)
     relay = portal.app.extensions["codat-relay"]
-    assert relay.calls.acquire(blocking=False)
+    assert relay.codat_call_limit.acquire(blocking=False)
     assert portal.post("/v1/companies", json={}).status_code == 201
-    assert relay.calls.acquire(blocking=False)
+    assert relay.codat_call_limit.acquire(blocking=False)
     assert kind(portal.post("/v1/companies", json={})) == "busy"
-    relay.calls.release()
+    relay.codat_call_limit.release()
     assert portal.post("/v1/companies", json={}).status_code == 201
 
 

@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from browser.test_link_journey import PHONE, agree, heading, press, running, watched  # noqa: F401
-from portal.app import SEALS
+from portal.app import MAX_CODE_HASHES
 from portal.link import device_code
 from portal.services import NAME
 from relay.store import keys
@@ -104,13 +104,13 @@ def test_few_codes_are_worked_on_at_once_whoever_asks(portal):
     """Each takes a processor and 16 MiB of the process that takes webhooks in too."""
     at = offline(portal)
     code = made(portal, at)
-    seals = portal.app.extensions[NAME].seals
-    for _ in range(SEALS):
-        assert seals.acquire(blocking=False)
+    limit = portal.app.extensions[NAME].code_hash_limit
+    for _ in range(MAX_CODE_HASHES):
+        assert limit.acquire(blocking=False)
     for answer in (portal.web.post("/pc", data={"code": code}), portal.web.post(f"{at}/code")):
         assert (answer.status_code, answer.mimetype) == (503, "text/html")
         assert answer.headers["Retry-After"]
-    seals.release()
+    limit.release()
     assert portal.web.post("/pc", data={"code": code}).status_code == 303
 
 
