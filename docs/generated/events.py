@@ -15,9 +15,9 @@ Every type of event that the log may hold. [Read events](reading-events.md) expl
 them. The running service serves the same with JSON Schemas at `GET /v1/event-types` and
 `/asyncapi.json`.
 
-Each is a CloudEvent. Besides its `data`, described below, it has `id` (the number in the log),
-`epoch`, `type`, `source`, `subject` (the company's id, if it is about one), `time` and `cause` (the
-message, intent or person that caused it).
+Each is a CloudEvent with the `data` described below. It also has `id` (the number in the log),
+`epoch`, `type`, `source`, `time`, `subject` (the company's id, if it is about one) and `cause` (the
+message, intent or person behind it).
 """
     families: dict[str, list[str]] = {}
     for name in messages:
