@@ -3,15 +3,14 @@
 import io
 import socket
 import sys
+import threading
 from enum import StrEnum
-from http.server import BaseHTTPRequestHandler
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
-
-    from sandbox.server.wire import Server
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 IDLE_SECONDS = 20  # an idle connection gives its thread back
 LARGEST_BODY = 10_000_000
@@ -28,6 +27,13 @@ class Plan(StrEnum):
     HANG = "hang"
 
 
+class ApplicationServer(ThreadingHTTPServer):
+    """What a connection needs from its server: the application, and whether it is stopping."""
+
+    app: "WSGIApplication"
+    stopping: threading.Event
+
+
 class Handler(BaseHTTPRequestHandler):
     """One connection: request after request until either side is done."""
 
@@ -35,7 +41,7 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = 65536
     timeout = IDLE_SECONDS
-    server: "Server"
+    server: ApplicationServer
 
     def version_string(self) -> str:
         """Name the server."""

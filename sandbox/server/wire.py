@@ -6,10 +6,9 @@ network.
 
 import socket
 import threading
-from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from sandbox.server.handler import Handler, cut
+from sandbox.server.handler import ApplicationServer, Handler, cut
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 PATIENCE = 0.2  # seconds between looks whether to stop, while no place is free
 
 
-class Server(ThreadingHTTPServer):
+class Server(ApplicationServer):
     """Serves one application with at most `threads` connections at a time."""
 
     daemon_threads = True

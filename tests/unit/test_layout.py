@@ -101,6 +101,51 @@ def test_imports_go_one_way(package):
     assert not wrong
 
 
+def import_graph(trees: dict[str, ast.Module]) -> dict[str, set[str]]:
+    """Return which module imports which, by name; imports for type checkers alone count too."""
+    names = {
+        path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in trees
+    }
+    graph: dict[str, set[str]] = {}
+    for name, path in names.items():
+        found = set()
+        for node in ast.walk(trees[path]):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                full = {f"{node.module}.{alias.name}" for alias in node.names}
+                found |= {one if one in names else str(node.module) for one in full}
+        graph[name] = (found & set(names)) - {name}
+    return graph
+
+
+def import_cycles(graph: dict[str, set[str]]) -> list[str]:
+    """Return the modules on a cycle, or that import from one: what is left has no first module."""
+    left = dict(graph)
+    while free := {name for name in left if not left[name] & set(left)}:
+        left = {name: imports for name, imports in left.items() if name not in free}
+    return sorted(left)
+
+
+def test_no_module_imports_itself_through_others():
+    assert import_cycles(import_graph(modules())) == []
+
+
+def test_the_search_for_import_cycles_finds_one_for_type_checkers():
+    sources = {
+        "relay/__init__.py": "",
+        "relay/one.py": "from relay import two",
+        "relay/two.py": "if TYPE_CHECKING:\n    from relay.three import Three",
+        "relay/three.py": "def f():\n    import relay.one",
+        "relay/four.py": "import relay\nfrom relay.two import x",
+        "relay/five.py": "import os",
+    }
+    graph = import_graph({path: ast.parse(source) for path, source in sources.items()})
+    assert import_cycles(graph) == ["relay.four", "relay.one", "relay.three", "relay.two"]
+    graph["relay.three"].clear()
+    assert import_cycles(graph) == []
+
+
 def test_an_import_by_name_stays_in_its_own_package():
     """The router finds handlers so, and the command line its commands; nobody reaches further."""
     for path, tree in modules().items():
