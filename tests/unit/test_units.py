@@ -37,11 +37,13 @@ ACCEPTED = [
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     """Return what mypy says of each call, by the call."""
-    program = tmp_path_factory.mktemp("units") / "program.py"
+    folder = tmp_path_factory.mktemp("units")
+    program, options = folder / "program.py", ["--strict", "--config-file=", "--cache-dir", folder]
     calls = [*(call for call, *_ in REFUSED), *ACCEPTED]
     program.write_text(PROGRAM + "\n".join(calls))
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", str(program)]
+    command = [sys.executable, "-m", "mypy", *options, program]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.stdout.startswith(f"{program}:"), run.stdout + run.stderr
     before = PROGRAM.count("\n")
     lines = dict.fromkeys(calls, "")
     for said in run.stdout.splitlines():
