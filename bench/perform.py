@@ -28,7 +28,7 @@ from relay.logging import set_up
 from relay.queues import Hints
 from relay.settings import Settings
 from relay.store import Store
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 from relay.times import now_micros, now_ms
 from sandbox.config import SandboxConfig
 from sandbox.server.server import RunningSandbox, start
@@ -138,7 +138,7 @@ def _link(settings: Settings, store: Store, sandbox: RunningSandbox) -> list[str
             company, "relay.company_created", company, now_micros(), {"name": "Company"}
         )
         store.inbox.ingest(action.id, company, action_fields(action))
-        need = Need(f"reread:{company}", company, Priority.LINK, now_ms(), "bench")
+        need = NewIntent(f"reread:{company}", company, Priority.LINK, now_ms(), "bench")
         store.intents.put([need], now_ms())
         companies.append(company)
     while drain_lanes(context) + perform_due(context):
@@ -149,7 +149,7 @@ def _link(settings: Settings, store: Store, sandbox: RunningSandbox) -> list[str
 def ours(scene: Scene, threads: str = "", wanted: int = COMPANIES * len(TYPES)) -> list[Call]:
     """Let one worker, as production starts it, request what is due."""
     needs = [
-        Need(f"sync:{company}:{data_type}:p1", company, Priority.NOW, now_ms(), "bench",
+        NewIntent(f"sync:{company}:{data_type}:p1", company, Priority.NOW, now_ms(), "bench",
              {"data_type": data_type, "period": "p1"})
         for company in scene.companies
         for data_type in TYPES

@@ -15,7 +15,7 @@ from relay.services.enqueue_action import enqueue_action
 from relay.settings import Settings
 from relay.store import Store
 from relay.store.companies.erasure import Erasing
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 from relay.store.schedules.due import Dispatch, Due
 from relay.store.server.files import write_files_anew
 from relay.syncs.catchup import NOTHING_RAN, DueDecision, decide_due
@@ -178,7 +178,7 @@ def refresh_platforms(store: Store, hints: Hints, now: int) -> bool:
     held = store.platforms.read()
     if held and night <= held[0] <= now + DAY_MS:  # read later only by a clock that was wrong
         return False
-    store.intents.put([Need("platforms:all", "", Priority.RECONCILE, now, "nightly")], now)
+    store.intents.put([NewIntent("platforms:all", "", Priority.RECONCILE, now, "nightly")], now)
     if store.intents.may_hint():
         hints.perform()
     return True

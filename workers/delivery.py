@@ -21,7 +21,7 @@ from relay.events.filter import selection
 from relay.inbox.message import Action
 from relay.store.delivery.subscriptions import Attempt, Claim, Held
 from relay.store.inbox.lanes import NOT_FOR_A_COMPANY
-from relay.store.log.encoded import Written
+from relay.store.log.encoded import EncodedEvent
 from relay.store.log.reader import CursorTooOld
 from relay.times import now_micros, now_ms
 from workers.context import Context, current
@@ -191,7 +191,7 @@ class Deliverer:
             return None  # changed or taken over meanwhile: delivered again by whoever holds it now
         return replace(held, cursor=to, failures=0, failing_since=None, window=None)
 
-    def _next(self, held: Held) -> tuple[list[Written], int]:
+    def _next(self, held: Held) -> tuple[list[EncodedEvent], int]:
         """Give the events of the next delivery, and the cursor past them and what is left out."""
         subscription = held.subscription
         fits = selection(subscription.companies, subscription.types)

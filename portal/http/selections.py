@@ -12,7 +12,7 @@ from portal.http.groups import Sent
 from portal.http.problems import Refusal
 from portal.services import services
 from relay.companies.company import Company, CompanyStatus
-from relay.store.intents.queue import Need
+from relay.store.intents.queue import NewIntent
 from relay.times import now_ms
 
 MOST_CHOSEN = 1000  # ids in one request
@@ -107,7 +107,7 @@ def cost_of(companies: int, calls: int) -> Cost:
     )
 
 
-def leave(needs: Sequence[Need]) -> int:
+def leave(needs: Sequence[NewIntent]) -> int:
     """Leave intents, and send one hint for them all; give how many had been given up before."""
     store, now = services().store, now_ms()
     revived = 0

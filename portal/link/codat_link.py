@@ -12,7 +12,7 @@ from portal.http.codat_problems import asking_codat
 from portal.services import services
 from relay.journeys.journey import Journey
 from relay.settings import Settings
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 
 MOST_CALLS, SPARE_SECONDS = 2, 5.0  # of one turn at connecting a company
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -55,7 +55,7 @@ def way(journey: Journey) -> Way:
 def drop_unused(before: Journey, after: Journey, now: int) -> None:
     """Have what was made for the platform left deleted at Codat, as nothing was linked by it."""
     needs = [
-        Need(
+        NewIntent(
             name=f"drop:{after.company_id}:{connection_id}",
             company_id=after.company_id,
             priority=Priority.NOW,

@@ -7,7 +7,7 @@ from portal.link.visit import PROGRESSING, Visit
 from relay.journeys.stage import Stage, progress
 from relay.queues import Hints
 from relay.store import Store
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 
 SOON_MS = 10_000
 READ_SOON_MS = 30_000  # until the webhooks of a first read, whose sync takes longer than a link
@@ -42,7 +42,7 @@ def _gap(seen: Visit, shortest: int) -> int:
 
 def _leave(store: Store, hints: Hints, seen: Visit, name: str, *, why: str, gap: int) -> None:
     if store.intents.may_leave(f"{name}:{why}", gap):
-        need = Need(
+        need = NewIntent(
             name, seen.journey.company_id, Priority.LINK, seen.now, f"journey:{seen.journey.id}"
         )
         store.intents.put([need], seen.now)

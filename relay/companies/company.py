@@ -13,7 +13,7 @@ from codat.records import Connection as CodatConnection
 from codat.records import reads_differently, sanitise_name
 from codat.statuses import ConnectionStatus
 from codat.webhook import Event
-from relay.fast_replace import changed
+from relay.fast_replace import fast_replace
 
 Version = tuple[int, str]  # microseconds since the epoch, then the event's id to break a tie
 NEVER: Version = (0, "")
@@ -47,7 +47,7 @@ class NameSource(StrEnum):
 
 
 # The company's status by what its connections are; the first line that fits decides.
-TRANSITIONS: tuple[tuple[frozenset[str], CompanyStatus], ...] = (
+STATUS_PRECEDENCE: tuple[tuple[frozenset[str], CompanyStatus], ...] = (
     (frozenset({ConnectionStatus.LINKED}), CompanyStatus.LINKED),
     (frozenset({ConnectionStatus.DEAUTHORIZED}), CompanyStatus.DEAUTHORISED),
     (frozenset({ConnectionStatus.UNLINKED}), CompanyStatus.UNLINKED),
@@ -194,7 +194,7 @@ class Company:
         if self.deleted:
             return CompanyStatus.DELETED
         statuses = {c.status for c in self.connections.values()}
-        for present, status in TRANSITIONS:
+        for present, status in STATUS_PRECEDENCE:
             if statuses & present:
                 return status
         return CompanyStatus.BLANK
@@ -265,23 +265,23 @@ class Company:
         }
         changes["last_webhook"] = min(self.last_webhook, limit // 1000)
         changes["first_seen"] = min(self.first_seen, limit // 1000)
-        return changed(self, **changes)
+        return fast_replace(self, **changes)
 
     def named(self, name: str, version: Version) -> Self:
         """Give the company with Codat's present name for it, unless we know a newer one."""
         if not name or (version, name) <= (self.name_version, self.name):
             return self
-        return changed(self, name=name, name_version=version)
+        return fast_replace(self, name=name, name_version=version)
 
     def gone(self, version: Version) -> Self:
         """Give the company as deleted at `version`, or later if we know so."""
-        return changed(self, deleted=True, deleted_version=max(version, self.deleted_version))
+        return fast_replace(self, deleted=True, deleted_version=max(version, self.deleted_version))
 
     def tagged(self, tags: Mapping[str, str], version: Version) -> Self:
         """Give the company with the tags it has at Codat, unless we know newer ones."""
         if (version, sorted(tags.items())) <= (self.tags_version, sorted(self.tags.items())):
             return self
-        return changed(self, tags=dict(tags), tags_version=version)
+        return fast_replace(self, tags=dict(tags), tags_version=version)
 
     def with_connection(
         self, given: CodatConnection, version: Version, status: str | None = None
@@ -299,12 +299,12 @@ class Company:
         connection = seen if held is None else _joined(held, seen)
         if connection == held:
             return self
-        return changed(self, connections={**self.connections, given.id: connection})
+        return fast_replace(self, connections={**self.connections, given.id: connection})
 
     def with_missed(self, connection_id: str, missed: str) -> Self:
         """Give the company with a note of who counts this connection's last change as missed."""
         noted = replace(self.connections[connection_id], missed=missed)
-        return changed(self, connections={**self.connections, connection_id: noted})
+        return fast_replace(self, connections={**self.connections, connection_id: noted})
 
     def is_stale(self, given: CodatConnection, version: Version, status: str | None = None) -> bool:
         """Whether we know this of the connection, or how it or its absence was later.
@@ -328,7 +328,7 @@ class Company:
         if held is not None and (version, status) <= (held.version, held.status):
             status, version = held.status, held.version
         state = DataTypeState(status, version, max(successes, default=None))
-        return changed(self, data_types={**self.data_types, key: state})
+        return fast_replace(self, data_types={**self.data_types, key: state})
 
     def recognise_placeholder(self, pattern: re.Pattern[str] | None) -> Self:
         """Give the company with its name taken for a placeholder, where the pattern says so."""
@@ -336,7 +336,7 @@ class Company:
             return self
         if not self.name or not pattern.fullmatch(self.name):
             return self
-        return changed(self, placeholder=self.name)
+        return fast_replace(self, placeholder=self.name)
 
 
 _BLANK = Company(id="")

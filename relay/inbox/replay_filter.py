@@ -17,7 +17,7 @@ RESULTS = (APPLIED, DEAD, WAITING)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class MessageFilter:
     """A filter over messages. Times in ms, `until` exclusive; `ids` name single ones."""
 
     company: str | None = None

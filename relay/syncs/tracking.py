@@ -7,7 +7,7 @@ from typing import Any
 from codat.records import PullOperation, read_time
 from codat.statuses import ConnectionStatus, PullOutcome, pull_outcome
 from relay.companies.company import DELETED, Company, Sync, SyncState
-from relay.fast_replace import changed
+from relay.fast_replace import fast_replace
 from relay.syncs.data_status import MAX_AHEAD
 from relay.syncs.schedule import ALL
 
@@ -30,7 +30,7 @@ def begin(company: Company, sync: Sync, data_type: str) -> Company:
     held = company.syncs.get(data_type)
     if held is not None and held.requested > sync.requested:
         return company
-    return changed(company, syncs={**company.syncs, data_type: sync})
+    return fast_replace(company, syncs={**company.syncs, data_type: sync})
 
 
 def open_syncs(company: Company) -> dict[str, Sync]:

@@ -13,7 +13,7 @@ import pytest
 from cli.faults import CannotStart
 from cli.runner import embedded
 from relay.store import Store, keys
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 from relay.store.server.checks import inspect
 from relay.store.server.connect import connect
 from relay.syncs.cadence import next_run
@@ -93,13 +93,13 @@ def test_a_server_that_leaps_over_a_year_and_comes_back_leaves_nothing_behind(le
     assert bench.take(*sent[1]).status == 204  # by our clock it is fresh
     bench.drain()
     ticking.tick()
-    store.intents.put([Need(f"reread:{ONE}", ONE, Priority.NOW, now_ms(), "test")], now_ms())
+    store.intents.put([NewIntent(f"reread:{ONE}", ONE, Priority.NOW, now_ms(), "test")], now_ms())
     bench.settle()  # read in 2028, and known as of then
     assert store.companies.get(ONE).latest // 1000 > now_ms() - DAY * 1000
     now = store.now_ms()
     store.budget.ended("c", None, now=now, limit=9, remaining=0, reset=now + DAY * 1000)
     store.budget.ended("d", None, now=now, not_before=now + 3_600_000)
-    store.intents.put([Need(f"info:{ONE}", ONE, Priority.NOW, now, "test")], now)
+    store.intents.put([NewIntent(f"info:{ONE}", ONE, Priority.NOW, now, "test")], now)
     assert store.intents.claim(now=now, lease_ms=90_000, limit=1, priorities=(Priority.NOW,))
     killed = json.dumps(make_event("connection.dataRead", id="e-3")).encode()
     assert bench.take(signed(killed, message_id="msg_3"), killed).status == 204

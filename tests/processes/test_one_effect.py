@@ -12,7 +12,7 @@ import pytest
 from relay.inbox.message import Action, action_fields
 from relay.queues import Hints
 from relay.store import Store, keys
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 from relay.times import now_micros, now_ms
 from sandbox.config import SandboxConfig
 from sandbox.server.server import RunningSandbox, start
@@ -64,7 +64,7 @@ class Scene:
 
     def put(self, name: str, company: str, **args: str) -> str:
         self.store.intents.put(
-            [Need(name, company, Priority.NOW, now_ms(), "test", args)], now_ms()
+            [NewIntent(name, company, Priority.NOW, now_ms(), "test", args)], now_ms()
         )
         return name
 

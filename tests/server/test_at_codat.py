@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from codat.client import Generation
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 from relay.syncs.schedule import ALL
 from relay.times import now_ms
 from scheduler import dispatch
@@ -140,7 +140,7 @@ def test_a_scheduled_sync_reaches_codat(relay):
     [name] = [n for n in due_names(relay) if n.startswith("sync:")]
     period = name.rpartition(":")[2]
     facts = {"data_type": ALL, "period": period}
-    need = Need(name, company, Priority.SCHEDULED, now_ms(), "test", facts)
+    need = NewIntent(name, company, Priority.SCHEDULED, now_ms(), "test", facts)
     relay.store.intents.put([need], now_ms())
     data = relay.until(lambda: requested(relay, company), "the request")
     assert data["period"] == period
@@ -225,7 +225,7 @@ def test_info_that_is_not_there_yet_is_asked_for_again_when_it_is(relay):
     company = relay.create("Session 7")
     relay.control(company, "authorise", **XERO)
     relay.until(lambda: relay.status(company) == "Linked", "the link")
-    need = Need(f"info:{company}", company, Priority.LINK, now_ms(), "test")
+    need = NewIntent(f"info:{company}", company, Priority.LINK, now_ms(), "test")
     relay.store.intents.put([need], now_ms())  # too early: Codat answers 409
     relay.until(lambda: relay.journal("GET", company, "/data/info"), "the early try")
     relay.until(lambda: relay.named(company), "the rename")
@@ -235,7 +235,7 @@ def test_info_that_is_not_there_yet_is_asked_for_again_when_it_is(relay):
 
 def test_a_company_codat_does_not_know_is_told_of_once_and_changes_nothing(relay):
     unknown = "00000000-0000-4000-8000-00000000dead"
-    need = Need(f"reread:{unknown}", unknown, Priority.LINK, now_ms(), "test")
+    need = NewIntent(f"reread:{unknown}", unknown, Priority.LINK, now_ms(), "test")
     relay.store.intents.put([need], now_ms())
     relay.until(lambda: relay.store.intents.get(need.name) is None, "the end of the intent")
     time.sleep(0.2)
@@ -246,7 +246,7 @@ def test_a_reread_heals_what_no_webhook_told(relay):
     company = linked(relay)
     relay.sandbox.deliver_to("http://127.0.0.1:9/nowhere")
     relay.control(company, "unlink")
-    need = Need(f"reread:{company}", company, Priority.LINK, now_ms(), "test")
+    need = NewIntent(f"reread:{company}", company, Priority.LINK, now_ms(), "test")
     relay.store.intents.put([need], now_ms())
     relay.until(lambda: relay.status(company) == "Unlinked", "the healing")
 
@@ -300,7 +300,7 @@ def test_with_the_quota_spent_nothing_is_asked_until_it_is_renewed(relay):
     relay.sync_now(company, "invoices")
     relay.until(lambda: relay.store.budget.state(1).hold_until > now_ms(), "the hold")
     asked = len(relay.journal("POST", company)) + len(relay.journal("GET", company))
-    newcomer_waits = Need(f"reread:{company}", company, Priority.LINK, now_ms(), "test")
+    newcomer_waits = NewIntent(f"reread:{company}", company, Priority.LINK, now_ms(), "test")
     relay.store.intents.put([newcomer_waits], now_ms())
     time.sleep(0.5)
     assert len(relay.journal("POST", company)) + len(relay.journal("GET", company)) == asked

@@ -8,7 +8,7 @@ from codat.errors import NoCallNow, RateLimit
 from relay.budget import SharedGate, open_priorities, speaking_for
 from relay.store import keys
 from relay.store.intents.budget import LEASE_MS, Budget, Limits
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 from relay.store.scripts import Scripts, source
 from relay.times import now_ms
 from support.parts import company_id
@@ -161,7 +161,7 @@ def test_no_more_than_ten_at_once_per_company(budget):
 
 
 def test_a_claimed_intent_is_not_counted_again_by_its_call(store):
-    needs = [Need(f"info:{n}", company_id(1), Priority.NOW, NOW, "m") for n in range(10)]
+    needs = [NewIntent(f"info:{n}", company_id(1), Priority.NOW, NOW, "m") for n in range(10)]
     store.intents.put(needs, NOW)
     claimed = store.intents.claim(now=NOW, lease_ms=60_000, limit=20, priorities=[Priority.NOW])
     assert len(claimed) == 10
@@ -177,7 +177,7 @@ def test_a_claimed_intent_is_not_counted_again_by_its_call(store):
 def test_a_claim_that_has_passed_to_another_worker_makes_no_more_calls(store):
     """It may have slept through its lease in the middle of an attempt."""
     name = f"name:{company_id(1)}"
-    store.intents.put([Need(name, company_id(1), Priority.LINK, NOW, "m")], NOW)
+    store.intents.put([NewIntent(name, company_id(1), Priority.LINK, NOW, "m")], NOW)
     claims = [
         store.intents.claim(now=at, lease_ms=60_000, limit=1, priorities=[Priority.LINK])[0]
         for at in (NOW, NOW + 60_000)
@@ -257,13 +257,13 @@ def test_an_ending_sent_twice_learns_the_same(client, budget):
 def test_a_call_renews_the_claim_of_the_intent_that_makes_it(store):
     """Else two slow calls would outlast it, and another would ask what is being asked."""
     name = f"name:{company_id(1)}"
-    store.intents.put([Need(name, company_id(1), Priority.RECONCILE, NOW, "m")], NOW)
+    store.intents.put([NewIntent(name, company_id(1), Priority.RECONCILE, NOW, "m")], NOW)
 
     def claim(at):
         return store.intents.claim(now=at, lease_ms=LEASE_MS, limit=1, priorities=list(Priority))
 
     [mine] = claim(NOW)
-    store.intents.put([Need(name, company_id(1), Priority.LINK, NOW, "m")], NOW)
+    store.intents.put([NewIntent(name, company_id(1), Priority.LINK, NOW, "m")], NOW)
     later = NOW + LEASE_MS - 1
     assert not store.budget.take(
         "call", company_id(1), priority=3, now=later, intent=name, fence=mine.fence

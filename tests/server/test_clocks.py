@@ -21,7 +21,7 @@ from relay.inbox.message import Action, action_fields
 from relay.store import keys
 from relay.store.companies.packed import pack
 from relay.store.intents.budget import Limits
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 from relay.syncs.cadence import next_run, run_before
 from relay.syncs.schedule import ALL, Anchor, Cadence, Schedule
 from relay.times import now_micros, now_ms
@@ -250,7 +250,7 @@ def leave_hint(store):
 
 
 def leave_intent(store, name="info", **more):
-    need = Need(f"{name}:{ONE}", ONE, Priority.NOW, now_ms(), "test")
+    need = NewIntent(f"{name}:{ONE}", ONE, Priority.NOW, now_ms(), "test")
     store.intents.put([need], now_ms())
     store.client.zadd(f"{keys.INTENTS_DUE}{int(Priority.NOW)}", {need.name: far(store)})
     if more:
@@ -606,7 +606,7 @@ def test_no_sync_stays_open_and_no_data_fresh_by_dates_of_a_clock_that_was_ahead
     store.schedules.put(replace(HOURLY, company_id=ONE, fresh=1), now_ms() // 1000, over=None)
     calls = len(bench.codat.asked)
     store.client.delete(*store.client.scan_iter(keys.INTENT + "*"))
-    store.intents.put([Need(f"{kind}:{ONE}", ONE, Priority.LOCAL, now_ms(), "x")], now_ms())
+    store.intents.put([NewIntent(f"{kind}:{ONE}", ONE, Priority.LOCAL, now_ms(), "x")], now_ms())
     bench.perform()
     assert len(bench.codat.asked) == calls
     bench.drain()

@@ -18,7 +18,7 @@ from relay.delivery.subscription import BATCH, SINGLE, Secret, Subscription, hea
 from relay.events.catalogue import dated_text, entries
 from relay.events.documents import event_schema, example
 from relay.inbox.message import Action, action_fields
-from relay.store.log.encoded import write
+from relay.store.log.encoded import encode
 from relay.store.log.reader import LoggedEvent
 from relay.times import iso_from_micros, iso_from_ms
 from support import npm
@@ -256,7 +256,7 @@ def test_what_stands_in_the_log_is_written_out_as_an_event(micros, subject, caus
         b"type": b"pause.set", b"source": source.encode(), b"subject": subject.encode(),
         b"time": b"%d" % micros, b"cause": cause.encode(), b"data": b'{"ends":%d}' % micros,
     }  # fmt: skip
-    event = orjson.loads(write(7, fields, "e1").json)
+    event = orjson.loads(encode(7, fields, "e1").json)
     strictly(event)
     assert (
         event

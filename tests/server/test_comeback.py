@@ -18,7 +18,7 @@ from itertools import islice, takewhile
 import pytest
 import structlog
 
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 from relay.syncs import catchup
 from relay.syncs.cadence import next_run, runs
 from relay.syncs.schedule import ALL, SPREAD, Cadence, CatchUp, Schedule, offset_within
@@ -87,7 +87,7 @@ def link_all(relay) -> list[str]:
         companies = list(pool.map(lambda _: linked(relay), range(COMPANIES)))
     names = [(f"track:{company}", company) for company in companies]
     now = now_ms()
-    relay.store.intents.put([Need(*name, Priority.NOW, now, "test") for name in names], now)
+    relay.store.intents.put([NewIntent(*name, Priority.NOW, now, "test") for name in names], now)
     # While Codat's own first sync runs, it would stand for others.
     wait(lambda: all(first_is_over(relay, company) for company in companies), 30 + COMPANIES)
     return companies

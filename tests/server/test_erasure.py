@@ -13,12 +13,12 @@ from redis.exceptions import NoPermissionError
 from cli.checkup import OK, UNSURE, check_files
 from relay.delivery.subscription import Secret, Subscription
 from relay.inbox.message import Action, action_fields
-from relay.inbox.replay_filter import Wanted
+from relay.inbox.replay_filter import MessageFilter
 from relay.journeys import journey
 from relay.journeys.journey import Journey
 from relay.store import keys
 from relay.store.delivery.subscriptions import Attempt
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 from relay.store.journeys.records import hash_of
 from relay.store.server.files import refused_files, want_files, write_files_anew
 from relay.syncs.pause import Pause, Scope
@@ -106,14 +106,14 @@ def touch(store, company):
     assert store.pauses.write(late.end(NOW), over=late, at=NOW)[0]
     assert store.pauses.unpark(late.id, 1, forget=True) == 0
     assert store.client.hlen(keys.HELD_BACK) == 1
-    need = Need(f"reread:{company}", company, Priority.LINK, 0, "test", {"name": NAME})
+    need = NewIntent(f"reread:{company}", company, Priority.LINK, 0, "test", {"name": NAME})
     store.intents.put([need], now_ms())
     [claimed] = store.intents.claim(
         now=now_ms(), lease_ms=60_000, limit=1, priorities=[Priority.LINK]
     )
     store.intents.finish(claimed, "dead", now=now_ms(), lane=0, error=NAME)
     store.reconciles.begin("r1", cause="asked for", now=NOW, chosen=[company])
-    store.replays.begin(Wanted(company=company), total=1, by="olga")
+    store.replays.begin(MessageFilter(company=company), total=1, by="olga")
     subscribe(store, cursor=0)
     [lease] = store.subscriptions.claim(lease_ms=1000, limit=1, hindered=1)
     answered = Attempt(now_ms(), "1", "4", 4, 422, 5, f"do not know {NAME}", "", taken=False)

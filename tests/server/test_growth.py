@@ -4,7 +4,7 @@ from relay.inbox.message import Message
 from relay.store import keys
 from relay.store.inbox.dead_letters import Letters
 from relay.store.inbox.lanes import Batch, DeadLetter
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 from relay.times import now_ms
 from scheduler import dispatch
 from support.parts import company_id, make_event
@@ -14,7 +14,7 @@ DAY_MS = 86_400_000
 
 
 def give_up(store, name: str) -> None:
-    store.intents.put([Need(name, company_id(1), Priority.NOW, now_ms(), "test")], now_ms())
+    store.intents.put([NewIntent(name, company_id(1), Priority.NOW, now_ms(), "test")], now_ms())
     [held] = store.intents.claim(
         now=now_ms() + 1, lease_ms=1000, limit=1, priorities=(Priority.NOW,)
     )
@@ -27,7 +27,7 @@ def test_work_that_was_given_up_is_kept_as_long_as_messages_are(bench):
         give_up(store, name)
     old = now_ms() - days * DAY_MS - 60_000
     store.client.zadd(keys.DEAD_INTENTS, {"sync:a": old, "sync:b": old, "sync:gone": old})
-    revived = Need("sync:b", company_id(1), Priority.NOW, now_ms(), "test")
+    revived = NewIntent("sync:b", company_id(1), Priority.NOW, now_ms(), "test")
     store.client.hset(keys.INTENT + "sync:b", "state", "due")  # by a person, this very moment
     dispatch.trim(store, bench.settings)
     assert store.client.zrange(keys.DEAD_INTENTS, 0, -1) == [b"sync:c"]

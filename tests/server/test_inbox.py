@@ -8,7 +8,7 @@ from codat.webhook import Quota
 from relay.inbox.message import webhook_fields
 from relay.store import keys
 from relay.store.inbox.lanes import Batch, DeadLetter, StatusEvent
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 from relay.store.scripts import source
 from support.parts import company_id
 
@@ -149,7 +149,7 @@ def test_a_commit_writes_states_log_intents_and_dead_letters_together(store):
     entry = put(store).entry
     lease = store.inbox.claim(None, LEASE)
     [message] = store.inbox.read(lease, lease.cursor, 10)
-    need = Need(f"info:{company_id(1)}", company_id(1), Priority.LINK, 1, "m")
+    need = NewIntent(f"info:{company_id(1)}", company_id(1), Priority.LINK, 1, "m")
     batch = Batch(
         states={company_id(1): b'{"x":1}'},
         events=logged(3),

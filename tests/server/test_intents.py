@@ -7,7 +7,7 @@ import pytest
 from relay.inbox.message import Action
 from relay.store import keys
 from relay.store.intents.budget import AT_ONCE_PER_COMPANY
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 from relay.store.scripts import source
 from support.parts import company_id
 
@@ -17,7 +17,7 @@ LEASE = 60_000
 
 def need(kind="info", number=1, due=NOW, priority=Priority.LINK, **args):
     name = f"{kind}:{company_id(number)}"
-    return Need(name, company_id(number), priority, due, "m", args)
+    return NewIntent(name, company_id(number), priority, due, "m", args)
 
 
 def claim(store, now=NOW, limit=10, priorities=tuple(Priority)):
@@ -268,7 +268,8 @@ def test_a_more_urgent_need_raises_a_waiting_one(store):
 
 def test_no_more_than_ten_at_once_per_company(store):
     names = [
-        Need(f"sync:{company_id(1)}:{n}", company_id(1), Priority.NOW, NOW, "m") for n in range(30)
+        NewIntent(f"sync:{company_id(1)}:{n}", company_id(1), Priority.NOW, NOW, "m")
+        for n in range(30)
     ]
     store.intents.put([*names, need(number=2, priority=Priority.NOW)], NOW)
     claimed = claim(store, limit=25)
@@ -288,7 +289,7 @@ def test_only_the_priorities_asked_for_are_claimed(store):
 
 
 def test_a_busy_company_hides_nobody(store):
-    many = [Need(f"sync:1:{n}", company_id(1), Priority.NOW, NOW - 1, "m") for n in range(300)]
+    many = [NewIntent(f"sync:1:{n}", company_id(1), Priority.NOW, NOW - 1, "m") for n in range(300)]
     store.intents.put([*many, need(number=2, priority=Priority.NOW)], NOW)
     assert len(claim(store, limit=20)) == AT_ONCE_PER_COMPANY
     companies = [i.company_id for _ in range(3) for i in claim(store, limit=20)]

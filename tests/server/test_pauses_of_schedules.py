@@ -7,7 +7,7 @@ from threading import Barrier
 import pytest
 
 from relay.store import keys
-from relay.store.intents.queue import Intent, Need, Priority
+from relay.store.intents.queue import Intent, NewIntent, Priority
 from relay.store.schedules.due import member, stored
 from relay.store.store import Store
 from relay.syncs.cadence import next_run
@@ -375,8 +375,8 @@ def test_while_everything_is_paused_scheduled_syncs_are_not_claimed_and_all_else
     args = {"data_type": "invoices", "period": "p1"}
     name = f"sync:{company_id(1)}:invoices:p1"
     needs = [
-        Need(name, company_id(1), Priority.SCHEDULED, now, "schedule", args),
-        Need(f"fresh:{company_id(1)}", company_id(1), Priority.RECONCILE, now, "test"),
+        NewIntent(name, company_id(1), Priority.SCHEDULED, now, "schedule", args),
+        NewIntent(f"fresh:{company_id(1)}", company_id(1), Priority.RECONCILE, now, "test"),
     ]
     store.intents.put(needs, now)
     held = pause(store, begins=now // 1000 - 5)

@@ -9,7 +9,7 @@ from codat.errors import CodatBroken, NoCallNow, Unreachable
 from relay.budget import SharedGate
 from relay.inbox.message import Action, action_fields
 from relay.store import keys
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 from relay.store.server.durable import NotDurable
 from relay.times import iso_from_ms, now_micros, now_ms
 from support.parts import company_id, make_event
@@ -32,7 +32,7 @@ def linked(bench):
 
 
 def put(bench, name=INFO, priority=Priority.NOW, **args):
-    bench.store.intents.put([Need(name, COMPANY, priority, now_ms(), "test", args)], now_ms())
+    bench.store.intents.put([NewIntent(name, COMPANY, priority, now_ms(), "test", args)], now_ms())
 
 
 def put_sync(bench):
@@ -95,7 +95,7 @@ def test_a_fault_of_ours_is_given_up_at_once(bench, monkeypatch):
 
 
 def test_one_that_waited_for_long_has_a_week_from_its_first_failure(bench):
-    need = Need(INFO, COMPANY, Priority.LINK, 0, "test")
+    need = NewIntent(INFO, COMPANY, Priority.LINK, 0, "test")
     bench.store.intents.put([need], now_ms() - GIVE_UP_AFTER - 1)
     bench.codat.failing = lambda *_: CodatBroken("503")
     record = attempt(bench)

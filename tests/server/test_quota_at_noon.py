@@ -12,7 +12,7 @@ import pytest
 
 from relay.inbox.message import Action, action_fields, webhook_fields
 from relay.store import keys
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 from relay.times import now_micros, now_ms
 from sandbox.config import SandboxConfig
 from sandbox.server.server import RunningSandbox, start
@@ -159,9 +159,9 @@ def waiting_names(context: Context) -> set[str]:
     return {one.name for one in waiting if one.kind != "track"}
 
 
-def need(kind: str, company: str, priority: Priority, more: str = "") -> Need:
+def need(kind: str, company: str, priority: Priority, more: str = "") -> NewIntent:
     args = {"data_type": "invoices", "period": "p1"} if kind == "sync" else {}
-    return Need(f"{kind}:{company}{more}", company, priority, now_ms(), "test", args)
+    return NewIntent(f"{kind}:{company}{more}", company, priority, now_ms(), "test", args)
 
 
 def work_until(context: Context, met: Any) -> None:

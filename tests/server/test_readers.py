@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from relay.delivery.subscription import DAY_MS
 from relay.events.catalogue import entries
 from relay.store import keys
-from relay.store.log.encoded import write
+from relay.store.log.encoded import encode
 from relay.store.scripts import Scripts
 from relay.times import iso_from_micros, iso_from_ms, now_ms
 from support.every_reader import by_pages, by_timeline, make_deliverer, read_by_all
@@ -443,7 +443,7 @@ def test_an_entry_of_any_type_with_any_data_is_written_out(kind, found, between)
     """Also what a reader of JSON takes and no writer writes: deep nesting, numbers beyond any."""
     text = json.dumps(found).encode().replace(b", ", b"," + between)
     fields = {name.encode(): value.encode() for name, value in GOOD.items()}
-    told = write(1, fields | {b"type": kind.encode(), b"data": text}, "e")
+    told = encode(1, fields | {b"type": kind.encode(), b"data": text}, "e")
     event = orjson.loads(told.json)
     assert orjson.dumps(event)
     assert event["type"] in (kind, "event.unreadable")

@@ -15,7 +15,7 @@ from werkzeug.test import Client
 from receiver.app import create_app
 from receiver.intake import LARGEST_BODY
 from relay.inbox.message import Action, action_fields, webhook_fields
-from relay.inbox.replay_filter import Wanted
+from relay.inbox.replay_filter import MessageFilter
 from relay.store import keys
 from relay.store.server.durable import NotDurable
 from support.parts import (
@@ -220,7 +220,7 @@ def test_a_genuine_body_that_nobody_can_read_is_kept_as_a_dead_letter(bench, bod
     portal = Portal(store=bench.store)
     for address in ("/v1/dead-letters", "/v1/messages"):
         assert portal.get(address).status_code == 200
-    [message] = bench.store.messages.newest(Wanted(), None, 9, 9).messages
+    [message] = bench.store.messages.newest(MessageFilter(), None, 9, 9).messages
     assert message.message.body == body
 
 

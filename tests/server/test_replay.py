@@ -9,7 +9,7 @@ import structlog
 
 from codat.webhook import Event
 from relay.companies.company import Company
-from relay.inbox.replay_filter import Wanted, redacted, redacted_reason
+from relay.inbox.replay_filter import MessageFilter, redacted, redacted_reason
 from relay.times import now_ms
 from support.parts import company_id, make_event
 from workers.inbox import fold as folding
@@ -18,7 +18,7 @@ from workers.replay import replay_some
 
 log = structlog.get_logger("figures")
 
-ALL = Wanted()
+ALL = MessageFilter()
 MESSAGES = int(os.environ.get("RELAY_PROOF_MESSAGES", "400"))
 
 
@@ -146,13 +146,13 @@ def test_a_step_sent_twice_queues_its_messages_once(bench):
 @pytest.mark.parametrize(
     ("wanted", "count"),
     [
-        (Wanted(company=company_id(1)), 6),
-        (Wanted(types=("connection.*",)), 15),
-        (Wanted(company=company_id(1), types=("company.created",)), 2),
-        (Wanted(until=1), 0),
-        (Wanted(since=1), 31),
-        (Wanted(result="dead"), 0),
-        (Wanted(result="applied"), 31),
+        (MessageFilter(company=company_id(1)), 6),
+        (MessageFilter(types=("connection.*",)), 15),
+        (MessageFilter(company=company_id(1), types=("company.created",)), 2),
+        (MessageFilter(until=1), 0),
+        (MessageFilter(since=1), 31),
+        (MessageFilter(result="dead"), 0),
+        (MessageFilter(result="applied"), 31),
     ],
 )
 def test_a_filter_chooses_the_messages(bench, wanted, count):
@@ -170,11 +170,11 @@ def test_dead_letters_are_handled_again_and_are_none_afterwards(bench, monkeypat
         broken.setattr(folding, "handler_for", lambda k: fails if "write" in k else handler_for(k))
         fill(bench)
         assert bench.store.inbox.depths()["dead_letters"] == 5
-        again = replay(bench, Wanted(result="dead"))
+        again = replay(bench, MessageFilter(result="dead"))
         assert (again.tally.dead, bench.store.inbox.depths()["dead_letters"]) == (5, 5)
     for lane in range(64):  # the letter alone is enough
         bench.store.client.xtrim("{relay}:lane:" + str(lane), maxlen=0, approximate=False)
-    done = replay(bench, Wanted(result="dead"))
+    done = replay(bench, MessageFilter(result="dead"))
     assert (done.tally.handled, done.tally.added, done.tally.dead) == (5, 5, 0)
     assert bench.store.inbox.depths()["dead_letters"] == 0
     assert bench.types().count("push.completed") == 5
@@ -230,7 +230,7 @@ def test_why_a_message_could_not_be_handled_shows_nothing_of_what_is_left_out():
 def test_where_few_are_wanted_a_job_looks_at_so_many_and_another_goes_on(bench, monkeypatch):
     monkeypatch.setattr("workers.replay.LOOKED_AT", 2)
     fill(bench)
-    wanted = Wanted(types=("client.rateLimit.reached",))
+    wanted = MessageFilter(types=("client.rateLimit.reached",))
     begun = bench.store.replays.begin(wanted, total=1, by="test")
     positions = [""]
     while replay_some(bench.context, begun.id, seconds=0):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 from relay.syncs.policy import KEEP_ALIVE
 from relay.syncs.schedule import ALL, Anchor, Cadence, Schedule
 from relay.times import now_ms
@@ -19,7 +19,7 @@ DAY = 86_400
 
 
 def look(relay: Relay, company: str) -> None:
-    need = Need(f"track:{company}", company, Priority.NOW, now_ms(), "test")
+    need = NewIntent(f"track:{company}", company, Priority.NOW, now_ms(), "test")
     relay.store.intents.put([need], now_ms())
 
 
@@ -121,7 +121,7 @@ def test_the_first_sync_after_a_link_is_not_doubled(relay):
         lambda: (c := relay.store.companies.get(company)) and c.status == "Linked", "the link"
     )
     facts = {"data_type": ALL, "period": "p1"}
-    need = Need(f"sync:{company}:{ALL}:p1", company, Priority.SCHEDULED, now_ms(), "s", facts)
+    need = NewIntent(f"sync:{company}:{ALL}:p1", company, Priority.SCHEDULED, now_ms(), "s", facts)
     relay.store.intents.put([need], now_ms())
     told = relay.until(
         lambda: [d for k, d in relay.told(company) if k == "sync.requested"], "the sync's word"
@@ -160,7 +160,9 @@ def test_with_every_webhook_lost_the_reads_of_a_new_link_are_known_all_the_same(
     relay.deliver_webhooks(dropShare=1.0)
     relay.control(company, "authorise", **XERO)
     now = now_ms()
-    relay.store.intents.put([Need(f"reread:{company}", company, Priority.LINK, now, "test")], now)
+    relay.store.intents.put(
+        [NewIntent(f"reread:{company}", company, Priority.LINK, now, "test")], now
+    )
     relay.until(lambda: relay.status(company) == "Linked", "the link")
     relay.until(lambda: relay.store.companies.get(company).syncs.get(ALL), "the first sync")
     relay.until(lambda: relay.store.companies.get(company).data_types, "the reads")

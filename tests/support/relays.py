@@ -14,7 +14,7 @@ from receiver.app import create_app
 from relay.budget import speaking_for
 from relay.inbox.message import Action, action_fields
 from relay.store import Store
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 from relay.syncs.schedule import ALL
 from relay.times import now_micros, now_ms
 from sandbox.config import SandboxConfig
@@ -132,7 +132,7 @@ class Relay:
     ) -> str:
         name = f"sync:{company_id}:{data_type}:{period}"
         facts = {"data_type": data_type, "period": period}
-        need = Need(name, company_id, Priority.NOW, now_ms(), "test", facts)
+        need = NewIntent(name, company_id, Priority.NOW, now_ms(), "test", facts)
         self.store.intents.put([need] * times, now_ms())
         return name
 

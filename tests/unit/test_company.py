@@ -15,7 +15,7 @@ from codat.statuses import ConnectionStatus
 from relay.companies.company import (
     BROKEN,
     DELETED,
-    TRANSITIONS,
+    STATUS_PRECEDENCE,
     Company,
     CompanyStatus,
     Connection,
@@ -72,9 +72,9 @@ def test_a_companys_status_follows_from_its_connections(statuses, status, attent
 
 
 def test_every_status_of_codats_decides_one_of_a_company():
-    decided = set().union(*(present for present, _ in TRANSITIONS))
+    decided = set().union(*(present for present, _ in STATUS_PRECEDENCE))
     assert decided == set(ConnectionStatus)
-    assert {status for _, status in TRANSITIONS} | {"Blank", "Deleted"} == set(CompanyStatus)
+    assert {status for _, status in STATUS_PRECEDENCE} | {"Blank", "Deleted"} == set(CompanyStatus)
     assert {DEAUTHORIZED, UNLINKED} == BROKEN
 
 
@@ -88,7 +88,9 @@ def test_the_status_table_in_the_docs_is_the_one_in_the_code():
     ]
     [(*_,), divider, *printed] = rows
     assert all(set(cell) <= set("-: ") for cell in divider)
-    expected = [(word, str(status)) for present, status in TRANSITIONS for word in sorted(present)]
+    expected = [
+        (word, str(status)) for present, status in STATUS_PRECEDENCE for word in sorted(present)
+    ]
     assert printed == [*expected, ("none", "Blank"), ("company deleted", "Deleted")]
 
 

@@ -5,7 +5,7 @@ import threading
 import orjson
 import pytest
 
-from relay.store.log.encoded import BLOCK, KEPT, Blocks, Head, Part, Written, write
+from relay.store.log.encoded import BLOCK, KEPT, EncodedEvent, EventBlocks, Head, Part, encode
 from relay.store.log.reader import LoggedEvent
 
 FIELDS = {
@@ -33,11 +33,11 @@ class Log:
             raise ConnectionError
         first = max(after, self.oldest) + 1
         return Part(
-            [Written(n, self.kind, "", b"{}") for n in range(first, up_to + 1)], self.oldest
+            [EncodedEvent(n, self.kind, "", b"{}") for n in range(first, up_to + 1)], self.oldest
         )
 
 
-def numbers(found: tuple[list[Written], int]) -> list[int]:
+def numbers(found: tuple[list[EncodedEvent], int]) -> list[int]:
     return [event.sequence for event in found[0]]
 
 
@@ -53,14 +53,14 @@ def test_the_text_is_the_cloud_event_of_the_entry():
         orjson.loads(texts["data"]),
         "e1",
     )
-    written = write(7, FIELDS, "e1")
+    written = encode(7, FIELDS, "e1")
     assert orjson.loads(written.json) == shown.cloud_event()
     assert (written.sequence, written.type, written.subject) == (7, shown.type, shown.subject)
 
 
 def test_what_was_read_is_not_read_again_and_only_what_came_since_is_added():
     log = Log()
-    blocks = Blocks(log.fetch)
+    blocks = EventBlocks(log.fetch)
     assert numbers(blocks.after(0, 3, Head(3, "e"))) == [1, 2, 3]
     assert numbers(blocks.after(1, 2, Head(3, "e"))) == [2]
     assert numbers(blocks.after(2, 5, Head(5, "e"))) == [3, 4, 5]
@@ -69,7 +69,7 @@ def test_what_was_read_is_not_read_again_and_only_what_came_since_is_added():
 
 def test_events_come_to_the_end_of_their_block():
     log = Log()
-    blocks = Blocks(log.fetch)
+    blocks = EventBlocks(log.fetch)
     last = Head(3 * BLOCK, "e")
     assert numbers(blocks.after(BLOCK - 2, last.last, last)) == [BLOCK - 1, BLOCK]
     assert numbers(blocks.after(BLOCK, last.last, last)) == list(range(BLOCK + 1, 2 * BLOCK + 1))
@@ -79,7 +79,7 @@ def test_events_come_to_the_end_of_their_block():
 @pytest.mark.parametrize("later", [Head(3, "e", losses=1), Head(3, "other")])
 def test_after_a_loss_or_a_reset_nothing_is_given_from_memory(later):
     log = Log()
-    blocks = Blocks(log.fetch)
+    blocks = EventBlocks(log.fetch)
     blocks.after(0, 3, Head(3, "e"))
     log.kind = "event.erased"
     assert {event.type for event in blocks.after(0, 3, later)[0]} == {"event.erased"}
@@ -87,7 +87,7 @@ def test_after_a_loss_or_a_reset_nothing_is_given_from_memory(later):
 
 def test_a_block_that_was_read_in_parts_tells_from_where_on_none_is_missing():
     log = Log()
-    blocks = Blocks(log.fetch)
+    blocks = EventBlocks(log.fetch)
     assert blocks.after(0, 3, Head(9, "e"))[1] == 0
     log.oldest = 5
     found, oldest = blocks.after(2, 9, Head(9, "e"))
@@ -96,7 +96,7 @@ def test_a_block_that_was_read_in_parts_tells_from_where_on_none_is_missing():
 
 def test_only_the_latest_blocks_are_kept():
     log = Log()
-    blocks = Blocks(log.fetch)
+    blocks = EventBlocks(log.fetch)
     head = Head(BLOCK * (KEPT + 1), "e")
     for number in range(KEPT + 1):
         blocks.after(number * BLOCK, head.last, head)
@@ -115,7 +115,7 @@ def test_readers_that_want_the_same_at_once_cause_one_reading():
         assert may_go.wait(20)
         return log.fetch(after, up_to, head)
 
-    blocks, found = Blocks(fetch), []
+    blocks, found = EventBlocks(fetch), []
     threads = [
         threading.Thread(target=lambda: found.append(blocks.after(0, 3, Head(3, "e"))))
         for _ in range(readers)
@@ -132,7 +132,7 @@ def test_readers_that_want_the_same_at_once_cause_one_reading():
 
 def test_a_reading_that_failed_is_tried_anew_by_the_next():
     log = Log()
-    blocks = Blocks(log.fetch)
+    blocks = EventBlocks(log.fetch)
     log.fails = True
     with pytest.raises(ConnectionError):
         blocks.after(0, 3, Head(3, "e"))

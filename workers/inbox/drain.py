@@ -12,7 +12,7 @@ from relay.events.catalogue import identity
 from relay.inbox.message import Message
 from relay.inbox.replay_filter import Tally, redacted_reason
 from relay.store.inbox.lanes import Batch, DeadLetter, Lease
-from relay.store.intents.queue import Need
+from relay.store.intents.queue import NewIntent
 from relay.times import now_ms
 from workers.context import Context, current
 from workers.inbox.fold import Folded, fold
@@ -85,7 +85,7 @@ def fold_all(context: Context, messages: Sequence[Message], lane: int) -> Batch:
     batch = Batch()
     hidden = frozenset(context.settings.relay_redact_fields)
     changed: dict[str, Company] = {}
-    needs: dict[str, Need] = {}
+    needs: dict[str, NewIntent] = {}
     told = _told_before(context, messages)
     source = context.settings.relay_webhook_source
     for message in messages:
@@ -140,7 +140,7 @@ def fold_all(context: Context, messages: Sequence[Message], lane: int) -> Batch:
     return batch
 
 
-def _both(one: Need, other: Need) -> Need:
+def _both(one: NewIntent, other: NewIntent) -> NewIntent:
     """Give the more urgent of two needs of one name, due when the sooner is."""
     first = one if one.priority <= other.priority else other
     return replace(first, due=min(one.due, other.due))

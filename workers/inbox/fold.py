@@ -11,10 +11,10 @@ from codat.statuses import ConnectionStatus
 from codat.webhook import Event, Malformed, Quota
 from relay.companies.company import Company, CompanyStatus, Connection, NameSource, version_of
 from relay.events.catalogue import dated, identity
-from relay.fast_replace import changed
+from relay.fast_replace import fast_replace
 from relay.inbox.message import Action, Message
 from relay.store.inbox.lanes import StatusEvent
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 from relay.times import Micros
 from workers.inbox.outcome import Counted, Logged, Outcome, Wanted
 from workers.inbox.routing import handler_for
@@ -35,7 +35,7 @@ class Folded:
 
     company: Company | None
     events: list[StatusEvent]
-    needs: list[Need]
+    needs: list[NewIntent]
     hold_until: int | None
     quota: Quota | None = None
     limits_at: int = 0  # ms: when Codat said what these two hold, else when we heard of it
@@ -86,7 +86,7 @@ def fold(
         if not logged and after == before:
             return Folded(None, [], [], None, already=True)
     if keep and message.kind == "webhook" and not message.replay:
-        after = changed(after, last_webhook=max(after.last_webhook, message.received))
+        after = fast_replace(after, last_webhook=max(after.last_webhook, message.received))
     # What Codat said of its limits long ago says nothing of now, when they may be reached again.
     told_at = _told_at(event)
     said = message.received if told_at is None else told_at
@@ -95,7 +95,7 @@ def fold(
         company=after if keep else None,
         events=[_status_event(one, message, event) for one in logged],
         needs=[
-            Need(
+            NewIntent(
                 name=f"{wanted.kind}:{after.id}",
                 company_id=after.id,
                 priority=_priority(wanted, message),
@@ -123,7 +123,7 @@ def _dated(message: Message) -> Event | Action:
         return event
     heard = Micros(message.received * 1000)
     ahead = event.generated is not None and event.generated - heard > AHEAD
-    return changed(event, heard=heard, generated=None if ahead else event.generated)
+    return fast_replace(event, heard=heard, generated=None if ahead else event.generated)
 
 
 def _priority(wanted: Wanted, message: Message) -> Priority:

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from codat.webhook import Quota
 from relay.companies.company import Company
-from relay.fast_replace import changed
+from relay.fast_replace import fast_replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Outcome:
 
     def log(self, logged_type: str, /, **data: Any) -> Self:
         """Append a status event."""
-        return changed(self, logged=(*self.logged, Logged(logged_type, data)))
+        return fast_replace(self, logged=(*self.logged, Logged(logged_type, data)))
 
     def then(self, kind: str, *, delay: int = 0, link: bool = False) -> Self:
         """Leave an intent, due after `delay` ms; a stale event leaves none.
@@ -57,20 +57,20 @@ class Outcome:
         """
         if self.stale:
             return self
-        return changed(self, wanted=(*self.wanted, Wanted(kind, delay, link)))
+        return fast_replace(self, wanted=(*self.wanted, Wanted(kind, delay, link)))
 
     def hold(self, until: int, quota: Quota | None = None) -> Self:
         """Let nobody call Codat until `until` (ms since the epoch), as this quota is spent."""
-        return changed(self, hold_until=until, quota=quota)
+        return fast_replace(self, hold_until=until, quota=quota)
 
     def renewed(self, quota: Quota | None) -> Self:
         """Let calls to Codat go on, by the quota of the day that began."""
-        return changed(self, hold_until=0, quota=quota)
+        return fast_replace(self, hold_until=0, quota=quota)
 
     def now(self, company: Company) -> Self:
         """Replace the company, keep the rest."""
-        return changed(self, company=company)
+        return fast_replace(self, company=company)
 
     def count(self, run: str, what: str, more: int = 1) -> Self:
         """Count more of `what` in the figures of a reconciliation, once with this message."""
-        return changed(self, counted=(*self.counted, Counted(run, what, more)))
+        return fast_replace(self, counted=(*self.counted, Counted(run, what, more)))

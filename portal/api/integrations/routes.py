@@ -10,7 +10,7 @@ from portal.http.groups import Given, Reply, described, group
 from portal.link import platform_search
 from portal.link.consent import readable
 from portal.services import services
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 from relay.times import Moment, iso_from_ms, now_ms
 
 api = group("integrations", __name__, "Journeys")
@@ -73,7 +73,7 @@ def list_integrations(query: IntegrationQuery) -> Reply:
 def refresh_integrations() -> Reply:
     """Have them read anew from Codat now, as is done each night."""
     now = now_ms()
-    services().store.intents.put([Need(NEED, "", Priority.NOW, now, "asked for")], now)
+    services().store.intents.put([NewIntent(NEED, "", Priority.NOW, now, "asked for")], now)
     services().hints.perform()
     return "", HTTPStatus.ACCEPTED
 

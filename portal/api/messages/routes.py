@@ -12,7 +12,7 @@ from portal.http.groups import AskedMoment, Given, GivenCompany, Reply, describe
 from portal.http.problems import Refusal
 from portal.services import services
 from relay.events.catalogue import DATED
-from relay.inbox.replay_filter import Wanted, redacted, redacted_reason
+from relay.inbox.replay_filter import MessageFilter, redacted, redacted_reason
 from relay.store.inbox.messages import Kept, read_id
 from relay.times import (
     Micros,
@@ -45,9 +45,9 @@ class Filter(Given):
     until: AskedMoment | None = None
     result: Literal["applied", "dead", "waiting"] | None = None
 
-    def wanted(self, ids: tuple[str, ...] = ()) -> Wanted:
+    def wanted(self, ids: tuple[str, ...] = ()) -> MessageFilter:
         """Give the filter as the store takes it."""
-        return Wanted(
+        return MessageFilter(
             company=self.company,
             types=tuple(self.type),
             since=None if self.since is None else ms_of(self.since),

@@ -17,7 +17,7 @@ from portal.http.problems import Refusal
 from portal.http.selections import Selection, chosen
 from portal.services import services
 from relay.companies.company import Company
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 from relay.store.schedules.policies import Origin
 from relay.syncs.change import Change
 from relay.syncs.policy import Policy, changes
@@ -203,7 +203,7 @@ def _apply(companies: Iterable[Company]) -> int:
         there = [company for company in page if not company.deleted]
         store.intents.put(
             [
-                Need(
+                NewIntent(
                     name=f"cadence:{company.id}:apply",
                     company_id=company.id,
                     priority=Priority.LOCAL,

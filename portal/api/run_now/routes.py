@@ -12,7 +12,7 @@ from portal.http.groups import Reply, Sent, described, group
 from portal.http.problems import Refusal
 from portal.http.selections import Left, NotLinked, Selection, chosen, cost_of, leave
 from relay.companies.company import Company, CompanyStatus, Sync
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 from relay.syncs.policy import known_data_type
 from relay.syncs.schedule import ALL
 from relay.times import Moment, iso_from_micros, now_ms
@@ -156,7 +156,7 @@ def reread_companies(body: Selection) -> Reply:
 
 def _leave_for(
     selection: Selection,
-    needs: Sequence[Need],
+    needs: Sequence[NewIntent],
     *,
     like: str,
     calls_each: int = 1,
@@ -174,7 +174,7 @@ def _period() -> str:
     return f"now-{now_ms()}"
 
 
-def _sync(company: Company, data_type: str, period: str) -> Need:
+def _sync(company: Company, data_type: str, period: str) -> NewIntent:
     name = f"sync:{company.id}:{data_type}:{period}"
     return _need(company, name, {"data_type": data_type, "period": period})
 
@@ -194,8 +194,8 @@ def _sync_shape(data_type: str, sync: Sync) -> SyncShape:
     )
 
 
-def _need(company: Company, name: str, args: dict[str, Any]) -> Need:
-    return Need(
+def _need(company: Company, name: str, args: dict[str, Any]) -> NewIntent:
+    return NewIntent(
         name=name,
         company_id=company.id,
         priority=Priority.NOW,
@@ -205,6 +205,6 @@ def _need(company: Company, name: str, args: dict[str, Any]) -> Need:
     )
 
 
-def _leave(need: Need) -> Reply:
+def _leave(need: NewIntent) -> Reply:
     leave([need])
     return Accepted(intent=need.name).model_dump(), HTTPStatus.ACCEPTED

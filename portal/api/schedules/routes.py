@@ -18,7 +18,7 @@ from portal.http.problems import Refusal
 from portal.services import services
 from relay.companies.company import Company, CompanyStatus
 from relay.services import set_schedule
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 from relay.syncs.change import Change, calendar
 from relay.syncs.definition import Definition
 from relay.syncs.schedule import Schedule
@@ -178,7 +178,9 @@ def keep_alive(company_ids: Sequence[str]) -> None:
     store, hints, now = services().store, services().hints, now_ms()
     cause = f"api:{caller().name}"
     needs = [
-        Need(f"cadence:{company_id}:keep", company_id, Priority.LOCAL, now, cause, {"keep": True})
+        NewIntent(
+            f"cadence:{company_id}:keep", company_id, Priority.LOCAL, now, cause, {"keep": True}
+        )
         for company_id in company_ids
     ]
     store.intents.put(needs, now)
@@ -191,7 +193,7 @@ def _watch(schedule: Schedule) -> None:
     if schedule.fresh:
         name, now = f"fresh:{schedule.company_id}", now_ms()
         cause = f"api:{caller().name}"
-        need = Need(name, schedule.company_id, Priority.LOCAL, now, cause)
+        need = NewIntent(name, schedule.company_id, Priority.LOCAL, now, cause)
         services().store.intents.put([need], now)
 
 

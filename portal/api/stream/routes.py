@@ -22,7 +22,7 @@ from portal.http.streams import MEDIA_TYPE, StreamBody
 from portal.http.tail import Tail
 from portal.services import services
 from relay.events.filter import selection
-from relay.store.log.encoded import Head, Written
+from relay.store.log.encoded import EncodedEvent, Head
 from relay.store.log.reader import CursorTooOld, Events, LogReset
 from relay.tokens import digest_of
 
@@ -149,7 +149,7 @@ class Follow:
         events: Events,
         cursor: int,
         epoch: str,
-        fits: Callable[[Written], bool] | None,
+        fits: Callable[[EncodedEvent], bool] | None,
         *,
         heartbeat: float = HEARTBEAT,
         is_let_in: Callable[[], bool] = lambda: True,
@@ -225,7 +225,7 @@ def _refuse_trimmed(head: Head, cursor: int) -> None:
         )
 
 
-def _piece(event: Written) -> bytes:
+def _piece(event: EncodedEvent) -> bytes:
     """Write an event as server-sent events have it; the id is its epoch and number."""
     return b"id: %s:%d\nevent: %s\ndata: %s\n\n" % (
         event.epoch.encode(),

@@ -14,7 +14,7 @@ from relay.inbox.message import Message
 from relay.inbox.replay_filter import Tally
 from relay.store import keys
 from relay.store.companies.packed import pack
-from relay.store.intents.queue import Need
+from relay.store.intents.queue import NewIntent
 from relay.store.scripts import Scripts
 from relay.store.server.durable import durably
 from relay.store.server.guard import Guard
@@ -75,7 +75,7 @@ class Batch:
 
     states: dict[str, bytes] = field(default_factory=dict)  # company id -> JSON
     events: list[StatusEvent] = field(default_factory=list)
-    needs: list[Need] = field(default_factory=list)
+    needs: list[NewIntent] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     hold_until: int | None = None  # ms; 0 lifts a hold, as a new day of Codat's began
     quota: Quota | None = None  # what Codat told of that day

@@ -8,7 +8,7 @@ from typing import Any
 from redis import Redis
 
 from relay.inbox.message import Message
-from relay.inbox.replay_filter import APPLIED, DEAD, WAITING, Wanted
+from relay.inbox.replay_filter import APPLIED, DEAD, WAITING, MessageFilter
 from relay.store import keys
 from relay.store.inbox.dead_letters import Letters, Place
 from relay.store.inbox.lanes import Inbox
@@ -62,7 +62,7 @@ class Messages:
             else next(self._at([place], self._cursors(), self._letters.read()), None)
         )
 
-    def newest(self, wanted: Wanted, before: str | None, limit: int, scan: int) -> Found:
+    def newest(self, wanted: MessageFilter, before: str | None, limit: int, scan: int) -> Found:
         """Give those wanted, the newest first, from before the one named.
 
         Looks at `scan` messages at most.
@@ -82,7 +82,7 @@ class Messages:
         return Found(found, None)
 
     def walk(
-        self, wanted: Wanted, after: Place | None, stored_by: int | None = None
+        self, wanted: MessageFilter, after: Place | None, stored_by: int | None = None
     ) -> Iterator[tuple[Kept, bool]]:
         """Look at messages lane by lane in order, after a place, each with whether it is taken.
 
@@ -111,12 +111,12 @@ class Messages:
             takes = sent and not again and not late and kept.result != WAITING
             yield kept, takes and wanted.fits(kept.message, kept.result)
 
-    def _lanes(self, wanted: Wanted) -> list[int]:
+    def _lanes(self, wanted: MessageFilter) -> list[int]:
         if wanted.company is not None:
             return [self._inbox.lane_of(wanted.company.lower())]
         return list(range(self._inbox.lanes))
 
-    def _forwards(self, lane: int, after: Place | None, wanted: Wanted) -> Iterator[Message]:
+    def _forwards(self, lane: int, after: Place | None, wanted: MessageFilter) -> Iterator[Message]:
         start = str(wanted.since) if wanted.since is not None else "-"
         if after is not None and after[0] == lane:
             start = f"({after[1]}"
@@ -130,7 +130,7 @@ class Messages:
             start = f"({page[-1][0].decode()}"
 
     def _backwards(
-        self, lane: int, bound: Place | None, wanted: Wanted
+        self, lane: int, bound: Place | None, wanted: MessageFilter
     ) -> Iterator[tuple[int, Message]]:
         # What is put in again has its first time as `received`, and a later place.
         end = "-" if wanted.since is None else str(wanted.since)

@@ -8,7 +8,7 @@ from uuid import uuid4
 from redis import Redis
 
 from relay.inbox.message import message_fields
-from relay.inbox.replay_filter import Tally, Wanted
+from relay.inbox.replay_filter import MessageFilter, Tally
 from relay.store import keys
 from relay.store.inbox.dead_letters import Place
 from relay.store.inbox.messages import Kept, read_id
@@ -23,7 +23,7 @@ class Replay:
     """One replay. `state` is running, aborted or queued (all its messages are in their lanes)."""
 
     id: str
-    wanted: Wanted
+    wanted: MessageFilter
     state: str
     by: str
     created: int  # ms since the epoch
@@ -53,7 +53,7 @@ class Replays:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
         self._scripts = scripts
 
-    def begin(self, wanted: Wanted, *, total: int, by: str, counted: bool = True) -> Replay:
+    def begin(self, wanted: MessageFilter, *, total: int, by: str, counted: bool = True) -> Replay:
         """Keep a new replay of what is stored by now, to be worked on by whoever is hinted."""
         seconds, micros = self._client.time()  # the clock that numbers the messages
         now = seconds * 1000 + micros // 1000
@@ -89,7 +89,7 @@ class Replays:
         }
         return Replay(
             id=replay_id,
-            wanted=Wanted.from_json(record[b"wanted"]),
+            wanted=MessageFilter.from_json(record[b"wanted"]),
             state=record[b"state"].decode(),
             by=record[b"by"].decode(),
             created=int(record[b"created"]),

@@ -10,7 +10,7 @@ import orjson
 from redis import Redis
 
 from relay.store import keys
-from relay.store.intents.queue import Intents, Need, Priority
+from relay.store.intents.queue import Intents, NewIntent, Priority
 
 READ_AT_ONCE = 200
 ASKED_FOR = ":now-"  # in the names of syncs that a person asked for
@@ -37,9 +37,9 @@ class IntentRecord:
         """The word before the first colon of its name."""
         return self.name.partition(":")[0]
 
-    def again(self, now: int) -> Need:
+    def again(self, now: int) -> NewIntent:
         """Give the need that revives it, due at `now` (ms)."""
-        return Need(self.name, self.company_id, self.priority, now, self.cause, self.args)
+        return NewIntent(self.name, self.company_id, self.priority, now, self.cause, self.args)
 
 
 class IntentList:

@@ -43,7 +43,7 @@ class Priority(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class NewIntent:
     """An intent to be left: its name (`kind:company...`), when it is due (ms), and why."""
 
     name: str
@@ -98,7 +98,7 @@ class Intents:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
         self._scripts = scripts
 
-    def put(self, needs: Sequence[Need], now: int) -> int:
+    def put(self, needs: Sequence[NewIntent], now: int) -> int:
         """Leave intents; give how many are due. `now` in ms."""
         arguments: list[str | bytes | int] = [keys.INTENT, keys.INTENTS_DUE, now]
         for need in needs:

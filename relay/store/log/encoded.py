@@ -22,7 +22,7 @@ BREAKS = re.compile(rb"\xc2\x85|\xe2\x80[\xa8\xa9]")
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class EncodedEvent:
     """One event and its text, CloudEvents 1.0 in JSON."""
 
     sequence: int
@@ -33,7 +33,7 @@ class Written:
     fault: str = ""  # what of the entry could not be written out as it stands
 
 
-def write(sequence: int, fields: Fields, epoch: str) -> Written:
+def encode(sequence: int, fields: Fields, epoch: str) -> EncodedEvent:
     """Write an entry of the log out, whatever lies there; never raises.
 
     An event about no company has no `subject`: CloudEvents takes none or one that is not empty.
@@ -53,7 +53,7 @@ def write(sequence: int, fields: Fields, epoch: str) -> Written:
         orjson.dumps(entry.cause),
         entry.data,
     )
-    return Written(sequence, entry.type, entry.subject, one_line(text), epoch, entry.fault)
+    return EncodedEvent(sequence, entry.type, entry.subject, one_line(text), epoch, entry.fault)
 
 
 def one_line(text: bytes) -> bytes:
@@ -82,7 +82,7 @@ class Head:
 class Part:
     """Events as they were read, and the lowest cursor for which none is missing among them."""
 
-    events: list[Written]
+    events: list[EncodedEvent]
     oldest: int = 0
 
 
@@ -94,7 +94,7 @@ class _Block:
     part: Future[Part] = field(default_factory=Future)
 
 
-class Blocks:
+class EventBlocks:
     """The latest read blocks of the log. Whoever needs one that is being read waits for it."""
 
     def __init__(self, fetch: Callable[[int, int, Head], Part]) -> None:
@@ -103,7 +103,7 @@ class Blocks:
         self._held: OrderedDict[int, _Block] = OrderedDict()
         self._head = Head(0, "")
 
-    def after(self, cursor: int, up_to: int, head: Head) -> tuple[list[Written], int]:
+    def after(self, cursor: int, up_to: int, head: Head) -> tuple[list[EncodedEvent], int]:
         """Give events above `cursor`: to the end of its block or `up_to`, whichever is first.
 
         And the lowest cursor for which none is missing: the log may be trimmed while we read. What
@@ -116,7 +116,7 @@ class Blocks:
         last = bisect_right(part.events, up_to, key=attrgetter("sequence"))
         return part.events[first:last], part.oldest
 
-    def newest(self, epoch: str) -> Written | None:
+    def newest(self, epoch: str) -> EncodedEvent | None:
         """Give the newest event that was read of this epoch, if it is still held."""
         with self._lock:
             blocks = sorted(self._held.items(), reverse=True)

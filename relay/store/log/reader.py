@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from relay.events.catalogue import identity
 from relay.store import keys
-from relay.store.log.encoded import BLOCK, Blocks, Head, Part, Written, write
+from relay.store.log.encoded import BLOCK, EncodedEvent, EventBlocks, Head, Part, encode
 from relay.store.log.entries import Fields, read_entry
 from relay.store.log.epochs import Epochs
 from relay.store.scripts import Scripts
@@ -82,7 +82,7 @@ class Page:
 class WrittenPage:
     """Events as `Page` has them, already written out."""
 
-    events: list[Written]
+    events: list[EncodedEvent]
     cursor: int
 
 
@@ -91,7 +91,7 @@ class Events:
 
     def __init__(self, client: Redis, scripts: Scripts) -> None:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
-        self._blocks = Blocks(self._write)
+        self._blocks = EventBlocks(self._write)
         self._epochs = Epochs(client, scripts, self._lost)
         self._noted: dict[int, str] = {}  # damaged entries that this process has told of
 
@@ -136,7 +136,7 @@ class Events:
         self,
         after: int,
         limit: int,
-        wanted: Callable[[Written], bool] | None = None,
+        wanted: Callable[[EncodedEvent], bool] | None = None,
         *,
         up_to: int | None = None,
         head: Head | None = None,
@@ -155,7 +155,7 @@ class Events:
                 return self.written(after, limit, wanted, up_to=up_to)
         _refuse_gone(after, head.oldest)
         stop = head.last if up_to is None else min(up_to, head.last)
-        found: list[Written] = []
+        found: list[EncodedEvent] = []
         cursor = after
         while cursor < stop and len(found) < limit:
             some, oldest = self._blocks.after(cursor, stop, head)
@@ -256,7 +256,7 @@ class Events:
         entries, oldest = self._between(after, up_to)
         if not self._epochs.holds(head.epoch):
             raise LogReset
-        written = [write(number, fields, head.epoch) for number, fields in entries]
+        written = [encode(number, fields, head.epoch) for number, fields in entries]
         self._note(written)
         return Part(written, oldest)
 
@@ -268,7 +268,7 @@ class Events:
         names = self._client.zrange(keys.DAMAGED, self.head().oldest + 1, "+inf", byscore=True)
         return [event.sequence for event in self._get(names, "") if event.fault]
 
-    def _note(self, events: Sequence[LoggedEvent | Written]) -> None:
+    def _note(self, events: Sequence[LoggedEvent | EncodedEvent]) -> None:
         """Tell the operator of entries that could not be written out as they stand, once each."""
         for event in events:
             if not event.fault or self._noted.get(event.sequence) == event.fault:
@@ -293,7 +293,7 @@ class Events:
         entries, oldest = self._between(newest.sequence - 1, newest.sequence)
         if newest.sequence <= oldest:
             return False
-        held = [write(number, fields, head.epoch) for number, fields in entries]
+        held = [encode(number, fields, head.epoch) for number, fields in entries]
         return not held or (held[0].json != newest.json and held[0].type != ERASED)
 
     def _between(self, after: int, up_to: int) -> tuple[list[tuple[int, Fields]], int]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from codat.webhook import parse
-from relay.inbox.replay_filter import Wanted
+from relay.inbox.replay_filter import MessageFilter
 from support import published
 from support.parts import SHARED, Bench, signed
 from support.paths import PAYLOADS
@@ -172,7 +172,7 @@ def test_samples_that_share_their_id_are_all_applied_and_resends_of_them_are_not
     assert (depths["accepted"], depths["duplicates"]) == (distinct, 2 * len(bodies) - distinct)
     bench.drain()
     assert bench.store.inbox.dead_letters() == []
-    kept = bench.store.messages.newest(Wanted(result="applied"), None, 500, 500).messages
+    kept = bench.store.messages.newest(MessageFilter(result="applied"), None, 500, 500).messages
     assert sorted(one.message.body for one in kept) == sorted(set(bodies))
     types = bench.types()
     for told in ("push.completed", "push.failed", "solution.reported", "rate_limit.reset"):

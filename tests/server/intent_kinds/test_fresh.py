@@ -98,9 +98,9 @@ def test_what_became_stale_is_told_once_and_a_good_read_makes_it_fresh(bench):
 
 
 def fresh_need():
-    from relay.store.intents.queue import Need
+    from relay.store.intents.queue import NewIntent
 
-    return Need(f"fresh:{COMPANY}", COMPANY, Priority.RECONCILE, 1, "test")
+    return NewIntent(f"fresh:{COMPANY}", COMPANY, Priority.RECONCILE, 1, "test")
 
 
 def _iso(seconds):

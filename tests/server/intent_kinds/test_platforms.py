@@ -5,7 +5,7 @@ from pydantic import SecretStr
 
 from codat import errors
 from codat.records import Integration, ProfileSyncSettings, SyncSetting
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 from scheduler import dispatch
 
 TWO = 1_760_000_000_000 // 86_400_000 * 86_400_000 + 2 * 3_600_000  # 02:00 UTC
@@ -58,7 +58,7 @@ def test_a_list_that_breaks_off_replaces_nothing_and_is_tried_again(bench, codat
     assert len(bench.store.platforms.read()[1]) == 2
     assert bench.store.intents.get("platforms:all")["attempts"] == "1"
     codat.breaks = False
-    bench.store.intents.put([Need("platforms:all", "", Priority.NOW, TWO, "again")], TWO)
+    bench.store.intents.put([NewIntent("platforms:all", "", Priority.NOW, TWO, "again")], TWO)
     bench.perform()
     assert len(bench.store.platforms.read()[1]) == 1
     assert bench.store.intents.get("platforms:all") is None
@@ -80,7 +80,7 @@ def test_which_client_our_key_is_of_is_kept_and_says_nothing_of_another_key(benc
     other = bench.settings.model_copy(update={"codat_api_key": SecretStr("another-key")})
     assert platforms.client_id(other.key_mark) is None
     codat.settings = ProfileSyncSettings(None)
-    bench.store.intents.put([Need("platforms:all", "", Priority.NOW, TWO, "again")], TWO)
+    bench.store.intents.put([NewIntent("platforms:all", "", Priority.NOW, TWO, "again")], TWO)
     bench.perform()
     assert platforms.client_id(mark) is not None
 

@@ -7,7 +7,7 @@ import pytest
 
 from codat.answers import Answer
 from codat.errors import CodatError
-from relay.inbox.replay_filter import Wanted
+from relay.inbox.replay_filter import MessageFilter
 from relay.store import keys
 from support.parts import SHARED, Bench, company_id, connection_id, make_event
 from support.portal_bench import OPERATOR, VIEWER, Portal
@@ -133,7 +133,7 @@ def test_none_stands_in_the_log_or_in_what_is_held_of_a_company(portal, bench):
 
 
 def test_what_was_signed_is_kept_whole_for_replays(portal, bench):
-    kept = bench.store.messages.newest(Wanted(), None, 500, 500).messages
+    kept = bench.store.messages.newest(MessageFilter(), None, 500, 500).messages
     assert sum(SECRET.encode() in one.message.body for one in kept) > 8
 
 

@@ -6,7 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from relay.inbox.message import Message, webhook_fields
 from relay.store.inbox.lanes import DeadLetter
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 from relay.store.server.checks import Server
 from relay.times import now_ms
 from support.parts import company_id
@@ -63,7 +63,7 @@ def test_ready_tells_how_durable_a_write_is(portal, server, durability):
 def test_metrics_tell_what_the_store_holds(portal):
     portal.hold(make_company(1), dead=[letter()])
     portal.log(("a.b", 1), ("a.b", 1))
-    need = Need(f"reread:{company_id(1)}", company_id(1), Priority.NOW, MOMENT // 1000, "test")
+    need = NewIntent(f"reread:{company_id(1)}", company_id(1), Priority.NOW, MOMENT // 1000, "test")
     portal.store.intents.put([need], MOMENT // 1000)
     fields = webhook_fields(
         source="default", message_id="m", event_type="t", company_id=None, body=b"{}"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.inbox.replay_filter import Wanted
+from relay.inbox.replay_filter import MessageFilter
 from relay.store import keys
 from relay.times import iso_from_ms, now_ms
 from support.parts import Bench, company_id, make_event
@@ -91,7 +91,7 @@ def test_what_was_put_in_again_does_not_end_a_search_since_a_moment(bench, porta
 
 
 def received(bench):
-    return bench.store.messages.newest(Wanted(), None, 1000, 1000).messages
+    return bench.store.messages.newest(MessageFilter(), None, 1000, 1000).messages
 
 
 def test_only_so_many_messages_are_counted_before_a_replay_begins(bench, portal, monkeypatch):

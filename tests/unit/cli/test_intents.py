@@ -11,7 +11,7 @@ import pytest
 
 from relay.store.companies import reconciliations
 from relay.store.companies.reconciliations import Phase
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 from relay.times import now_ms
 from support.commands import Run, portal, run  # noqa: F401
 from support.parts import company_id
@@ -52,7 +52,7 @@ def waiting(portal: Portal) -> list[str]:
 
 
 def give_up(portal: Portal) -> None:
-    needs = [Need(name, name[5:], Priority.NOW, 1, "test") for name in INFO]
+    needs = [NewIntent(name, name[5:], Priority.NOW, 1, "test") for name in INFO]
     portal.store.intents.put(needs, now_ms())
     end(portal, "dead")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.store.intents.queue import Need, Priority
+from relay.store.intents.queue import NewIntent, Priority
 from relay.times import now_ms
 from support.parts import company_id
 from support.portal_bench import MOMENT, VIEWER, Portal, kind, make_company
@@ -17,15 +17,15 @@ def portal() -> Portal:
     return portal
 
 
-def need(name: str, number: int, due: int = NOW, priority: Priority = Priority.NOW) -> Need:
-    return Need(name.format(company_id(number)), company_id(number), priority, due, "test")
+def need(name: str, number: int, due: int = NOW, priority: Priority = Priority.NOW) -> NewIntent:
+    return NewIntent(name.format(company_id(number)), company_id(number), priority, due, "test")
 
 
-def leave(portal: Portal, *needs: Need) -> None:
+def leave(portal: Portal, *needs: NewIntent) -> None:
     portal.store.intents.put(needs, NOW)
 
 
-def give_up(portal: Portal, *needs: Need) -> None:
+def give_up(portal: Portal, *needs: NewIntent) -> None:
     """Leave intents, and have each attempted once and set aside."""
     leave(portal, *needs)
     claimed = portal.store.intents.claim(
@@ -39,7 +39,7 @@ def listed(portal: Portal, query: str = "") -> list[str]:
     return [one["name"] for one in portal.get(f"/v1/intents{query}").json["intents"]]
 
 
-def names(*needs: Need) -> list[str]:
+def names(*needs: NewIntent) -> list[str]:
     return [one.name for one in needs]
 
 

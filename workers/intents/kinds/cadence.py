@@ -1,7 +1,7 @@
 """Make a company's schedules agree with its status and the policy. Calls nobody."""
 
 from relay.services import set_schedule
-from relay.store.intents.queue import Intent, Need, Priority
+from relay.store.intents.queue import Intent, NewIntent, Priority
 from relay.syncs.policy import BadPolicy, changes
 from relay.times import now_ms
 from workers.context import Context
@@ -44,6 +44,6 @@ def do(context: Context, intent: Intent) -> Ended:
     return Ended(Ending.DONE)
 
 
-def freshness_of(company_id: str, cause: str) -> Need:
+def freshness_of(company_id: str, cause: str) -> NewIntent:
     """Give the need to watch a company's deadlines; it stays as long as there are any."""
-    return Need(f"fresh:{company_id}", company_id, Priority.LOCAL, now_ms(), cause)
+    return NewIntent(f"fresh:{company_id}", company_id, Priority.LOCAL, now_ms(), cause)

@@ -12,7 +12,7 @@ from relay.companies.drift import differences
 from relay.inbox.message import Action
 from relay.services.enqueue_action import enqueue_action
 from relay.store.companies.reconciliations import Phase, Run, position_of
-from relay.store.intents.queue import Intent, Need, Priority
+from relay.store.intents.queue import Intent, NewIntent, Priority
 from relay.syncs.data_status import may_miss_reads
 from relay.times import now_micros, now_ms
 from workers.context import Context
@@ -201,7 +201,7 @@ def _reread_dummies(context: Context, run: Run, held: Iterable[Company | None]) 
 def _leave(context: Context, run: Run, kind: str, company_ids: Iterable[str]) -> None:
     """Leave an intent of this kind for each company."""
     now, cause = now_ms(), f"reconcile:{run.id}"
-    needs = [Need(f"{kind}:{one}", one, Priority.RECONCILE, now, cause) for one in company_ids]
+    needs = [NewIntent(f"{kind}:{one}", one, Priority.RECONCILE, now, cause) for one in company_ids]
     if needs:
         context.store.intents.put(needs, now)
 
