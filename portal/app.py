@@ -23,7 +23,7 @@ from portal.link import stream as link_stream
 from portal.link.assets import assets
 from portal.link.platforms import PlatformList
 from portal.ops import pages as ops_pages
-from portal.services import NAME, Services
+from portal.services import NAME, Services, services
 from portal.site import pages
 from relay.budget import make_client
 from relay.queues import Hints
@@ -49,15 +49,58 @@ def create_app(
     codat: Codat | None = None,
     waiting: Store | None = None,
 ) -> Flask:
-    """Give the portal; nothing is sent anywhere until a request asks for it.
+    """Return the portal; nothing is sent anywhere until a request asks for it.
 
     `codat` is made from the settings when not given. `waiting` is the store by which new
     events are watched for; its client must wait longer than 25 seconds for an answer. Raises
     BadBrand when the firm's brand file cannot be used.
     """
+    app = make_routes(settings.uses_sandbox)
+    provide(app, make_services(settings, store, hints, codat, waiting))
+    return app
+
+
+def make_services(
+    settings: Settings,
+    store: Store,
+    hints: Hints,
+    codat: Codat | None = None,
+    waiting: Store | None = None,
+) -> Services:
+    """Return what the views of one app work with; takes the same as `create_app`."""
+    brand, texts = words.load(settings.relay_brand_file)
+    codat = codat or make_client(settings, store)
+    codat_call_limit = BoundedSemaphore(max(1, settings.web_threads // 4))
+    return Services(
+        settings=settings,
+        store=store,
+        hints=hints,
+        codat=codat,
+        tokens=auth.Tokens(settings.relay_tokens, store),
+        long_poll_limit=BoundedSemaphore(max(1, settings.web_threads // 2)),
+        codat_call_limit=codat_call_limit,
+        code_hash_limit=BoundedSemaphore(MAX_CODE_HASHES),
+        tail=Tail((waiting or store).events, TAIL_WAIT if waiting else SLICE),
+        streams=Streams(settings.relay_streams, settings.streams_per_token),
+        link_streams=Streams(settings.relay_link_streams, link_stream.MOST_OF_ONE),
+        platforms=PlatformList(store, codat, codat_call_limit),
+        brand=brand,
+        assets=assets(brand),
+        words=texts,
+    )
+
+
+def provide(app: Flask, given: Services) -> None:
+    """Let the routes of this app work with these services."""
+    app.extensions[NAME] = given
+    app.extensions[problems.BASE_URL] = given.settings.public_url
+
+
+def make_routes(uses_sandbox: bool) -> OpenAPI:
+    """Return an app with all its routes, which works once `provide` gives it services."""
     app = OpenAPI(
         __name__,
-        info=Info(title=TITLE, version=_version(), description=_about(settings)),
+        info=Info(title=TITLE, version=_version(), description=ABOUT + SANDBOX * uses_sandbox),
         security_schemes={"token": SecurityScheme(type="http", scheme="bearer")},
         validation_error_model=problems.Problem,
         validation_error_callback=problems.invalid,
@@ -70,32 +113,11 @@ def create_app(
     app.openapi_version = "3.1.0"
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.json = bodies.OrjsonProvider(app)
-    tokens = auth.Tokens(settings.relay_tokens, store)
-    brand, texts = words.load(settings.relay_brand_file)
-    codat = codat or make_client(settings, store)
-    codat_call_limit = BoundedSemaphore(max(1, settings.web_threads // 4))
-    app.extensions[NAME] = Services(
-        settings=settings,
-        store=store,
-        hints=hints,
-        codat=codat,
-        tokens=tokens,
-        long_poll_limit=BoundedSemaphore(max(1, settings.web_threads // 2)),
-        codat_call_limit=codat_call_limit,
-        code_hash_limit=BoundedSemaphore(MAX_CODE_HASHES),
-        tail=Tail((waiting or store).events, TAIL_WAIT if waiting else SLICE),
-        streams=Streams(settings.relay_streams, settings.streams_per_token),
-        link_streams=Streams(settings.relay_link_streams, link_stream.MOST_OF_ONE),
-        platforms=PlatformList(store, codat, codat_call_limit),
-        brand=brand,
-        assets=assets(brand),
-        words=texts,
-    )
-    problems.register(app, settings.public_url)
+    problems.register(app)
     headers.register(app)
     compression.register(app)
-    auth.guard(app, tokens)
-    durability.register(app, store.guard)
+    auth.guard(app, lambda: services().tokens)
+    durability.register(app, lambda: services().store.guard)
     bodies.read_bodies(app)
     for resource in resources():
         app.register_api(resource)
@@ -118,10 +140,6 @@ def resources() -> Iterator[APIBlueprint]:
             importlib.import_module(f"portal.api.{resource.name}.{module.name}")
         routes: APIBlueprint = importlib.import_module(f"portal.api.{resource.name}.routes").api
         yield routes
-
-
-def _about(settings: Settings) -> str:
-    return ABOUT + SANDBOX if settings.uses_sandbox else ABOUT
 
 
 def _version() -> str:

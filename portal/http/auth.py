@@ -74,14 +74,14 @@ def is_guarded(path: str) -> bool:
     return path == GUARDED or path.startswith(GUARDED + "/")
 
 
-def guard(app: Flask, tokens: Tokens) -> None:
+def guard(app: Flask, tokens: Callable[[], Tokens]) -> None:
     """Let nobody reach anything under /v1 without a token, whichever route it is."""
 
     @app.before_request
     def let_in() -> None:
         if not is_guarded(request.path):
             return
-        g.caller = _caller(tokens)
+        g.caller = _caller(tokens())
         if request.method not in READING and g.caller.role != "operate":
             raise Refusal(
                 "forbidden",

@@ -1,6 +1,8 @@
 """Answer for no change that could be lost: wait until it is safe, or refuse it."""
 
-from flask import Flask, Response, request
+from collections.abc import Callable
+
+from flask import Flask, Response, current_app, request
 from redis.exceptions import RedisError
 
 from relay.store.server.guard import Guard, NotDurable
@@ -8,22 +10,22 @@ from relay.store.server.guard import Guard, NotDurable
 CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 
 
-def register(app: Flask, guard: Guard) -> None:
+def register(app: Flask, guard: Callable[[], Guard]) -> None:
     """Hold each request that may change something to what `guard` demands, before and after it."""
 
     @app.before_request
     def demand() -> None:
         if _may_change():
-            guard.demand()
+            guard().demand()
 
     @app.after_request
     def settle(response: Response) -> Response:
         if not _may_change() or response.status_code >= 400:
             return response
         try:
-            guard.settle()
+            guard().settle()
         except (RedisError, NotDurable) as error:
-            return app.make_response(app.handle_user_exception(error))
+            return current_app.make_response(current_app.handle_user_exception(error))
         return response
 
 

@@ -22,6 +22,7 @@ from relay.syncs.policy import BadPolicy
 
 MEDIA_TYPE = "application/problem+json"
 PAGE = "/problems#"
+BASE_URL = "base_url"
 STORE_AWAY_SECONDS = 5
 CONTENDED_SECONDS = 1
 CONTENDED = (
@@ -169,9 +170,8 @@ def invalid(error: ValidationError) -> Response:
     raise Refusal("invalid", f"Correct {names} and send again.", extra={"errors": errors})
 
 
-def register(app: Flask, base_url: str) -> None:
-    """Answer every error under /v1 as a problem, whoever raised it; `base_url` begins its type."""
-    app.extensions["base_url"] = base_url
+def register(app: Flask) -> None:
+    """Answer every error under /v1 as a problem; the app's extension BASE_URL begins its type."""
 
     @app.errorhandler(Refusal)
     def refused(refusal: Refusal) -> Response:
@@ -232,7 +232,7 @@ def details_of(kind: str, detail: str, base_url: str, instance: str = "") -> dic
 
 
 def _answer(refusal: Refusal, instance: str = "") -> Response:
-    base_url = current_app.extensions["base_url"]
+    base_url = current_app.extensions[BASE_URL]
     body = details_of(refusal.kind, refusal.detail, base_url, instance) | refusal.extra
     response = current_app.response_class(
         current_app.json.dumps(body), status=KINDS[refusal.kind].status, mimetype=MEDIA_TYPE
