@@ -23,6 +23,7 @@ COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FILE = re.compile(r"`((?:[a-z_]+/)+[a-z_]*\.?[a-z]*)`")
+SCRIPT = re.compile(r"\b([a-z_]+\.lua)\b")
 PROGRAM = "codat-relay"
 
 

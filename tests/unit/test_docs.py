@@ -43,6 +43,12 @@ def test_every_file_that_is_named_exists(page):
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+@each(prose.PAGES)
+def test_every_script_that_is_named_exists(page):
+    scripts = {path.name for path in (ROOT / "relay").rglob("*.lua")}
+    assert set(prose.SCRIPT.findall(prose.read(page))) - scripts == set()
+
+
 def test_every_page_can_be_found_from_the_index():
     index = prose.read(prose.DOCS / "README.md")
     pages_there = {page.name for page in prose.DOCS.glob("*.md")} - {"README.md"}
