@@ -9,7 +9,8 @@ import structlog
 from relay.budget import may_be_claimed
 from relay.events.retention import Retention
 from relay.inbox.message import Action, action_body
-from relay.journeys.journey import Step, expired
+from relay.journeys.journey import Step
+from relay.journeys.rules import expire
 from relay.queues import Hints
 from relay.services.enqueue_action import enqueue_action
 from relay.settings import Settings
@@ -159,7 +160,7 @@ def expire_journeys(store: Store, hints: Hints, now: int) -> int:
     """End journeys whose time is over by `now` (ms since the epoch); give how many."""
     ended = 0
     for journey_id in store.journeys.over(now):
-        moved = store.journeys.change(journey_id, lambda journey: expired(journey, now))
+        moved = store.journeys.change(journey_id, lambda journey: expire(journey, now))
         if moved and moved.journey.step is Step.EXPIRED:
             ended += 1
         if moved and moved.lane is not None:

@@ -8,8 +8,9 @@ from portal.link.platforms import offered
 from portal.link.visit import Visit, WornOut, page, visit
 from portal.link.wrong_company import begun_again, undone
 from portal.services import services
-from relay.journeys import journey as journeys
-from relay.journeys.journey import Change, Journey, Platform
+from relay.journeys import rules
+from relay.journeys.journey import Journey, Platform
+from relay.journeys.rules import Change
 from relay.journeys.stage import Stage, identity
 
 link = Blueprint("link_acts", __name__, url_prefix="/link")
@@ -32,7 +33,7 @@ def choose(token: str) -> AnyResponse:
         found = None
     if found is not None and seen.stage not in LINKED:
         platform = Platform(found.key, found.name, found.source_type or "", found.is_offline)
-        after = seen.act(lambda journey: journeys.chosen(journey, platform, seen.now))
+        after = seen.act(lambda journey: rules.choose_platform(journey, platform, seen.now))
         codat_link.drop_unused(seen.journey, after.journey, seen.now)
     return _home(seen)
 
@@ -42,7 +43,7 @@ def back(token: str) -> AnyResponse:
     """Go back to the choice of platform."""
     seen = visit(token)
     if seen.stage not in LINKED:
-        after = seen.act(lambda journey: journeys.left_platform(journey, seen.now))
+        after = seen.act(lambda journey: rules.leave_platform(journey, seen.now))
         codat_link.drop_unused(seen.journey, after.journey, seen.now)
     return _home(seen)
 
@@ -52,11 +53,11 @@ def not_listed(token: str) -> AnyResponse:
     """Note what the customer uses."""
     seen = visit(token)
     sought = " ".join(request.form.get("sought", "").split())[:LONGEST_ANSWER]
-    given = [one for one in seen.journey.passed if one.type == "journey.platform_not_listed"]
+    given = [one for one in seen.journey.history if one.type == "journey.platform_not_listed"]
     if not sought:
         return redirect(f"/link/{token}/not-listed", 303)
     if len(given) < MOST_ANSWERS and sought not in [one.detail for one in given]:
-        seen.act(lambda journey: journeys.not_listed(journey, sought, seen.now))
+        seen.act(lambda journey: rules.note_not_listed(journey, sought, seen.now))
     return page("unlisted", seen, sought=sought, asked="")
 
 
@@ -75,7 +76,7 @@ def consent(token: str) -> AnyResponse:
     if request.form.get("version") != shown.version:
         return views.consent_page(seen, missed=False, changed=True)
     given = shown.consent(seen.journey, platform, seen.now)
-    seen = seen.act(lambda journey: journeys.consented(journey, given))
+    seen = seen.act(lambda journey: rules.record_consent(journey, given))
     return _onward(seen)
 
 
@@ -96,7 +97,7 @@ def authorise(token: str) -> AnyResponse:
 def confirm(token: str) -> AnyResponse:
     """Take the customer's word that it is their company: the one that they were shown."""
     seen = visit(token)
-    if seen.stage is not Stage.CONFIRM or seen.journey.undoing:
+    if seen.stage is not Stage.CONFIRM or seen.journey.is_unlinking:
         return _home(seen)
     found, connection_id = identity(seen.journey, seen.company), seen.journey.connection_id
     if request.form.get("shown") != found.mark(connection_id):
@@ -104,7 +105,7 @@ def confirm(token: str) -> AnyResponse:
 
     def rule(journey: Journey) -> Change | None:
         same = journey.connection_id == connection_id
-        return journeys.confirmed(journey, found, seen.now) if same else None
+        return rules.confirm_company(journey, found, seen.now) if same else None
 
     return _home(seen.act(rule))
 
@@ -117,16 +118,16 @@ def wrong(token: str) -> AnyResponse:
     """
     seen = undone(visit(token))
     connection_id = seen.journey.connection_id
-    is_shown = seen.stage in (Stage.CONFIRM, Stage.MISMATCH) or seen.journey.undoing
+    is_shown = seen.stage in (Stage.CONFIRM, Stage.MISMATCH) or seen.journey.is_unlinking
     if not is_shown or connection_id is None:
         return _home(seen)
     mark = identity(seen.journey, seen.company).mark(connection_id)
-    if not seen.journey.undoing and request.form.get("shown") != mark:
+    if not seen.journey.is_unlinking and request.form.get("shown") != mark:
         return views.once_more(seen)
     if seen.journey.was_linked_already:
         return page("disputed", begun_again(seen), platform=seen.platform_name)
-    claimed = seen.act(journeys.disowned)
-    if claimed.journey.undoing and claimed.journey.connection_id == connection_id:
+    claimed = seen.act(rules.begin_unlinking)
+    if claimed.journey.is_unlinking and claimed.journey.connection_id == connection_id:
         codat_link.unlink(seen.journey.company_id, connection_id)
         begun_again(seen)
     return _home(seen)
@@ -144,20 +145,20 @@ def _leave(seen: Visit) -> AnyResponse:
     Codat's leads on to the platform's own login. On premise that starts a download (Codat:
     integrations/accounting/sage50), which leaves the page where it is: so it is the steps.
     """
-    if seen.journey.undoing:
+    if seen.journey.is_unlinking:
         return _home(seen)
     if seen.journey.is_worn():
         raise WornOut  # before Codat is asked for anything
     reads = seen.company.info_reads if seen.company else 0
     way = codat_link.way(seen.journey)
     after = seen.act(
-        lambda journey: journeys.sent(
+        lambda journey: rules.send_to_codat(
             journey,
             way.connection_id,
             seen.now,
-            already=way.is_linked,
+            is_linked=way.is_linked,
             reads=reads,
-            made=way.is_new,
+            is_new=way.is_new,
         )
     )
     if way.is_linked or way.url is None or after.journey.connection_id != way.connection_id:

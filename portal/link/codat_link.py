@@ -63,8 +63,8 @@ def drop_unused(before: Journey, after: Journey, now: int) -> None:
             cause=f"journey:{after.id}",
             args={"connection_id": connection_id},
         )
-        for connection_id in after.dropped
-        if connection_id not in before.dropped
+        for connection_id in after.dropped_connections
+        if connection_id not in before.dropped_connections
     ]
     if needs and services().store.intents.put(needs, now):
         services().hints.perform()
@@ -115,7 +115,7 @@ def _fitting(journey: Journey, connections: tuple[Connection, ...]) -> Connectio
     usable = [
         one
         for one in connections
-        if one.id not in journey.dropped or one.status == ConnectionStatus.LINKED
+        if one.id not in journey.dropped_connections or one.status == ConnectionStatus.LINKED
     ]
     same = [
         one

@@ -14,7 +14,7 @@ from portal.http.problems import Refusal
 from portal.link import errors, views
 from portal.link.visit import LONGEST_TOKEN, WornOut, page, visit
 from portal.services import services
-from relay.journeys import journey as journeys
+from relay.journeys import rules
 from relay.journeys.stage import Stage
 
 pc = Blueprint("link_pc", __name__)
@@ -41,7 +41,7 @@ def make(token: str) -> AnyResponse:
     if seen.journey.is_worn():
         raise WornOut
     digest, pad = _keys(code)
-    seen = seen.act(lambda journey: journeys.code_shown(journey, seen.now))
+    seen = seen.act(lambda journey: rules.note_code_shown(journey, seen.now))
     services().store.codes.keep(digest, _xor(token.encode(), pad).hex())
     return views.steps_page(seen, pc_code=f"{code[:4]}-{code[4:]}")
 

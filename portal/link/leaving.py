@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from portal.http.addresses import with_query
 from portal.link import errors
 from portal.link.visit import Visit, page, visit
-from relay.journeys import journey as journeys
+from relay.journeys import rules
 from relay.journeys.stage import Stage, connection_of
 
 link = Blueprint("link_leaving", __name__, url_prefix="/link")
@@ -35,7 +35,7 @@ def leave(token: str) -> AnyResponse:
     given = request.form.get("reason", "")
     reason = given if given in REASONS else ""
     stage = str(seen.stage)
-    after = seen.act(lambda journey: journeys.left(journey, stage, reason, seen.now))
+    after = seen.act(lambda journey: rules.decline(journey, stage, reason, seen.now))
     back = firms_address(after, "failed" if _failed(seen) else "left")
     return page("left", after, back=back)
 

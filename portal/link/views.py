@@ -17,8 +17,8 @@ from portal.link.wrong_company import undone
 from portal.services import services
 from relay.companies.company import BROKEN, Company
 from relay.companies.identity import Identity, differs_by_books
-from relay.journeys import journey as journeys
-from relay.journeys.stage import Stage, connection_of, expected, identity, progress
+from relay.journeys import rules
+from relay.journeys.stage import OVER, Stage, connection_of, expected, identity, progress
 
 link = Blueprint("link_pages", __name__, url_prefix="/link", template_folder="templates")
 errors.register(link)
@@ -35,8 +35,8 @@ def show(token: str) -> Response:
     look_again(services().store, services().hints, seen)
     if seen.stage is Stage.MISMATCH:
         before, found = _both(seen)
-        seen = seen.act(lambda journey: journeys.mismatched(journey, before, found, seen.now))
-    return PAGES[seen.stage](seen)
+        seen = seen.act(lambda journey: rules.stop_at_mismatch(journey, before, found, seen.now))
+    return gone() if seen.stage in OVER else PAGES[seen.stage](seen)
 
 
 @link.get("/<token>/state")
@@ -98,7 +98,7 @@ def _pick(seen: Visit) -> Response:
         c.platform_key
         for c in _connections(seen.company)
         # Of what was undone here Codat's own word may still be on its way.
-        if c.status == "Linked" and c.id not in seen.journey.undone
+        if c.status == "Linked" and c.id not in seen.journey.unlinked_connections
     }
     return page(
         "pick",
@@ -204,7 +204,6 @@ def _done(seen: Visit) -> Response:
 
 
 PAGES: dict[Stage, Callable[[Visit], Response]] = {
-    Stage.GONE: lambda seen: gone(),
     Stage.PICK: _pick,
     Stage.CONSENT: _consent,
     Stage.AUTHORISE: _authorise,

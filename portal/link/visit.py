@@ -11,10 +11,11 @@ from markupsafe import Markup
 from portal.link.words import ENGLISH
 from portal.services import services
 from relay.companies.company import Company
-from relay.journeys import attempts
-from relay.journeys import journey as journeys
-from relay.journeys.journey import Change, Journey
-from relay.journeys.stage import Stage, has_ended, progress, stage_of
+from relay.journeys import rules
+from relay.journeys.attempts import note_outcome
+from relay.journeys.journey import ACTS, Journey
+from relay.journeys.rules import Change
+from relay.journeys.stage import Stage, is_disconnected, progress, stage_of
 from relay.times import now_ms
 
 COOKIE = "link-"  # + journey id: brings a customer who returns from Codat back to their link
@@ -80,9 +81,9 @@ class Visit:
         return waits and not is_offline and self.now - self.journey.sent > LATE_MS
 
     @property
-    def has_ended(self) -> bool:
+    def is_disconnected(self) -> bool:
         """Whether what was confirmed is linked no more."""
-        return self.stage is Stage.DONE and has_ended(self.journey, self.company)
+        return self.stage is Stage.DONE and is_disconnected(self.journey, self.company)
 
     @property
     def stamp(self) -> str:
@@ -90,7 +91,7 @@ class Visit:
         states = progress(self.journey, self.company).values()
         finished = sum(state != "waiting" for state in states) if self.stage in PROGRESSING else 0
         known = self.company.info_version[0] if self.company else 0
-        more = "-late" if self.is_late else "-ended" if self.has_ended else ""
+        more = "-late" if self.is_late else "-ended" if self.is_disconnected else ""
         return f"{self.stage}-{self.journey.attempt}-{finished}-{known}{more}"
 
     def act(self, rule: Callable[[Journey], Change | None]) -> "Visit":
@@ -98,11 +99,7 @@ class Visit:
 
         def while_open(journey: Journey) -> Change | None:
             change = rule(journey) if journey.is_open(self.now) else None
-            if (
-                change
-                and journey.is_worn()
-                and any(kind in journeys.ACTS for kind, _ in change.told)
-            ):
+            if change and journey.is_worn() and any(kind in ACTS for kind, _ in change.events):
                 raise WornOut
             return change
 
@@ -124,7 +121,7 @@ def visit(token: str) -> Visit:
     journey = services().store.journeys.by_token(token) if len(token) <= LONGEST_TOKEN else None
     if journey is None:
         raise NoJourney
-    rule = journeys.opened if journey.is_open(now) else journeys.expired
+    rule = rules.open_link if journey.is_open(now) else rules.expire
     if request.method != "HEAD" and rule(journey, now) is not None:
         moved = services().store.journeys.change(journey.id, lambda held: rule(held, now))
         if moved is None:
@@ -135,9 +132,9 @@ def visit(token: str) -> Visit:
     if not journey.is_open(now):
         raise NoJourney
     seen = _seen(token, journey, now)
-    if request.method == "HEAD" or attempts.note(journey, seen.company) is None:
+    if request.method == "HEAD" or note_outcome(journey, seen.company) is None:
         return seen
-    return seen.act(lambda held: attempts.note(held, seen.company))
+    return seen.act(lambda held: note_outcome(held, seen.company))
 
 
 def _seen(token: str, journey: Journey, now: int) -> Visit:

@@ -8,13 +8,12 @@ from relay.companies.identity import Identity, identity_of
 from relay.journeys.journey import Journey, Step
 
 SKEW = 2_000_000  # microseconds by which Codat's clock may be behind ours
-NAMED_BY = "Accounting"  # the only sources whose company info names the company
+NAMED_BY = "Accounting"  # the only source type whose company info names the company
 
 
 class Stage(StrEnum):
-    """What the customer has in front of them."""
+    """Where a journey stands: what its customer has in front of them, or how it ended."""
 
-    GONE = "gone"
     PICK = "pick"
     CONSENT = "consent"
     AUTHORISE = "authorise"
@@ -24,12 +23,20 @@ class Stage(StrEnum):
     CONFIRM = "confirm"
     MISMATCH = "mismatch"
     DONE = "done"
+    CONFIRMED = "confirmed"  # done, and its link does not work any more
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+# The stages of a journey whose link does not work any more.
+OVER = frozenset({Stage.CONFIRMED, Stage.EXPIRED, Stage.REVOKED})
 
 
 def stage_of(journey: Journey, company: Company | None, now: int) -> Stage:
-    """Tell the stage; `now` in ms since the epoch."""
+    """Return the stage; `now` in ms since the epoch."""
     if not journey.is_open(now):
-        return Stage.GONE
+        ended = {Step.CONFIRMED: Stage.CONFIRMED, Step.REVOKED: Stage.REVOKED}
+        return ended.get(journey.step, Stage.EXPIRED)
     if journey.step is Step.CONFIRMED:
         return Stage.DONE
     if journey.platform is None:
@@ -48,15 +55,19 @@ def _after_sending(journey: Journey, company: Company | None) -> Stage:
     if is_linked(journey, connection):
         if not knows_name(journey, company):
             return Stage.READING
-        return Stage.MISMATCH if is_another(journey, company) else Stage.CONFIRM
-    since = journey.sent * 1000 - SKEW
-    if connection.errors and connection.version[0] > since:
+        return Stage.MISMATCH if is_other_company(journey, company) else Stage.CONFIRM
+    if connection.errors and connection.version[0] > sent_micros(journey):
         return Stage.REFUSED
     return Stage.WAITING
 
 
+def sent_micros(journey: Journey) -> int:
+    """Return from when on Codat's reports count: when the customer was sent, less the skew; µs."""
+    return journey.sent * 1000 - SKEW
+
+
 def connection_of(journey: Journey, company: Company | None) -> Connection | None:
-    """Give the connection that this journey is about, once we have heard of it."""
+    """Return the connection that this journey is about; None before Codat reported it."""
     if company is None or journey.connection_id is None:
         return None
     return company.connections.get(journey.connection_id)
@@ -65,21 +76,22 @@ def connection_of(journey: Journey, company: Company | None) -> Connection | Non
 def is_linked(journey: Journey, connection: Connection) -> bool:
     """Whether the link was made, and for this journey.
 
-    What was linked before counts only once it was linked anew, after the customer was sent.
+    A connection that was linked before counts only once it was linked again, after the customer
+    was sent.
 
     A connector on the customer's computer that reads once and removes itself leaves the connection
     deauthorised: a normal end (Codat: integrations/accounting/sage50).
     """
-    recent = connection.version[0] > journey.sent * 1000 - SKEW
+    recent = connection.version[0] > sent_micros(journey)
     if connection.status == ConnectionStatus.LINKED:
-        return recent or journey.was_linked_already or is_first(journey)
+        return recent or journey.was_linked_already or is_first_link(journey)
     offline = journey.platform is not None and journey.platform.is_offline
     gone = connection.status == ConnectionStatus.DEAUTHORIZED
     return offline and recent and gone and connection.ever_linked
 
 
-def has_ended(journey: Journey, company: Company | None) -> bool:
-    """Whether what was linked is so no more, by whosever act."""
+def is_disconnected(journey: Journey, company: Company | None) -> bool:
+    """Whether what was linked is linked no more, whatever the cause."""
     connection = connection_of(journey, company)
     if company is None or connection is None:
         return False
@@ -88,7 +100,7 @@ def has_ended(journey: Journey, company: Company | None) -> bool:
 
 
 def knows_name(journey: Journey, company: Company) -> bool:
-    """Whether all that there is to show of the company is there.
+    """Whether we hold all of the company that its customer is to confirm.
 
     Where something was linked before, Codat goes on showing the old info until it has read the
     new: then the info must have been asked for after a read that came after the customer was sent.
@@ -100,32 +112,28 @@ def knows_name(journey: Journey, company: Company) -> bool:
         return False
     if journey.was_linked_already:
         return True
-    since = journey.sent * 1000 - SKEW
-    if company.info_version[0] <= since:
+    if company.info_version[0] <= sent_micros(journey):
         return False
-    if is_first(journey) and journey.reads_before == 0:
+    if is_first_link(journey) and journey.reads_before == 0:
         return True
     if company.info_reads == 0:
-        return True  # Codat's older webhooks do not tell of reads
+        return True  # Codat's older webhooks do not report reads
     return company.info_after > journey.reads_before
 
 
-def is_another(journey: Journey, company: Company) -> bool:
-    """Whether the link was made to another company than this one was, and nobody accepted that.
-
-    What was linked before the journey is not its doing.
-    """
+def is_other_company(journey: Journey, company: Company) -> bool:
+    """Whether this journey linked another company than before, and nobody accepted that."""
     named = journey.platform is not None and journey.platform.source_type == NAMED_BY
     return named and not journey.was_linked_already and company.identity_mismatch is not None
 
 
-def is_first(journey: Journey) -> bool:
+def is_first_link(journey: Journey) -> bool:
     """Whether nothing was linked before by what this journey links."""
     return journey.attempt == 1 and journey.reconnects is None
 
 
 def identity(journey: Journey, company: Company | None) -> Identity:
-    """Give who the linked company is, by its info; only its platform when there is none."""
+    """Return who the linked company is by its info; only its platform when there is no info."""
     connection = connection_of(journey, company)
     platform = connection.platform_name if connection else ""
     if not platform and journey.platform:
@@ -135,14 +143,14 @@ def identity(journey: Journey, company: Company | None) -> Identity:
 
 
 def expected(journey: Journey, company: Company | None) -> Identity | None:
-    """Give who the company was before, if it was anyone."""
+    """Return who the company was before; None if nothing was linked before."""
     if company is not None and company.expected:
         return identity_of(company.expected, "")
     return journey.identity
 
 
 def progress(journey: Journey, company: Company | None) -> dict[str, str]:
-    """Tell how far each data type agreed to has come: waiting, read, failed or not offered."""
+    """Return how far each agreed data type has come: waiting, read, failed or not_offered."""
     consent = journey.consents[-1] if journey.consents else None
     states = company.data_types if company else {}
     words = {
@@ -152,9 +160,9 @@ def progress(journey: Journey, company: Company | None) -> dict[str, str]:
         PullOutcome.NEUTRAL: "not_offered",
     }
     found = {}
-    # What was read before the customer was sent is of a link before, not of this one.
-    counts_all = journey.was_linked_already or is_first(journey)
-    since = 0 if counts_all else journey.sent * 1000 - SKEW
+    # What was read before the customer was sent belongs to an earlier link.
+    counts_all = journey.was_linked_already or is_first_link(journey)
+    since = 0 if counts_all else sent_micros(journey)
     for data_type in consent.data_types if consent else ():
         # Codat's data status names no connection where several can be meant.
         keys = (f"{journey.connection_id}|{data_type}", f"|{data_type}")

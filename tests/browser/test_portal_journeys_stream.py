@@ -10,7 +10,7 @@ import requests
 from browser.test_link_journey import agree, authorise, heading, watched
 from portal.http import stalled
 from portal.link import stream
-from relay.journeys import journey as journeys
+from relay.journeys import rules
 from relay.times import now_ms
 from support.link_bench import firm
 from support.parts import make_event, signed
@@ -80,7 +80,7 @@ def test_what_others_do_is_no_news_and_what_nobody_logged_is_seen_all_the_same(p
     assert told(answer) == ["still", "still"]
     answer = opened(portal, at, stamp(portal, at))
     now = now_ms()
-    portal.store.journeys.change(made["id"], lambda held: journeys.revoked(held, "olga", now))
+    portal.store.journeys.change(made["id"], lambda held: rules.revoke(held, "olga", now))
     assert told(answer) == ["changed"]
     assert portal.web.get(f"{at}/stream").status_code == 404
 

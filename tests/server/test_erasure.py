@@ -14,7 +14,7 @@ from cli.checkup import OK, UNSURE, check_files
 from relay.delivery.subscription import Secret, Subscription
 from relay.inbox.message import Action, action_fields
 from relay.inbox.replay_filter import MessageFilter
-from relay.journeys import journey
+from relay.journeys import rules
 from relay.journeys.journey import Journey
 from relay.store import keys
 from relay.store.delivery.subscriptions import Attempt
@@ -91,8 +91,8 @@ def touch(store, company):
     assert store.schedules.put(Schedule(company, "items", Cadence.DAILY), DUE, over=None)
     assert dispatch.dispatch(store, SentHints(), DUE) == 1
     assert store.client.llen(keys.SYNCS_WAITING) == 2
-    store.journeys.start(journey.start(JOURNEY))
-    store.journeys.change(JOURNEY.id, lambda held: journey.not_listed(held, f"Ask {MAIL}", 2000))
+    store.journeys.start(rules.start(JOURNEY))
+    store.journeys.change(JOURNEY.id, lambda held: rules.note_not_listed(held, f"Ask {MAIL}", 2000))
     for one in (EVERYTHING, replace(EVERYTHING, id="p2", scope=Scope.COMPANY, value=company,
                                     reason=f"{NAME} asked for it")):  # fmt: skip
         assert store.pauses.write(one, over=None, at=NOW)[0]

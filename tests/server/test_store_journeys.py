@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from relay.journeys import journey as journeys
+from relay.journeys import rules
 from relay.journeys.journey import Journey
 from relay.store import keys
 from relay.store.journeys.records import Contended, hash_of
@@ -19,7 +19,7 @@ def told(store):
 
 
 def start(store):
-    return store.journeys.start(journeys.start(NEW))
+    return store.journeys.start(rules.start(NEW))
 
 
 def test_a_call_sent_twice_is_written_and_told_once(store, monkeypatch):
@@ -33,7 +33,7 @@ def test_a_call_sent_twice_is_written_and_told_once(store, monkeypatch):
 
     monkeypatch.setattr(journey._scripts, "put_journey", twice)
     assert start(store).lane is not None
-    journey.change(NEW.id, lambda held: journeys.opened(held, 2000))
+    journey.change(NEW.id, lambda held: rules.open_link(held, 2000))
     assert told(store) == ["journey.started", "journey.opened"]
 
 
@@ -43,7 +43,7 @@ def test_changes_at_the_same_time_are_all_kept_in_one_order(store):
 
     def look_for(number):
         def rule(held):
-            return journeys.not_listed(held, f"s{number}", 2000)
+            return rules.note_not_listed(held, f"s{number}", 2000)
 
         done = None
         try:
@@ -59,18 +59,18 @@ def test_changes_at_the_same_time_are_all_kept_in_one_order(store):
     for thread in threads:
         thread.join()
     assert errors == []
-    passed = store.journeys.get(NEW.id).passed
-    assert sorted(one.detail for one in passed[1:]) == [f"s{n}" for n in range(8)]
+    history = store.journeys.get(NEW.id).history
+    assert sorted(one.detail for one in history[1:]) == [f"s{n}" for n in range(8)]
     assert told(store).count("journey.platform_not_listed") == 8
 
 
 def test_a_link_works_until_it_is_replaced_or_revoked(store):
     start(store)
     assert store.journeys.by_token("t-1").id == NEW.id
-    store.journeys.change(NEW.id, lambda held: journeys.renewed(held, hash_of("t-2"), 9000, 2000))
+    store.journeys.change(NEW.id, lambda held: rules.renew_link(held, hash_of("t-2"), 9000, 2000))
     assert store.journeys.by_token("t-1") is None
     assert store.journeys.by_token("t-2").id == NEW.id
-    store.journeys.change(NEW.id, lambda held: journeys.revoked(held, "olga", 3000))
+    store.journeys.change(NEW.id, lambda held: rules.revoke(held, "olga", 3000))
     assert store.journeys.by_token("t-2") is None
     assert store.client.hlen(keys.JOURNEY_TOKENS) == 0
 
@@ -79,7 +79,7 @@ def test_what_is_over_is_named_until_it_has_ended(store):
     start(store)
     assert store.journeys.over(8999) == []
     assert store.journeys.over(9000) == [NEW.id]
-    store.journeys.change(NEW.id, lambda held: journeys.expired(held, 9000))
+    store.journeys.change(NEW.id, lambda held: rules.expire(held, 9000))
     assert store.journeys.over(9000) == []
 
 

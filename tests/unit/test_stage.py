@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
+import orjson
 import pytest
 
 from relay.companies.company import Company, Connection, DataTypeState
 from relay.companies.identity import Identity, mark_of
-from relay.journeys import journey as journeys
+from relay.journeys import rules
 from relay.journeys.journey import Consent, Journey, Platform, Step
-from relay.journeys.stage import Stage, has_ended, progress, stage_of
+from relay.journeys.stage import Stage, is_disconnected, progress, stage_of
 
 T0 = 1_800_000_000_000  # ms
 XERO = Platform("gbol", "Xero", "Accounting")
@@ -50,24 +51,24 @@ def stage(journey, held=None, now=T0 + 1):
 
 def test_the_steps_before_codat_follow_each_other():
     assert stage(NEW) is Stage.PICK
-    chosen = journeys.chosen(NEW, XERO, T0).journey
+    chosen = rules.choose_platform(NEW, XERO, T0).journey
     assert stage(chosen) is Stage.CONSENT
-    agreed = journeys.consented(chosen, CONSENT).journey
+    agreed = rules.record_consent(chosen, CONSENT).journey
     assert stage(agreed) is Stage.AUTHORISE
-    gone = journeys.sent(agreed, "k-1", T0, already=False).journey
+    gone = rules.send_to_codat(agreed, "k-1", T0, is_linked=False).journey
     assert stage(gone) is Stage.WAITING
 
 
 def test_another_platform_needs_another_consent():
-    agreed = journeys.consented(journeys.chosen(NEW, XERO, T0).journey, CONSENT).journey
-    back = journeys.left_platform(agreed, T0).journey
+    agreed = rules.record_consent(rules.choose_platform(NEW, XERO, T0).journey, CONSENT).journey
+    back = rules.leave_platform(agreed, T0).journey
     assert stage(back) is Stage.PICK
-    assert stage(journeys.chosen(back, SQUARE, T0).journey) is Stage.CONSENT
+    assert stage(rules.choose_platform(back, SQUARE, T0).journey) is Stage.CONSENT
 
 
 def test_nobody_is_sent_without_consent():
-    chosen = journeys.chosen(NEW, XERO, T0).journey
-    assert journeys.sent(chosen, "k-1", T0, already=False) is None
+    chosen = rules.choose_platform(NEW, XERO, T0).journey
+    assert rules.send_to_codat(chosen, "k-1", T0, is_linked=False) is None
 
 
 def test_only_a_link_that_codat_told_of_counts():
@@ -117,9 +118,11 @@ def test_a_connector_that_reads_once_and_removes_itself_has_linked():
 
 
 @pytest.mark.parametrize("step", [Step.EXPIRED, Step.REVOKED])
-def test_what_has_ended_is_gone(step):
-    assert stage(replace(NEW, step=step)) is Stage.GONE
-    assert stage(sent(), company(info=INFO), now=NEW.expires) is Stage.GONE
+def test_a_journey_that_is_over_says_how_it_ended(step):
+    assert stage(replace(NEW, step=step)) is Stage(step)
+    assert stage(sent(), company(info=INFO), now=NEW.expires) is Stage.EXPIRED
+    confirmed = sent(step=Step.CONFIRMED)
+    assert stage(confirmed, company(info=INFO), now=NEW.expires) is Stage.CONFIRMED
 
 
 def test_progress_is_told_for_each_data_type_agreed_to():
@@ -146,19 +149,19 @@ def test_what_was_read_before_the_customer_was_sent_again_is_not_counted():
 
 def test_what_was_disowned_can_not_be_confirmed_and_what_was_confirmed_not_disowned():
     found = Identity("Acme")
-    disowned = journeys.disowned(sent()).journey
-    assert journeys.confirmed(disowned, found, T0) is None
-    assert journeys.disowned(disowned) is None
-    confirmed = journeys.confirmed(sent(), found, T0).journey
-    assert journeys.disowned(confirmed) is None
-    assert journeys.wrong_company(confirmed, found, T0) is None
-    assert journeys.disowned(sent(was_linked_already=True)) is None
+    disowned = rules.begin_unlinking(sent()).journey
+    assert rules.confirm_company(disowned, found, T0) is None
+    assert rules.begin_unlinking(disowned) is None
+    confirmed = rules.confirm_company(sent(), found, T0).journey
+    assert rules.begin_unlinking(confirmed) is None
+    assert rules.restart(confirmed, found, T0) is None
+    assert rules.begin_unlinking(sent(was_linked_already=True)) is None
 
 
 def test_what_a_journey_linked_itself_was_not_there_before():
     """The customer is sent once more, before the webhook of the link came."""
-    assert journeys.sent(sent(), "k-1", T0 + 9, already=True) is None
-    before = journeys.sent(sent(), "k-2", T0 + 9, already=True).journey
+    assert rules.send_to_codat(sent(), "k-1", T0 + 9, is_linked=True) is None
+    before = rules.send_to_codat(sent(), "k-2", T0 + 9, is_linked=True).journey
     assert before.was_linked_already
 
 
@@ -175,58 +178,62 @@ def test_what_a_journey_linked_itself_was_not_there_before():
 )
 def test_what_was_confirmed_can_end(platform, status, ended):
     held = company(status, seconds=50, info=INFO, ever_linked=True)
-    assert has_ended(sent(platform, step=Step.CONFIRMED), held) is ended
+    assert is_disconnected(sent(platform, step=Step.CONFIRMED), held) is ended
 
 
 def test_a_journey_is_read_as_it_was_written():
-    journey = journeys.confirmed(sent(identity=Identity("Acme")), Identity("A"), T0).journey
+    journey = rules.confirm_company(sent(identity=Identity("Acme")), Identity("A"), T0).journey
     assert Journey.from_json(journey.to_json()) == journey
+
+
+def test_the_stored_names_of_a_journey_stay():
+    stored = orjson.loads(NEW.to_json())
+    assert {"passed", "undoing", "made", "dropped", "undone", "step"} <= set(stored)
+    assert not {"history", "is_unlinking", "created_connection"} & set(stored)
 
 
 def test_a_wrong_company_starts_the_choice_anew_but_not_for_a_single_platform():
     found = Identity("Wrong")
-    assert journeys.wrong_company(sent(), found, T0) is None  # nobody said so before
-    again = journeys.wrong_company(sent(undoing=True), found, T0).journey
+    assert rules.restart(sent(), found, T0) is None  # nobody said so before
+    again = rules.restart(sent(is_unlinking=True), found, T0).journey
     assert (stage(again), again.attempt, again.connection_id) == (Stage.PICK, 2, None)
-    single = journeys.wrong_company(
-        sent(allowed_platforms=("gbol",), undoing=True), found, T0
-    ).journey
+    single = rules.restart(sent(allowed_platforms=("gbol",), is_unlinking=True), found, T0).journey
     assert stage(single) is Stage.CONSENT
 
 
 def test_a_renewed_link_takes_an_expired_journey_up_where_it_was():
-    over = journeys.expired(sent(), NEW.expires).journey
-    assert journeys.expired(over, NEW.expires) is None
-    again = journeys.renewed(over, "h", NEW.expires + 10**9, NEW.expires).journey
+    over = rules.expire(sent(), NEW.expires).journey
+    assert rules.expire(over, NEW.expires) is None
+    again = rules.renew_link(over, "h", NEW.expires + 10**9, NEW.expires).journey
     assert stage(again, company(info=INFO), now=NEW.expires) is Stage.CONFIRM
     assert again.token_hash == "h"
 
 
 def test_nobody_is_sent_nor_chooses_before_the_wrong_company_is_unlinked():
-    undoing = sent(undoing=True)
-    assert journeys.sent(undoing, "k-2", T0, already=False) is None
-    assert journeys.chosen(undoing, SQUARE, T0) is None
-    assert journeys.left_platform(undoing, T0) is None
+    undoing = sent(is_unlinking=True)
+    assert rules.send_to_codat(undoing, "k-2", T0, is_linked=False) is None
+    assert rules.choose_platform(undoing, SQUARE, T0) is None
+    assert rules.leave_platform(undoing, T0) is None
 
 
 def test_a_link_of_this_journeys_counts_from_when_the_customer_was_sent_for_it():
     agreed = replace(NEW, platform=XERO, step=Step.CONSENTED, consents=(CONSENT,), attempt=2)
-    gone = journeys.sent(agreed, "k-1", T0, already=False, made=True).journey
-    again = journeys.chosen(gone, XERO, T0 + 9000).journey
-    agreed = journeys.consented(again, CONSENT).journey
-    back = journeys.sent(agreed, "k-1", T0 + 9500, already=True).journey
-    assert (back.sent, back.was_linked_already, back.made) == (T0, False, "k-1")
+    gone = rules.send_to_codat(agreed, "k-1", T0, is_linked=False, is_new=True).journey
+    again = rules.choose_platform(gone, XERO, T0 + 9000).journey
+    agreed = rules.record_consent(again, CONSENT).journey
+    back = rules.send_to_codat(agreed, "k-1", T0 + 9500, is_linked=True).journey
+    assert (back.sent, back.was_linked_already, back.created_connection) == (T0, False, "k-1")
     assert stage(back, company(seconds=5)) is Stage.READING
-    assert journeys.sent(back, "k-1", T0 + 9900, already=True) is None
+    assert rules.send_to_codat(back, "k-1", T0 + 9900, is_linked=True) is None
 
 
 def test_the_firm_accepts_one_company_and_not_whoever_comes_after_it():
     before, found, third = Identity("Acme"), Identity("Other", platform_name="Xero"), Identity("3")
-    stopped = journeys.mismatched(sent(reconnects="k-1"), before, found, T0).journey
-    accepted = journeys.accepted(stopped, before, found, "olga", T0)
-    assert accepted.told[0][1]["identity_mark"] == mark_of({"companyName": "Other"})
+    stopped = rules.stop_at_mismatch(sent(reconnects="k-1"), before, found, T0).journey
+    accepted = rules.accept_mismatch(stopped, before, found, "olga", T0)
+    assert accepted.events[0][1]["identity_mark"] == mark_of({"companyName": "Other"})
     after = accepted.journey
-    assert journeys.accepted(after, before, found, "olga", T0) is None
-    assert journeys.mismatched(after, before, found, T0) is None
-    again = journeys.mismatched(after, before, third, T0).journey
-    assert journeys.accepted(again, before, third, "olga", T0)
+    assert rules.accept_mismatch(after, before, found, "olga", T0) is None
+    assert rules.stop_at_mismatch(after, before, found, T0) is None
+    again = rules.stop_at_mismatch(after, before, third, T0).journey
+    assert rules.accept_mismatch(again, before, third, "olga", T0)

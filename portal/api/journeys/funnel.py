@@ -6,16 +6,17 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from portal.api.journeys.schemas import stage
 from relay.companies.company import Company
-from relay.journeys.attempts import NOT_LISTED, STEPS, Reason, Try, tries
+from relay.journeys.attempts import STEPS, Attempt, Reason, attempts
+from relay.journeys.history import EntryType
 from relay.journeys.journey import Journey
+from relay.journeys.stage import stage_of
 
 MOST_WORDS = 100  # different answers shown
 
 
 class FunnelShape(BaseModel):
-    """How far tries on one platform came; `platform_key` is empty before a choice.
+    """How far attempts on one platform came; `platform_key` is empty before a choice.
 
     `journeys` tried it, some more than once (`attempts`); each attempt that ended without a
     confirmed company is once in `left_at`, by its last step, and once in `reasons`.
@@ -46,7 +47,7 @@ class FunnelReport(BaseModel):
 
 
 def report(pairs: Iterable[tuple[Journey, Company | None]], now: int, idle_ms: int) -> FunnelReport:
-    """Count the tries of journeys; `now` in ms since the epoch.
+    """Count the attempts of journeys; `now` in ms since the epoch.
 
     A journey that did not move for `idle_ms` counts as left.
     """
@@ -55,7 +56,7 @@ def report(pairs: Iterable[tuple[Journey, Company | None]], now: int, idle_ms: i
     total = 0
     for journey, company in pairs:
         total += 1
-        tried = tries(journey, company, now, idle_ms)
+        tried = attempts(journey, company, now, idle_ms)
         for one in tried:
             shape = found.setdefault(
                 one.platform_key,
@@ -64,8 +65,12 @@ def report(pairs: Iterable[tuple[Journey, Company | None]], now: int, idle_ms: i
             _count(shape, one)
         for key in {one.platform_key for one in tried}:
             found[key].journeys += 1
-        _add(found[tried[-1].platform_key].stages, stage(journey, company, now))
-        sought.update(one.detail.casefold() for one in journey.passed if one.type == NOT_LISTED)
+        _add(found[tried[-1].platform_key].stages, stage_of(journey, company, now))
+        sought.update(
+            one.detail.casefold()
+            for one in journey.history
+            if one.type == EntryType.PLATFORM_NOT_LISTED
+        )
     return FunnelReport(
         platforms=sorted(found.values(), key=lambda one: -one.journeys),
         not_listed=dict(sought.most_common(MOST_WORDS)),
@@ -74,7 +79,7 @@ def report(pairs: Iterable[tuple[Journey, Company | None]], now: int, idle_ms: i
     )
 
 
-def _count(shape: FunnelShape, one: Try) -> None:
+def _count(shape: FunnelShape, one: Attempt) -> None:
     shape.attempts += 1
     for step in STEPS:
         if step in one.steps:

@@ -27,7 +27,7 @@ from portal.link.codat_link import LOOPBACK
 from portal.services import services
 from relay.companies.company import BROKEN, Company
 from relay.companies.identity import identity_of
-from relay.journeys import journey as journeys
+from relay.journeys import rules
 from relay.journeys.journey import Journey, Platform
 from relay.nearest import hint, nearest
 from relay.store.journeys.records import hash_of
@@ -124,7 +124,7 @@ def invite(body: JourneyBody, attempt: Attempt, token: str, by: str) -> JourneyC
     if journey is None:
         journey = _new(body, attempt, held, by)
         journey = replace(journey, id=journey_id, token_hash=hash_of(token))
-        moved = services().store.journeys.start(journeys.start(journey))
+        moved = services().store.journeys.start(rules.start(journey))
         if moved.lane is not None:
             services().hints.drain(moved.lane)
     elif not _opens(journey, token, now):

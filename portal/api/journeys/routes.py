@@ -12,7 +12,7 @@ from portal.api.companies.schemas import AcceptQuery
 from portal.api.journeys import funnel, inviting, schemas
 from portal.api.journeys.funnel import FunnelReport
 from portal.api.journeys.inviting import HOUR_MS, link_of
-from portal.api.journeys.schemas import JourneyCreated, JourneyDetail, JourneyShape, Standing
+from portal.api.journeys.schemas import JourneyCreated, JourneyDetail, JourneyShape
 from portal.http import known as names
 from portal.http.auth import caller
 from portal.http.groups import Given, GivenCompany, Reply, Sent, described
@@ -20,7 +20,7 @@ from portal.http.problems import Refusal
 from portal.services import services
 from relay.companies.company import Company
 from relay.companies.identity import Identity
-from relay.journeys import journey as journeys
+from relay.journeys import rules
 from relay.journeys import stage as stages
 from relay.journeys.journey import Journey, Step
 from relay.journeys.stage import Stage
@@ -58,7 +58,7 @@ class JourneyQuery(Given):
     ] = ""
     limit: Annotated[int, Field(ge=1, le=500)] = 100
     company: GivenCompany | None = None
-    stage: Standing | None = None
+    stage: Stage | None = None
     reference: Annotated[str | None, Field(max_length=100, description="The whole of it.")] = None
     platform: Annotated[
         str | None, Field(max_length=100, description="A platform's key or name.")
@@ -129,7 +129,7 @@ def renew_link(path: JourneyPath, body: LinkBody) -> Reply:
     expires = now + body.expires_in_hours * HOUR_MS
     journey = _known(path.journey_id)
     moved = services().store.journeys.change(
-        journey.id, lambda held: journeys.renewed(held, hash_of(token), expires, now)
+        journey.id, lambda held: rules.renew_link(held, hash_of(token), expires, now)
     )
     after = _hint(moved).journey
     if after.step is Step.REVOKED:
@@ -146,9 +146,7 @@ def renew_link(path: JourneyPath, body: LinkBody) -> Reply:
 def revoke_journey(path: JourneyPath) -> Reply:
     """End a journey: its link stops working at once."""
     journey, now, by = _known(path.journey_id), now_ms(), caller().name
-    moved = services().store.journeys.change(
-        journey.id, lambda held: journeys.revoked(held, by, now)
-    )
+    moved = services().store.journeys.change(journey.id, lambda held: rules.revoke(held, by, now))
     after = _hint(moved).journey
     if after.step is not Step.REVOKED:
         raise Refusal("conflict", EXPIRED)
@@ -170,11 +168,11 @@ def accept_mismatch(path: JourneyPath, query: AcceptQuery) -> Reply:
     is_stopped = stages.stage_of(journey, company, now) is Stage.MISMATCH
     if is_stopped:
         moved = services().store.journeys.change(
-            journey.id, lambda held: journeys.accepted(held, before, found, by, now)
+            journey.id, lambda held: rules.accept_mismatch(held, before, found, by, now)
         )
         journey = _hint(moved).journey
-    if not journeys.is_accepted(journey, found if is_stopped else None):
-        raise Refusal("conflict", DISOWNED if journey.undoing else NOT_STOPPED)
+    if not rules.is_accepted(journey, found if is_stopped else None):
+        raise Refusal("conflict", DISOWNED if journey.is_unlinking else NOT_STOPPED)
     return schemas.whole(journey, company, now).model_dump()
 
 

@@ -1,6 +1,5 @@
 """How a journey looks to the firm that asks the API."""
 
-from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -10,26 +9,9 @@ from relay.companies.company import Company
 from relay.companies.identity import mark_of
 from relay.journeys import stage as stages
 from relay.journeys.attempts import with_outcome
-from relay.journeys.journey import Consent, Journey, Step
+from relay.journeys.journey import Consent, Journey
 from relay.journeys.stage import Stage, connection_of, identity, is_linked, progress, stage_of
 from relay.times import Moment, iso_from_ms
-
-
-class Standing(StrEnum):
-    """Where a journey stands: what its customer has in front of them, or how it ended."""
-
-    PICK = "pick"
-    CONSENT = "consent"
-    AUTHORISE = "authorise"
-    WAITING = "waiting"
-    REFUSED = "refused"
-    READING = "reading"
-    CONFIRM = "confirm"
-    MISMATCH = "mismatch"
-    DONE = "done"
-    CONFIRMED = "confirmed"  # done, and its link does not work any more
-    EXPIRED = "expired"
-    REVOKED = "revoked"
 
 
 class ConsentShape(BaseModel):
@@ -71,7 +53,7 @@ class JourneyShape(BaseModel):
     company_name: str
     reference: str | None
     step: str
-    stage: Standing
+    stage: Stage
     platform_key: str | None
     platform_name: str | None
     connection_id: str | None
@@ -147,18 +129,9 @@ def whole(journey: Journey, company: Company | None, now: int) -> JourneyDetail:
                 detail=one.detail,
                 platform_key=one.platform_key,
             )
-            for one in with_outcome(journey, company).passed
+            for one in with_outcome(journey, company).history
         ],
     )
-
-
-def stage(journey: Journey, company: Company | None, now: int) -> Standing:
-    """Give the stage's name; a journey that ended says how."""
-    found = stage_of(journey, company, now)
-    if found is not Stage.GONE:
-        return Standing(found)
-    ended = {Step.CONFIRMED: Standing.CONFIRMED, Step.REVOKED: Standing.REVOKED}
-    return ended.get(journey.step, Standing.EXPIRED)
 
 
 def _short(journey: Journey, company: Company | None, now: int) -> dict[str, Any]:
@@ -169,7 +142,7 @@ def _short(journey: Journey, company: Company | None, now: int) -> dict[str, Any
         "company_name": company.name if company else "",
         "reference": journey.reference,
         "step": journey.step,
-        "stage": stage(journey, company, now),
+        "stage": stage_of(journey, company, now),
         "platform_key": platform.key if platform else None,
         "platform_name": platform.name if platform else None,
         "connection_id": journey.connection_id,

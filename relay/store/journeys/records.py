@@ -11,7 +11,8 @@ from uuid import uuid4
 from redis import Redis
 
 from relay.inbox.message import action_body
-from relay.journeys.journey import ENDED, Change, Journey, Step
+from relay.journeys.journey import ENDED, Journey, Step
+from relay.journeys.rules import Change
 from relay.store import keys
 from relay.store.inbox.lanes import Inbox
 from relay.store.scripts import Scripts
@@ -132,8 +133,8 @@ class Journeys:
             "" if ended else journey.token_hash,
             lane,
         ]
-        at = journey.passed[-1].at * 1000 if journey.passed else journey.created * 1000
-        for number, (kind, data) in enumerate(change.told):
+        at = journey.history[-1].at * 1000 if journey.history else journey.created * 1000
+        for number, (kind, data) in enumerate(change.events):
             told_id = f"journey:{journey.id}:{version or 0}:{number}"
             arguments += (told_id, kind, journey.company_id, action_body(at, data))
         names = [

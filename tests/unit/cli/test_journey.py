@@ -7,8 +7,8 @@ import pytest
 
 from codat import errors
 from relay.companies.identity import BOOKS
-from relay.journeys import journey
-from relay.journeys.journey import Change, Step
+from relay.journeys.journey import Consent, Step
+from relay.journeys.rules import Change
 from relay.times import now_micros
 from support.commands import commands
 from support.parts import company_id, connection_id
@@ -65,7 +65,7 @@ def stopped(portal, made, before, now):
     here = now_micros()
 
     def sent(held):
-        consent = journey.Consent(1, "v", "en", "gbol", (), "daily", ())
+        consent = Consent(1, "v", "en", "gbol", (), "daily", ())
         return Change(
             replace(
                 held,
@@ -128,7 +128,7 @@ def test_only_who_is_another_company_is_accepted(portal, tmp_path, monkeypatch):
 
 
 def undoing(portal, made, now):
-    portal.store.journeys.change(made["id"], lambda held: Change(replace(held, undoing=now)))
+    portal.store.journeys.change(made["id"], lambda held: Change(replace(held, is_unlinking=now)))
 
 
 def test_a_command_that_was_not_answered_names_the_key_to_run_it_again_with(run, portal):

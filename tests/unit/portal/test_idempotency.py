@@ -12,7 +12,7 @@ from codat.client import Codat
 from codat.records import Company as CodatCompany
 from portal.api.journeys import inviting
 from portal.http.idempotency import SEND_AGAIN, Attempt
-from relay.journeys.journey import Change
+from relay.journeys.rules import Change
 from relay.store import keys
 from support.parts import company_id
 from support.portal_bench import OPERATOR, Portal, kind, make_company, problem

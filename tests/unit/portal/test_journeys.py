@@ -16,7 +16,9 @@ from codat.client import Codat, Generation
 from codat.records import Company as CodatCompany
 from codat.records import Connection, Integration
 from portal.link.codat_link import is_trusted
-from relay.journeys import journey as journeys
+from relay.journeys import rules
+from relay.journeys.history import HistoryEntry
+from relay.journeys.journey import MAX_ACTS, Step
 from relay.times import now_ms
 from sandbox.world import platforms, views
 from scheduler import dispatch
@@ -126,7 +128,7 @@ def test_links_that_do_not_work_have_one_same_answer(portal):
     portal.post(f"/v1/journeys/{second['id']}/revoke")
     over, expired = invite(portal, expires_in_hours=1)
     portal.store.journeys.change(
-        over["id"], lambda held: journeys.Change(replace(held, expires=held.created))
+        over["id"], lambda held: rules.Change(replace(held, expires=held.created))
     )
     new = "/link/" + renewed["link"].rpartition("/")[2]
     assert portal.web.get(new).status_code == 200
@@ -145,9 +147,9 @@ def test_links_that_do_not_work_have_one_same_answer(portal):
 def test_a_clock_ends_journeys_whose_time_is_over_and_tells_of_it_once(portal):
     made, _ = invite(portal)
     confirmed, _ = invite(portal)
-    step = journeys.Step.CONFIRMED
+    step = Step.CONFIRMED
     portal.store.journeys.change(
-        confirmed["id"], lambda held: journeys.Change(replace(held, step=step))
+        confirmed["id"], lambda held: rules.Change(replace(held, step=step))
     )
     later = now_ms() + 400 * 3_600_000
     assert dispatch.expire_journeys(portal.store, portal.hints, later) == 1
@@ -538,7 +540,7 @@ def test_an_open_page_whose_bar_waits_has_the_data_status_asked(portal, codat):
 def waited(portal, made, seconds):
     """Let the customer have been sent so long ago."""
     portal.store.journeys.change(
-        made["id"], lambda held: journeys.Change(replace(held, sent=held.sent - seconds * 1000))
+        made["id"], lambda held: rules.Change(replace(held, sent=held.sent - seconds * 1000))
     )
 
 
@@ -664,7 +666,7 @@ def test_a_wrong_company_is_said_to_be_undone_before_codats_own_word_of_it(porta
     """The picker showed the platform as linked still, until it was loaded again."""
     made, at, _ = linked_before(portal, codat)
     portal.store.journeys.change(
-        made["id"], lambda held: journeys.Change(replace(held, was_linked_already=False, sent=0))
+        made["id"], lambda held: rules.Change(replace(held, was_linked_already=False, sent=0))
     )
     portal.web.post(f"{at}/wrong", data={"shown": shown_on(portal.web.get(at))})
     page = portal.web.get(at).text
@@ -693,7 +695,7 @@ def test_the_address_of_a_form_copied_from_the_browser_leads_to_its_link(portal,
 def test_a_wrong_company_that_codat_would_not_unlink_is_held_back_until_it_does(portal, codat):
     made, at, _ = linked_before(portal, codat)
     portal.store.journeys.change(
-        made["id"], lambda held: journeys.Change(replace(held, was_linked_already=False, sent=0))
+        made["id"], lambda held: rules.Change(replace(held, was_linked_already=False, sent=0))
     )
     shown = shown_on(portal.web.get(at))
     codat.failing = errors.CodatBroken("no", status=503)
@@ -713,7 +715,7 @@ def said_wrong(portal, codat):
     made, at, held = linked_before(portal, codat)
     portal.store.journeys.change(
         made["id"],
-        lambda journey: journeys.Change(replace(journey, was_linked_already=False, undoing=True)),
+        lambda journey: rules.Change(replace(journey, was_linked_already=False, is_unlinking=True)),
     )
     [connection] = held.connections.values()
     gone = replace(connection, status="Unlinked")
@@ -737,7 +739,7 @@ def test_a_wrong_company_that_broke_off_after_the_unlinking_is_made_up_for(porta
 def test_an_old_page_does_not_unlink_a_newer_company(portal, codat):
     made, at, held = linked_before(portal, codat)
     portal.store.journeys.change(
-        made["id"], lambda held: journeys.Change(replace(held, was_linked_already=False, sent=0))
+        made["id"], lambda held: rules.Change(replace(held, was_linked_already=False, sent=0))
     )
     old = shown_on(portal.web.get(at))
     portal.hold(replace(held, info={**INFO, "companyName": "The Right One Ltd"}))
@@ -758,11 +760,11 @@ def test_an_old_page_does_not_unlink_a_newer_company(portal, codat):
 
 def test_a_worn_link_still_lets_the_wrong_company_be_unlinked(portal, codat):
     made, at, _ = linked_before(portal, codat)
-    worn = (journeys.Passed("journey.platform_chosen", 1),) * journeys.MOST_ACTS
+    worn = (HistoryEntry("journey.platform_chosen", 1),) * MAX_ACTS
 
     def wear(journey):
-        passed = (*journey.passed, *worn)
-        return journeys.Change(replace(journey, was_linked_already=False, sent=0, passed=passed))
+        history = (*journey.history, *worn)
+        return rules.Change(replace(journey, was_linked_already=False, sent=0, history=history))
 
     portal.store.journeys.change(made["id"], wear)
     portal.web.post(f"{at}/wrong", data={"shown": shown_on(portal.web.get(at))})
@@ -811,8 +813,8 @@ def test_pages_of_the_list_together_give_every_journey_once(portal):
 def test_a_finished_journey_stays_finished_whatever_is_sent(portal):
     made, at = invite(portal)
     agreed(portal, at)
-    step = journeys.Step.CONFIRMED
-    portal.store.journeys.change(made["id"], lambda held: journeys.Change(replace(held, step=step)))
+    step = Step.CONFIRMED
+    portal.store.journeys.change(made["id"], lambda held: rules.Change(replace(held, step=step)))
     before = steps(portal, made)
     for act in ("platform", "back", "consent", "authorise", "confirm", "wrong"):
         data = {"platform": "qhyg", "agree": "yes"}

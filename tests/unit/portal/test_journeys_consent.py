@@ -5,7 +5,7 @@ import pytest
 from codat.client import Codat
 from codat.records import Integration
 from portal.link.consent import shared
-from relay.journeys.journey import MOST_ACTS
+from relay.journeys.journey import MAX_ACTS
 from support.parts import company_id
 from support.portal_bench import Portal, make_company
 from support.sandboxes import running
@@ -77,7 +77,7 @@ def test_settings_that_fit_nothing_of_the_platform_are_not_believed(portal):
 
 def test_one_link_cannot_make_the_log_grow_without_end(portal):
     made, at = invite(portal)
-    for _ in range(MOST_ACTS - 3):
+    for _ in range(MAX_ACTS - 3):
         portal.web.post(f"{at}/platform", data={"platform": "gbol"})
     agreed(portal, at)  # chooses, agrees and goes
     before, kept = len(portal.messages(1)), len(portal.codat.asked)
@@ -91,7 +91,7 @@ def test_one_link_cannot_make_the_log_grow_without_end(portal):
         answer = portal.web.post(f"{at}/{act}", data=data)
         assert answer.status_code == 429, act
         assert "used very often" in answer.text
-    assert len(portal.messages(1)) == before <= MOST_ACTS + 5
+    assert len(portal.messages(1)) == before <= MAX_ACTS + 5
     assert len(portal.codat.asked) == kept
     assert portal.web.get(at).status_code == 200
     link = portal.post(f"/v1/journeys/{made['id']}/link", json={}).json["link"]

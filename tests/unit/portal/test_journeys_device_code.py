@@ -115,7 +115,7 @@ def test_few_codes_are_worked_on_at_once_whoever_asks(portal):
 
 
 def test_a_link_shows_no_more_codes_than_it_may_act(portal, monkeypatch):
-    monkeypatch.setattr("relay.journeys.journey.MOST_ACTS", 4)
+    monkeypatch.setattr("relay.journeys.journey.MAX_ACTS", 4)
     at = offline(portal)  # agreed and was shown the steps
     answers = [portal.web.post(f"{at}/code").status_code for _ in range(6)]
     assert answers == sorted(answers)

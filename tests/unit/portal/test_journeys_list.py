@@ -52,7 +52,7 @@ def test_journeys_are_found_by_reference_platform_and_stage(portal, query, count
 def test_a_stage_that_is_none_is_refused_and_all_there_are_are_named(portal):
     assert kind(portal.get("/v1/journeys?stage=typo")) == "invalid"
     schemas = portal.get("/openapi.json").json["components"]["schemas"]
-    assert {"pick", "mismatch", "revoked"} <= set(schemas["Standing"]["enum"])
+    assert {"pick", "mismatch", "revoked"} <= set(schemas["Stage"]["enum"])
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from relay.journeys.journey import Change, Step
+from relay.journeys.journey import Step
+from relay.journeys.rules import Change
 from relay.store import keys
 from support.parts import company_id
 from support.portal_bench import BEFORE, FLAG, NOW, Portal, kind, make_company, problem
