@@ -1,5 +1,6 @@
 """Commands: read from the command line itself, with options and examples."""
 
+import re
 from collections.abc import Iterator
 from inspect import cleandoc
 
@@ -77,4 +78,6 @@ def _option(option: click.Option, context: click.Context) -> tuple[str, str]:
     meaning = record[1] if record else ""
     if isinstance(option.type, click.Choice):
         meaning = f"{meaning} One of {', '.join(f'`{one}`' for one in option.type.choices)}."
+    meaning = re.sub(r"(-?\d+)<=x<=(\d+)", r"\1 to \2", meaning)
+    meaning = re.sub(r"x>=(\d+)", r"at least \1", meaning)
     return names, meaning.replace("<", "\\<")
