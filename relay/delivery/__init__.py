@@ -1,1 +1,1 @@
-"""Webhooks out: what a subscription is, where it may post, how. The loop is in `workers`."""
+"""Webhooks out: subscriptions, allowed addresses, the sender. The delivery loop is in `workers`."""

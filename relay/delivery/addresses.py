@@ -1,7 +1,7 @@
-"""Where we may post to: public addresses, and private networks that an operator has named.
+"""Which addresses we may post to: public ones, and private networks that an operator allowed.
 
-The name is looked up once, each address it has is judged, and connections go to those that were
-judged: a name that later leads elsewhere changes nothing.
+A host name is resolved once and each of its addresses is checked. Connections go to the checked
+addresses, so a name that resolves differently later changes nothing.
 """
 
 import socket
@@ -19,34 +19,34 @@ MAX_URL_LENGTH = 2048
 LOWEST_FREE_PORT = 1024
 HTTPS_PORT = 443
 NAT64 = ip_network("64:ff9b::/96")
-# Not of the open internet, whatever the table that comes with this Python says: site-local
-# addresses, those for documentation, and the former relays of 6to4.
+# Never public, whatever Python's own table says: site-local addresses, addresses for
+# documentation, and the former 6to4 relays.
 RESERVED_NETWORKS = tuple(map(ip_network, ("fec0::/10", "3fff::/20", "192.88.99.0/24")))
 
 
 class Forbidden(Exception):
-    """We do not post there; `str()` says why."""
+    """We must not post to this address; `str()` says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An address taken apart. `target` is path and query."""
+    """The parts of a URL. `path` includes the query."""
 
     secure: bool
     host: str
     port: int
-    target: str
+    path: str
 
     @property
     def authority(self) -> str:
-        """What the Host header says."""
+        """The Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        usual = HTTPS_PORT if self.secure else 80
-        return host if self.port == usual else f"{host}:{self.port}"
+        default = HTTPS_PORT if self.secure else 80
+        return host if self.port == default else f"{host}:{self.port}"
 
 
 def parse(url: str) -> Target:
-    """Take an address apart; raises Forbidden for what could never be posted to."""
+    """Return the parts of a URL; raises Forbidden when we can never post to it."""
     if len(url) > MAX_URL_LENGTH or not url.isascii() or not url.isprintable() or " " in url:
         raise Forbidden("the address must be plain ASCII of at most 2048 characters")
     try:
@@ -59,39 +59,38 @@ def parse(url: str) -> Target:
     if parts.username is not None or parts.password is not None or parts.fragment:
         raise Forbidden("the address must hold no user, password or fragment")
     secure = parts.scheme == "https"
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Target(secure, parts.hostname, port or (HTTPS_PORT if secure else 80), target)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Target(secure, parts.hostname, port or (HTTPS_PORT if secure else 80), path)
 
 
-def check_addresses(place: Target, found: Sequence[str], networks: Sequence[Network]) -> list[str]:
-    """Give the addresses to connect to, all that the name has; raises Forbidden if one is bad."""
+def check_addresses(target: Target, found: Sequence[str], networks: Sequence[Network]) -> list[str]:
+    """Return the addresses to connect to; raises Forbidden when one is not allowed."""
     if not found:
-        raise Forbidden(f"{place.host} has no address")
+        raise Forbidden(f"{target.host} has no address")
     addresses = [ip_address(text.partition("%")[0]) for text in found]
     for address in addresses:
-        named = any(address in network for network in networks)
-        if named:
+        if any(address in network for network in networks):
             continue
         if not is_public(address):
-            raise Forbidden(f"{place.host} leads to {address}, which is not a public address")
-        if not place.secure:
+            raise Forbidden(f"{target.host} leads to {address}, which is not a public address")
+        if not target.secure:
             raise Forbidden("http:// is for named private networks only; use https://")
-        if place.port != HTTPS_PORT and place.port < LOWEST_FREE_PORT:
-            raise Forbidden(f"port {place.port} belongs to another service")
+        if target.port != HTTPS_PORT and target.port < LOWEST_FREE_PORT:
+            raise Forbidden(f"port {target.port} belongs to another service")
     return [str(address) for address in addresses]
 
 
-def check_literal(place: Target, networks: Sequence[Network]) -> None:
-    """Judge a host that is written as an address, without looking anything up."""
+def check_literal(target: Target, networks: Sequence[Network]) -> None:
+    """Check a host that is written as an address; a name is not resolved."""
     try:
-        address = ip_address(place.host)
+        address = ip_address(target.host)
     except ValueError:
         return
-    check_addresses(place, [str(address)], networks)
+    check_addresses(target, [str(address)], networks)
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is of the open internet, whatever it is wrapped in."""
+    """Report whether an address is public, also when it wraps an IPv4 address."""
     if isinstance(address, IPv6Address):
         if address in NAT64:
             return is_public(IPv4Address(int(address) & 0xFFFFFFFF))
@@ -111,7 +110,7 @@ def _unwrapped(address: IPv6Address) -> list[IPv4Address]:
 
 
 def resolve(host: str, port: int, seconds: float = 5.0) -> list[str]:
-    """Give the addresses of a name, in the system's order; raises OSError, or Forbidden if slow."""
+    """Return a name's addresses in the system's order; raises OSError, or Forbidden when slow."""
     found: list[str] = []
     fault: list[OSError] = []
 
@@ -122,7 +121,7 @@ def resolve(host: str, port: int, seconds: float = 5.0) -> list[str]:
         except (OSError, UnicodeError) as error:
             fault.append(error if isinstance(error, OSError) else OSError(str(error)))
 
-    # The system's own lookup knows no deadline, so it is left behind when it takes too long.
+    # The system's look-up has no timeout, so a slow one is abandoned in its own thread.
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     asking.join(seconds)

@@ -1,27 +1,25 @@
-"""Post to one subscriber: to judged addresses, by a deadline, keeping little of the answer."""
+"""Post webhooks to a subscriber: only to allowed addresses, and never past a deadline."""
 
 import http.client
-import io
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from codat.times import LATEST, any_http_date, parse_http_date
 from relay.delivery.addresses import Forbidden, Network, Resolver, check_addresses, parse, resolve
+from relay.delivery.connection import BoundedConnection
 from relay.times import now_ms
 
-MAX_BODY_KEPT = 500  # bytes of an answer's body that are kept
-MAX_BODY_DRAINED = 16 * 1024  # bytes read so that the connection can serve again, then closed
-TIMEOUT = 15.0  # for one delivery, from connecting to the answer's last byte that is read
+MAX_BODY_KEPT = 500  # bytes of an answer's body
+MAX_BODY_DRAINED = 16 * 1024  # bytes; the connection is reused only if the body ends within
+TIMEOUT = 15.0  # seconds for one delivery, from connecting to the last byte that is read
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one delivery: a status, or an error in words. `ms` is how long it took."""
+    """The result of one delivery: a status, or an error in words. `ms` is how long it took."""
 
     status: int | None
     ms: int
@@ -31,12 +29,12 @@ class Answer:
 
     @property
     def taken(self) -> bool:
-        """Whether the subscriber took it: any 2xx."""
+        """Whether the subscriber took the delivery: any 2xx."""
         return self.status is not None and 200 <= self.status < 300
 
 
 class WebhookSender:
-    """Delivers to one address, over one connection as long as it lasts. For one thread."""
+    """Delivers to one URL, and reuses its connection while that lasts. For one thread."""
 
     def __init__(
         self,
@@ -52,29 +50,29 @@ class WebhookSender:
         self._seconds = seconds
         self._lookup = lookup
         self._context = context
-        self._connection: _Connection | None = None
+        self._connection: BoundedConnection | None = None
 
     def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Deliver once; raises nothing, whatever the other side does."""
+        """Deliver once. Every failure becomes an `Answer`; nothing is raised."""
         begun = time.monotonic()
-        got = _Got()
+        got = _Response()
         try:
             reused = self._connection is not None
             try:
                 got = self._exchange(body, headers, begun + self._seconds)
             except (http.client.RemoteDisconnected, ConnectionError):
-                # An idle connection that the other side has closed meanwhile says nothing of it.
+                # The other side may close an idle connection; that is no failure. Connect again.
                 if not reused:
                     raise
                 self.close()
                 got = self._exchange(body, headers, begun + self._seconds)
         except (Forbidden, OSError, http.client.HTTPException, ValueError) as fault:
             self.close()
-            got = _Got(error=_in_words(fault, self._seconds))
+            got = _Response(error=_error_text(fault, self._seconds))
         if got.status is not None and 300 <= got.status < 400:
             got.error = "redirects are not followed"
         ms = int((time.monotonic() - begun) * 1000)
-        text = got.kept.decode(errors="replace")
+        text = got.kept.decode(errors="retarget")
         return Answer(got.status, ms, text, got.error, got.retry_after)
 
     def close(self) -> None:
@@ -83,23 +81,23 @@ class WebhookSender:
             self._connection.close()
             self._connection = None
 
-    def _exchange(self, body: bytes, headers: Mapping[str, str], deadline: float) -> "_Got":
-        place = parse(self._url)
+    def _exchange(self, body: bytes, headers: Mapping[str, str], deadline: float) -> "_Response":
+        target = parse(self._url)
         if self._connection is None:
-            found = self._lookup(place.host, place.port)
-            addresses = check_addresses(place, found, self._networks)
-            context = (self._context or ssl.create_default_context()) if place.secure else None
-            self._connection = _Connection(place.host, place.port, addresses, context)
+            found = self._lookup(target.host, target.port)
+            addresses = check_addresses(target, found, self._networks)
+            context = (self._context or ssl.create_default_context()) if target.secure else None
+            self._connection = BoundedConnection(target.host, target.port, addresses, context)
         connection = self._connection
         connection.deadline = deadline
         connection.request(
-            "POST", place.target, body=body, headers={"Host": place.authority, **headers}
+            "POST", target.path, body=body, headers={"Host": target.authority, **headers}
         )
         response = connection.getresponse()
-        if connection.ended:  # http.client takes a head that breaks off for a whole one
+        if connection.ended:  # http.client accepts headers that break off
             raise http.client.IncompleteRead(b"")
-        wait = _seconds_of(response.headers.get("Retry-After"), response.headers.get("Date"))
-        got = _Got(response.status, retry_after=wait)
+        wait = _retry_after(response.headers.get("Retry-After"), response.headers.get("Date"))
+        got = _Response(response.status, retry_after=wait)
         try:
             got.kept = response.read(MAX_BODY_KEPT)
             if len(got.kept) == MAX_BODY_KEPT and not response.isclosed():
@@ -114,8 +112,8 @@ class WebhookSender:
 
 
 @dataclass(slots=True)
-class _Got:
-    """What one exchange brought."""
+class _Response:
+    """What one request brought back."""
 
     status: int | None = None
     kept: bytes = b""
@@ -123,129 +121,18 @@ class _Got:
     retry_after: float | None = None
 
 
-class _Connection(http.client.HTTPConnection):
-    """A connection to a judged address; TLS is held to the name that was asked for."""
-
-    def __init__(
-        self, host: str, port: int, addresses: Sequence[str], context: ssl.SSLContext | None
-    ) -> None:
-        super().__init__(host, port)
-        self.deadline = 0.0
-        self.ended = False  # the other side has closed it
-        self._addresses = addresses
-        self._tls = context
-
-    def connect(self) -> None:
-        """Connect within the deadline, to the first of the addresses that answers."""
-        raw = self._first_that_answers()
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connected: socket.socket = raw
-        if self._tls is not None:
-            # A handshake in drips would outlast the timeout of each of its reads.
-            end = threading.Timer(max(0.001, self.deadline - time.monotonic()), _cut, (raw,))
-            end.daemon = True
-            end.start()
-            try:
-                connected = self._tls.wrap_socket(raw, server_hostname=self.host)
-            except BaseException:
-                raw.close()
-                raise
-            finally:
-                end.cancel()
-        self.sock: Any = _Bounded(connected, self)
-
-    def _first_that_answers(self) -> socket.socket:
-        for left, address in zip(range(len(self._addresses), 0, -1), self._addresses, strict=True):
-            # An address that does not answer leaves time for those after it.
-            seconds = max(0.001, (self.deadline - time.monotonic()) / left)
-            try:
-                return socket.create_connection((address, self.port), timeout=seconds)
-            except OSError:
-                if left == 1:
-                    raise
-        raise OSError("no address")
-
-
-class _Bounded:
-    """A socket whose every read and write ends by its connection's deadline."""
-
-    def __init__(self, inner: socket.socket, connection: _Connection) -> None:
-        self._inner = inner
-        self._connection = connection
-        self._readers = 0
-        self._closing = False
-
-    def sendall(self, data: bytes) -> None:
-        """Send all of it."""
-        self._hurry()
-        self._inner.sendall(data)
-
-    def makefile(self, *_: Any) -> io.BufferedReader:
-        """Give a reader of what comes back."""
-        self._readers += 1
-        return io.BufferedReader(_Reader(self))
-
-    def read(self, buffer: Any) -> int:
-        """Read some."""
-        self._hurry()
-        count = self._inner.recv_into(buffer)
-        self._connection.ended = count == 0
-        return count
-
-    def close(self) -> None:
-        """Close the socket once nobody reads from it: http.client closes it before the body."""
-        self._closing = True
-        if not self._readers:
-            self._inner.close()
-
-    def released(self) -> None:
-        """Note that a reader is done."""
-        self._readers -= 1
-        if self._closing:
-            self.close()
-
-    def _hurry(self) -> None:
-        left = self._connection.deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._inner.settimeout(left)
-
-
-class _Reader(io.RawIOBase):
-    def __init__(self, bounded: _Bounded) -> None:
-        self._bounded = bounded
-
-    def readable(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        if not self.closed:
-            super().close()
-            self._bounded.released()
-
-    def readinto(self, buffer: Any) -> int:
-        return self._bounded.read(buffer)
-
-
-def _cut(raw: socket.socket) -> None:
-    try:
-        raw.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return
-
-
-def _seconds_of(text: str | None, said_at: str | None) -> float | None:
-    """Read a Retry-After: seconds, or a date, which counts from the answer's own Date."""
+def _retry_after(text: str | None, said_at: str | None) -> float | None:
+    """Return the seconds of a Retry-After header; a date counts from the answer's own Date."""
     if not text:
         return None
     if text.isascii() and text.isdigit():
         return float(text) if len(text) < 8 else None
-    # A date long past says "at once"; one that nobody lives to see says nothing.
+    # A past date means "at once"; a date in the far future is ignored.
     until, now = any_http_date(text), parse_http_date(said_at) if said_at else now_ms() / 1000
     return None if until is None or until >= LATEST or now is None else max(0.0, until - now)
 
 
-def _in_words(fault: Exception, seconds: float) -> str:
+def _error_text(fault: Exception, seconds: float) -> str:
     match fault:
         case Forbidden():
             return str(fault)

@@ -1,4 +1,4 @@
-"""What a subscription is, and the rules of delivering: when to try again, when to stop."""
+"""A subscription, and the rules of its deliveries: ids, signatures, and when to try again."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -7,10 +7,10 @@ import orjson
 
 from codat import signature
 
-# Seconds after the first, second, ... failure in a row; then the last of them again and again.
+# Seconds after the first, second, ... failure in a row; the last one repeats.
 RETRY_DELAYS = (5, 30, 120, 600, 1800, 3600, 7200, 14_400)
-JITTER = 0.2  # each wait is longer or shorter by up to this part
-MAX_RETRY_AFTER = 86_400.0  # seconds; what a subscriber may ask for
+JITTER = 0.2  # each delay is longer or shorter by up to this part
+MAX_RETRY_AFTER = 86_400.0  # seconds that a subscriber may ask for
 GONE = 410
 MAX_BATCH = 500
 DAY_MS = 86_400_000
@@ -21,7 +21,7 @@ BATCH = "application/cloudevents-batch+json"
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A signing secret; `until` (ms) is when it ends, None for the present one."""
+    """A signing secret. `until` (ms) is when it expires, None for the current one."""
 
     value: str
     until: int | None = None
@@ -33,7 +33,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What its owner chose. Empty `types` or `companies` mean all."""
+    """A subscription as its owner set it. Empty `types` or `companies` mean all."""
 
     id: str
     url: str
@@ -45,7 +45,7 @@ class Subscription:
     batch: int = 1  # events per delivery, at most
 
     def to_json(self) -> bytes:
-        """Give it as it is stored."""
+        """Return the subscription as it is stored."""
         return orjson.dumps(asdict(self))
 
     @classmethod
@@ -58,12 +58,12 @@ class Subscription:
         return cls(**values)
 
     def secrets_at(self, now: int) -> list[str]:
-        """Give the secrets to sign with at `now` (ms), the present one first."""
+        """Return the secrets to sign with at `now` (ms), the current one first."""
         live = [one for one in self.secrets if one.until is None or one.until > now]
         return [one.value for one in sorted(live, key=lambda one: one.until is not None)]
 
     def rotated(self, secret: str, now: int, overlap_ms: int) -> tuple[Secret, ...]:
-        """Give the secrets with a new present one; the former one holds for a while."""
+        """Return the secrets with a new current one; the former one signs for `overlap_ms` more."""
         kept = [
             Secret(one.value, min(one.until or now + overlap_ms, now + overlap_ms))
             for one in self.secrets
@@ -73,18 +73,18 @@ class Subscription:
 
 
 def message_id(subscription: Subscription, epoch: str, first: int, last: int) -> str:
-    """Give the id of a delivery of these events: the same on every attempt.
+    """Return the id of a delivery of these events, the same on every attempt.
 
-    Another for events that got the same numbers after the log was reset.
+    After a reset of the log, `epoch` makes the id differ for events with the same numbers.
     """
     numbers = str(first) if subscription.batch == 1 else f"{first}-{last}"
     return f"{subscription.id}.{epoch}.{numbers}"
 
 
 def headers(subscription: Subscription, message_id: str, body: bytes, now: int) -> dict[str, str]:
-    """Give a delivery's headers: id, time and a signature for each live secret.
+    """Return a delivery's headers: id, time and a signature for each secret in use.
 
-    As Standard Webhooks has them, under "Webhook headers".
+    Their format is that of Standard Webhooks, section "Webhook headers".
     """
     seconds = now // 1000
     signed = [
@@ -98,10 +98,10 @@ def headers(subscription: Subscription, message_id: str, body: bytes, now: int) 
     }
 
 
-def retry_delay(failures: int, retry_after: float | None, luck: float) -> float:
-    """Give the seconds until the next attempt after so many failures in a row.
+def retry_delay(failures: int, retry_after: float | None, chance: float) -> float:
+    """Return the seconds until the next attempt after this many failures in a row.
 
-    `luck` is between 0 and 1 and spreads subscribers that failed together.
+    `chance`, a random number between 0 and 1, spreads subscribers that failed together.
     """
-    wait = RETRY_DELAYS[min(failures, len(RETRY_DELAYS)) - 1] * (1 - JITTER + 2 * JITTER * luck)
-    return max(wait, min(retry_after or 0.0, MAX_RETRY_AFTER))
+    delay = RETRY_DELAYS[min(failures, len(RETRY_DELAYS)) - 1] * (1 - JITTER + 2 * JITTER * chance)
+    return max(delay, min(retry_after or 0.0, MAX_RETRY_AFTER))

@@ -1,1 +1,1 @@
-"""Use cases that the API, pages, command line and workers share. No HTTP, no locator."""
+"""Use cases that API, pages, command line and workers share. No HTTP, no global look-ups."""

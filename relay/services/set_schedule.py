@@ -1,4 +1,4 @@
-"""Write a change of a schedule, and tell its company's lane what it comes to, in one step."""
+"""Write a change of a schedule, and put its action into the company's lane, in one step."""
 
 from relay.inbox.message import Action
 from relay.queues import Hints
@@ -6,17 +6,17 @@ from relay.store import Store
 from relay.syncs.change import Change, Rescheduling, reschedule
 from relay.times import now_micros
 
-TOLD = "relay.schedules_changed"
+ACTION_TYPE = "relay.schedules_changed"
 
 
 def write(
     store: Store, hints: Hints, change: Change, *, now: int, cause: str, earliest: int | None = None
 ) -> bool:
-    """Write a change; False if the schedule is not as it was before it.
+    """Write a change; return False when the schedule is no longer as it was before the change.
 
-    `now` and `earliest`, before which it shall not run, in epoch seconds; `cause` is new each time.
+    `now` and `earliest`, the first time it may run, are in epoch seconds. `cause` must be unique.
     """
-    schedule = change.about
+    schedule = change.schedule
     at = store.schedules.standing(schedule.company_id, schedule.data_type)
     if at.schedule != change.before:
         return False
@@ -24,15 +24,15 @@ def write(
     if change.before == change.after and to.score == at.score:
         return True
     lane = store.inbox.lane_of(schedule.company_id)
-    action = Action(cause, TOLD, schedule.company_id, now_micros(), _told(change, to))
+    action = Action(cause, ACTION_TYPE, schedule.company_id, now_micros(), _payload(change, to))
     written, wake = store.schedules.write(at, change, to, lane, action)
     if wake:
         hints.drain(lane)
     return written
 
 
-def _told(change: Change, to: Rescheduling) -> dict[str, object]:
-    schedule = change.about
+def _payload(change: Change, to: Rescheduling) -> dict[str, object]:
+    schedule = change.schedule
     one = {
         "change": change.kind,
         "data_type": schedule.data_type,

@@ -1,1 +1,1 @@
-"""When data is synced, and with what result: schedules, pauses, policy. Pure rules, no store."""
+"""When data is synced, and how it ended: schedules, pauses, policy. Pure rules, no store."""

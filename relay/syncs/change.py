@@ -1,4 +1,4 @@
-"""What a change of a schedule comes to: when it is due then, and which periods nobody will run."""
+"""Decide what a change of a schedule does: when it is due then, and which periods get no run."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,22 +16,22 @@ SWITCHED_OFF = "the schedule was switched off before this ran"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One schedule to be written; None for `before` is a new one, for `after` one removed."""
+    """One schedule to write. `before` is None for a new one, `after` is None for a removed one."""
 
     before: Schedule | None
     after: Schedule | None
 
     @property
-    def about(self) -> Schedule:
-        """The schedule as it will be, or was; raises ValueError when neither is there."""
+    def schedule(self) -> Schedule:
+        """The schedule as it will be or, when removed, as it was; raises ValueError for neither."""
         schedule = self.after or self.before
         if schedule is None:
-            raise ValueError("a change is of a schedule before it, after it, or both")
+            raise ValueError("a change needs a schedule before it, after it, or both")
         return schedule
 
     @property
     def kind(self) -> str:
-        """What it comes to: given, removed, suspended, resumed or changed."""
+        """The kind of change: given (new), removed, suspended, resumed or changed."""
         if self.before is None:
             return "given"
         if self.after is None:
@@ -43,15 +43,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleState:
-    """How a schedule stands in the store; `schedule` None where there is none.
+    """A schedule as the store holds it; `schedule` is None when there is none.
 
-    `score` is when it is due (epoch seconds), with a half when the run before was dispatched; None
-    when it does not run. `pause` is the pause it waits under. `ran` are the last periods that were
-    dispatched before it was changed, one of each length that names of periods have had.
+    `score` is when it is due (epoch seconds), plus a half once the run before was dispatched; None
+    when it does not run. `pause` is the pause that it waits for. `ran` names the last periods that
+    were dispatched before a change, one for each length of name, such as days and months.
     """
 
     schedule: Schedule | None = None
-    text: bytes = b""  # as it is stored
+    text: bytes = b""  # the schedule as stored
     score: float | None = None
     pause: str | None = None
     ran: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class ScheduleState:
 
 @dataclass(frozen=True, slots=True)
 class Rescheduling:
-    """Where a change puts a schedule, as `Standing` says it, and the periods it passes over."""
+    """The state after a change, as in `ScheduleState`, and the periods that get no run."""
 
     score: float | None = None
     pause: str | None = None
@@ -70,10 +70,10 @@ class Rescheduling:
 def reschedule(
     at: ScheduleState, after: Schedule | None, now: int, earliest: int | None = None
 ) -> Rescheduling:
-    """Decide when what stands as `at` runs once it is `after`, from `earliest` on or else `now`.
+    """Decide when a schedule in state `at` runs once it is `after`: from `earliest`, else `now`.
 
-    One that keeps its calendar stays as due as it is, however late, so that its catch-up rule
-    decides. Of any other the periods that will have no run are told. Times are epoch seconds.
+    A schedule that keeps its calendar keeps its due time, however late: its catch-up rule decides.
+    For any other, the result names the periods that get no run. Times are epoch seconds.
     """
     before, ran = at.schedule, last_periods(at)
     running = after if after is not None and after.running else None
@@ -81,24 +81,24 @@ def reschedule(
     if before and running and ran_on and calendar(before) == calendar(running):
         return Rescheduling(at.score, at.pause, at.ran)
     coming = first_run(running, now, ran) if running else None
-    names = (name for name in _left(at, after, coming, now) if not _has_run(name, ran))
-    left = Missed.of(names, _why_left(before, after) if before else "")
+    names = (name for name in _dropped(at, after, coming, now) if not _has_run(name, ran))
+    dropped = Missed.of(names, _why_dropped(before, after) if before else "")
     if running is None or coming is None:
-        return Rescheduling(ran=ran, missed=(left,) if left else ())
+        return Rescheduling(ran=ran, missed=(dropped,) if dropped else ())
     first = first_run(running, now if earliest is None else earliest, ran)
     waited = takewhile(lambda run: run.due < first.due, runs(running, coming.due - 1))
-    stands = Missed.of((run.period for run in waited), COVERED_BY_FIRST)
-    return Rescheduling(first.due, ran=ran, missed=tuple(one for one in (left, stands) if one))
+    covered = Missed.of((run.period for run in waited), COVERED_BY_FIRST)
+    return Rescheduling(first.due, ran=ran, missed=tuple(one for one in (dropped, covered) if one))
 
 
 def calendar(schedule: Schedule) -> tuple[Cadence, int, Anchor, str, int]:
-    """Give what a schedule's due times follow from."""
+    """Return the fields that decide a schedule's due times."""
     s = schedule
     return s.cadence, s.every, s.anchor, s.zone, s.spread
 
 
 def last_periods(at: ScheduleState) -> tuple[str, ...]:
-    """Give the last periods that were dispatched, one of each length their names have had."""
+    """Return the last periods that were dispatched, one for each length of name."""
     if at.schedule is None or at.score is None or not at.score % 1:
         return at.ran
     period = run_before(at.schedule, int(at.score)).period
@@ -106,26 +106,28 @@ def last_periods(at: ScheduleState) -> tuple[str, ...]:
 
 
 def first_run(schedule: Schedule, after: int, ran: tuple[str, ...]) -> Run:
-    """Give the first run later than `after` (epoch seconds) whose period was not run yet."""
+    """Return the first run later than `after` (epoch seconds) whose period has not run yet."""
     return next(run for run in runs(schedule, after) if not _has_run(run.period, ran))
 
 
 def _has_run(period: str, ran: tuple[str, ...]) -> bool:
-    """Whether it is one of these periods, or earlier: of one length, they sort by time."""
+    """Report whether `period` is one of these or earlier: names of one length sort by time."""
     return any(len(one) == len(period) and period <= one for one in ran)
 
 
-def _left(at: ScheduleState, after: Schedule | None, coming: Run | None, now: int) -> Iterator[str]:
-    """Name the periods that came up to `now` and that no run will stand for.
+def _dropped(
+    at: ScheduleState, after: Schedule | None, coming: Run | None, now: int
+) -> Iterator[str]:
+    """Yield the periods up to `now` that no run will stand for.
 
-    Where periods keep their names, those are left too that were to come, and are passed over.
+    Where periods keep their names, also coming ones that the changed schedule passes over.
     """
     before = at.schedule
     if before is None or before.off:
         return
     if before.suspended:
         if not before.suspended_at or (after and after.suspended_at == before.suspended_at):
-            return  # the time of its suspension goes on
+            return  # still suspended, for the same time
         since = before.suspended_at
     elif at.score is not None:
         since = int(at.score) - 1
@@ -141,7 +143,7 @@ def _left(at: ScheduleState, after: Schedule | None, coming: Run | None, now: in
         yield run.period
 
 
-def _why_left(before: Schedule, after: Schedule | None) -> str:
+def _why_dropped(before: Schedule, after: Schedule | None) -> str:
     if before.suspended:
         return before.suspended
     if after is None:

@@ -1,4 +1,4 @@
-"""What Codat says of its reads when it is asked, and which of them no webhook told us of.
+"""Find the reads in Codat's own records that no webhook reported to us.
 
 Pure: records of Codat's in, reads out. A company's data status names no connection and does not
 say when a read failed (Codat: core-concepts/status); its pull history does both.
@@ -12,16 +12,16 @@ from codat.records import DataStatus, PullOperation, read_time
 from codat.statuses import ConnectionStatus, PullOutcome, pull_outcome
 from relay.companies.company import DELETED, Company, CompanyStatus
 
-SKEW = 5_000_000  # microseconds by which one read's times may differ in webhook and record
-WEBHOOK_DELAY = 60_000_000  # microseconds after a read at which its webhook is late
-MAX_AHEAD = 600_000_000  # microseconds from now at which nothing can have been read
+SKEW = 5_000_000  # microseconds by which the times of one read may differ in webhook and record
+WEBHOOK_DELAY = 60_000_000  # microseconds after a read; then its webhook is late
+MAX_AHEAD = 600_000_000  # microseconds; a read dated further ahead of now cannot be true
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
     """How one read of a data type ended; `at` in microseconds since the epoch.
 
-    `connection_id` is empty where it is not known. `id` is Codat's for the read.
+    `connection_id` is empty when it is not known. `id` is Codat's id of the read.
     """
 
     connection_id: str
@@ -37,7 +37,7 @@ class Read:
 
     @property
     def is_success(self) -> bool:
-        """Whether the data was read."""
+        """Whether the read succeeded."""
         return pull_outcome(self.status) is PullOutcome.COMPLETE
 
 
@@ -47,7 +47,7 @@ def missing_reads(
     operations: Iterable[PullOperation],
     now: int,
 ) -> list[Read]:
-    """Return the ended reads that the company does not hold yet; `now` in microseconds."""
+    """Return the ended reads that the company does not have yet; `now` is in microseconds."""
     present = {c.id for c in company.connections.values() if c.status != DELETED}
     ours = (one for one in operations if one.connection_id in present)
     of_connections = list(_of_operations(ours, now + MAX_AHEAD))
@@ -66,10 +66,10 @@ def missing_reads(
 
 
 def needs_history(company: Company, statuses: Mapping[str, DataStatus], now: int) -> bool:
-    """Tell whether Codat's pull history must say when reads ended; `now` in microseconds.
+    """Report whether the pull history is needed for when reads ended; `now` is in microseconds.
 
-    The data status dates no failure, and its dates may be such as nobody can mean. What a platform
-    does not offer has no date that counts, once it was told since the link.
+    The data status does not date failures, and its dates can be impossible. A data type that the
+    platform does not offer needs no date once that is known since the link.
     """
     for status in statuses.values():
         outcome = pull_outcome(status.current_status or "")
@@ -87,7 +87,7 @@ def needs_history(company: Company, statuses: Mapping[str, DataStatus], now: int
 
 
 def is_known(company: Company, read: Read) -> bool:
-    """Tell whether the company holds this read already, or a later one."""
+    """Report whether the company has this read already, or a later one."""
     keys = [read.key]
     if not read.connection_id:
         keys = [key for key in company.data_types if key.partition("|")[2] == read.data_type]
@@ -98,7 +98,7 @@ def is_known(company: Company, read: Read) -> bool:
         elif (
             held.version[0] >= read.at
             or held.version[1] == read.id
-            # One without a date comes right after what is held: a later one is another read.
+            # A read without a date is dated right after the one we have, a later read is not.
             or (
                 pull_outcome(held.status) is pull_outcome(read.status)
                 and held.version[0] >= read.at - SKEW
@@ -109,10 +109,10 @@ def is_known(company: Company, read: Read) -> bool:
 
 
 def may_miss_reads(company: Company | None, shown: CodatCompany, now: int) -> bool:
-    """Tell whether Codat's record of a company names a later sync than any read we hold.
+    """Report whether Codat's record of a company names a later sync than any read we have.
 
-    Codat: `lastSync` of the company and of its connections; one dated ahead of `now`
-    (microseconds) says nothing.
+    Codat names it in `lastSync` of the company and its connections. A date far ahead of `now`
+    (microseconds) is ignored.
     """
     if company is None or company.status is not CompanyStatus.LINKED:
         return False
@@ -124,8 +124,8 @@ def may_miss_reads(company: Company | None, shown: CodatCompany, now: int) -> bo
         for state in company.data_types.values()
         if pull_outcome(state.status) is not PullOutcome.IN_PROGRESS
     ]
-    heard = max(ended, default=0)
-    return latest is not None and latest > heard + WEBHOOK_DELAY
+    newest = max(ended, default=0)
+    return latest is not None and latest > newest + WEBHOOK_DELAY
 
 
 def linked_connections(company: Company) -> list[str]:
@@ -134,9 +134,9 @@ def linked_connections(company: Company) -> list[str]:
 
 
 def _of_operations(operations: Iterable[PullOperation], until: int) -> Iterator[Read]:
-    """Return the latest ended read of each connection and data type, and its latest success.
+    """Yield the latest ended read of each connection and data type, and its latest success.
 
-    One dated later than `until` (microseconds) counts as undated, and hides no other.
+    A date later than `until` (microseconds) counts as none, and hides no other read.
     """
     latest = dict[tuple[str, bool], Read]()
     for one in operations:
@@ -156,10 +156,10 @@ def _of_operations(operations: Iterable[PullOperation], until: int) -> Iterator[
 
 
 def _of_status(company: Company, status: DataStatus, until: int) -> Iterator[Read]:
-    """Return the last success, and the failure after it if there was one.
+    """Yield the last success, and the failure after it if there was one.
 
-    Codat does not say when it failed: it counts from what is known of the data type by then. So
-    does a success without a date, or with one later than `until` (microseconds).
+    Codat does not date the failure, so it is dated right after the newest read that we have. The
+    same goes for a success without a date, or with one later than `until` (microseconds).
     """
     data_type, word = status.data_type, status.current_status or ""
     connection, outcome = _connection_of(company, data_type), pull_outcome(word)
@@ -178,20 +178,20 @@ def _of_status(company: Company, status: DataStatus, until: int) -> Iterator[Rea
             good,
         )
     if outcome is PullOutcome.NEUTRAL and connection in company.connections:
-        # What a platform does not offer, it did not offer when it was linked either.
+        # A data type that the platform does not offer was not offered at the link either.
         known = max(known, company.connections[connection].version[0])
     if outcome not in (PullOutcome.COMPLETE, PullOutcome.IN_PROGRESS):
         yield Read(connection, data_type, word, known + 1, status.latest_sync_id or "")
 
 
 def _success(status: DataStatus, until: int) -> int | None:
-    """Return when the last success was, in microseconds; None if no date that counts says so."""
+    """Return when the last success was, in microseconds; None without a usable date."""
     at = read_time(status.last_successful_sync)
     return at if at is not None and at <= until else None
 
 
 def _connection_of(company: Company, data_type: str) -> str:
-    """Return the one linked connection that a data type can be of, empty where several can be."""
+    """Return the one linked connection that can have read a data type; empty if several can."""
     linked = linked_connections(company)
     readers = [one for one in linked if f"{one}|{data_type}" in company.data_types]
     candidates = readers or linked

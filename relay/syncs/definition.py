@@ -1,4 +1,4 @@
-"""A schedule as people write it, in the API and in the policy file: checked, with its defaults."""
+"""A schedule as people write it in the API and the policy file, checked and with defaults."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -15,7 +15,7 @@ from relay.nearest import hint
 from relay.syncs import zones
 from relay.syncs.schedule import Anchor, Cadence, CatchUp, Schedule
 
-# A run must not be moved out of the period it stands for; seconds.
+# Seconds: the spread must not move a run out of its period.
 MAX_SPREAD = {
     Cadence.HOURLY: 3600,
     Cadence.DAILY: 86_400,
@@ -26,8 +26,8 @@ MAX_SPREAD = {
 NOT_A_ZONE = "must be a time zone's name, such as Europe/London or UTC"
 
 
-def _no_truth(value: Any) -> Any:
-    """Refuse true, which is 1 to Python."""
+def _no_boolean(value: Any) -> Any:
+    """Raise ValueError for true, which Python takes for 1."""
     if isinstance(value, bool):
         raise ValueError("Input should be a number")  # noqa: TRY004 (pydantic asks for it)
     return value
@@ -53,7 +53,7 @@ class Definition(BaseModel):
     ] = 0
     every: Annotated[
         Literal[1, 2, 3, 4, 6, 8, 12],
-        BeforeValidator(_no_truth),
+        BeforeValidator(_no_boolean),
         Field(description="Hours from run to run, for hourly."),
     ] = 1
     catch_up: Annotated[
@@ -83,7 +83,7 @@ class Definition(BaseModel):
         return self
 
     def schedule(self, company_id: str, data_type: str, origin: str = "person") -> Schedule:
-        """Give the schedule it describes, for one data type of one company."""
+        """Return this as a schedule for one data type of one company."""
         return Schedule(
             company_id=company_id,
             data_type=data_type,
@@ -101,7 +101,7 @@ class Definition(BaseModel):
 
 
 def known_zone(name: str) -> str:
-    """Give the name back when it is a time zone's; raises ValueError."""
+    """Return the name if it is a time zone's; raises ValueError."""
     if name not in zones.names():
         raise ValueError(NOT_A_ZONE + hint(name, sorted(zones.names())))
     return name

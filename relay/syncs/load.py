@@ -1,4 +1,4 @@
-"""How many syncs the coming hours hold, and whether Codat's limits cover them."""
+"""Count the syncs of the coming hours, and compare them with Codat's limits."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from relay.syncs.schedule import Cadence, Schedule, offset_within
 
 HOUR = 3600
 DAY_HOURS = 24
-CALLS_PER_SYNC = 2  # the request, and a look at what became of it
+CALLS_PER_SYNC = 2  # the request, and a check of its outcome
 # Codat: using-the-api/rate-limits: requests a day, for each linked company and one more.
 DAILY_PER_COMPANY = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedRun:
-    """A schedule and when it is due next (epoch seconds); `key` says whose it is."""
+    """A schedule and when it is due next (epoch seconds); `key` identifies the schedule."""
 
     schedule: Schedule
     key: bytes
@@ -26,10 +26,10 @@ class PlannedRun:
 def syncs_per_hour(planned: Iterable[PlannedRun], start: int, hours: int) -> list[int]:
     """Count the runs in each of the `hours` from `start` (epoch seconds).
 
-    What is late already counts in the first.
+    Late runs count in the first hour.
     """
     counts = [0] * hours
-    begins = [0] * hours  # hourly schedules, by the hour from which on they run
+    begins = [0] * hours  # hourly schedules, by their first hour
     end = start + hours * HOUR
     for one in planned:
         s = one.schedule
@@ -47,7 +47,7 @@ def syncs_per_hour(planned: Iterable[PlannedRun], start: int, hours: int) -> lis
 
 @dataclass(frozen=True, slots=True)
 class SyncCapacity:
-    """How many syncs Codat's limits cover."""
+    """How many syncs Codat's limits allow."""
 
     calls_per_minute: int
     companies: int
@@ -55,33 +55,33 @@ class SyncCapacity:
 
     @property
     def hour(self) -> int:
-        """In an hour."""
+        """Syncs in an hour."""
         return self.calls_per_minute * 60 // CALLS_PER_SYNC
 
     @property
     def requests(self) -> int:
-        """Requests that the quota allows in a day: as Codat told it, else by its rule."""
+        """Requests that the quota allows in a day: as Codat reported it, else by its rule."""
         return self.quota if self.quota is not None else DAILY_PER_COMPANY * (1 + self.companies)
 
     @property
     def day(self) -> int:
-        """In a day."""
+        """Syncs in a day."""
         return self.requests // CALLS_PER_SYNC
 
 
-def warnings(counts: list[int], covered: SyncCapacity) -> list[str]:
-    """Say in sentences where Codat's limits would not cover the load."""
+def warnings(counts: list[int], capacity: SyncCapacity) -> list[str]:
+    """Return a sentence for each limit of Codat's that would not cover the load."""
     found = []
     peak = max(counts, default=0)
-    if peak > covered.hour:
+    if peak > capacity.hour:
         found.append(
-            f"The fullest hour holds {peak:,} syncs; {covered.calls_per_minute:,} calls a minute"
-            f" cover {covered.hour:,}. The rest runs later: spread them wider."
+            f"The fullest hour holds {peak:,} syncs; {capacity.calls_per_minute:,} calls a minute"
+            f" cover {capacity.hour:,}. The rest runs later: spread them wider."
         )
     fullest = max((sum(counts[n : n + DAY_HOURS]) for n in range(len(counts))), default=0)
-    if fullest > covered.day:
+    if fullest > capacity.day:
         found.append(
             f"The fullest day holds {fullest:,} syncs, more than the daily quota of"
-            f" {covered.requests:,} requests covers."
+            f" {capacity.requests:,} requests covers."
         )
     return found

@@ -1,14 +1,14 @@
-"""Periods without a sync of their own, and how the log is told: the latest of them one by one."""
+"""Periods without a sync of their own, and their events: the latest periods get one each."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
-MAX_SINGLE = 1000  # periods told in an event each; those before them share one
+MAX_SINGLE = 1000  # periods that get an event each; older ones share one event
 
 
 class Older(NamedTuple):
-    """The periods that are told together: the first and last of them, and how many."""
+    """The older periods, which share one event: the first, the last, and how many."""
 
     first: str
     last: str
@@ -17,7 +17,7 @@ class Older(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """Periods without a sync, in order, and why they have none."""
+    """Periods without a sync, in order, and the reason."""
 
     periods: tuple[str, ...] = ()
     reason: str = ""
@@ -25,18 +25,18 @@ class Missed:
 
     @classmethod
     def of(cls, periods: Iterable[str], reason: str) -> Self:
-        """Tell the latest periods one by one, and the rest together."""
+        """Return these periods: the latest one by one, older ones together."""
         every = list(periods)
         rest = every[:-MAX_SINGLE]
         older = Older(rest[0], rest[-1], len(rest)) if rest else None
         return cls(tuple(every[-MAX_SINGLE:]), reason, older)
 
     def __bool__(self) -> bool:
-        """Whether there is anything to tell."""
+        """Report whether any period was missed."""
         return bool(self.periods)
 
     def payload(self) -> dict[str, Any]:
-        """Give it as a message carries it."""
+        """Return it as an action's payload carries it."""
         older = self.older and list(self.older)
         return {"periods": self.periods, "reason": self.reason, "older": older}
 
@@ -44,11 +44,11 @@ class Missed:
 NONE_MISSED = Missed()
 
 
-def event_data(data_type: str, told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Give the data of each `sync.missed` that a message's `payload` comes to."""
-    common = {"data_type": data_type, "reason": told["reason"]}
-    if told.get("older"):
-        first, last, number = told["older"]
+def event_data(data_type: str, payload: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the data of each `sync.missed` event for a payload that `Missed.payload` wrote."""
+    common = {"data_type": data_type, "reason": payload["reason"]}
+    if payload.get("older"):
+        first, last, number = payload["older"]
         yield common | {"period": first, "from": first, "to": last, "count": number}
-    for period in told["periods"]:
+    for period in payload["periods"]:
         yield common | {"period": period}

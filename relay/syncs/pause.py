@@ -1,4 +1,4 @@
-"""Pauses: what must not be synced for a while, or within a window of each day."""
+"""Pauses: what must not be synced for a while, or during a window of each day."""
 
 import math
 from collections.abc import Iterable
@@ -14,8 +14,8 @@ from relay.companies.company import DELETED, Company
 from relay.syncs.zones import zone as zone_of
 
 EVERY_DAY = (1, 2, 3, 4, 5, 6, 7)
-MINUTE = 60  # seconds: windows begin and end with one, in every zone
-MAX_DAYS = 8  # windows that touch last on; ones that do so for a week never end
+MINUTE = 60  # seconds; windows begin and end at a full minute, in every zone
+MAX_DAYS = 8  # adjoining windows act as one; those that adjoin for a week never end
 
 
 class Scope(StrEnum):
@@ -35,8 +35,8 @@ Subject = tuple[Scope, str]
 class Window:
     """Hours of the day, on the clocks of a zone, in which nothing may start.
 
-    `start` and `end` are `HH:MM`; one that ends before it starts goes over midnight and belongs to
-    the weekday (ISO) on which it starts. Equal ones last the whole day.
+    `start` and `end` are `HH:MM`. A window that ends before it starts spans midnight and belongs
+    to the weekday (ISO) on which it starts. Equal times mean the whole day.
     """
 
     zone: str
@@ -45,7 +45,7 @@ class Window:
     weekdays: tuple[int, ...] = EVERY_DAY
 
     def holds(self, now: int) -> bool:
-        """Whether it is on at `now` (epoch seconds)."""
+        """Report whether the window is open at `now` (epoch seconds)."""
         here = datetime.fromtimestamp(now, UTC).astimezone(zone_of(self.zone))
         clock, today = here.time(), here.isoweekday()
         start, end = time.fromisoformat(self.start), time.fromisoformat(self.end)
@@ -57,7 +57,7 @@ class Window:
         )
 
     def until(self, now: int) -> int | None:
-        """Give when it next lets go (epoch seconds) of what it holds at `now`; None: never."""
+        """Return when the window open at `now` next closes (epoch seconds); None for never."""
         zone, clock, moment = zone_of(self.zone), time.fromisoformat(self.end), now
         for _ in range(MAX_DAYS):
             here = datetime.fromtimestamp(moment, UTC).astimezone(zone)
@@ -72,7 +72,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """One pause; times are epoch seconds. `on` is what was last told of it in the log."""
+    """One pause. Times are epoch seconds. `on` is the state that the log last recorded."""
 
     id: str
     scope: Scope
@@ -85,7 +85,7 @@ class Pause:
     on: bool = False
 
     def to_json(self) -> bytes:
-        """Give the pause as it is stored."""
+        """Return the pause as it is stored."""
         return orjson.dumps(asdict(self))
 
     @classmethod
@@ -99,29 +99,29 @@ class Pause:
         return cls(window=window, **values)
 
     def is_on(self, now: int) -> bool:
-        """Whether it holds anything back at `now` (epoch seconds)."""
+        """Report whether it holds anything back at `now` (epoch seconds)."""
         if now < self.begins or self.is_over(now):
             return False
         return self.window is None or self.window.holds(now)
 
     def is_over(self, now: int) -> bool:
-        """Whether its end has passed."""
+        """Report whether its end has passed."""
         return self.ends is not None and now >= self.ends
 
     def until(self, now: int) -> int | None:
-        """Give when it lets go of what it holds at `now`; None: when somebody ends it."""
+        """Return when it stops holding back what it does at `now`; None until somebody ends it."""
         window = self.window.until(now) if self.window else None
-        # An end that nobody lives to see, such as 9999-12-31, is none.
+        # An end in the far future, such as 9999-12-31, counts as none.
         return min(
             (at for at in (self.ends, window) if at is not None and at < LATEST), default=None
         )
 
     def end(self, at: int) -> Self:
-        """Give the pause ended at `at`."""
+        """Return the pause ended at `at`."""
         return replace(self, ends=at, on=False)
 
     def covers(self, company_id: str, data_type: str, company: Company | None) -> bool:
-        """Whether it speaks of this data type of this company; `company` as far as it is held."""
+        """Report whether it applies to this data type of this company; `company` if we hold it."""
         match self.scope:
             case Scope.EVERYTHING:
                 return True
@@ -136,7 +136,7 @@ class Pause:
 
     @property
     def subject(self) -> Subject:
-        """What it speaks of, written as `subjects_of` writes it."""
+        """What it applies to, written as `subjects_of` writes it."""
         if self.scope is Scope.PLATFORM:
             return self.scope, self.value.casefold()
         name, _, value = self.value.partition("=")
@@ -144,15 +144,15 @@ class Pause:
 
     @property
     def needs_company(self) -> bool:
-        """Whether `covers` must be shown the company."""
+        """Whether `covers` needs the company."""
         return self.scope in (Scope.PLATFORM, Scope.TAG)
 
     def in_words(self) -> str:
-        """Say what held something back: which pause, whose, and why."""
+        """Return a sentence that names the pause, its owner and its reason."""
         return f"held back by pause {self.id} of {self.owner} ({self.reason})"
 
-    def facts(self) -> dict[str, Any]:
-        """Give what the log is told of it."""
+    def event_data(self) -> dict[str, Any]:
+        """Return the data of its events."""
         return {
             "pause": self.id,
             "scope": self.scope,
@@ -164,7 +164,7 @@ class Pause:
 
 
 class ActivePauses:
-    """Pauses that are on, arranged to be asked about many schedules."""
+    """The pauses that are on, arranged for quick look-ups of many schedules."""
 
     def __init__(self, pauses: Iterable[Pause] = ()) -> None:
         self.pauses = tuple(pauses)
@@ -178,22 +178,22 @@ class ActivePauses:
         self._others = tuple(others)
         self.everything = next((p for p in others if p.scope is Scope.EVERYTHING), None)
         self.needs_company = any(pause.needs_company for pause in others)
-        # The companies and data types they speak of; all that they do unless `needs_company`.
+        # The companies and data types they name: everything they cover, unless `needs_company`.
         self.names = frozenset(pause.value for pause in self.pauses)
 
     def covering(self, company_id: str, data_type: str, company: Company | None) -> Pause | None:
-        """Give one that covers this data type of this company, or None."""
+        """Return a pause that covers this data type of this company, or None."""
         own = self._of_companies.get(company_id)
         return own or covering(self._others, company_id, data_type, company)
 
 
 @dataclass(frozen=True, slots=True)
 class PauseState:
-    """How pauses stand from `since` to before `until` (epoch seconds).
+    """The state of all pauses from `since` to before `until` (epoch seconds).
 
-    `changed` are those of which the log was last told otherwise; `undecided` those whose window
-    cannot be told here: they stay as was last told. `resumed` is when one of everything last let go
-    (ms since the epoch).
+    `changed` are those whose recorded state is another. `undecided` are those with a zone that this
+    host does not know; they keep their recorded state. `resumed` is when a pause of everything last
+    ended (ms since the epoch).
     """
 
     on: ActivePauses
@@ -206,7 +206,7 @@ class PauseState:
 
 
 def evaluate(pauses: Iterable[Pause], now: int, resumed: int = 0) -> PauseState:
-    """Tell how pauses stand at `now` (epoch seconds), and how long nothing about that changes."""
+    """Return the state of pauses at `now` (epoch seconds), and how long it stays the same."""
     on, changed, over, undecided = [], [], [], []
     until = math.inf
     for pause in pauses:
@@ -235,7 +235,7 @@ def evaluate(pauses: Iterable[Pause], now: int, resumed: int = 0) -> PauseState:
 def covering(
     pauses: Iterable[Pause], company_id: str, data_type: str, company: Company | None
 ) -> Pause | None:
-    """Give the first of the pauses that covers this data type of this company, or None."""
+    """Return the first of the pauses that covers this data type of this company, or None."""
     for pause in pauses:
         if pause.covers(company_id, data_type, company):
             return pause

@@ -1,4 +1,4 @@
-"""Which schedules companies are given: rules by source type, platform and data type."""
+"""The policy: which schedules companies get, by source type, platform and data type."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,7 +17,7 @@ from relay.syncs.schedule import ALL, SPREAD, Cadence, Schedule
 
 POLICY = "policy"  # origin of a schedule that follows the rules
 KEEP_ALIVE = "keep-alive"  # origin of the one that keeps an idle company's authorisation
-# The data types with the least to read, by the sort of software; data types name theirs in front.
+# The data types with the least to read, by kind of software; other kinds prefix their data types.
 SMALLEST_DATA_TYPES = {
     "accounting": ("company", "taxRates"),
     "banking": ("banking-accounts", "banking-transactionCategories"),
@@ -31,9 +31,9 @@ class BadPolicy(ValueError):
 
 
 class Rule(BaseModel):
-    """Companies with a linked connection that fits are synced so; without `schedule`, not at all.
+    """Companies with a linked connection that fits get this schedule; without one, none.
 
-    A rule for a data type applies when no earlier rule for that data type does.
+    For each data type, the first rule that fits applies.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -49,7 +49,7 @@ class Rule(BaseModel):
         return known_data_type(value)
 
     def fits(self, connection: Connection) -> bool:
-        """Whether the rule speaks of this connection; words count in any case."""
+        """Report whether the rule applies to this connection, whatever the case of letters."""
         if self.source_type and self.source_type.casefold() != connection.source_type.casefold():
             return False
         names = (connection.platform_key.casefold(), connection.platform_name.casefold())
@@ -57,7 +57,7 @@ class Rule(BaseModel):
 
 
 class Policy(BaseModel):
-    """What companies are given on link, and existing ones when that is asked for."""
+    """The schedules that companies get when they link, and existing ones on request."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -69,7 +69,7 @@ class Policy(BaseModel):
 
     @classmethod
     def of_cadence(cls, cadence: str) -> Self:
-        """Give the policy of one word: `hourly` to `monthly` for everything, or `none`."""
+        """Return the policy for one word: `hourly` to `monthly` for everything, or `none`."""
         if cadence == "none":
             return cls(keep_alive=False)
         chosen = Cadence(cadence)
@@ -77,7 +77,7 @@ class Policy(BaseModel):
 
     @classmethod
     def from_toml(cls, text: str) -> Self:
-        """Read a policy as TOML; raises BadPolicy with every fault and its line."""
+        """Read a policy from TOML; raises BadPolicy with every fault and its line."""
         try:
             return cls.model_validate(files.parse_toml(text))
         except ValidationError as error:
@@ -88,7 +88,7 @@ class Policy(BaseModel):
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
-        """Read a policy file; raises BadPolicy, which names the file, the line and the fault."""
+        """Read a policy file; raises BadPolicy, which names file, line and fault."""
         try:
             return cls.from_toml(files.read_text(path))
         except files.BadFile as error:
@@ -97,7 +97,7 @@ class Policy(BaseModel):
             raise BadPolicy(f"{path} {error}") from None
 
     def schedules_for(self, company: Company) -> dict[str, Schedule]:
-        """Give the schedules that the rules want for a company, by data type."""
+        """Return the schedules that the rules give a company, by data type."""
         linked = [c for c in company.connections.values() if c.status == CompanyStatus.LINKED]
         decided: dict[str, Definition | None] = {}
         for rule in self.rules:
@@ -111,7 +111,7 @@ class Policy(BaseModel):
 
 
 def _fault(error: Any, text: str) -> str:
-    """Say what is wrong with one value of a policy file, and on which line it stands."""
+    """Return what is wrong with one value of a policy file, with its line."""
     loc = error["loc"]
     said = str(error["msg"]).removeprefix("Value error, ") + hint_of(error)
     if error["type"] == "extra_forbidden":
@@ -122,74 +122,74 @@ def _fault(error: Any, text: str) -> str:
 
 
 def known_data_type(name: str) -> str:
-    """Give the name back when it is `all` or a data type of Codat's; raises ValueError."""
+    """Return the name if it is `all` or a data type of Codat's; raises ValueError."""
     if name != ALL and name not in DATA_TYPES:
         raise ValueError(NOT_A_DATA_TYPE + hint(name, (ALL, *DATA_TYPES)))
     return name
 
 
-def changes(
+def changes_for(
     company: Company,
-    held: Mapping[str, Schedule],
+    present: Mapping[str, Schedule],
     policy: Policy,
     *,
     now: int,
     apply: bool = False,
     keep: bool = False,
 ) -> list[Change]:
-    """Say what makes a company's schedules agree with its status, and with the policy.
+    """Return the changes that make a company's schedules agree with its status and the policy.
 
-    Rules are applied to a company that has no schedules, or when `apply` asks for it; what a
-    person set is left alone either way. With `keep` no rule is applied, and the company is only
-    kept alive: a person has just changed its schedules. `now` in epoch seconds.
+    The rules apply to a company without schedules, or to any with `apply`; schedules that a person
+    set stay. With `keep` no rule applies and only the keep-alive sync is settled, as after a person
+    changed the schedules. `now` is in epoch seconds.
     """
     if company.status is not CompanyStatus.LINKED:
         reason = f"the company is {company.status}"
         return [
             Change(s, s.suspend(reason, s.suspended_at or now))
-            for s in held.values()
+            for s in present.values()
             if s.suspended != reason
         ]
     wanted = {
-        data_type: replace(s, suspended=None, suspended_at=0) for data_type, s in held.items()
+        data_type: replace(s, suspended=None, suspended_at=0) for data_type, s in present.items()
     }
-    if apply or not (held or keep):
+    if apply or not (present or keep):
         kept = {d: s for d, s in wanted.items() if s.origin != POLICY}
         wanted = policy.schedules_for(company) | kept
     wanted = _kept_alive(company, wanted, policy)
     return [
-        Change(held.get(d), wanted.get(d))
-        for d in [*held, *(d for d in wanted if d not in held)]
-        if held.get(d) != wanted.get(d)
+        Change(present.get(d), wanted.get(d))
+        for d in [*present, *(d for d in wanted if d not in present)]
+        if present.get(d) != wanted.get(d)
     ]
 
 
 def _kept_alive(
     company: Company, wanted: dict[str, Schedule], policy: Policy
 ) -> dict[str, Schedule]:
-    """Give the schedules with one small sync a month for each sort of software that has none."""
+    """Return the schedules plus one small monthly sync for each kind of software without any."""
     kept = {d: s for d, s in wanted.items() if s.origin != KEEP_ALIVE}
     if not policy.keep_alive:
         return kept
-    running = {_sort_of(d) for d, s in kept.items() if s.running}
+    running = {_kind_of(d) for d, s in kept.items() if s.running}
     linked = {
         c.source_type.casefold()
         for c in company.connections.values()
         if c.status == CompanyStatus.LINKED
     }
-    sorts = {name if name in SMALLEST_DATA_TYPES else "accounting" for name in linked}
+    kinds = {name if name in SMALLEST_DATA_TYPES else "accounting" for name in linked}
     monthly = Definition(cadence=Cadence.MONTHLY, spread=MAX_SPREAD[Cadence.MONTHLY])
-    for sort in sorted(sorts - running) if ALL not in running else ():
-        # One that a person switched off stays off.
-        free = next((d for d in SMALLEST_DATA_TYPES[sort] if d not in kept), None)
+    for kind in sorted(kinds - running) if ALL not in running else ():
+        # A data type that a person switched off stays off.
+        free = next((d for d in SMALLEST_DATA_TYPES[kind] if d not in kept), None)
         if free:
             kept[free] = monthly.schedule(company.id, free, KEEP_ALIVE)
     return kept
 
 
-def _sort_of(data_type: str) -> str:
-    """Give the sort of software that a data type is of; ALL is of each."""
+def _kind_of(data_type: str) -> str:
+    """Return the kind of software that a data type belongs to; ALL belongs to each."""
     if data_type == ALL:
         return ALL
-    sort, dash, _ = data_type.partition("-")
-    return sort if dash and sort in SMALLEST_DATA_TYPES else "accounting"
+    kind, dash, _ = data_type.partition("-")
+    return kind if dash and kind in SMALLEST_DATA_TYPES else "accounting"

@@ -1,4 +1,4 @@
-"""What became of the syncs that were asked for: from request to outcome, values in, values out."""
+"""Follow each sync from its request to its outcome: values in, values out."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -11,22 +11,22 @@ from relay.fast_replace import fast_replace
 from relay.syncs.data_status import MAX_AHEAD
 from relay.syncs.schedule import ALL
 
-FIRST = "first"  # the period of the sync that Codat itself runs after a link
+FIRST = "first"  # the period of the sync that Codat runs after a link
 COVERED_BY_FIRST = "Codat's own first sync stands for this period"
 SKEW = 5_000_000  # microseconds by which Codat's clock may be behind ours
 HOUR = 3600
-SYNC_TIMEOUT = 24 * HOUR  # seconds without word after which a sync counts as failed
+SYNC_TIMEOUT = 24 * HOUR  # seconds without any news after which a sync counts as failed
 # Codat: core-concepts/status. On-premise software may leave a pull queued for days.
 ON_PREMISE_TIMEOUT = 14 * 24 * HOUR
 ON_PREMISE = frozenset({"pqsw", "hbql"})  # QuickBooks Desktop, Sage 50
-SHORTEST_WAIT, LONGEST_WAIT = 30, 6 * HOUR  # seconds between looks into Codat's history
-STANDS = "the sync of period {} stands for this one, which had not ended when it was asked for"
-MOST_TOLD, LONGEST_REASON = 3, 300  # pulls named in a reason, and its letters
-GOOD = frozenset({PullOutcome.COMPLETE, PullOutcome.NEUTRAL})
+MIN_WAIT, MAX_WAIT = 30, 6 * HOUR  # seconds between checks of Codat's history
+SUPERSEDED = "the sync of period {} stands for this one, which had not ended when it was asked for"
+MAX_PULLS_NAMED, MAX_REASON_LENGTH = 3, 300  # in a reason
+SUCCESSFUL = frozenset({PullOutcome.COMPLETE, PullOutcome.NEUTRAL})
 
 
 def begin(company: Company, sync: Sync, data_type: str) -> Company:
-    """Note a sync that Codat took; one that was asked for later is kept instead."""
+    """Return the company with a sync that Codat accepted, unless a later one is held."""
     held = company.syncs.get(data_type)
     if held is not None and held.requested > sync.requested:
         return company
@@ -34,28 +34,28 @@ def begin(company: Company, sync: Sync, data_type: str) -> Company:
 
 
 def open_syncs(company: Company) -> dict[str, Sync]:
-    """Give the syncs whose outcome is not known, by data type."""
+    """Return the syncs whose outcome is not known yet, by data type."""
     return {name: sync for name, sync in company.syncs.items() if sync.is_open}
 
 
 def superseded(company: Company, sync: Sync, data_type: str) -> dict[str, Any] | None:
-    """Give what is told of the earlier of two open syncs of one data type: the later stands for it.
+    """Return the event data of the earlier of two open syncs of a data type; None without two.
 
-    None where no other is open.
+    The later one stands for it.
     """
     held = company.syncs.get(data_type)
     if held is None or not held.is_open or held.period == sync.period:
         return None
     earlier, later = (sync, held) if held.requested > sync.requested else (held, sync)
-    return event_data(data_type, earlier) | {"reason": STANDS.format(later.period)}
+    return event_data(data_type, earlier) | {"reason": SUPERSEDED.format(later.period)}
 
 
 def settle(company: Company, data_type: str) -> Company:
-    """Close the sync of one data type by what its reads have told since it was asked for.
+    """Return the company with the sync of one data type closed, if its reads have all ended.
 
-    Each linked connection that reads this data type is waited for. A read told of with a time
-    before the request is taken for an earlier one. Should only Codat's clock have been behind, or
-    a connection not be asked, the history tells later.
+    Only reads since the request count, and each linked connection that reads this data type must
+    have one. If Codat's clock was behind, or a connection was not asked, Codat's history settles
+    the sync later.
     """
     sync = company.syncs.get(data_type)
     if sync is None or not sync.is_open or data_type == ALL:
@@ -70,7 +70,7 @@ def settle(company: Company, data_type: str) -> Company:
     linked = {c.id for c in company.connections.values() if c.status == ConnectionStatus.LINKED}
     if not over or len(over) < len(since) or linked & (reads.keys() - since.keys()):
         return company
-    failed = sum(outcome not in GOOD for _, outcome in over)
+    failed = sum(outcome not in SUCCESSFUL for _, outcome in over)
     state = SyncState.FAILED if failed else SyncState.COMPLETED
     total = max(sync.total, len(since))
     closed = replace(
@@ -82,9 +82,9 @@ def settle(company: Company, data_type: str) -> Company:
 def updated_from_history(
     sync: Sync, data_type: str, operations: Iterable[PullOperation], now: int
 ) -> Sync:
-    """Give a sync as Codat's pull history shows it; `now` in microseconds.
+    """Return a sync with its state in Codat's pull history; `now` is in microseconds.
 
-    The newest pull of each connection and data type counts. It ends when all that began have.
+    The newest pull of each connection and data type counts; the sync ends when all of them have.
     """
     newest = _newest(sync, data_type, operations, now)
     outcomes = [pull_outcome(operation.status) for operation in newest]
@@ -99,59 +99,59 @@ def updated_from_history(
 def why_failed(
     sync: Sync, data_type: str, operations: Iterable[PullOperation], now: int
 ) -> str | None:
-    """Say what failed of a sync, in Codat's words; None when nothing did. `now` as above."""
+    """Return what failed in a sync, in Codat's words, or None; `now` is in microseconds."""
     failed = [one for one in _newest(sync, data_type, operations, now) if _has_failed(one)]
-    told = [
+    reasons = [
         f"{one.data_type}: {one.error_message or one.status_description or one.status}"
-        for one in failed[:MOST_TOLD]
+        for one in failed[:MAX_PULLS_NAMED]
     ]
-    return "; ".join(told)[:LONGEST_REASON] or None
+    return "; ".join(reasons)[:MAX_REASON_LENGTH] or None
 
 
 def _newest(
     sync: Sync, data_type: str, operations: Iterable[PullOperation], now: int
 ) -> list[PullOperation]:
-    """Return the newest pull of each connection and data type since the sync was asked for.
+    """Return the newest pull of each connection and data type since the sync was requested.
 
-    Its own pull is known by its id, also without a date that counts. Of others nothing is known
-    then, nor of those dated ahead, where nothing can have begun.
+    The sync's own pull counts by its id, even without a usable date. Others need a date, and not
+    one in the future.
     """
     operations = list(operations)
     own = next((one for one in operations if one.id == sync.operation_id), None)
-    since = (_begun(own, now) if own else None) or sync.requested - SKEW
+    since = (_requested(own, now) if own else None) or sync.requested - SKEW
     newest: dict[tuple[str | None, str | None], PullOperation] = {}
     for operation in operations:
         if data_type not in (ALL, operation.data_type):
             continue
-        requested = _begun(operation, now)
+        requested = _requested(operation, now)
         if operation is own or (requested is not None and requested >= since):
             newest.setdefault((operation.connection_id, operation.data_type), operation)
     return list(newest.values())
 
 
-def _begun(operation: PullOperation, now: int) -> int | None:
+def _requested(operation: PullOperation, now: int) -> int | None:
     requested = read_time(operation.requested)
     return requested if requested is not None and requested <= now + MAX_AHEAD else None
 
 
 def _has_failed(operation: PullOperation) -> bool:
     outcome = pull_outcome(operation.status)
-    return outcome is not PullOutcome.IN_PROGRESS and outcome not in GOOD
+    return outcome is not PullOutcome.IN_PROGRESS and outcome not in SUCCESSFUL
 
 
 def sync_timeout(company: Company) -> int:
-    """Give for how many seconds silence is no failure, by the platforms it is linked to."""
+    """Return the seconds without news after which a sync counts as failed, by platform."""
     present = {c.platform_key for c in company.connections.values() if c.status != DELETED}
     return ON_PREMISE_TIMEOUT if present & ON_PREMISE else SYNC_TIMEOUT
 
 
 def next_check(age: float) -> float:
-    """Give the seconds until the history is worth another look, for a sync `age` seconds old."""
-    return float(min(max(SHORTEST_WAIT, age / 2), LONGEST_WAIT))
+    """Return the seconds until the next check of the history, for a sync `age` seconds old."""
+    return float(min(max(MIN_WAIT, age / 2), MAX_WAIT))
 
 
 def event_data(data_type: str, sync: Sync) -> dict[str, Any]:
-    """Give what the log is told of a sync as a whole."""
+    """Return the event data of a sync as a whole."""
     return {
         "data_type": data_type,
         "period": sync.period,

@@ -1,25 +1,25 @@
-"""Time zones as they are installed with us: a host's own may be older, and differ between hosts."""
+"""Time zones from our own installed data: a host's data may be older, and hosts may differ."""
 
 from functools import cache
 from importlib import resources
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-# Names in lists of zones that stand for none, or for whatever a host is set to.
-NO_PLACE = frozenset({"Factory", "localtime", "posixrules"})
+# Names that are no zone, or that mean whatever the host is set to.
+NOT_ZONES = frozenset({"Factory", "localtime", "posixrules"})
 
 
 @cache
 def names() -> frozenset[str]:
     """Return the names that mean the same on every host."""
     text = (resources.files("tzdata") / "zones").read_text(encoding="utf-8")
-    return frozenset(text.split()) - NO_PLACE
+    return frozenset(text.split()) - NOT_ZONES
 
 
 @cache
 def zone(name: str) -> ZoneInfo:
     """Return the zone of this name; raises ZoneInfoNotFoundError.
 
-    `ZoneInfo(name)` would take the host's data first, and PYTHONTZPATH before all.
+    `ZoneInfo(name)` would prefer the host's data, and PYTHONTZPATH before it.
     """
     if name not in names():
         raise ZoneInfoNotFoundError(f"No time zone found with key {name}")

@@ -164,7 +164,7 @@ def test_a_change_sent_twice_is_told_once(bench):
     at, after = store.schedules.standing(company_id(1), ALL), replace(DAILY, cap=3)
     lane = store.inbox.lane_of(company_id(1))
     payload = {"schedules": []}
-    action = Action("twice", set_schedule.TOLD, company_id(1), NOW * 1_000_000, payload)
+    action = Action("twice", set_schedule.ACTION_TYPE, company_id(1), NOW * 1_000_000, payload)
     of = (at, Change(DAILY, after), Rescheduling(at.score), lane, action)
     before = store.client.xlen(keys.LANE + str(lane))
     assert store.schedules.write(*of)[0]

@@ -155,7 +155,7 @@ def test_a_change_says_what_it_is():
     kinds = [Change(*pair).kind for pair in pairs]
     assert kinds == ["given", "removed", "suspended", "resumed", "changed"]
     with pytest.raises(ValueError, match="before it, after it"):
-        _ = Change(None, None).about
+        _ = Change(None, None).schedule
 
 
 calendars = st.builds(

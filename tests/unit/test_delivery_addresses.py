@@ -71,15 +71,15 @@ def test_what_is_no_plain_address_is_refused(url):
         parse(url)
 
 
-def test_an_address_is_taken_apart():
-    place = parse("https://x.test:8443/a/b?c=d")
-    assert (place.secure, place.host, place.port, place.target) == (
+def test_a_url_is_split_into_its_parts():
+    target = parse("https://x.test:8443/a/b?c=d")
+    assert (target.secure, target.host, target.port, target.path) == (
         True,
         "x.test",
         8443,
         "/a/b?c=d",
     )
-    assert place.authority == "x.test:8443"
+    assert target.authority == "x.test:8443"
     assert parse("https://x.test").authority == "x.test"
     assert parse("http://[::1]:81").authority == "[::1]:81"
 

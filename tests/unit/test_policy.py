@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from relay.companies.company import Company, Connection
-from relay.syncs.policy import KEEP_ALIVE, BadPolicy, Policy, changes
+from relay.syncs.policy import KEEP_ALIVE, BadPolicy, Policy, changes_for
 from relay.syncs.schedule import ALL, SPREAD, Anchor, Cadence, Schedule
 from support.parts import company_id
 
@@ -89,19 +89,19 @@ def test_a_policy_that_cannot_be_meant_is_refused_with_the_place(text, said):
 
 
 def test_a_company_that_has_just_linked_is_given_what_the_rules_say():
-    [change] = changes(LINKED, {}, DAILY, now=NOW)
+    [change] = changes_for(LINKED, {}, DAILY, now=NOW)
     assert (change.before, change.after, change.kind) == (None, GIVEN, "given")
-    assert changes(LINKED, {ALL: GIVEN}, DAILY, now=NOW) == []
-    assert changes(LINKED, {}, NONE, now=NOW) == []
+    assert changes_for(LINKED, {ALL: GIVEN}, DAILY, now=NOW) == []
+    assert changes_for(LINKED, {}, NONE, now=NOW) == []
 
 
 def test_a_changed_policy_reaches_existing_companies_only_when_asked():
     weekly = Policy.of_cadence("weekly")
     held = {ALL: GIVEN}
-    assert changes(LINKED, held, weekly, now=NOW) == []
-    [change] = changes(LINKED, held, weekly, now=NOW, apply=True)
+    assert changes_for(LINKED, held, weekly, now=NOW) == []
+    [change] = changes_for(LINKED, held, weekly, now=NOW, apply=True)
     assert (change.kind, change.after.cadence) == ("changed", Cadence.WEEKLY)
-    assert kinds(changes(LINKED, held, Policy(), now=NOW, apply=True)) == [
+    assert kinds(changes_for(LINKED, held, Policy(), now=NOW, apply=True)) == [
         ("removed", ALL),
         ("given", "company"),
     ]
@@ -109,34 +109,34 @@ def test_a_changed_policy_reaches_existing_companies_only_when_asked():
 
 def test_what_a_person_set_is_left_alone():
     mine = replace(GIVEN, origin="person", cadence=Cadence.HOURLY)
-    assert changes(LINKED, {ALL: mine}, DAILY, now=NOW, apply=True) == []
+    assert changes_for(LINKED, {ALL: mine}, DAILY, now=NOW, apply=True) == []
 
 
 def test_schedules_of_a_company_that_cannot_sync_are_suspended_and_come_back():
-    [change] = changes(UNLINKED, {"invoices": PERSONS}, DAILY, now=NOW)
+    [change] = changes_for(UNLINKED, {"invoices": PERSONS}, DAILY, now=NOW)
     stopped = PERSONS.suspend("the company is Unlinked", NOW)
     assert (change.after, change.kind) == (stopped, "suspended")
-    assert changes(UNLINKED, {"invoices": stopped}, DAILY, now=NOW) == []
-    [back] = changes(LINKED, {"invoices": stopped}, DAILY, now=NOW + 20 * 86_400)
+    assert changes_for(UNLINKED, {"invoices": stopped}, DAILY, now=NOW) == []
+    [back] = changes_for(LINKED, {"invoices": stopped}, DAILY, now=NOW + 20 * 86_400)
     assert (back.after, back.kind) == (PERSONS, "resumed")
 
 
 def test_the_reason_follows_the_status_and_the_time_stays():
     before = PERSONS.suspend("the company is Deauthorised", NOW)
-    [change] = changes(UNLINKED, {"invoices": before}, DAILY, now=NOW + 5)
+    [change] = changes_for(UNLINKED, {"invoices": before}, DAILY, now=NOW + 5)
     assert change.after == before.suspend("the company is Unlinked", NOW)
 
 
 def test_a_company_that_nothing_syncs_is_kept_alive_once_a_month():
     off = replace(PERSONS, off=True)
-    [change] = changes(LINKED, {"invoices": off}, DAILY, now=NOW)
+    [change] = changes_for(LINKED, {"invoices": off}, DAILY, now=NOW)
     assert (change.after.data_type, change.after.cadence) == ("company", Cadence.MONTHLY)
     assert change.after.origin == KEEP_ALIVE
     kept = {"invoices": off, "company": change.after}
-    assert changes(LINKED, kept, DAILY, now=NOW) == []
+    assert changes_for(LINKED, kept, DAILY, now=NOW) == []
     again = {"invoices": PERSONS, "company": change.after}
-    assert kinds(changes(LINKED, again, DAILY, now=NOW)) == [("removed", "company")]
-    assert changes(LINKED, {"invoices": off}, NONE, now=NOW) == []
+    assert kinds(changes_for(LINKED, again, DAILY, now=NOW)) == [("removed", "company")]
+    assert changes_for(LINKED, {"invoices": off}, NONE, now=NOW) == []
 
 
 @pytest.mark.parametrize(
@@ -152,28 +152,28 @@ def test_a_company_that_nothing_syncs_is_kept_alive_once_a_month():
     ],
 )
 def test_each_sort_of_software_is_kept_alive_by_what_it_has(connections, kept):
-    given = changes(company(*connections), {}, Policy(), now=NOW)
+    given = changes_for(company(*connections), {}, Policy(), now=NOW)
     assert kinds(given) == [("given", data_type) for data_type in kept]
 
 
 def test_a_sort_of_software_that_is_synced_needs_nothing_more():
     invoices = replace(PERSONS, data_type="invoices")
     both = company(XERO, BANK)
-    assert kinds(changes(both, {"invoices": invoices}, DAILY, now=NOW)) == [
+    assert kinds(changes_for(both, {"invoices": invoices}, DAILY, now=NOW)) == [
         ("given", "banking-accounts")
     ]
     everything = {"invoices": replace(invoices, off=True), ALL: GIVEN}
-    assert changes(both, everything, DAILY, now=NOW) == []
+    assert changes_for(both, everything, DAILY, now=NOW) == []
 
 
 def test_the_smallest_that_a_person_switched_off_stays_off_and_another_keeps_alive():
     off = replace(PERSONS, data_type="company", off=True)
-    [change] = changes(LINKED, {"company": off}, DAILY, now=NOW)
+    [change] = changes_for(LINKED, {"company": off}, DAILY, now=NOW)
     assert (change.kind, change.after.data_type) == ("given", "taxRates")
 
 
 def test_what_a_person_removed_is_not_given_back_but_the_company_is_kept_alive():
-    assert kinds(changes(LINKED, {}, DAILY, now=NOW, keep=True)) == [("given", "company")]
-    assert kinds(changes(LINKED, {}, DAILY, now=NOW)) == [("given", ALL)]
-    assert changes(LINKED, {}, NONE, now=NOW, keep=True) == []
-    assert changes(UNLINKED, {}, DAILY, now=NOW, keep=True) == []
+    assert kinds(changes_for(LINKED, {}, DAILY, now=NOW, keep=True)) == [("given", "company")]
+    assert kinds(changes_for(LINKED, {}, DAILY, now=NOW)) == [("given", ALL)]
+    assert changes_for(LINKED, {}, NONE, now=NOW, keep=True) == []
+    assert changes_for(UNLINKED, {}, DAILY, now=NOW, keep=True) == []

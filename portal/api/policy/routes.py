@@ -20,7 +20,7 @@ from relay.companies.company import Company
 from relay.store.intents.queue import NewIntent, Priority
 from relay.store.schedules.policies import Origin
 from relay.syncs.change import Change
-from relay.syncs.policy import Policy, changes
+from relay.syncs.policy import Policy, changes_for
 from relay.syncs.schedule import Schedule
 from relay.times import now_ms
 
@@ -175,7 +175,7 @@ def _preview(policy: Policy, companies: Iterable[Company]) -> PolicyPreview:
     for page in batches(found_first):
         held = store.schedules.of_many([company.id for company in page])
         for company in page:
-            found = changes(company, held[company.id], policy, now=now, apply=True)
+            found = changes_for(company, held[company.id], policy, now=now, apply=True)
             kinds.update(one.kind for one in found)
             before += [one.before for one in found if one.before]
             after += [one.after for one in found if one.after]

@@ -167,7 +167,7 @@ def save(schedule: Schedule, now: int) -> bool:
 
 
 def _write(change: Change, now: int) -> bool:
-    cause = f"api:{caller().name}:{change.about.data_type}:{now_micros()}"
+    cause = f"api:{caller().name}:{change.schedule.data_type}:{now_micros()}"
     return set_schedule.write(services().store, services().hints, change, now=now, cause=cause)
 
 

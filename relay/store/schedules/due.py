@@ -128,7 +128,7 @@ class Schedules:
 
         Gives whether it still stood so, and whether the lane needs a hint.
         """
-        company_id, data_type = change.about.company_id, change.about.data_type
+        company_id, data_type = change.schedule.company_id, change.schedule.data_type
         arguments: list[str | bytes | int] = [
             company_id,
             data_type,

@@ -66,7 +66,7 @@ class Pauses:
             type=STARTED if pause.on else ENDED if over else SET,
             company_id="",
             at=at * 1_000_000,
-            payload=pause.facts(),
+            payload=pause.event_data(),
         )
         lets_go = over is not None and over.on and not pause.on
         arguments: list[str | bytes] = [

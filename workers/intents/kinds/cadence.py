@@ -2,7 +2,7 @@
 
 from relay.services import set_schedule
 from relay.store.intents.queue import Intent, NewIntent, Priority
-from relay.syncs.policy import BadPolicy, changes
+from relay.syncs.policy import BadPolicy, changes_for
 from relay.times import now_ms
 from workers.context import Context
 from workers.intents.retry_policy import Ended, Ending
@@ -26,7 +26,7 @@ def do(context: Context, intent: Intent) -> Ended:
         policy = context.store.policies.in_force(context.settings).policy
     except BadPolicy as error:  # the file was changed while we run; it is read anew each time
         return Ended(Ending.LATER, wait=UNTIL_MENDED, error=str(error), expected=True)
-    wanted = changes(company, schedules.of(company.id), policy, now=now, apply=apply, keep=keep)
+    wanted = changes_for(company, schedules.of(company.id), policy, now=now, apply=apply, keep=keep)
     for change in wanted:
         just_linked = change.kind == "resumed" or not (change.before or apply or keep)
         written = set_schedule.write(
@@ -34,7 +34,7 @@ def do(context: Context, intent: Intent) -> Ended:
             context.hints,
             change,
             now=now,
-            cause=f"{intent.name}#{intent.fence}:{change.about.data_type}",
+            cause=f"{intent.name}#{intent.fence}:{change.schedule.data_type}",
             earliest=now + FIRST_AFTER if just_linked else None,
         )
         if not written:
