@@ -10,22 +10,6 @@ from portal.http.groups import described
 
 GUARDED = "/v1/"
 LICENSE = {"name": "MIT", "identifier": "MIT"}
-TAGS = {
-    "Companies": "Companies linked through Codat: what is held of them, and what happened.",
-    "Run now": "Ask Codat for data at once, or read companies anew.",
-    "Intents": "What is to be done at Codat, and what was given up.",
-    "Reconciliations": "Comparisons with Codat's own record.",
-    "Schedules": "When each company's data are synced, and the load that this makes.",
-    "Policy": "Which schedules companies are given when they link.",
-    "Pauses": "Syncs that are held back for a while.",
-    "Events": "The log of everything that happened, by cursor or live.",
-    "Event types": "What may stand in the log, and is posted to subscribers.",
-    "Subscriptions": "Addresses to which the log's events are posted, signed.",
-    "Messages": "What Codat sent, and handling it again.",
-    "Operations": "How the service does, and what it could not handle.",
-    "Journeys": "Invitations of customers to link their books.",
-    "Health": "For load balancers and monitoring, without a token.",
-}
 REFERENCE = re.compile(r'"#/components/schemas/([^"/]+)"')
 # Refused before an operation is reached, whichever it is.
 OF_CHANGES = ("malformed", "forbidden", "too-slow", "too-large", "not-json")
@@ -36,7 +20,6 @@ def completed(described_app: dict[str, Any], url: str) -> dict[str, Any]:
     whole = described_app | {
         "servers": [{"url": url}],
         "info": described_app["info"] | {"license": LICENSE},
-        "tags": [tag | {"description": TAGS[tag["name"]]} for tag in described_app["tags"]],
     }
     for path, operations in whole["paths"].items():
         for method, operation in operations.items():

@@ -8,6 +8,7 @@ import orjson
 from flask import Response, has_request_context, request
 from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.models.schema import Schema
+from flask_openapi.models.tag import Tag
 from pydantic import (
     AwareDatetime,
     BaseModel,
@@ -119,13 +120,13 @@ def _bare(schema: Schema) -> dict[str, Any]:
     return {name: value for name, value in shown.items() if name != "$defs"}
 
 
-def group(name: str, module: str, about: str) -> APIBlueprint:
-    """Give a blueprint whose routes are described under `about`."""
+def group(name: str, module: str, tag: Tag) -> APIBlueprint:
+    """Return a blueprint for the routes of one resource, under /v1 and described under `tag`."""
     api = APIBlueprint(
         name,
         module,
         url_prefix="/v1",
-        abp_tags=[{"name": about}],
+        abp_tags=[tag],
         abp_security=[{"token": []}],
         abp_responses=described(*COMMON),
         operation_id_callback=named_as_the_view,

@@ -16,6 +16,7 @@ from portal.http.auth import caller
 from portal.http.groups import Given, Reply, described, group
 from portal.http.idempotency import Key
 from portal.http.problems import Refusal
+from portal.http.tags import COMPANIES
 from portal.services import services
 from relay.companies.company import DELETED, Company, CompanyStatus
 from relay.companies.identity import mark_of
@@ -24,7 +25,7 @@ from relay.services.enqueue_action import enqueue_action
 from relay.store.companies.states import Companies
 from relay.times import now_micros, now_ms
 
-api = group("companies", __name__, "Companies")
+api = group("companies", __name__, COMPANIES)
 
 PAGE = 500
 MOST_SCANNED = 5000  # companies looked at in one request when a filter leaves most of them out

@@ -6,10 +6,11 @@ from portal.api.companies.routes import CompanyPath
 from portal.http.auth import caller
 from portal.http.groups import Reply, described, group
 from portal.http.problems import Refusal
+from portal.http.tags import COMPANIES
 from portal.services import services
 from relay.store.companies.erasure import Erasing
 
-api = group("erasure", __name__, "Companies")
+api = group("erasure", __name__, COMPANIES)
 
 FORGETTING = (
     "Its state, schedules, pauses, journeys, messages and dead letters are dropped, and its events"

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+from flask_openapi.models.tag import Tag
 from pydantic import BaseModel, Field
 
 from portal.http.groups import Reply, described, group
@@ -11,7 +12,11 @@ from relay.events.documents import event_schema, example
 from relay.events.event_type import Entry
 from relay.nearest import hint
 
-api = group("event_types", __name__, "Event types")
+api = group(
+    "event_types",
+    __name__,
+    Tag(name="Event types", description="What may stand in the log, and is posted to subscribers."),
+)
 
 
 class EventTypePath(BaseModel):

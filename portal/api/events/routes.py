@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from portal.http.auth import refuse_revoked
 from portal.http.groups import AskedMoment, Cursor, Given, GivenCompany, Reply, described, group
 from portal.http.problems import Refusal
+from portal.http.tags import EVENTS
 from portal.services import services
 from relay.events.catalogue import entries
 from relay.events.filter import Typed, selection
@@ -19,7 +20,7 @@ from relay.store.log.encoded import Head
 from relay.store.log.reader import CursorTooOld, Events, LogReset, WrittenPage
 from relay.times import ms_of
 
-api = group("events", __name__, "Events")
+api = group("events", __name__, EVENTS)
 
 LONGEST_WAIT = 25  # seconds; proxies commonly cut at 30
 COME_BACK = 2  # seconds, for a poll that there was no thread to wait in

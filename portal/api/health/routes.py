@@ -5,6 +5,7 @@ from typing import Annotated
 import structlog
 from flask import Response
 from flask_openapi.blueprint import APIBlueprint
+from flask_openapi.models.tag import Tag
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from pydantic import BaseModel, Field
 from redis.exceptions import RedisError
@@ -17,7 +18,12 @@ from relay.store.server.guard import NotDurable
 from relay.times import iso_from_ms
 
 api = APIBlueprint(
-    "health", __name__, abp_tags=[{"name": "Health"}], operation_id_callback=named_as_the_view
+    "health",
+    __name__,
+    abp_tags=[
+        Tag(name="Health", description="For load balancers and monitoring, without a token.")
+    ],
+    operation_id_callback=named_as_the_view,
 )
 
 RETRY_SECONDS = "5"

@@ -7,13 +7,14 @@ from pydantic import AliasChoices, BaseModel, Field
 
 from codat.records import Integration
 from portal.http.groups import Given, Reply, described, group
+from portal.http.tags import JOURNEYS
 from portal.link import platform_search
 from portal.link.consent import readable
 from portal.services import services
 from relay.store.intents.queue import NewIntent, Priority
 from relay.times import Moment, iso_from_ms, now_ms
 
-api = group("integrations", __name__, "Journeys")
+api = group("integrations", __name__, JOURNEYS)
 
 NEED = "platforms:all"
 

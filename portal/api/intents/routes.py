@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated, Self
 
+from flask_openapi.models.tag import Tag
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from portal.http.auth import caller
@@ -15,7 +16,11 @@ from relay.store.intents.listing import IntentRecord
 from relay.store.intents.queue import KINDS, Intent, Priority
 from relay.times import Moment, iso_from_ms, now_micros, now_ms
 
-api = group("intents", __name__, "Intents")
+api = group(
+    "intents",
+    __name__,
+    Tag(name="Intents", description="What is to be done at Codat, and what was given up."),
+)
 
 MOST_SCANNED = 10_000
 MOST_RETRIED = 100_000

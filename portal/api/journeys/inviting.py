@@ -23,6 +23,7 @@ from portal.http.auth import caller, presented
 from portal.http.groups import Reply, described, group
 from portal.http.idempotency import Attempt, Key
 from portal.http.problems import Refusal
+from portal.http.tags import JOURNEYS
 from portal.link.codat_link import LOOPBACK
 from portal.services import services
 from relay.companies.company import BROKEN, Company
@@ -34,7 +35,7 @@ from relay.store.journeys.records import hash_of
 from relay.times import now_ms
 
 # Of all routes of journeys: two groups cannot share an address in the API's documentation.
-api = group("journeys", __name__, "Journeys")
+api = group("journeys", __name__, JOURNEYS)
 
 HOUR_MS = 3_600_000
 AT_CODAT = ("codat-limit", "codat-refused", "codat-unavailable", "busy", "store-away")

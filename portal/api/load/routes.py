@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from portal.api.schedules.schemas import iso
 from portal.http.groups import Given, Reply, Sent, described, group
 from portal.http.selections import MOST_CHOSEN, Selection, chosen
+from portal.http.tags import SCHEDULES
 from portal.services import services
 from relay.companies.company import CompanyStatus
 from relay.syncs import load
@@ -17,7 +18,7 @@ from relay.syncs.load import HOUR, PlannedRun
 from relay.syncs.schedule import Schedule
 from relay.times import Moment, iso_from_ms, now_ms
 
-api = group("load", __name__, "Schedules")
+api = group("load", __name__, SCHEDULES)
 
 PAGE = 500
 ON_HOLD = "Codat's quota is spent: nothing scheduled runs until {}. What falls due runs then."

@@ -10,6 +10,7 @@ from codat.times import is_plausible, utc_text
 from portal.api.events.routes import EventType
 from portal.http.groups import AskedMoment, Given, GivenCompany, Reply, described, group
 from portal.http.problems import Refusal
+from portal.http.tags import MESSAGES
 from portal.services import services
 from relay.events.catalogue import DATED
 from relay.inbox.replay_filter import MessageFilter, redacted, redacted_reason
@@ -26,7 +27,7 @@ from relay.times import (
     ms_of,
 )
 
-api = group("messages", __name__, "Messages")
+api = group("messages", __name__, MESSAGES)
 
 MOST_SCANNED = 10_000
 IN_SECONDS = ("ends", "until")  # of what actions hold, in seconds since the epoch

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 import orjson
+from flask_openapi.models.tag import Tag
 from pydantic import BaseModel, Field
 
 from portal.api.messages.routes import shown, shown_reason
@@ -12,7 +13,11 @@ from portal.services import services
 from relay.store.intents.budget import BudgetState
 from relay.times import Moment, iso_from_ms, now_ms
 
-api = group("operations", __name__, "Operations")
+api = group(
+    "operations",
+    __name__,
+    Tag(name="Operations", description="How the service does, and what it could not handle."),
+)
 
 LONGEST_BODY = 2000  # characters of a dead letter's body that are shown
 

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Annotated, Self
 from uuid import uuid4
 
+from flask_openapi.models.tag import Tag
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from codat.records import read_id
@@ -22,7 +23,9 @@ from relay.syncs.policy import known_data_type
 from relay.syncs.schedule import ALL
 from relay.times import Moment, iso_from_ms, ms_of, now_ms
 
-api = group("pauses", __name__, "Pauses")
+api = group(
+    "pauses", __name__, Tag(name="Pauses", description="Syncs that are held back for a while.")
+)
 
 CLOCK = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
 NOT_ALL = (

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from itertools import islice
 from typing import Annotated, Any, Self
 
+from flask_openapi.models.tag import Tag
 from pydantic import BaseModel, Field
 
 from portal.api.load.routes import WEEK_HOURS, change, load_of
@@ -24,7 +25,11 @@ from relay.syncs.policy import Policy, changes_for
 from relay.syncs.schedule import Schedule
 from relay.times import now_ms
 
-api = group("policy", __name__, "Policy")
+api = group(
+    "policy",
+    __name__,
+    Tag(name="Policy", description="Which schedules companies are given when they link."),
+)
 
 SHOWN = 20  # changes of a preview that are shown one by one
 SET_BY_FILE = "The policy is in the file that RELAY_POLICY_FILE names. Change it there."

@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated
 
+from flask_openapi.models.tag import Tag
 from pydantic import BaseModel, Field
 
 from portal.http.auth import caller
@@ -14,7 +15,11 @@ from relay.nearest import hint
 from relay.store.companies.reconciliations import Phase, Run
 from relay.times import Moment, iso_from_ms, now_ms
 
-api = group("reconciliations", __name__, "Reconciliations")
+api = group(
+    "reconciliations",
+    __name__,
+    Tag(name="Reconciliations", description="Comparisons with Codat's own record."),
+)
 
 MOST_NEAR = 100  # runs among which one like an unknown id is looked for
 ASKED_FOR = "asked for"

@@ -11,13 +11,14 @@ from portal.api.messages.routes import Filter
 from portal.http.auth import caller
 from portal.http.groups import Given, Reply, Sent, described, group
 from portal.http.problems import Refusal
+from portal.http.tags import MESSAGES
 from portal.services import services
 from relay.nearest import hint
 from relay.store.inbox.messages import read_id
 from relay.store.inbox.replays import Replay
 from relay.times import Moment, iso_from_ms
 
-api = group("replays", __name__, "Messages")
+api = group("replays", __name__, MESSAGES)
 
 MOST_COMPANIES = 20  # shown in a preview
 MOST_NEAR = 100  # replays among which one like an unknown id is looked for

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
+from flask_openapi.models.tag import Tag
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from portal.api.companies.routes import CompanyPath, known
@@ -17,7 +18,11 @@ from relay.syncs.policy import known_data_type
 from relay.syncs.schedule import ALL
 from relay.times import Moment, iso_from_micros, now_ms
 
-api = group("run_now", __name__, "Run now")
+api = group(
+    "run_now",
+    __name__,
+    Tag(name="Run now", description="Ask Codat for data at once, or read companies anew."),
+)
 
 WILL_MISS = (
     "The company is {}: unless it links before Codat is asked, `sync.missed` will tell that it was"

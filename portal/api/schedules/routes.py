@@ -15,6 +15,7 @@ from portal.api.schedules.schemas import ScheduleRuns, ScheduleShape
 from portal.http.auth import caller
 from portal.http.groups import Given, Reply, Sent, described, group
 from portal.http.problems import Refusal
+from portal.http.tags import SCHEDULES
 from portal.services import services
 from relay.companies.company import Company, CompanyStatus
 from relay.services import set_schedule
@@ -24,7 +25,7 @@ from relay.syncs.definition import Definition
 from relay.syncs.schedule import Schedule
 from relay.times import now_micros, now_ms
 
-api = group("schedules", __name__, "Schedules")
+api = group("schedules", __name__, SCHEDULES)
 
 NO_SCHEDULE = "This company has no schedule for this data type."
 RUNS_SHOWN = 5

@@ -19,6 +19,7 @@ from portal.http.groups import Cursor, Given, GivenCompany, Reply, described, gr
 from portal.http.problems import Refusal
 from portal.http.stalled import end_stalled
 from portal.http.streams import MEDIA_TYPE, StreamBody
+from portal.http.tags import EVENTS
 from portal.http.tail import Tail
 from portal.services import services
 from relay.events.filter import selection
@@ -26,7 +27,7 @@ from relay.store.log.encoded import EncodedEvent, Head
 from relay.store.log.reader import CursorTooOld, Events, LogReset
 from relay.tokens import digest_of
 
-api = group("stream", __name__, "Events")
+api = group("stream", __name__, EVENTS)
 
 HEARTBEAT = 15.0  # seconds; less than what proxies allow for silence
 LOOK = 1.0  # seconds at most until the server is given a chance to notice that the reader has gone

@@ -7,6 +7,7 @@ from secrets import token_hex
 from typing import Annotated, Any
 
 import orjson
+from flask_openapi.models.tag import Tag
 from pydantic import BaseModel, Field
 
 from codat.capabilities import hidden_text
@@ -38,7 +39,13 @@ from relay.store.delivery.subscriptions import Held
 from relay.store.inbox.lanes import NOT_FOR_A_COMPANY
 from relay.times import iso_from_ms, now_micros, now_ms
 
-api = group("subscriptions", __name__, "Subscriptions")
+api = group(
+    "subscriptions",
+    __name__,
+    Tag(
+        name="Subscriptions", description="Addresses to which the log's events are posted, signed."
+    ),
+)
 
 HOUR_MS = 3_600_000
 MOST = 1000  # subscriptions

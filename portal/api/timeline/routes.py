@@ -7,10 +7,11 @@ from pydantic import BaseModel, Field
 from portal.api.companies.routes import CompanyPath
 from portal.http.groups import Cursor, Given, Reply, described, group
 from portal.http.problems import Refusal
+from portal.http.tags import COMPANIES
 from portal.services import services
 from relay.store.log.reader import LoggedEvent
 
-api = group("timeline", __name__, "Companies")
+api = group("timeline", __name__, COMPANIES)
 
 PAGING = (
     "The newest first. `older` and `newer` lead on from here: ask with `before=<older>` or"
