@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import orjson
 import redis
 from rq import Queue
 
@@ -108,7 +109,7 @@ def check(store: Store) -> None:
     while page := store.events.read(cursor, PAGE).events:
         if [event.sequence for event in page] != list(range(cursor + 1, cursor + 1 + len(page))):
             raise DidNotWork("the log has a gap")
-        causes.update(event.cause for event in page)
+        causes.update(orjson.loads(event.json)["cause"] for event in page)
         cursor = page[-1].sequence
     if causes != {events.message_id(number) for number in range(MESSAGES)}:
         raise DidNotWork(f"the log tells of {len(causes)} messages of {MESSAGES}")

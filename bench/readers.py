@@ -32,7 +32,7 @@ from relay.delivery.subscription import Secret, Subscription
 from relay.inbox.message import Action, action_fields
 from relay.settings import Settings
 from relay.store import Store
-from relay.store.inbox.lanes import Batch, StatusEvent
+from relay.store.inbox.lanes import Batch, Event
 from relay.times import iso_from_micros, now_micros, now_ms
 
 TOKEN = "bench-bench-bench-bench"
@@ -143,7 +143,7 @@ def fill(store: Store, count: int) -> None:
         assert lease is not None
         batch = Batch(
             events=[
-                StatusEvent(
+                Event(
                     TYPES[n % len(TYPES)],
                     f"/codat/default/companies/{events.company_id(n)}",
                     events.company_id(n),

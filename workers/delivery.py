@@ -197,7 +197,7 @@ class Deliverer:
         fits = selection(subscription.companies, subscription.types)
         up_to = held.cursor + SCAN if held.window is None else held.window
         events = self._context.store.events
-        page = events.written(held.cursor, subscription.batch, fits, up_to=up_to)
+        page = events.read(held.cursor, subscription.batch, fits, up_to=up_to)
         return page.events, page.cursor
 
     def _failed(self, claim: Claim, held: Held, answer: Answer, attempt: Attempt) -> None:

@@ -70,7 +70,7 @@ def _pause(tail: Tail, events: Events, company_id: str, cursor: int) -> int:
     while (left := until - time.monotonic()) > 0 and not tail.is_ended:
         head = tail.wait(cursor, left)
         try:
-            some = events.written(cursor, 1, lambda event: event.subject == company_id, head=head)
+            some = events.read(cursor, 1, lambda event: event.subject == company_id, head=head)
         except (CursorTooOld, LogReset):
             return head.last  # what is not kept any more shows in the journey all the same
         cursor = min(some.cursor, head.last)  # lower than before when the log was reset

@@ -26,6 +26,7 @@ from relay.store.server.connect import connect
 from relay.store.server.guard import NotDurable
 from relay.store.store import Store
 from support.fleet import Fleet
+from support.log import read_log
 from support.parts import make_event, signed
 from support.paths import ROOT
 from support.portal_bench import Portal
@@ -190,7 +191,7 @@ def test_what_was_acknowledged_survives_fail_overs_under_load(site, fleet):
         seconds = load.stop()
     with fleet.store() as store:
         until(lambda: store.inbox.depths()["lanes_waiting"] == 0, "the end of the backlog")
-        log = store.events.read(0, 10_000_000).events
+        log = read_log(store, 0, 10_000_000)
         told = Counter(event.cause for event in log if event.type == "webhook.unknown_type")
         lost = [name for name in load.taken if not told[name]]
         kept = places_of(store, lost)

@@ -27,6 +27,7 @@ from sandbox.config import SandboxConfig
 from sandbox.server.server import RunningSandbox, start
 from sandbox.world.acts import Acts
 from support.fleet import running_fleet
+from support.log import read_log
 from support.parts import SECRET
 
 pytestmark = pytest.mark.usefixtures("server")  # skips where no server is to be had
@@ -168,7 +169,7 @@ def check_companies(store: Store, sandbox: RunningSandbox, companies: list[str])
 
 def check_renames(store: Store, calls: list[Call], companies: list[str]) -> None:
     """Each dummy name was replaced once: one change at Codat, and one event."""
-    events = store.events.read(0, 10_000_000).events
+    events = read_log(store, 0, 10_000_000)
     renamed = Counter(event.subject for event in events if event.type == "company.renamed")
     assert renamed == Counter(companies)
     changed = [call for call in calls if call["method"] == "PATCH" and call["status"] == 200]

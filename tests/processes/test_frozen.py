@@ -22,6 +22,7 @@ import structlog
 from relay.syncs.schedule import Anchor, Cadence, Schedule
 from scheduler.clock import STALLED, STALLED_AFTER
 from server.test_at_codat import linked, relay  # noqa: F401
+from support.log import read_log
 from support.parts import SECRET
 from support.paths import ROOT
 
@@ -134,7 +135,7 @@ def fall_due(relay, company: str, data_type: str) -> tuple[str, str, str]:
 def word_of_all(relay, wanted) -> dict[tuple[str, str, str], Counter[str]] | None:
     """How often each period was told as requested, or missed with a reason; None until all are."""
     told: dict[tuple[str, str, str], Counter[str]] = {name: Counter() for name in wanted}
-    for event in relay.store.events.read(0, 1_000_000).events:
+    for event in read_log(relay.store, 0, 1_000_000):
         name = (event.subject, event.data.get("data_type"), event.data.get("period"))
         missed = event.type == "sync.missed" and event.data["reason"]
         if name in told and (event.type == "sync.requested" or missed):

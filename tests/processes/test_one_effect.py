@@ -17,6 +17,7 @@ from relay.times import now_micros, now_ms
 from sandbox.config import SandboxConfig
 from sandbox.server.server import RunningSandbox, start
 from support.fleet import Fleet, running_fleet
+from support.log import read_log
 from support.parts import SECRET, SentHints, drain_all, make_codat
 from workers.context import Context
 from workers.intents.perform import perform_due
@@ -107,7 +108,7 @@ class Scene:
 
     def once(self, company: str, event_type: str, since: int) -> bool:
         """Whether what is told by this event was done once, and told once after event `since`."""
-        events = self.store.events.read(since, 100_000).events
+        events = read_log(self.store, since, 100_000)
         told = [e for e in events if (e.subject, e.type) == (company, event_type)]
         method, ending = EFFECTS.get(event_type, ("", ""))
         asked = (method, f"/companies/{company}{ending}")

@@ -20,6 +20,7 @@ from relay.times import now_ms
 from sandbox.config import SandboxConfig
 from sandbox.server.server import RunningSandbox, start
 from support.fleet import Fleet, running_fleet
+from support.log import read_log
 from support.parts import SECRET
 
 pytestmark = pytest.mark.usefixtures("server")  # skips where no server is to be had
@@ -143,7 +144,7 @@ def api_calls(sandbox: RunningSandbox) -> list[Any]:
 
 def check_log(store: Store, since: int, missed: set[str]) -> None:
     """What was healed is told once, of those companies alone, and the log has no gap."""
-    events = store.events.read(since, 10_000_000).events
+    events = read_log(store, since, 10_000_000)
     assert [event.sequence for event in events] == [*range(since + 1, since + 1 + len(events))]
     for event_type in (
         "company.drift_found",

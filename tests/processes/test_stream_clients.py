@@ -22,6 +22,7 @@ from portal.api.stream import routes as streaming
 from portal.api.stream.routes import Follow
 from portal.http.tail import Tail
 from relay.store.log.encoded import encode, one_line
+from relay.store.log.entries import read_entry
 from support import npm
 from support.cuttable import Cuttable, cuttable
 from support.portal_bench import VIEWER, Portal, kind, tails_ended
@@ -236,7 +237,7 @@ def test_whatever_an_event_holds_it_is_one_line_and_the_same(subject, cause, dat
         b"type": b"a.b", b"source": b"/codat/default", b"subject": subject.encode(),
         b"time": b"1", b"cause": cause.encode(), b"data": orjson.dumps(data),
     }  # fmt: skip
-    text = encode(7, fields, "e1").json
+    text = encode(read_entry(7, fields), "e1").json
     assert len(text.decode().splitlines()) == 1
     read = orjson.loads(text)
     assert (read.get("subject", ""), read["cause"], read["data"]) == (subject, cause, data)

@@ -25,6 +25,7 @@ from relay.syncs.schedule import ALL, SPREAD, Cadence, CatchUp, Schedule, offset
 from relay.times import now_ms
 from scheduler.clock import Clock
 from server.test_at_codat import linked, relay  # noqa: F401
+from support.log import read_log
 
 log = structlog.get_logger("figures")
 
@@ -128,7 +129,7 @@ def come_back(relay, wanted: list[Schedule], up: int) -> list[dict]:
 def word(relay):
     """What was told of each schedule's periods: {(company, data type): {type: [period]}}."""
     told = defaultdict(lambda: {"sync.requested": [], "sync.missed": []})
-    for event in relay.store.events.read(0, 1_000_000).events:
+    for event in read_log(relay.store, 0, 1_000_000):
         if event.type == "sync.requested" or (event.type == "sync.missed" and event.data["reason"]):
             told[event.subject, event.data["data_type"]][event.type].append(event.data["period"])
     return told

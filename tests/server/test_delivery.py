@@ -14,6 +14,7 @@ from relay.store import keys
 from relay.store.delivery.subscriptions import Held
 from relay.times import now_ms
 from support import subscribers
+from support.log import read_log
 from support.parts import SECRET, Bench, company_id, make_event
 from support.portal_bench import Portal, trim
 from support.subscribers import LOOPBACK, Subscriber, answer, good, in_turn, subscriber
@@ -67,7 +68,7 @@ def test_every_event_is_delivered_once_in_order_and_signed(store, portal, delive
         portal.log(("c.d", 1))
         deliver(deliverer)
         assert one.ids()[-1] == 11
-    assert one.events() == [e.cloud_event() for e in store.events.read(0).events]
+    assert one.events() == [e.cloud_event for e in read_log(store, 0)]
     assert (held(store).cursor, held(store).failures) == (11, 0)
     attempts = store.subscriptions.attempts("sub_1", 100)
     assert attempts[0].last == "11"
@@ -122,7 +123,7 @@ def test_a_410_pauses_it_at_once_and_the_log_says_so(store, portal, deliverer):
     assert (held(store).state, held(store).reason) == ("paused", "it answered 410 (gone)")
     assert deliverer._context.hints.drained == [0]
     drain_lanes(deliverer._context)
-    told = store.events.read(1).events[0]
+    told = read_log(store, 1)[0]
     assert (told.type, told.data["subscription_id"], told.data["cursor"]) == (
         "subscription.paused", "sub_1", "0",
     )  # fmt: skip

@@ -25,6 +25,7 @@ from relay.syncs.pause import Pause, Scope
 from relay.syncs.schedule import Cadence, Schedule
 from relay.times import now_micros, now_ms
 from scheduler import dispatch
+from support.log import read_log
 from support.parts import SentHints, company_id, make_event
 from support.portal_bench import Portal, kind, trim
 from support.sentinels import until
@@ -169,7 +170,7 @@ def test_a_forgotten_company_leaves_no_trace_on_the_server_or_its_disk(held):
     after = everything(client)
     assert [trace for trace in TRACES if trace in after] == []
     assert [trace for trace in TRACES if trace in files(client)] == []
-    told = [e for e in store.events.read(last).events if e.type == "company.forgotten"]
+    told = [e for e in read_log(store, last) if e.type == "company.forgotten"]
     assert [e.data["by"] for e in told] == ["olga"]
     assert store.companies.get(company) is None
     assert store.companies.count() == 2
@@ -264,7 +265,7 @@ def test_a_forgetting_that_was_killed_half_way_is_finished_by_the_clock(held, mo
     assert hints.drained == [store.inbox.lane_of(company)]
     held.drain()
     assert [trace for trace in TRACES if trace in dumped(store.client)] == []
-    [told] = [e for e in store.events.read(last).events if e.type == "company.forgotten"]
+    [told] = [e for e in read_log(store, last) if e.type == "company.forgotten"]
     assert (told.data["by"], told.data["events"] >= 3) == ("olga", True)
     assert store.erasure.unfinished() == {}
     assert dispatch.finish_forgetting(store, hints) == 0
@@ -367,16 +368,16 @@ def test_what_others_have_stays_when_a_company_is_forgotten(held):
 
 def test_the_numbers_stay_without_a_gap_for_every_reader(held):
     store = held.store
-    whole = store.events.read(0, 1000).events
+    whole = read_log(store, 0, 1000)
     held.store.erasure.forget(company_id(2), "olga")
     last = store.events.last()
-    read = store.events.read(0, 1000).events
+    read = read_log(store, 0, 1000)
     assert [e.sequence for e in read] == list(range(1, last + 1))
     kept = {e.sequence: e for e in read if e.type != "event.erased"}
     assert kept == {e.sequence: e for e in whole if e.subject != company_id(2)}
     for size in (1, 2, 3):  # whatever the page
         seen, cursor = [], 0
-        while page := store.events.read(cursor, size).events:
+        while page := read_log(store, cursor, size):
             seen += page
             cursor = page[-1].sequence
         assert seen == read

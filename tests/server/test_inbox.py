@@ -7,9 +7,10 @@ import pytest
 from codat.webhook import Quota
 from relay.inbox.message import webhook_fields
 from relay.store import keys
-from relay.store.inbox.lanes import Batch, DeadLetter, StatusEvent
+from relay.store.inbox.lanes import Batch, DeadLetter, Event
 from relay.store.intents.queue import NewIntent, Priority
 from relay.store.scripts import source
+from support.log import read_log
 from support.parts import company_id
 
 LEASE = 5000
@@ -24,7 +25,7 @@ def put(store, number=1, key=None, body=b"{}"):
 
 
 def logged(n=1):
-    return [StatusEvent("t", "/s", "c", 1, "m", b"{}") for _ in range(n)]
+    return [Event("t", "/s", "c", 1, "m", b"{}") for _ in range(n)]
 
 
 def commit(store, lease, cursor, to, batch):
@@ -158,7 +159,7 @@ def test_a_commit_writes_states_log_intents_and_dead_letters_together(store):
     )
     done = commit(store, lease, lease.cursor, entry, batch)
     assert (done.log_seq, done.intents) == (3, 1)
-    assert [e.sequence for e in store.events.read(0).events] == [1, 2, 3]
+    assert [e.sequence for e in read_log(store, 0)] == [1, 2, 3]
     assert store.intents.get(need.name)["state"] == "due"
     assert store.inbox.dead_letters()[0]["reason"] == "why"
     assert store.companies.count() == 1

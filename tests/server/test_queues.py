@@ -18,6 +18,7 @@ from relay import queues
 from relay.queues import CODAT, DELIVER, DRAIN, HintJob, Hints, lengths, queue, tidy
 from relay.store import keys
 from scheduler import dispatch
+from support.log import read_log
 from support.parts import SECRET, company_id, make_event, signed
 from workers import context
 from workers.context import use
@@ -91,7 +92,7 @@ def test_a_drain_whose_commit_the_new_primary_lacks_begins_anew_there(store, cli
 
     store.inbox.commit = commit_and_fail_over
     assert draining.drain_lanes(bench.context) == 2
-    assert [one.type for one in store.events.read(0).events].count("company.created") == 1
+    assert [one.type for one in read_log(store, 0)].count("company.created") == 1
     assert store.inbox.depths()["lanes_waiting"] == 0
 
 

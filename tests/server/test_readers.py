@@ -15,10 +15,12 @@ from relay.delivery.subscription import DAY_MS
 from relay.events.catalogue import entries
 from relay.store import keys
 from relay.store.log.encoded import encode
+from relay.store.log.entries import read_entry
 from relay.store.scripts import Scripts
 from relay.times import iso_from_micros, iso_from_ms, now_ms
 from support.every_reader import by_pages, by_timeline, make_deliverer, read_by_all
 from support.folding import RECEIVED, apply, logged, webhook
+from support.log import read_log
 from support.parts import Bench, company_id, make_event, moment
 from support.paths import PAYLOADS
 from support.portal_bench import Portal
@@ -443,7 +445,7 @@ def test_an_entry_of_any_type_with_any_data_is_written_out(kind, found, between)
     """Also what a reader of JSON takes and no writer writes: deep nesting, numbers beyond any."""
     text = json.dumps(found).encode().replace(b", ", b"," + between)
     fields = {name.encode(): value.encode() for name, value in GOOD.items()}
-    told = encode(1, fields | {b"type": kind.encode(), b"data": text}, "e")
+    told = encode(read_entry(1, fields | {b"type": kind.encode(), b"data": text}), "e")
     event = orjson.loads(told.json)
     assert orjson.dumps(event)
     assert event["type"] in (kind, "event.unreadable")
@@ -495,7 +497,7 @@ def test_what_is_damaged_goes_and_stays_like_any_other_when_the_log_is_thinned(b
     arguments = ["types", laid[-1], 100, keys.TIMELINE, now_ms(), *rules]
     done, gone = Scripts(client).thin_log([keys.LOG, keys.META, keys.THINNED], arguments)
     assert (done, gone) == (1, 3)  # those whose type can be read
-    kinds = [event.type for event in bench.store.events.read(0).events]
+    kinds = [event.type for event in read_log(bench.store, 0)]
     erased, unreadable = "event.erased", "event.unreadable"
     assert kinds == [erased, unreadable, erased, erased, unreadable]
 

@@ -18,6 +18,7 @@ from relay.inbox.message import Action, action_fields, webhook_fields
 from relay.inbox.replay_filter import MessageFilter
 from relay.store import keys
 from relay.store.server.durable import NotDurable
+from support.log import read_log
 from support.parts import (
     OTHER_SECRET,
     SECRET,
@@ -334,7 +335,7 @@ def test_a_source_that_is_set_is_taken_by_its_name_too_and_told(store, make_sett
     assert post(web, body, signed(body), "/webhooks/codat/de").status_code == 404
     assert post(web, body, signed(body), path).status_code == 204
     drain_lanes(Context(settings, store, hints, FakeCodat()))
-    [event] = store.events.read(0).events
+    [event] = read_log(store, 0)
     assert event.source == f"/codat/UK/companies/{company_id(1)}"
 
 
@@ -343,9 +344,7 @@ def test_what_we_learn_ourselves_is_told_under_the_same_source(store, make_setti
     action = Action("a", "relay.company_created", company_id(1), 1, {"name": "N"})
     store.inbox.ingest(action.id, company_id(1), action_fields(action))
     drain_lanes(Context(settings, store, hints, FakeCodat()))
-    assert {one.source for one in store.events.read(0).events} == {
-        f"/codat/UK/companies/{company_id(1)}"
-    }
+    assert {one.source for one in read_log(store, 0)} == {f"/codat/UK/companies/{company_id(1)}"}
     assert store.companies.get(company_id(1)).source == "UK"
 
 
@@ -360,7 +359,7 @@ def test_what_another_source_left_in_a_lane_is_still_handled(bench):
     )
     bench.store.inbox.ingest("e-1", company_id(1), fields)
     bench.drain()
-    [event] = bench.store.events.read(0).events
+    [event] = read_log(bench.store, 0)
     assert event.source == f"/codat/second-client/companies/{company_id(1)}"
 
 
@@ -467,7 +466,7 @@ def test_an_id_that_is_no_text_is_no_cause_of_an_event(bench, event_id):
     }
     send(bench, legacy, None)
     assert bench.drain() == 2
-    events = bench.store.events.written(0, 100).events
+    events = bench.store.events.read(0, 100).events
     assert all(json.loads(event.json)["cause"].isprintable() for event in events)
 
 

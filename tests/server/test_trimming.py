@@ -8,6 +8,7 @@ from relay.store import keys
 from relay.store.log.trimming import DAY_MS
 from relay.times import now_ms
 from scheduler import dispatch
+from support.log import read_log
 from support.parts import company_id
 from support.portal_bench import Portal, kind
 
@@ -56,7 +57,7 @@ def test_no_event_goes_before_every_subscription_has_it_or_the_hard_limit_passes
     age(store, 60)
     assert dispatch.trim_log(store, portal.settings, portal.hints) == 5
     bench.drain()
-    told = store.events.read(5).events[-1]
+    told = read_log(store, 5)[-1]
     assert (told.type, told.data) == ("log.trimmed", {"up_to": "5", "passed": ["sub_1"]})
 
 
@@ -108,7 +109,7 @@ def test_types_that_are_kept_shorter_go_first_and_leave_their_numbers(mixed):
 
 def test_every_reader_sees_the_same_numbers_whatever_the_page(mixed):
     trim(mixed)
-    whole = [e.sequence for e in mixed.store.events.read(0, 100).events]
+    whole = [e.sequence for e in read_log(mixed.store, 0, 100)]
     assert whole == list(range(1, 14))
     for size in (1, 2, 5):
         seen, cursor = [], 0
@@ -150,12 +151,12 @@ def test_those_who_are_far_behind_are_told_of_once_a_day_before_they_lose_anythi
     subscribe(bench.store, cursor=2)
     trim(portal)
     bench.drain()
-    assert [e.type for e in bench.store.events.read(2).events] == [KINDS[0]] * 3 + ["a.b"]
+    assert [e.type for e in read_log(bench.store, 2)] == [KINDS[0]] * 3 + ["a.b"]
     age(bench.store, 2)
     trim(portal)
     trim(portal)
     bench.drain()
-    told = bench.store.events.read(6).events
+    told = read_log(bench.store, 6)
     assert [e.type for e in told] == ["log.limit_neared"]
     assert [e.data for e in told] == [{"reader": "sub_1", "cursor": "2", "days": 9}]
 

@@ -16,6 +16,7 @@ from relay.store.companies.reconciliations import Phase
 from relay.store.store import Store
 from relay.witness import FILE, Witness
 from scheduler.watch import LOST, Watch
+from support.log import read_log
 from support.parts import SECRET, SentHints
 from support.portal_bench import Portal
 
@@ -26,7 +27,7 @@ AT = "redis://server.test/0"
 
 
 def told(store: Store) -> list[tuple[str, dict[str, object]]]:
-    return [(e.type, e.data) for e in store.events.read(0, 1000).events if e.type == "log.reset"]
+    return [(e.type, e.data) for e in read_log(store, 0, 1000) if e.type == "log.reset"]
 
 
 def fill(store: Store, events: int) -> None:

@@ -13,6 +13,7 @@ from relay.delivery.subscription import Secret, Subscription
 from relay.events.catalogue import check
 from relay.times import now_ms
 from support.commands import commands
+from support.log import read_log
 from support.portal_bench import Portal
 from support.subscribers import LOOPBACK, subscriber
 from workers.delivery import Deliverer
@@ -28,7 +29,7 @@ def read_by_all(
     paged = by_pages(portal)
     last = portal.store.events.last()
     assert [event["sequence"] for event in paged] == [str(n) for n in range(1, last + 1)]
-    assert [e.cloud_event() for e in portal.store.events.read(0, last).events] == paged
+    assert [e.cloud_event for e in read_log(portal.store, 0, last)] == paged
     assert by_stream(portal, last) == paged
     assert by_subscription(portal, deliverer) == paged
     for subject in {event["subject"] for event in paged if event.get("subject")}:

@@ -16,6 +16,7 @@ from receiver.intake import Answer, Delivery, Intake
 from relay.budget import SharedGate
 from relay.settings import Settings
 from relay.store import Store
+from support.log import read_log
 from workers.context import Context
 from workers.inbox.drain import drain_lanes
 from workers.intents.perform import perform_due
@@ -273,7 +274,7 @@ class Bench:
 
     def log(self) -> list[tuple[str, dict[str, Any]]]:
         """All events as type and data, after checking that their numbers have no gap."""
-        events = self.store.events.read(0, 1_000_000).events
+        events = read_log(self.store, 0, 1_000_000)
         assert [event.sequence for event in events] == list(range(1, len(events) + 1))
         return [(event.type, event.data) for event in events]
 

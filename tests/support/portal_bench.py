@@ -25,7 +25,7 @@ from relay.companies.company import Company, Connection, DataTypeState
 from relay.inbox.message import Action, action_fields
 from relay.settings import Settings
 from relay.store import Store, keys
-from relay.store.inbox.lanes import Batch, StatusEvent
+from relay.store.inbox.lanes import Batch, Event
 from relay.store.scripts import Scripts
 from relay.store.server.checks import Server
 from support.parts import SentHints, company_id, connection_id
@@ -176,7 +176,7 @@ class Portal:
     def log(self, *events: tuple[str, int | None], data: Mapping[str, Any] | None = None) -> None:
         """Append events, each of a type and about a company's number or none, in one commit."""
         logged = [
-            StatusEvent(
+            Event(
                 event_type,
                 "/codat/default" + ("" if number is None else f"/companies/{company_id(number)}"),
                 "" if number is None else company_id(number),

@@ -19,6 +19,7 @@ from relay.syncs.schedule import ALL
 from relay.times import now_micros, now_ms
 from sandbox.config import SandboxConfig
 from sandbox.server.server import RunningSandbox, start
+from support.log import read_log
 from support.parts import SECRET, SentHints, make_codat
 from workers.context import Context
 from workers.inbox.drain import drain_lanes
@@ -60,7 +61,7 @@ class Relay:
         raise AssertionError(f"{what} did not come about; log: {self.told()}")
 
     def told(self, company_id: str | None = None) -> list[tuple[str, dict[str, Any]]]:
-        events = self.store.events.read(0, 1_000_000).events
+        events = read_log(self.store, 0, 1_000_000)
         return [(e.type, e.data) for e in events if company_id in (None, e.subject)]
 
     def status(self, company_id: str) -> str | None:

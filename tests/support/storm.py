@@ -5,6 +5,7 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
+from support.log import read_log
 from support.parts import company_id, connection_id, make_event
 
 STATUS_OF = {
@@ -95,7 +96,7 @@ def held(store: Any) -> dict[str, dict[str, Any]]:
 def check_store(store: Any, storm: Storm) -> None:
     """Assert that the store ended as the model, and that the log has no gap and tells the end."""
     assert held(store) == model(storm.events)
-    log = store.events.read(0, 10_000_000).events
+    log = read_log(store, 0, 10_000_000)
     assert [event.sequence for event in log] == list(range(1, len(log) + 1))
     assert len(log) == store.events.last()
     told: dict[str, str] = {}

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from relay.store.log.encoded import BLOCK, KEPT, EncodedEvent, EventBlocks, Head, Part, encode
-from relay.store.log.reader import LoggedEvent
+from relay.store.log.entries import read_entry
 
 FIELDS = {
     b"type": b"company.renamed",
@@ -43,19 +43,21 @@ def numbers(found: tuple[list[EncodedEvent], int]) -> list[int]:
 
 def test_the_text_is_the_cloud_event_of_the_entry():
     texts = {name.decode(): value.decode() for name, value in FIELDS.items()}
-    shown = LoggedEvent(
-        7,
-        texts["type"],
-        texts["source"],
-        texts["subject"],
-        int(texts["time"]),
-        texts["cause"],
-        orjson.loads(texts["data"]),
-        "e1",
-    )
-    written = encode(7, FIELDS, "e1")
-    assert orjson.loads(written.json) == shown.cloud_event()
-    assert (written.sequence, written.type, written.subject) == (7, shown.type, shown.subject)
+    encoded = encode(read_entry(7, FIELDS), "e1")
+    assert orjson.loads(encoded.json) == {
+        "specversion": "1.0",
+        "id": "7",
+        "source": texts["source"],
+        "type": texts["type"],
+        "subject": texts["subject"],
+        "time": "2026-01-05T08:00:00.000001Z",
+        "datacontenttype": "application/json",
+        "sequence": "7",
+        "epoch": "e1",
+        "cause": texts["cause"],
+        "data": orjson.loads(texts["data"]),
+    }
+    assert (encoded.sequence, encoded.type, encoded.subject) == (7, "company.renamed", "c-1")
 
 
 def test_what_was_read_is_not_read_again_and_only_what_came_since_is_added():

@@ -13,7 +13,7 @@ from relay.companies.company import Company, CompanyStatus, Connection, NameSour
 from relay.events.catalogue import dated, identity
 from relay.fast_replace import fast_replace
 from relay.inbox.message import Action, Message
-from relay.store.inbox.lanes import StatusEvent
+from relay.store.inbox import lanes
 from relay.store.intents.queue import NewIntent, Priority
 from relay.times import Micros
 from workers.inbox.outcome import Counted, Logged, Outcome, Wanted
@@ -34,7 +34,7 @@ class Folded:
     """What one message came to. `company` is None when nothing is to be kept of it."""
 
     company: Company | None
-    events: list[StatusEvent]
+    events: list[lanes.Event]
     needs: list[NewIntent]
     hold_until: int | None
     quota: Quota | None = None
@@ -266,11 +266,11 @@ def _wanted(
         yield Wanted("name")
 
 
-def _status_event(logged: Logged, message: Message, event: Event | Action) -> StatusEvent:
+def _status_event(logged: Logged, message: Message, event: Event | Action) -> lanes.Event:
     at = event.at if isinstance(event, Action) else event.generated
     subject = message.company_id or ""
     source = f"/codat/{message.source}"
-    return StatusEvent(
+    return lanes.Event(
         type=logged.type,
         source=f"{source}/companies/{subject}" if subject else source,
         subject=subject,

@@ -17,7 +17,7 @@ from relay.events.catalogue import entries
 from relay.events.filter import Typed, selection
 from relay.nearest import hint
 from relay.store.log.encoded import Head
-from relay.store.log.reader import CursorTooOld, Events, LogReset, WrittenPage
+from relay.store.log.reader import CursorTooOld, Events, LogReset, Page
 from relay.times import ms_of
 
 api = group("events", __name__, EVENTS)
@@ -142,10 +142,10 @@ def wanted(company: str | None, types: list[str]) -> Callable[[Typed], bool] | N
     return selection([] if company is None else [company], types)
 
 
-def _read(events: Events, query: EventQuery, after: int, head: Head) -> WrittenPage:
+def _read(events: Events, query: EventQuery, after: int, head: Head) -> Page:
     fits = wanted(query.company, query.type)
     try:
-        return events.written(after, query.limit, fits, up_to=after + MOST_SCANNED, head=head)
+        return events.read(after, query.limit, fits, up_to=after + MOST_SCANNED, head=head)
     except LogReset:
         raise reset(events.head()) from None
     except CursorTooOld as error:
@@ -157,7 +157,7 @@ def _read(events: Events, query: EventQuery, after: int, head: Head) -> WrittenP
         ) from error
 
 
-def _wait(query: EventQuery, page: WrittenPage, head: Head) -> WrittenPage | None:
+def _wait(query: EventQuery, page: Page, head: Head) -> Page | None:
     """Wait for wanted events; None, and at once, when all threads that may wait do so already."""
     p = services()
     if not p.long_poll_limit.acquire(blocking=False):

@@ -178,7 +178,7 @@ class Follow:
                 yield _dropped(reason, self._cursor)
                 return
             try:
-                some = self._events.written(self._cursor, AT_ONCE, head=head)
+                some = self._events.read(self._cursor, AT_ONCE, head=head)
             except CursorTooOld as error:
                 yield _dropped(str(error), self._cursor)
                 return

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+import orjson
 from pydantic import BaseModel, Field
 
 from portal.api.companies.routes import CompanyPath
@@ -9,7 +10,7 @@ from portal.http.groups import Cursor, Given, Reply, described, group
 from portal.http.problems import Refusal
 from portal.http.tags import COMPANIES
 from portal.services import services
-from relay.store.log.reader import LoggedEvent
+from relay.store.log.encoded import EncodedEvent
 
 api = group("timeline", __name__, COMPANIES)
 
@@ -52,7 +53,7 @@ def get_timeline(path: CompanyPath, query: TimelineQuery) -> Reply:
     return _page(found, query).model_dump()
 
 
-def _page(found: list[LoggedEvent], query: TimelineQuery) -> Timeline:
+def _page(found: list[EncodedEvent], query: TimelineQuery) -> Timeline:
     more = len(found) > query.limit
     if query.after is not None:
         shown = found[-query.limit :]
@@ -62,7 +63,7 @@ def _page(found: list[LoggedEvent], query: TimelineQuery) -> Timeline:
         older = more
     edge = query.after if query.after is not None else query.before or 0
     return Timeline(
-        events=[event.cloud_event() for event in shown],
+        events=[orjson.loads(event.json) for event in shown],
         older=str(shown[-1].sequence) if shown and older else None,
         newer=str(shown[0].sequence if shown else edge),
     )

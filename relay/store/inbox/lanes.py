@@ -49,8 +49,8 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
-class StatusEvent:
-    """One entry of the log, before it has its number. `time` is microseconds since the epoch."""
+class Event:
+    """An event as it is put into the log, which gives it its number."""
 
     type: str
     source: str
@@ -74,7 +74,7 @@ class Batch:
     """What a run of messages came to, to be committed whole."""
 
     states: dict[str, bytes] = field(default_factory=dict)  # company id -> JSON
-    events: list[StatusEvent] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     needs: list[NewIntent] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     hold_until: int | None = None  # ms; 0 lifts a hold, as a new day of Codat's began

@@ -11,7 +11,7 @@ from operator import attrgetter
 
 import orjson
 
-from relay.store.log.entries import Fields, read_entry
+from relay.store.log.entries import Entry
 from relay.times import iso_from_micros
 
 BLOCK = 500  # events; block n holds the numbers from n * BLOCK + 1 on
@@ -33,27 +33,28 @@ class EncodedEvent:
     fault: str = ""  # what of the entry could not be written out as it stands
 
 
-def encode(sequence: int, fields: Fields, epoch: str) -> EncodedEvent:
-    """Write an entry of the log out, whatever lies there; never raises.
+def encode(entry: Entry, epoch: str) -> EncodedEvent:
+    """Return an entry of the log as a CloudEvent: nothing else writes one.
 
     An event about no company has no `subject`: CloudEvents takes none or one that is not empty.
     """
-    entry = read_entry(sequence, fields)
     text = (
         b'{"specversion":"1.0","id":"%d","source":%s,"type":%s,%s"time":"%s",'
         b'"datacontenttype":"application/json","sequence":"%d","epoch":"%s","cause":%s,"data":%s}'
     ) % (
-        sequence,
+        entry.sequence,
         orjson.dumps(entry.source),
         orjson.dumps(entry.type),
         b'"subject":%s,' % orjson.dumps(entry.subject) if entry.subject else b"",
         iso_from_micros(entry.time).encode(),
-        sequence,
+        entry.sequence,
         epoch.encode(),
         orjson.dumps(entry.cause),
         entry.data,
     )
-    return EncodedEvent(sequence, entry.type, entry.subject, one_line(text), epoch, entry.fault)
+    return EncodedEvent(
+        entry.sequence, entry.type, entry.subject, one_line(text), epoch, entry.fault
+    )
 
 
 def one_line(text: bytes) -> bytes:

@@ -11,10 +11,9 @@ from redis.exceptions import RedisError
 from relay.events.catalogue import identity
 from relay.store import keys
 from relay.store.log.encoded import BLOCK, EncodedEvent, EventBlocks, Head, Part, encode
-from relay.store.log.entries import Fields, read_entry
+from relay.store.log.entries import Entry, Fields, read_entry
 from relay.store.log.epochs import Epochs
 from relay.store.scripts import Scripts
-from relay.times import iso_from_micros
 
 ERASED = "event.erased"
 MARK_MS = (
@@ -40,47 +39,8 @@ class LogReset(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class LoggedEvent:
-    """One status event as it stands in the log."""
-
-    sequence: int
-    type: str
-    source: str
-    subject: str
-    time: int  # microseconds since the epoch
-    cause: str
-    data: dict[str, Any]
-    epoch: str = ""
-    fault: str = ""  # what of the entry could not be read as it stands
-
-    def cloud_event(self) -> dict[str, Any]:
-        """Return the event as CloudEvents 1.0 in structured JSON, as `written.write` has it."""
-        return {
-            "specversion": "1.0",
-            "id": str(self.sequence),
-            "source": self.source,
-            "type": self.type,
-            **({"subject": self.subject} if self.subject else {}),
-            "time": iso_from_micros(self.time),
-            "datacontenttype": "application/json",
-            "sequence": str(self.sequence),
-            "epoch": self.epoch,
-            "cause": self.cause,
-            "data": self.data,
-        }
-
-
-@dataclass(frozen=True, slots=True)
 class Page:
     """Events in order, and the cursor to ask with next: it also passes what a filter left out."""
-
-    events: list[LoggedEvent]
-    cursor: int
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenPage:
-    """Events as `Page` has them, already written out."""
 
     events: list[EncodedEvent]
     cursor: int
@@ -110,49 +70,24 @@ class Events:
     def read(
         self,
         after: int,
-        limit: int = 100,
-        wanted: Callable[[LoggedEvent], bool] | None = None,
-    ) -> Page:
-        """Give up to `limit` wanted events numbered above `after`; raises CursorTooOld."""
-        head = self.head()
-        _refuse_gone(after, head.oldest)
-        found: list[LoggedEvent] = []
-        cursor = after
-        while cursor < head.last and len(found) < limit:
-            up_to = min(head.last, cursor + (SCAN if wanted else limit - len(found)))
-            entries, oldest = self._between(cursor, up_to)
-            _refuse_gone(cursor, oldest)  # they may have gone since we asked for the head
-            events = [_event(number, fields, head.epoch) for number, fields in entries]
-            self._note(events)
-            for number, event in zip((number for number, _ in entries), events, strict=True):
-                if wanted is None or wanted(event):
-                    found.append(event)
-                    if len(found) == limit:
-                        return Page(found, number)
-            cursor = up_to
-        return Page(found, cursor)
-
-    def written(
-        self,
-        after: int,
         limit: int,
         wanted: Callable[[EncodedEvent], bool] | None = None,
         *,
         up_to: int | None = None,
         head: Head | None = None,
-    ) -> WrittenPage:
-        """Read like `read`, up to a number if one is given, what all readers of a process share.
+    ) -> Page:
+        """Return up to `limit` wanted events numbered above `after`; raises CursorTooOld.
 
-        `head` is how the log stood when the reader last heard of it, and raises LogReset when that
-        is no longer so. Without it the log is read as it is: a cursor that is ahead of it after a
-        reset goes back.
+        All readers of a process share what was read. `up_to` is the last number to look at. `head`
+        is how the log stood when the reader last asked; LogReset if that is no longer so. Without
+        it a cursor that is ahead of the log after a reset goes back.
         """
         if head is None:
             head = self.head()
             try:
-                return self.written(min(after, head.last), limit, wanted, up_to=up_to, head=head)
+                return self.read(min(after, head.last), limit, wanted, up_to=up_to, head=head)
             except LogReset:
-                return self.written(after, limit, wanted, up_to=up_to)
+                return self.read(after, limit, wanted, up_to=up_to)
         _refuse_gone(after, head.oldest)
         stop = head.last if up_to is None else min(up_to, head.last)
         found: list[EncodedEvent] = []
@@ -163,10 +98,10 @@ class Events:
             fitting = some if wanted is None else [one for one in some if wanted(one)]
             if len(found) + len(fitting) >= limit:
                 found += fitting[: limit - len(found)]
-                return WrittenPage(found, found[-1].sequence)
+                return Page(found, found[-1].sequence)
             found += fitting
             cursor = min(stop, (cursor // BLOCK + 1) * BLOCK)
-        return WrittenPage(found, cursor)
+        return Page(found, cursor)
 
     def wait(self, after: int, seconds: float) -> bool:
         """Wait until an event above `after` exists; False when the time ran out first.
@@ -225,13 +160,20 @@ class Events:
         *,
         before: int | None = None,
         after: int | None = None,
-    ) -> list[LoggedEvent]:
-        """Give a company's events, the newest first.
+    ) -> list[EncodedEvent]:
+        """Return a company's events, the newest first.
 
         Those numbered below `before`, the nearest to it; with `after` those above it, the nearest
         to it. An empty subject means events that are about no company.
         """
-        key, head = keys.TIMELINE + subject, self.head()
+        head = self.head()
+        entries = self._timeline(head, subject, limit, before=before, after=after)
+        return [encode(entry, head.epoch) for entry in entries]
+
+    def _timeline(
+        self, head: Head, subject: str, limit: int, *, before: int | None, after: int | None = None
+    ) -> list[Entry]:
+        key = keys.TIMELINE + subject
         some = {"byscore": True, "offset": 0, "num": limit}
         if after is not None:
             lowest = f"({max(after, head.oldest)}"
@@ -239,16 +181,17 @@ class Events:
         else:
             top = "+inf" if before is None else f"({before}"
             numbers = self._client.zrange(key, top, f"({head.oldest}", desc=True, **some)
-        return self._get(numbers, head.epoch)
+        return self._get(numbers)
 
     def caused(self, subject: str, causes: Collection[str]) -> dict[str, set[str]]:
-        """Give what each of these messages caused about a company, by `catalogue.book.identity`."""
+        """Return what each of these messages caused about a company, by `catalogue.identity`."""
         found: dict[str, set[str]] = {}
         before: int | None = None
-        while page := self.timeline(subject, SCAN, before=before):
-            for event in page:
-                if event.cause in causes:
-                    found.setdefault(event.cause, set()).add(identity(event.type, event.data))
+        head = self.head()
+        while page := self._timeline(head, subject, SCAN, before=before):
+            for entry in page:
+                if entry.cause in causes:
+                    found.setdefault(entry.cause, set()).add(identity(entry.type, entry.content))
             before = page[-1].sequence
         return found
 
@@ -256,7 +199,7 @@ class Events:
         entries, oldest = self._between(after, up_to)
         if not self._epochs.holds(head.epoch):
             raise LogReset
-        written = [encode(number, fields, head.epoch) for number, fields in entries]
+        written = [encode(read_entry(number, fields), head.epoch) for number, fields in entries]
         self._note(written)
         return Part(written, oldest)
 
@@ -266,9 +209,9 @@ class Events:
         Those that are still so, the latest hundred at most, in order.
         """
         names = self._client.zrange(keys.DAMAGED, self.head().oldest + 1, "+inf", byscore=True)
-        return [event.sequence for event in self._get(names, "") if event.fault]
+        return [entry.sequence for entry in self._get(names) if entry.fault]
 
-    def _note(self, events: Sequence[LoggedEvent | EncodedEvent]) -> None:
+    def _note(self, events: Sequence[Entry | EncodedEvent]) -> None:
         """Tell the operator of entries that could not be written out as they stand, once each."""
         for event in events:
             if not event.fault or self._noted.get(event.sequence) == event.fault:
@@ -293,7 +236,7 @@ class Events:
         entries, oldest = self._between(newest.sequence - 1, newest.sequence)
         if newest.sequence <= oldest:
             return False
-        held = [encode(number, fields, head.epoch) for number, fields in entries]
+        held = [encode(read_entry(number, fields), head.epoch) for number, fields in entries]
         return not held or (held[0].json != newest.json and held[0].type != ERASED)
 
     def _between(self, after: int, up_to: int) -> tuple[list[tuple[int, Fields]], int]:
@@ -317,16 +260,16 @@ class Events:
                 entries.setdefault(number, _gone(b"retention", at))
         return sorted(entries.items()), oldest
 
-    def _get(self, numbers: Sequence[bytes], epoch: str) -> list[LoggedEvent]:
+    def _get(self, numbers: Sequence[bytes]) -> list[Entry]:
         """Read single events by number; those no longer kept are left out."""
         with self._client.pipeline(transaction=False) as pipe:
             for number in numbers:
                 entry = f"{int(number)}-0"
                 pipe.xrange(keys.LOG, entry, entry)
             found = [entries[0] for entries in pipe.execute() if entries]
-        events = [_event(_sequence(entry), fields, epoch) for entry, fields in found]
-        self._note(events)
-        return events
+        entries = [read_entry(_sequence(entry), fields) for entry, fields in found]
+        self._note(entries)
+        return entries
 
 
 def _refuse_gone(cursor: int, oldest: int) -> None:
@@ -348,18 +291,3 @@ def _gone(reason: bytes, ms: bytes) -> Fields:
         b"cause": b"erasure",
         b"data": b'{"reason":"%s"}' % reason,
     }
-
-
-def _event(number: int, fields: Fields, epoch: str) -> LoggedEvent:
-    entry = read_entry(number, fields)
-    return LoggedEvent(
-        sequence=number,
-        type=entry.type,
-        source=entry.source,
-        subject=entry.subject,
-        time=entry.time,
-        cause=entry.cause,
-        data=dict(entry.content),
-        epoch=epoch,
-        fault=entry.fault,
-    )

@@ -21,6 +21,7 @@ from relay.store.intents.queue import Priority
 from relay.times import iso_from_ms, now_ms
 from sandbox.config import SandboxConfig
 from sandbox.server.server import start
+from support.log import read_log
 from support.parts import SECRET, SentHints, company_id, make_codat, make_event
 from workers.context import Context
 from workers.inbox.drain import drain_lanes
@@ -114,7 +115,7 @@ def test_exactly_what_differs_is_healed_and_told_and_nothing_else(context, sandb
     assert run.drift == {"missed": 5, "late": 0, "wrong": 1, "unknown": 1}
     assert run.figures["healed"] == 7
     assert run.miss_rate == 1.0  # no webhook came in between
-    events = context.store.events.read(before, 1000).events
+    events = read_log(context.store, before, 1000)
     drifted = [e.subject for e in events if e.type == "company.drift_found"]
     assert sorted(drifted) == sorted(made[:7])
     assert all(e.data["source"] == "reconcile" for e in events if e.type == "company.drift_found")
@@ -158,7 +159,7 @@ def test_a_run_killed_between_any_two_steps_goes_on_and_tells_nothing_twice(cont
     run = context.store.reconciles.get("r1")
     assert run.phase is Phase.DONE
     assert run.compared == 30
-    drifted = [e.subject for e in context.store.events.read(0, 1000).events
+    drifted = [e.subject for e in read_log(context.store, 0, 1000)
                if e.type == "company.drift_found"]  # fmt: skip
     assert sorted(drifted) == sorted(made)
 
@@ -178,7 +179,7 @@ def test_how_it_goes_is_told_from_its_begin_to_its_end_each_once(context, sandbo
     context.store.intents.finish = end
     end_leases(context)
     settle(context)
-    told = [e for e in context.store.events.read(0, 1000).events if e.type.startswith("reconcile.")]
+    told = [e for e in read_log(context.store, 0, 1000) if e.type.startswith("reconcile.")]
     kinds = [e.type for e in told]
     assert kinds[0] == "reconcile.started"
     assert kinds[-1] == "reconcile.completed"
@@ -197,7 +198,7 @@ def test_one_that_is_aborted_stops_and_says_so(context, sandbox):
 
     context.codat.companies_page = abort_meanwhile
     settle(context)
-    types = [e.type for e in context.store.events.read(0, 1000).events]
+    types = [e.type for e in read_log(context.store, 0, 1000)]
     assert types.count("reconcile.aborted") == 1
     assert "reconcile.completed" not in types
     assert context.store.reconciles.get("r1").phase is Phase.ABORTED
@@ -214,7 +215,7 @@ def test_dummy_names_are_found_when_the_pattern_is_set_later_and_replaced_once(c
         settle(context)
     names = {company: context.codat.get_company(company).name for company in made}
     assert [names[company].startswith("Company ") for company in made] == [False] * 4 + [True]
-    renamed = [e for e in context.store.events.read(0, 1000).events if e.type == "company.renamed"]
+    renamed = [e for e in read_log(context.store, 0, 1000) if e.type == "company.renamed"]
     assert sorted((e.subject, e.data["current"], e.data["source"]) for e in renamed) == sorted(
         (company, names[company], "codat") for company in made[:4]
     )
@@ -412,7 +413,7 @@ def test_what_came_in_meanwhile_was_late_and_is_not_told_as_drift(context, sandb
     assert str(context.store.companies.get(company).status) == "Unlinked"
     drift = context.store.reconciles.get("r2").drift
     assert drift == {"missed": 0, "late": 1, "wrong": 0, "unknown": 0}
-    types = [e.type for e in context.store.events.read(0, 1000).events]
+    types = [e.type for e in read_log(context.store, 0, 1000)]
     assert types.count("company.drift_found") == 1  # the first run's, which took it in
 
 
@@ -463,7 +464,7 @@ def test_two_workers_and_one_frozen_past_its_lease_tell_once(context, sandbox):
     for thread in threads:
         thread.join()
     settle(context)
-    drifted = [e.subject for e in context.store.events.read(0, 1000).events
+    drifted = [e.subject for e in read_log(context.store, 0, 1000)
                if e.type == "company.drift_found"]  # fmt: skip
     assert sorted(drifted) == sorted(made)
     assert context.store.reconciles.get("r1").compared == 10
