@@ -170,3 +170,16 @@ def uses_api(command: Callable[..., None]) -> Callable[..., None]:
         command(*args, api=open_api(settings_here(), url, token), **named)
 
     return with_api
+
+
+def refuse_unknown(api: Api, company: str | None) -> None:
+    """Refuse a company that is not held, with the nearest: nothing can be found of it."""
+    if company:
+        api.get(f"/v1/companies/{path_part(company)}")
+
+
+def path_part(value: str) -> str:
+    """Refuse an id that would lead elsewhere in the API."""
+    if not value.replace("-", "").isalnum():
+        raise click.BadParameter(f"{value!r} is not a company's id.")
+    return value

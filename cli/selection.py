@@ -10,14 +10,14 @@ from typing import Any
 import click
 
 from cli.choices import OneOf
-from cli.client import Api
-from cli.commands.companies import path_part
+from cli.client import Api, path_part
 from codat.records import read_id
 from relay.companies.company import CompanyStatus
 from relay.files import BadFile, Row, read_rows, separated
 
 PAGE = 500
 MOST = 1000  # ids that the API takes in one request
+EVERYONE = "all"
 COLUMN = "company_id"
 HEADS = ("companyid", "id", "company")  # however it is written
 NOT_LETTERS = re.compile(r"[\s_-]")
@@ -134,6 +134,34 @@ def _chooses(command: Callable[..., None], *, needed: bool) -> Callable[..., Non
         command(chosen=Chosen(ids, status, platform, everyone), **named)
 
     return with_choice
+
+
+def company_or_all(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the filters of COMPANY `all`, handed to it as `chosen`, None for one."""
+
+    @click.option("--platform", help="With COMPANY all: only companies on it, by key or name.")
+    @click.option("--status", type=OneOf(CompanyStatus))
+    @click.option("--file", type=FILE, help="With COMPANY all: those of a CSV file.")
+    @functools.wraps(command)
+    def with_filters(
+        *,
+        company_id: str,
+        platform: str | None,
+        status: str | None,
+        file: Path | None,
+        **named: Any,
+    ) -> None:
+        if company_id != EVERYONE and (platform or status or file):
+            raise click.UsageError("--platform, --status and --file narrow COMPANY `all`.")
+        if file and (platform or status):
+            raise click.UsageError("Give a --file or a filter, not both.")
+        chosen = None
+        if company_id == EVERYONE:
+            ids = ids_in(file) if file else ()
+            chosen = Chosen(ids, None if ids else status or "Linked", platform, all=False)
+        command(company_id=company_id, chosen=chosen, **named)
+
+    return with_filters
 
 
 def cost_in_words(cost: dict[str, Any]) -> str:

@@ -24,7 +24,7 @@ SHOWN = 20  # of what was not done, by name
 MOST_SHOWN = 500  # that the API lists at once
 LAST = "The one under way may be done too."
 UNTOUCHED = "nothing was done."
-NOBODY = "No company fits: nothing was done."
+NO_COMPANY = "No company fits: nothing was done."
 NOT_DONE: Columns = {
     "not done": lambda row: row["name"],
     "reason": lambda row: row["reason"],
@@ -181,7 +181,7 @@ def leave(
     no_wait: bool,
     as_json: bool,
     everything: bool = False,
-    empty: str = NOBODY,
+    empty: str = NO_COMPANY,
     outcome: Callable[[Work], list[dict[str, str]]] = Work.given_up,
 ) -> None:
     """Have work done at Codat and say what came of it; raises Failed where not all of it was.

@@ -7,12 +7,13 @@ from urllib.parse import urlencode
 import click
 
 from cli.choices import OneOf
-from cli.client import Api, uses_api
-from cli.coming import next_in_words
+from cli.client import Api, path_part, uses_api
 from cli.groups import ListsByDefault
+from cli.next_run import next_in_words
 from cli.output import Columns, as_json, print_json, show_facts, show_rows
 from relay.companies.company import CompanyStatus
 
+ORDER = 40
 PAGE = 500
 COLUMNS: Columns = {
     "id": lambda row: row["id"],
@@ -150,16 +151,3 @@ def forget(api: Api, company_id: str, yes: bool, as_json: bool) -> None:
 
 def _changes(mismatch: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"field": name, **pair} for name, pair in mismatch.items()]
-
-
-def refuse_unknown(api: Api, company: str | None) -> None:
-    """Refuse a company that is not held, with the nearest: nothing can be found of it."""
-    if company:
-        api.get(f"/v1/companies/{path_part(company)}")
-
-
-def path_part(value: str) -> str:
-    """Refuse an id that would lead elsewhere in the API."""
-    if not value.replace("-", "").isalnum():
-        raise click.BadParameter(f"{value!r} is not a company's id.")
-    return value

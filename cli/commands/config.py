@@ -10,6 +10,7 @@ from cli.output import Columns, as_json, print_json, show_rows
 from relay.masking import without_secrets
 from relay.settings import BadSettings, Settings
 
+ORDER = 190
 MASK = "[set, hidden]"
 COLUMNS: Columns = {
     "setting": lambda row: row["name"],

@@ -8,6 +8,7 @@ from cli.groups import ListsByDefault
 from cli.output import Columns, as_json, print_json, show_rows
 from relay.nearest import hint
 
+ORDER = 150
 NEWEST = 500  # that the API lists at once
 
 COLUMNS: Columns = {

@@ -1,4 +1,4 @@
-"""Play a story over HTTP: companies link, are renamed and synced, one is lost and comes back."""
+"""Play a story of companies linking, against the sandbox."""
 
 import random
 import time
@@ -20,6 +20,7 @@ from cli.faults import CannotStart, Failed, Unreachable
 from cli.output import STYLES
 from cli.story import Character, gaps, lines
 
+ORDER = 20
 # Xero, QuickBooks Online, FreeAgent, Zoho Books, FreshBooks, Sage Intacct
 PLATFORMS = ("gbol", "qhyg", "fbrh", "rwuv", "vxvy", "knfz")
 PATIENCE = 60.0  # seconds for each act

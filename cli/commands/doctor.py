@@ -1,4 +1,4 @@
-"""Check everything, and say what to do about what is wrong."""
+"""Check settings, server, service, Codat and clock."""
 
 import sys
 from dataclasses import asdict
@@ -11,6 +11,7 @@ from cli.data_dir import settings_here
 from cli.output import Columns, as_json, print_json, show_rows
 from relay.masking import without_secrets
 
+ORDER = 180
 COLUMNS: Columns = {
     "check": lambda row: row["check"],
     "verdict": lambda row: row["verdict"],

@@ -6,11 +6,11 @@ from typing import Any
 import click
 import orjson
 
-from cli.client import Api, uses_api
-from cli.commands.companies import refuse_unknown
+from cli.client import Api, refuse_unknown, uses_api
 from cli.output import Columns, as_json, print_json, show_rows
 from relay.store.log.encoded import one_line
 
+ORDER = 50
 PAGE = 500
 WAIT = 20  # seconds per long poll
 LONGEST_DATA = 160  # characters

@@ -1,17 +1,17 @@
-"""See what is to be done at Codat, and run again what was given up."""
+"""See what is to be done at Codat, and run it again."""
 
 from typing import Any
 
 import click
 
 from cli.choices import OneOf
-from cli.client import Api, uses_api
-from cli.commands.companies import refuse_unknown
+from cli.client import Api, refuse_unknown, uses_api
 from cli.faults import Failed
 from cli.groups import ListsByDefault
 from cli.output import Columns, as_json, print_json, show_rows
 from cli.work import Work, leave, leaves
 
+ORDER = 120
 NOT_DEAD = "nothing of this name was given up; `codat-relay intents --state dead` lists what was."
 NONE_WAIT = "Nothing of such a name waits. `codat-relay intents` lists what does."
 NONE_DEAD = "Nothing that was given up fits: nothing was done."

@@ -1,4 +1,4 @@
-"""Compare what is held with Codat's own record, and put right what differs."""
+"""Compare with Codat's own record, and heal."""
 
 import time
 from typing import Any
@@ -11,9 +11,10 @@ from cli.faults import Failed
 from cli.groups import RunsByDefault
 from cli.output import Columns, as_json, print_json, show_facts, show_rows
 from cli.selection import Chosen, cost_in_words
-from cli.work import NOBODY, bar, goes_on
+from cli.work import NO_COMPANY, bar, goes_on
 from relay.companies.company import CompanyStatus
 
+ORDER = 130
 LOOK_EVERY = 0.5  # seconds
 PATH = "/v1/reconciliations"
 GOES_ON = "the comparison goes on; `codat-relay reconcile abort {}` stops it."
@@ -74,7 +75,7 @@ def run(
     if preview or no_wait or begun["id"] is None:
         _show_begun(begun, as_json=as_json)
         if begun["id"] is None and not preview:
-            raise Failed(NOBODY)
+            raise Failed(NO_COMPANY)
         return
     if not begun["begun"]:
         click.echo(f"{begun['id']} goes on already; this waits for it.", err=True)

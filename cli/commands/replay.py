@@ -1,4 +1,4 @@
-"""Handle kept messages again: preview, progress, abort."""
+"""Handle messages that Codat sent once more."""
 
 import time
 from typing import Any
@@ -7,12 +7,12 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from cli.client import Api, uses_api
-from cli.commands.companies import path_part
+from cli.client import Api, path_part, uses_api
 from cli.faults import Failed
 from cli.output import Columns, as_json, print_json, show_facts, show_rows
 from cli.work import goes_on
 
+ORDER = 140
 POLL = 0.3  # seconds
 SHOWN = 20  # dead letters
 NONE_FITS = "No kept message fits: nothing was done."

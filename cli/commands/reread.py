@@ -9,6 +9,8 @@ from cli.output import as_json
 from cli.selection import Chosen, chooses
 from cli.work import in_parts, leaves
 
+ORDER = 110
+
 
 @click.command()
 @chooses

@@ -1,4 +1,4 @@
-"""Run the clock, in the foreground."""
+"""Run the clock that makes work due."""
 
 import signal
 import sys
@@ -8,6 +8,8 @@ import click
 
 from cli.data_dir import begin_process
 from scheduler import clock
+
+ORDER = 220
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""Show how things stand."""
+"""Show what waits, what runs and what is stuck."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ import click
 from cli.client import Api, uses_api
 from cli.output import as_json, print_json, show_facts
 
+ORDER = 30
 SANDBOX = "The sandbox stands in for Codat: no company here is real."
 
 

@@ -1,4 +1,4 @@
-"""Request syncs now, and see how far they have come."""
+"""Request syncs now, of one company, some or all."""
 
 import time
 from collections.abc import Mapping
@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from cli.client import Api, uses_api
-from cli.commands.companies import path_part
+from cli.client import Api, path_part, uses_api
 from cli.output import Columns, as_json, print_json, show_rows
 from cli.selection import Chosen, chooses
 from cli.work import LOOK_EVERY, Work, goes_on, in_parts, leaves
 
-NOBODY = "No linked company fits: nothing was done."
+ORDER = 100
+NO_COMPANY = "No linked company fits: nothing was done."
 OUTCOME_WITHIN = 20.0  # seconds in which the log tells what became of what has ended at Codat
 UNKNOWN = "its outcome is not in the log yet; `codat-relay events --type 'sync.*'` shows it"
 
@@ -56,7 +56,7 @@ def now(*, api: Api, chosen: Chosen, data_type: str, **how: Any) -> None:
       codat-relay sync now --platform Xero --preview
     """
     more = {"data_type": data_type}
-    in_parts(api, "/v1/syncs", chosen, more, how, empty=NOBODY, outcome=_not_requested)
+    in_parts(api, "/v1/syncs", chosen, more, how, empty=NO_COMPANY, outcome=_not_requested)
 
 
 def _not_requested(work: Work) -> list[dict[str, str]]:

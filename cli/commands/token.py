@@ -16,6 +16,7 @@ from relay.store import Store
 from relay.times import iso_from_ms
 from relay.tokens import NAME, ROLES, Token, digest_of, read_tokens
 
+ORDER = 170
 IN_RELAY_TOKENS = "RELAY_TOKENS"
 NOT_VALID = (
     "RELAY_TOKENS is set, and only what it names is valid. Change it there and restart the web"

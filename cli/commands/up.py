@@ -1,4 +1,4 @@
-"""Start everything on this machine with one command, and stop it with Ctrl-C."""
+"""Start everything on this machine, with a server of its own if need be."""
 
 import os
 import shlex
@@ -29,6 +29,7 @@ from relay.settings import Settings
 from relay.store import Store
 from relay.witness import Loss, Witness
 
+ORDER = 10
 NAME = "codat-relay"
 SANDBOX_STATE = "sandbox.json"
 BREAKING = set('"$`\\\n')

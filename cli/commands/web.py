@@ -1,4 +1,4 @@
-"""Serve webhooks and the portal, in the foreground."""
+"""Serve webhooks and the portal."""
 
 import os
 
@@ -13,6 +13,7 @@ from cli.runner.ports import address_of, refuse_taken
 from cli.web.app import app, check
 from cli.web.room import make_room
 
+ORDER = 200
 EVERYWHERE = "0.0.0.0"  # noqa: S104 (asked for)
 STOP_WITHIN = 8  # seconds given to requests under way
 

@@ -15,6 +15,7 @@ from codat.signature import headers
 from relay.settings import Settings
 from relay.tokens import SENDABLE
 
+ORDER = 160
 NO_SECRET = "CODAT_WEBHOOK_SECRETS is not set, so nothing can be signed."  # noqa: S105
 ANSWER_WITHIN = 15  # seconds, as long as Codat waits
 

@@ -1,4 +1,4 @@
-"""Work on one queue, in the foreground."""
+"""Work on one queue: drain, codat or deliver."""
 
 import click
 
@@ -6,6 +6,8 @@ from cli.choices import OneOf
 from cli.data_dir import begin_process
 from relay.queues import QUEUES
 from workers.worker import work
+
+ORDER = 210
 
 
 @click.command()

@@ -11,7 +11,7 @@ import pytest
 import redis
 from click.testing import CliRunner, Result
 
-from cli.app import COMMANDS, main, told
+from cli.app import faults_explained, main
 from cli.faults import UNREACHABLE
 from codat import signature
 from support.paths import ROOT
@@ -37,11 +37,11 @@ def commands() -> list[tuple[str, ...]]:
     """Every command there is, as typed."""
     context = click.Context(main)
     found: list[tuple[str, ...]] = [()]
-    for name in COMMANDS:
+    for name in main.list_commands(context):
         found.append((name,))
         command = main.get_command(context, name)
         if isinstance(command, click.Group):
-            found += [(name, sub) for sub in command.commands]
+            found += [(name, sub) for sub in command.list_commands(context)]
     return found
 
 
@@ -273,7 +273,7 @@ def test_a_time_of_day_that_is_none_is_wrong_usage() -> None:
 def test_what_the_server_did_is_said_as_it_was(
     error: redis.RedisError, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as ended, told():
+    with pytest.raises(SystemExit) as ended, faults_explained():
         raise error
     assert ended.value.code == UNREACHABLE
     assert capsys.readouterr().err == f"The Redis or Valkey server {said}\n"

@@ -130,7 +130,7 @@ def test_the_policy_in_force_is_applied_to_some_after_a_preview(run, portal, fil
 
 def test_a_preview_of_a_long_file_is_of_all_its_companies(run, portal, tmp_path, monkeypatch):
     monkeypatch.setattr("cli.selection.MOST", 1)
-    monkeypatch.setattr("cli.commands.policy.MOST", 1)
+    monkeypatch.setattr("cli.commands.cadence.policy.MOST", 1)
     # At the full hour: the week of a preview begins with the hour, and a run of it may be over.
     monkeypatch.setattr(
         "portal.api.policy.routes.now_ms", lambda: now_ms() // 3_600_000 * 3_600_000
@@ -155,7 +155,7 @@ def test_a_policy_that_the_budget_would_not_cover_is_warned_of_before_it_is_appl
     words = ("cadence", "policy", "--apply", *(("--file", str(file)) if named else ()))
     asked = []
     monkeypatch.setattr(
-        "cli.commands.policy.agree", lambda warnings, *, yes: asked.append((warnings, yes))
+        "cli.commands.cadence.policy.agree", lambda warnings, *, yes: asked.append((warnings, yes))
     )
     result = run(*words)
     assert "The fullest hour holds" in result.stderr

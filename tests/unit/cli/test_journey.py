@@ -52,7 +52,7 @@ def test_a_new_company_gets_a_link_that_works_until_it_is_renewed_or_revoked(run
 
 
 def test_a_list_longer_than_a_page_is_walked_to_its_end(run, monkeypatch):
-    monkeypatch.setattr("cli.commands.journey.PAGE", 2)
+    monkeypatch.setattr("cli.commands.journey.list.PAGE", 2)
     for _ in range(5):
         run("new", "--reference", "L")
     assert len(run("list").splitlines()) == 6

@@ -7,14 +7,15 @@ from typing import Any
 import click
 
 from cli.client import Api, uses_api
-from cli.commands.bulk import agree, warn
 from cli.faults import Failed, NotAccepted
 from cli.output import Columns, as_json, print_json, show_facts, show_rows
+from cli.schedules import agree, warn
 from cli.selection import MOST, Chosen, batched, may_choose
-from cli.work import NOBODY, each
+from cli.work import NO_COMPANY, each
 from relay.syncs.definition import Definition
 from relay.syncs.policy import BadPolicy, Policy
 
+ORDER = 70
 EVERYBODY = Chosen((), None, None, all=True)
 SHOWN = 20  # changes of a preview that are shown one by one
 RULES: Columns = {
@@ -133,7 +134,7 @@ def _bring(api: Api, chosen: Chosen) -> Any:
     """Leave it to be done for each company, some at a time."""
     ids = chosen.ids(api)
     if not ids and not chosen.all:
-        raise Failed(NOBODY)
+        raise Failed(NO_COMPANY)
 
     def bring(some: tuple[str, ...]) -> int:
         return int(api.post("/v1/policy/apply", {"companies": some})["applied_to"])

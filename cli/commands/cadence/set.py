@@ -1,55 +1,19 @@
-"""Set or remove the schedule of one company, or of many alike."""
+"""Set a schedule of one company, or of many alike."""
 
-import functools
 import re
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import click
 
 from cli.choices import OneOf
-from cli.client import Api, uses_api
-from cli.coming import paused_in_words
-from cli.commands.bulk import Wanted, agree, set_many, warn
-from cli.commands.companies import path_part
+from cli.client import Api, path_part, uses_api
+from cli.next_run import paused_in_words
 from cli.output import as_json, print_json
-from cli.selection import FILE, Chosen, batched, ids_in
-from cli.work import bar
-from relay.companies.company import CompanyStatus
+from cli.schedules import ScheduleChange, agree, set_many, warn
+from cli.selection import Chosen, company_or_all
 from relay.syncs.schedule import Cadence, CatchUp
 
-AT_ONCE = 15  # companies in one request
-EVERYONE = "all"
+ORDER = 30
 AT = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
-
-
-def of_all(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the filters of COMPANY `all`, handed to it as `chosen`, None for one."""
-
-    @click.option("--platform", help="With COMPANY all: only companies on it, by key or name.")
-    @click.option("--status", type=OneOf(CompanyStatus))
-    @click.option("--file", type=FILE, help="With COMPANY all: those of a CSV file.")
-    @functools.wraps(command)
-    def with_filters(
-        *,
-        company_id: str,
-        platform: str | None,
-        status: str | None,
-        file: Path | None,
-        **named: Any,
-    ) -> None:
-        if company_id != EVERYONE and (platform or status or file):
-            raise click.UsageError("--platform, --status and --file narrow COMPANY `all`.")
-        if file and (platform or status):
-            raise click.UsageError("Give a --file or a filter, not both.")
-        chosen = None
-        if company_id == EVERYONE:
-            ids = ids_in(file) if file else ()
-            chosen = Chosen(ids, None if ids else status or "Linked", platform, all=False)
-        command(company_id=company_id, chosen=chosen, **named)
-
-    return with_filters
 
 
 @click.command("set")
@@ -68,7 +32,7 @@ def of_all(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--cap", type=click.IntRange(1, 168), help="For --catch-up all.  [default: 24]")
 @click.option("--fresh", type=click.IntRange(0), default=0, help="Hours until data is stale.")
 @click.option("--off", is_flag=True, help="Keep the schedule, but do not run it.")
-@of_all
+@company_or_all
 @click.option("--preview", is_flag=True, help="Show the coming runs without saving.")
 @click.option("--yes", is_flag=True, help="Do not ask when Codat's limits would not cover it.")
 @as_json
@@ -129,7 +93,7 @@ def set_schedule(
         "off": off,
     }
     if chosen is not None:
-        wanted = [Wanted(one, data_type, body) for one in chosen.ids(api)]
+        wanted = [ScheduleChange(one, data_type, body) for one in chosen.ids(api)]
         set_many(api, wanted, preview=preview, yes=yes, as_json=as_json)
         return
     path = f"/v1/schedules/{path_part(company_id)}/{path_part(data_type)}"
@@ -152,50 +116,6 @@ def set_schedule(
     click.echo("These would be the next runs:" if preview else "Set. The next runs:")
     for run in answer["next_runs"]:
         click.echo(f"  {run}")
-
-
-@click.command()
-@click.argument("company_id", metavar="COMPANY")
-@click.argument("data_type")
-@of_all
-@click.option("--preview", is_flag=True, help="Show what would be removed.")
-@as_json
-@uses_api
-def remove(
-    *,
-    api: Api,
-    company_id: str,
-    data_type: str,
-    chosen: Chosen | None,
-    preview: bool,
-    as_json: bool,
-) -> None:
-    """Remove a schedule; the data type is then synced on request only.
-
-    `all` as COMPANY removes it from every linked company, from those of a filter, or of a file.
-
-    \b
-    Examples:
-      codat-relay cadence remove <company> invoices
-    """
-    ids = [path_part(company_id)] if chosen is None else chosen.ids(api)
-    if chosen is not None and ids:  # of many, those that have it
-        held = schedules_of(api, Chosen(tuple(ids), None, None, all=False), {})["schedules"]
-        having = {row["company_id"] for row in held if row["data_type"] == data_type}
-        ids = [one for one in ids if one in having]
-    wanted = [Wanted(one, data_type, None) for one in ids]
-    set_many(api, wanted, preview=preview, yes=True, as_json=as_json)
-
-
-def schedules_of(api: Api, chosen: Chosen, wanted: dict[str, Any]) -> dict[str, Any]:
-    """Give all schedules of the companies, in their order."""
-    ids, rows = chosen.ids(api), list[dict[str, Any]]()
-    with bar() as progress:
-        task = progress.add_task("Reading", total=len(ids), rate="")
-        for some in batched(ids, AT_ONCE):
-            rows += api.get("/v1/schedules", company=some, **wanted)["schedules"]
-            progress.advance(task, len(some))
-    return {"schedules": rows}
 
 
 def _read_at(at: str) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from cli.verdict import Judge, Verdict
 from relay.settings import Settings
 from sandbox import scenarios
 
+ORDER = 20
 LONGEST_PLAY = 600.0  # seconds
 
 

@@ -1,12 +1,10 @@
-"""Run the sandbox that stands in for Codat, play scenarios on it, and send storms."""
+"""Serve Codat's API from this machine."""
 
 from pathlib import Path
 
 import click
 
 from cli.addresses import ANY, local
-from cli.commands.play import play
-from cli.commands.storm import storm
 from cli.data_dir import begin_process
 from cli.faults import CannotStart
 from cli.runner.ports import refuse_taken
@@ -15,16 +13,12 @@ from sandbox.config import SandboxConfig
 from sandbox.server.persistence import BadState
 from sandbox.server.server import serve as serve_sandbox
 
+ORDER = 10
 # What docs/connect-codat.md says to set in the Codat Portal.
 RETURN = "/link/return?companyId={companyId}&statusCode={statusCode}&journey={journey}"
 
 
-@click.group()
-def sandbox() -> None:
-    """Run the sandbox that stands in for Codat: same API, link page and signed webhooks."""
-
-
-@sandbox.command()
+@click.command()
 @click.option("--port", type=click.IntRange(1, 65535), help="Instead of SANDBOX_PORT.")
 @click.option(
     "--webhook-url", type=ANY, help="Where to post webhooks; the local web process by default."
@@ -73,7 +67,3 @@ def serve(
         serve_sandbox(config)
     except BadState as error:
         raise CannotStart(str(error)) from None
-
-
-sandbox.add_command(play)
-sandbox.add_command(storm)

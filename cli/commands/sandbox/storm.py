@@ -18,6 +18,8 @@ from sandbox.load.load_generator import Note, Thrower
 from sandbox.load.storm import StormConfig, brew
 from sandbox.webhooks.messages import Message
 
+ORDER = 30
+
 
 @click.command()
 @click.option("--to", "url", type=ANY, help="Where to.  [default: the local web process]")

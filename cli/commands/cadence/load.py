@@ -7,10 +7,11 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.client import Api, uses_api
-from cli.commands.bulk import warn
 from cli.output import as_json, print_json
+from cli.schedules import warn
 from cli.selection import Chosen, may_choose
 
+ORDER = 60
 LONGEST_BAR = 40  # so that a line fits into 80 characters
 BAR = "\N{FULL BLOCK}"
 
