@@ -22,7 +22,7 @@ from portal.link import actions, asset_routes, device_code, leaving, views, word
 from portal.link import stream as link_stream
 from portal.link.assets import assets
 from portal.link.platforms import PlatformList
-from portal.ops import pages as ops_pages
+from portal.ops import base as ops_pages
 from portal.services import NAME, Services, services
 from portal.site import pages
 from relay.budget import make_client
@@ -122,7 +122,7 @@ def make_routes(uses_sandbox: bool) -> OpenAPI:
     for resource in resources():
         app.register_api(resource)
     app.register_blueprint(pages.pages)
-    app.register_blueprint(ops_pages.ops)
+    app.register_blueprint(ops_pages.with_all_pages())
     app.register_blueprint(actions.link)
     app.register_blueprint(asset_routes.link)
     app.register_blueprint(leaving.link)

@@ -1,1 +1,1 @@
-"""The operators' pages. What they do is done by `relay/services`."""
+"""The operators' pages. What they do is done by `relay/services`; the API is in `portal/api`."""

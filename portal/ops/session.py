@@ -1,4 +1,4 @@
-"""Signing in to the pages for people: by a token of the API, then by a cookie for some hours."""
+"""Sessions of the operators' pages: one signs in with a token of the API, then a cookie does."""
 
 import hmac
 import secrets
@@ -12,13 +12,13 @@ from relay.tokens import LONGEST, Token, digest_of
 
 HOME = "/ops/"
 SESSION = "relay_ops"
-FORM = "relay_ops_form"  # proves that a sign-in was sent from our own form
-FORM_LASTS = 3600  # seconds
+FORM = "relay_ops_form"  # a cookie; proves that a sign-in was sent from our own form
+FORM_LASTS_SECONDS = 3600
 FIELD = "csrf"
 
 
 def signed_in() -> Token | None:
-    """Give whose session this request belongs to; None without one, or when its token is gone."""
+    """Return whose session this request belongs to; None without one, or if its token is gone."""
     if "ops_person" not in g:
         g.ops_person = _person()
     return cast(Token | None, g.ops_person)
@@ -43,12 +43,12 @@ def end() -> None:
 
 
 def secret() -> str:
-    """Give what only this session's browser knows; the store has a hash of it."""
+    """Return what only this session's browser knows; the store has a hash of it."""
     return request.cookies.get(SESSION, "")
 
 
 def form_proof(cookie: str) -> str:
-    """Give the value by which a form of ours is told from a forged one."""
+    """Return the value that tells a form of ours from a forged one."""
     secret = request.cookies.get(cookie)
     if not secret and cookie == FORM:
         secret = g.ops_form = secrets.token_urlsafe(32)
@@ -66,15 +66,15 @@ def form_is_ours(cookie: str) -> bool:
 def keep_cookies(answer: Response) -> Response:
     """Put cookies that were made or ended in this request on its answer."""
     if "ops_form" in g:
-        _set(answer, FORM, g.ops_form, FORM_LASTS)
+        _set(answer, FORM, g.ops_form, FORM_LASTS_SECONDS)
     if "ops_new_session" in g:
         _set(answer, SESSION, g.ops_new_session, LASTS if g.ops_new_session else 0)
         _set(answer, FORM, "", 0)
     return answer
 
 
-def home() -> Response:
-    """Lead to the first page, where one signs in."""
+def redirect_home() -> Response:
+    """Redirect to the first page, which has the form to sign in."""
     return cast(Response, redirect(HOME, 303))
 
 

@@ -167,7 +167,7 @@ def test_what_cannot_be_linked_again_says_why(portal, number, connection, status
 
 
 def test_the_list_goes_on_where_one_page_ends(portal, monkeypatch):
-    monkeypatch.setattr("portal.ops.linking.MOST_SHOWN", 1)
+    monkeypatch.setattr("relay.services.links_to_repair.MAX_SHOWN", 1)
     sign_in(portal, OPERATOR)
     first = get(portal, "/ops/linking").text
     assert "Company 2" in first

@@ -1,21 +1,28 @@
-"""The load of the coming day and week as the page shows it: bars by hour, and days side by side."""
+"""The load page: the syncs of the coming day by hour, and of the coming week by day."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 
-from portal.api.load.routes import HourShape, Load, covered, load_of
+from portal.api.load.routes import HourShape, covered, load_of
+from portal.http.groups import Reply
+from portal.ops.base import add_page
 from portal.services import services
-from relay.syncs.load import SyncCapacity
 
 DAY, WEEK = 24, 168  # hours
-TALLEST = 100.0  # what the longest bar measures
+MAX_SHARE = 100.0  # the length of the longest bar
+
+page = add_page(
+    "load",
+    "Load",
+    "how many syncs the coming hours hold, and whether Codat's limits cover them",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Hour:
-    """One bar: its hour of the day, its syncs, and how long it is, up to TALLEST."""
+    """One bar: its hour of the day, its syncs, and how long it is, up to MAX_SHARE."""
 
     at: datetime
     syncs: int
@@ -25,7 +32,7 @@ class Hour:
     @property
     def top(self) -> float:
         """Where an upright bar begins, measured from above."""
-        return TALLEST - self.share
+        return MAX_SHARE - self.share
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +57,18 @@ class Day:
         return max(self.hours, key=lambda hour: hour.syncs)
 
 
-@dataclass(frozen=True, slots=True)
-class Coming:
-    """What the page shows; `paused` counts schedules that wait for a pause to end."""
-
-    load: Load
-    covered: SyncCapacity
-    day: tuple[Hour, ...]
-    week: tuple[Day, ...]
-    paused: int
-
-
-def coming() -> Coming:
-    """Work out the coming week, and its first day hour by hour."""
+@page.get()
+def show() -> Reply:
+    """Show how many syncs each of the coming hours holds, and whether Codat's limits cover them."""
     load, pauses = load_of(WEEK), services().store.pauses
     hours = tuple(_hours(load.hours, load.covers.hour))
     days = groupby(hours, key=lambda hour: hour.at.date())
-    return Coming(
+    return page.render(
         load=load,
-        covered=covered(),
-        day=tuple(_hours(load.hours[:DAY], load.covers.hour)),
+        capacity=covered(),
+        day_hours=tuple(_hours(load.hours[:DAY], load.covers.hour)),
         week=tuple(Day(tuple(found)) for _, found in days),
-        paused=sum(pauses.parked(pauses.all())),
+        paused=sum(pauses.parked(pauses.all())),  # schedules that wait for the end of a pause
     )
 
 
@@ -79,4 +76,4 @@ def _hours(found: list[HourShape], covers: int) -> Iterator[Hour]:
     peak = max(1, *(one.syncs for one in found))
     for one in found:
         at = datetime.fromisoformat(one.hour).astimezone(UTC)
-        yield Hour(at, one.syncs, round(TALLEST * one.syncs / peak, 2), one.syncs > covers)
+        yield Hour(at, one.syncs, round(MAX_SHARE * one.syncs / peak, 2), one.syncs > covers)
