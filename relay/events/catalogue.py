@@ -10,7 +10,7 @@ import orjson
 from pydantic import ValidationError
 
 from codat.times import utc_text
-from relay.events.event_type import Entry
+from relay.events.event_type import EventType
 from relay.times import iso_from_ms
 
 DATED = ("date", "time", "utc")
@@ -21,12 +21,12 @@ class NotInCatalogue(Exception):
 
 
 @cache
-def entries() -> Mapping[str, Entry]:
+def event_types() -> Mapping[str, EventType]:
     """Give every entry by its type, in the order of the types."""
     package = importlib.import_module("relay.events.types")
-    found: dict[str, Entry] = {}
+    found: dict[str, EventType] = {}
     for module in pkgutil.iter_modules(package.__path__):
-        for entry in importlib.import_module(f"relay.events.types.{module.name}").ENTRIES:
+        for entry in importlib.import_module(f"relay.events.types.{module.name}").EVENT_TYPES:
             if entry.type in found:
                 raise ValueError(f"{entry.type} stands in the catalogue twice")
             found[entry.type] = entry
@@ -35,11 +35,11 @@ def entries() -> Mapping[str, Entry]:
 
 def check(event_type: str, data: Mapping[str, Any]) -> None:
     """Raise NotInCatalogue unless such an event may be told."""
-    entry = entries().get(event_type)
+    entry = event_types().get(event_type)
     if entry is None:
         raise NotInCatalogue(f"{event_type} is in no file of relay/events/types/")
     try:
-        entry.data.model_validate(data, strict=True)
+        entry.model.model_validate(data, strict=True)
     except ValidationError as error:
         raise NotInCatalogue(f"{event_type}: {error}") from None
 
@@ -84,16 +84,18 @@ def _in_utc(found: Any) -> Any:
 
 @cache
 def _codats() -> Mapping[str, tuple[str, ...]]:
-    return {entry.type: entry.codats for entry in entries().values() if entry.codats}
+    return {
+        entry.type: entry.codat_fields for entry in event_types().values() if entry.codat_fields
+    }
 
 
 @cache
 def _numbers() -> Mapping[str, Mapping[str, int]]:
-    return {entry.type: entry.numbers for entry in entries().values() if entry.numbers}
+    return {entry.type: entry.epoch_times for entry in event_types().values() if entry.epoch_times}
 
 
 def identity(event_type: str, data: Mapping[str, Any]) -> str:
     """Give what an event is among those its message causes: no message causes the same twice."""
-    entry = entries().get(event_type)
-    apart = entry.apart if entry else ()
+    entry = event_types().get(event_type)
+    apart = entry.identity if entry else ()
     return orjson.dumps([event_type, *(data.get(name) for name in apart)]).decode()

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from relay.events.catalogue import entries
-from relay.events.event_type import Entry
+from relay.events.catalogue import event_types
+from relay.events.event_type import EventType
 
 JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 ASYNCAPI = "3.0.0"
@@ -19,22 +19,22 @@ ABOUT = (
 )
 
 
-def data_schema(entry: Entry) -> dict[str, Any]:
-    """Give the JSON Schema of a type's `data`; further fields are allowed, as some may come."""
-    schema = entry.data.model_json_schema()
+def data_schema(event_type: EventType) -> dict[str, Any]:
+    """Return the JSON Schema of a type's `data`; further fields are allowed, as some may come."""
+    schema = event_type.model.model_json_schema()
     schema.pop("additionalProperties", None)
     return schema
 
 
-def event_schema(entry: Entry) -> dict[str, Any]:
-    """Give the JSON Schema of a whole event of this type, as it is read and delivered."""
+def event_schema(event_type: EventType) -> dict[str, Any]:
+    """Return the JSON Schema of a whole event of this type, as it is read and delivered."""
     text = {"type": "string"}
     number = {"type": "string", "pattern": "^[0-9]+$"}
     properties: dict[str, Any] = {
         "specversion": {"const": "1.0"},
         "id": number | {"description": "The number in the log."},
         "source": text | {"description": "`/codat/<client>/companies/<id>`."},
-        "type": {"const": entry.type},
+        "type": {"const": event_type.type},
         "subject": text
         | {"minLength": 1, "description": "The company's id; absent when it is about none."},
         "time": {"type": "string", "format": "date-time"},
@@ -42,39 +42,39 @@ def event_schema(entry: Entry) -> dict[str, Any]:
         "sequence": number | {"description": "The same number."},
         "epoch": text | {"description": "Of which log: another one once numbers are given again."},
         "cause": text | {"description": "The message, intent or person that caused it."},
-        "data": data_schema(entry),
+        "data": data_schema(event_type),
     }
     return {
         "$schema": JSON_SCHEMA,
-        "title": entry.type,
-        "description": entry.when,
+        "title": event_type.type,
+        "description": event_type.when,
         "type": "object",
         "required": [name for name in properties if name != "subject"],
         "properties": properties,
     }
 
 
-def example(entry: Entry) -> dict[str, Any]:
-    """Give an example of a whole event."""
+def example(event_type: EventType) -> dict[str, Any]:
+    """Return an example of a whole event."""
     return {
         "specversion": "1.0",
         "id": EXAMPLE_SEQUENCE,
         "source": f"/codat/default/companies/{EXAMPLE_COMPANY}",
-        "type": entry.type,
+        "type": event_type.type,
         "subject": EXAMPLE_COMPANY,
         "time": "2026-01-05T08:00:00.000000Z",
         "datacontenttype": "application/json",
         "sequence": EXAMPLE_SEQUENCE,
         "epoch": EXAMPLE_EPOCH,
         "cause": "msg_2Lh9KRb0pzN4LePd3XiA4v12Axj",
-        "data": dict(entry.example),
+        "data": dict(event_type.example),
     }
 
 
 def asyncapi(title: str, version: str, url: str) -> dict[str, Any]:
     """Describe the log and the webhooks out of it as AsyncAPI; `url` is the portal's address."""
     protocol, _, host = url.partition("://")
-    messages = {name: _message(entry) for name, entry in entries().items()}
+    messages = {name: _message(event_type) for name, event_type in event_types().items()}
     channels = {
         "log": ("/v1/events", "Read by cursor, with long poll."),
         "stream": ("/v1/events/stream", "Server-sent events."),
@@ -103,27 +103,27 @@ def asyncapi(title: str, version: str, url: str) -> dict[str, Any]:
 
 def webhooks() -> Mapping[str, Any]:
     """Describe, for OpenAPI 3.1, what is posted to subscribers."""
-    return {name: {"post": _webhook(entry)} for name, entry in entries().items()}
+    return {name: {"post": _webhook(event_type)} for name, event_type in event_types().items()}
 
 
-def _message(entry: Entry) -> dict[str, Any]:
+def _message(event_type: EventType) -> dict[str, Any]:
     return {
-        "name": entry.type,
-        "summary": entry.when,
+        "name": event_type.type,
+        "summary": event_type.when,
         "contentType": "application/cloudevents+json",
-        "payload": event_schema(entry),
-        "examples": [{"name": entry.type, "payload": example(entry)}],
+        "payload": event_schema(event_type),
+        "examples": [{"name": event_type.type, "payload": example(event_type)}],
     }
 
 
-def _webhook(entry: Entry) -> dict[str, Any]:
-    content = {"schema": event_schema(entry), "example": example(entry)}
+def _webhook(event_type: EventType) -> dict[str, Any]:
+    content = {"schema": event_schema(event_type), "example": example(event_type)}
     return {
         "tags": ["Event types"],
-        "summary": entry.type,
-        "description": entry.when,
+        "summary": event_type.type,
+        "description": event_type.when,
         "security": [],  # the signature proves where it comes from
-        "operationId": f"told_{entry.type.replace('.', '_')}",
+        "operationId": f"told_{event_type.type.replace('.', '_')}",
         "requestBody": {"content": {"application/cloudevents+json": content}},
         "responses": {"2XX": {"description": "Taken; the next one may come."}},
     }

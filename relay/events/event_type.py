@@ -7,29 +7,30 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 
-class Told(BaseModel):
-    """The data of an event. What we tell fits exactly; readers must expect further fields."""
+class EventData(BaseModel):
+    """The data of an event. What we publish fits exactly; readers must expect further fields."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
-Model = type[Told]
+Model = type[EventData]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A type of event. `apart` names the fields by which two of one message are told apart.
+class EventType:
+    """A type of event; `when` says in a sentence when such an event is published.
 
-    `numbers` names moments that messages and older logs hold as whole numbers since the epoch, each
-    with its unit in milliseconds: they are written out as `Moment`s. `codats` names fields that
-    hold what Codat gave: a date-time in it without a zone, or with another, is written in UTC.
+    `identity` names the fields by which two events that one message causes are told apart.
+    `epoch_times` names fields that messages and older logs hold as whole numbers since the epoch,
+    each with its unit in milliseconds: readers get them as `Moment`s. `codat_fields` names fields
+    that hold what Codat sent: a date-time in them without a zone, or in another, is read as UTC.
     """
 
     type: str
     when: str
-    data: Model
+    model: Model
     example: Mapping[str, Any]
-    apart: tuple[str, ...] = ()
-    numbers: Mapping[str, int] = field(default_factory=dict)
-    codats: tuple[str, ...] = ()
+    identity: tuple[str, ...] = ()
+    epoch_times: Mapping[str, int] = field(default_factory=dict)
+    codat_fields: tuple[str, ...] = ()
     version: int = 1

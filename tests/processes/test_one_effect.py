@@ -204,7 +204,7 @@ def test_two_workers_on_the_same_intents_do_each_once(scene):
 def ended(fleet: Fleet, worker: str) -> list[dict[str, Any]]:
     """Give what a worker logged of the ends of its attempts."""
     lines = map(json.loads, fleet.log_of(worker).read_text().splitlines())
-    return [line for line in lines if line["event"] == "intent.ended"]
+    return [line for line in lines if line["event"] == "intent.attempted"]
 
 
 def unrecorded(fleet: Fleet, worker: str) -> list[str]:

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.delivery.subscription import BATCH, SINGLE, Secret, Subscription, headers
-from relay.events.catalogue import dated_text, entries
+from relay.events.catalogue import dated_text, event_types
 from relay.events.documents import event_schema, example
 from relay.inbox.message import Action, action_fields
 from relay.store.log.encoded import encode
@@ -75,14 +75,14 @@ def whole(portal: Portal) -> list[dict[str, Any]]:
 def told() -> list[dict[str, Any]]:
     """An event of each type of the catalogue as the log gives it, one of a company and one not."""
     portal = Portal()
-    for entry in entries().values():
+    for entry in event_types().values():
         portal.log((entry.type, 1), (entry.type, None), data=entry.example)
     return whole(portal)
 
 
 def test_a_library_of_python_reads_every_event_of_the_catalogue(told):
-    assert len(told) == 2 * len(entries())
-    for event in [*told, *map(example, entries().values())]:
+    assert len(told) == 2 * len(event_types())
+    for event in [*told, *map(example, event_types().values())]:
         strictly(event)
     assert [event.get("subject") for event in told[:2]] == [company_id(1), None]
 
@@ -229,9 +229,9 @@ def test_data_without_such_numbers_stay_as_they_are(data):
 
 def test_no_number_in_the_catalogue_stands_for_a_moment():
     """Whoever adds one is told: a moment is a `Moment`."""
-    for entry in entries().values():
+    for entry in event_types().values():
         properties = event_schema(entry)["properties"]["data"]["properties"]
-        for name in entry.numbers:
+        for name in entry.epoch_times:
             assert "date-time" in json.dumps(properties[name])
         for name, schema in properties.items():
             if re.search(r"(^|_)(at|until|since|expires|ends|due|time|when)$", name):

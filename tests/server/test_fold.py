@@ -12,7 +12,7 @@ from support.folding import action, apply, company_after, logged, payload, webho
 from support.parts import company_id, connection_id, make_connection, make_event
 from support.paths import PAYLOADS
 from workers.inbox.drain import fold_all
-from workers.inbox.outcome import Wanted
+from workers.inbox.outcome import IntentRequest
 
 LINKED = webhook(make_event("connection.connected", connection=(1, "Linked")))
 COMPANY = {
@@ -103,7 +103,7 @@ def test_nothing_that_a_message_leads_to_waits_for_the_end_of_a_pause_of_everyth
     for priority in (None, *Priority):
         message = replace(LINKED, priority=priority if priority is None else int(priority))
         for link in (True, False):
-            assert fold._priority(Wanted(kind, link=link), message) is not Priority.SCHEDULED
+            assert fold._priority(IntentRequest(kind, link=link), message) is not Priority.SCHEDULED
 
 
 HINTS = {

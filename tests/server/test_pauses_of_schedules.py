@@ -18,7 +18,7 @@ from scheduler import dispatch, pauses
 from scheduler.clock import Clock
 from support.parts import SentHints, company_id, make_event
 from workers.intents.kinds import sync
-from workers.intents.retry_policy import Ending
+from workers.intents.retry_policy import ResultKind
 
 NOW = 1_772_452_800  # Monday 2026-03-02T12:00Z
 DAY = 86_400
@@ -146,7 +146,8 @@ def test_a_pause_that_changed_meanwhile_is_not_written_over_and_told_once(bench)
 
 
 @pytest.mark.parametrize(
-    ("priority", "ending"), [(Priority.SCHEDULED, Ending.LATER), (Priority.NOW, Ending.DONE)]
+    ("priority", "ending"),
+    [(Priority.SCHEDULED, ResultKind.LATER), (Priority.NOW, ResultKind.DONE)],
 )
 def test_a_scheduled_sync_still_waits_its_turn_when_the_pause_begins(bench, priority, ending):
     bench.deliver(make_event("connection.connected", connection=(1, "Linked")))
@@ -154,8 +155,8 @@ def test_a_scheduled_sync_still_waits_its_turn_when_the_pause_begins(bench, prio
     pause(bench.store, begins=now_ms() // 1000 - 1)
     args = {"data_type": ALL, "period": "p"}
     intent = Intent("sync:x", 1, company_id(1), 1, 0, args, "schedule", priority)
-    assert sync.do(bench.context, intent).ending is ending
-    assert bool(bench.codat.refreshed) is (ending is Ending.DONE)
+    assert sync.run(bench.context, intent).kind is ending
+    assert bool(bench.codat.refreshed) is (ending is ResultKind.DONE)
 
 
 @pytest.mark.parametrize(
@@ -325,12 +326,12 @@ def test_a_sync_that_waits_in_a_pause_runs_no_more_once_its_rule_says_so(
 ):
     intent = waiting(bench, catch_up, minutes)
     pause(bench.store, scope=Scope.COMPANY, value=company_id(1), begins=NOW)
-    ended = sync.do(bench.context, intent)
+    ended = sync.run(bench.context, intent)
     if reason is None:
-        assert (ended.ending, ended.expected) == (Ending.LATER, True)
+        assert (ended.kind, ended.expected) == (ResultKind.LATER, True)
     else:
-        assert ended.told.type == "relay.sync_missed"
-        assert ended.told.payload == intent.args | {"reason": reason}
+        assert ended.action.type == "relay.sync_missed"
+        assert ended.action.payload == intent.args | {"reason": reason}
     assert bench.codat.refreshed == []
 
 
@@ -343,7 +344,7 @@ def test_a_sync_that_waited_through_a_pause_of_everything_is_judged_by_its_rule(
     pause(bench.store, begins=NOW, ends=now - 1)
     tick(bench.store, now)
     assert bench.store.pauses.all() == []
-    told = sync.do(bench.context, intent).told
+    told = sync.run(bench.context, intent).action
     assert told.type == ("relay.sync_missed" if reason else "relay.sync_requested")
     assert bool(bench.codat.refreshed) is (reason is None)
     any_pause = reason and reason.replace("pause p1 of olga (a migration)", "a pause of everything")
@@ -353,7 +354,7 @@ def test_a_sync_that_waited_through_a_pause_of_everything_is_judged_by_its_rule(
 def test_a_sync_that_an_earlier_attempt_may_have_requested_is_not_told_as_missed(bench):
     intent = replace(waiting(bench, CatchUp.SKIP, 20), tried=NOW * 1000)
     pause(bench.store, scope=Scope.COMPANY, value=company_id(1), begins=NOW)
-    assert sync.do(bench.context, intent).ending is Ending.LATER
+    assert sync.run(bench.context, intent).kind is ResultKind.LATER
 
 
 @pytest.mark.parametrize(
@@ -365,7 +366,7 @@ def test_a_paused_sync_waits_for_the_end_it_knows_of(bench, ends_in, minutes, sh
     intent = waiting(bench, CatchUp.ALL, minutes)
     ends = ends_in and now_ms() // 1000 + ends_in
     pause(bench.store, scope=Scope.COMPANY, value=company_id(1), begins=NOW, ends=ends)
-    assert shortest <= sync.do(bench.context, intent).wait <= longest
+    assert shortest <= sync.run(bench.context, intent).wait <= longest
 
 
 def test_while_everything_is_paused_scheduled_syncs_are_not_claimed_and_all_else_is(bench):

@@ -14,7 +14,7 @@ from relay.store.server.durable import NotDurable
 from relay.times import iso_from_ms, now_micros, now_ms
 from support.parts import company_id, make_event
 from workers.intents.perform import _claim, perform_one
-from workers.intents.retry_policy import GIVE_UP_AFTER
+from workers.intents.retry_policy import GIVE_UP_AFTER_MS
 
 COMPANY = company_id(1)
 INFO, NAME = f"info:{COMPANY}", f"name:{COMPANY}"
@@ -96,11 +96,11 @@ def test_a_fault_of_ours_is_given_up_at_once(bench, monkeypatch):
 
 def test_one_that_waited_for_long_has_a_week_from_its_first_failure(bench):
     need = NewIntent(INFO, COMPANY, Priority.LINK, 0, "test")
-    bench.store.intents.put([need], now_ms() - GIVE_UP_AFTER - 1)
+    bench.store.intents.put([need], now_ms() - GIVE_UP_AFTER_MS - 1)
     bench.codat.failing = lambda *_: CodatBroken("503")
     record = attempt(bench)
     assert record["state"] == "due"
-    assert now_ms() - int(record["failing_since"]) < GIVE_UP_AFTER
+    assert now_ms() - int(record["failing_since"]) < GIVE_UP_AFTER_MS
 
 
 def test_a_revived_dead_letter_has_a_week_of_its_own(bench):

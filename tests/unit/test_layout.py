@@ -379,7 +379,7 @@ def test_a_new_handler_is_one_new_file_and_nothing_else(tmp_path, monkeypatch):
             handler = routing.handler_for("thing.happened")
             assert handler is not None
             outcome = handler(Company(company_id(1)), None)
-            assert [logged.type for logged in outcome.logged] == ["thing.told"]
+            assert [logged.type for logged in outcome.events] == ["thing.told"]
             assert routing.handler_for("connection.connected") is not None
     finally:
         sys.modules.pop("workers.inbox.handlers.things", None)

@@ -119,11 +119,11 @@ def test_two_handlers_for_one_type_are_refused():
 
 def test_an_outcome_is_built_step_by_step_and_a_stale_one_wants_nothing():
     company = Company("1")
-    outcome = Outcome(company).log("x", self=1, logged_type=2).then("info", delay=5).hold(7)
-    assert [(one.type, one.data) for one in outcome.logged] == [
+    outcome = Outcome(company).log("x", self=1, logged_type=2).request("info", delay=5).hold(7)
+    assert [(one.type, one.data) for one in outcome.events] == [
         ("x", {"self": 1, "logged_type": 2})
     ]
-    assert [(one.kind, one.delay) for one in outcome.wanted] == [("info", 5)]
+    assert [(one.kind, one.delay) for one in outcome.requests] == [("info", 5)]
     assert outcome.hold_until == 7
-    assert outcome.now(Company("2")).company.id == "2"
-    assert Outcome(company, stale=True).then("info").wanted == ()
+    assert outcome.with_company(Company("2")).company.id == "2"
+    assert Outcome(company, stale=True).request("info").requests == ()

@@ -16,7 +16,7 @@ from relay.inbox.message import Action, Message
 from relay.store.inbox import lanes
 from relay.store.intents.queue import NewIntent, Priority
 from relay.times import Micros
-from workers.inbox.outcome import Counted, Logged, Outcome, Wanted
+from workers.inbox.outcome import Counted, IntentRequest, NewEvent, Outcome
 from workers.inbox.routing import handler_for
 
 LATE = 600_000  # ms after which a lifted limit may have been reached again
@@ -78,7 +78,7 @@ def fold(
     keep = bool(after.id) and (held is not None or after != before)
     logged = list(_logged(held, before, after, outcome, event, keep=keep))
     nobody = isinstance(event, Event) and not after.id
-    if nobody and (after != before or outcome.wanted or not logged):
+    if nobody and (after != before or outcome.requests or not logged):
         # Told of nobody it would be lost: as a dead letter it is kept, and an operator hears of it.
         raise Malformed(NOBODY)
     if message.replay or (message.again and told):
@@ -126,7 +126,7 @@ def _dated(message: Message) -> Event | Action:
     return fast_replace(event, heard=heard, generated=None if ahead else event.generated)
 
 
-def _priority(wanted: Wanted, message: Message) -> Priority:
+def _priority(wanted: IntentRequest, message: Message) -> Priority:
     """Give how urgent it is: the reserve is for customers who link, others follow what they are of.
 
     What a comparison or a replay of long ago comes to is never urgent, a link found by it neither.
@@ -153,7 +153,7 @@ def _told_at(event: Event | Action) -> int | None:
     return None if told is None else told // 1000
 
 
-def _is_missing(logged: Logged, told: Collection[str]) -> bool:
+def _is_missing(logged: NewEvent, told: Collection[str]) -> bool:
     return logged.type != "webhook.stale" and identity(logged.type, logged.data) not in told
 
 
@@ -185,23 +185,23 @@ def _logged(
     event: Event | Action,
     *,
     keep: bool,
-) -> Iterator[Logged]:
+) -> Iterator[NewEvent]:
     """Give what the handler logged and what the change itself says, the change first."""
     if keep and held is None:
-        yield Logged("company.created", {"name": after.name, "status": after.status})
+        yield NewEvent("company.created", {"name": after.name, "status": after.status})
     if after is not before:
         yield from _changes(before, after)
-    yield from outcome.logged
+    yield from outcome.events
     if outcome.stale:
-        yield Logged("webhook.stale", {"event_type": event.type, "event_id": event.id})
+        yield NewEvent("webhook.stale", {"event_type": event.type, "event_id": event.id})
 
 
-def _changes(before: Company, after: Company) -> Iterator[Logged]:
+def _changes(before: Company, after: Company) -> Iterator[NewEvent]:
     if after.connections is not before.connections:
         for connection in after.connections.values():
             old = before.connections.get(connection.id)
             if old is None or old.status != connection.status:
-                yield Logged(
+                yield NewEvent(
                     "connection.status_changed",
                     {
                         "connection_id": connection.id,
@@ -217,7 +217,7 @@ def _changes(before: Company, after: Company) -> Iterator[Logged]:
     # What a status is derived from; most webhooks leave it alone.
     moved = after.connections is not before.connections or after.deleted != before.deleted
     if moved and _standing(before) != _standing(after):
-        yield Logged(
+        yield NewEvent(
             "company.status_changed",
             {
                 "previous": before.status,
@@ -228,7 +228,7 @@ def _changes(before: Company, after: Company) -> Iterator[Logged]:
     # A placeholder's end is told by the handlers in `names`, which know who ended it.
     told_elsewhere = before.name_source is NameSource.PLACEHOLDER or after.given_name == after.name
     if before.name and after.name != before.name and not told_elsewhere:
-        yield Logged(
+        yield NewEvent(
             "company.renamed",
             {"previous": before.name, "current": after.name, "source": NameSource.PERSON},
         )
@@ -238,10 +238,10 @@ def _standing(company: Company) -> tuple[CompanyStatus, bool]:
     return company.status, company.needs_attention
 
 
-def _linked_for_journey(company: Company, connection: Connection) -> Iterator[Logged]:
+def _linked_for_journey(company: Company, connection: Connection) -> Iterator[NewEvent]:
     journey = company.awaited.get(connection.id)
     if journey is not None and connection.status == ConnectionStatus.LINKED:
-        yield Logged(
+        yield NewEvent(
             "journey.linked",
             {
                 "journey": journey,
@@ -254,19 +254,19 @@ def _linked_for_journey(company: Company, connection: Connection) -> Iterator[Lo
 
 def _wanted(
     outcome: Outcome, seen: Company, before: Company, *, recognised: bool, wrong: bool
-) -> Iterator[Wanted]:
-    yield from outcome.wanted
+) -> Iterator[IntentRequest]:
+    yield from outcome.requests
     if wrong:
-        yield Wanted("reread")
+        yield IntentRequest("reread")
     # Someone renamed it, perhaps we: the `name` intent finds out who, and says so.
     renamed = before.name_source is NameSource.PLACEHOLDER and seen.name != before.name
     # A name that only now is known for a dummy, where the real one is at hand already.
     late = recognised and outcome.company.info is not None
-    if (renamed or late) and all(wanted.kind != "name" for wanted in outcome.wanted):
-        yield Wanted("name")
+    if (renamed or late) and all(request.kind != "name" for request in outcome.requests):
+        yield IntentRequest("name")
 
 
-def _status_event(logged: Logged, message: Message, event: Event | Action) -> lanes.Event:
+def _status_event(logged: NewEvent, message: Message, event: Event | Action) -> lanes.Event:
     at = event.at if isinstance(event, Action) else event.generated
     subject = message.company_id or ""
     source = f"/codat/{message.source}"

@@ -1,4 +1,4 @@
-"""What a handler gives back: the company as it now is, what to log, what to do at Codat."""
+"""What a handler returns: the company as it now is, what to log, what to do at Codat."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -9,16 +9,16 @@ from relay.fast_replace import fast_replace
 
 
 @dataclass(frozen=True, slots=True)
-class Logged:
-    """One status event to be appended to the log."""
+class NewEvent:
+    """One event to be appended to the log."""
 
     type: str
     data: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Something to be done at Codat; `delay` in ms. `link`: a customer who links waits for it."""
+class IntentRequest:
+    """Work to do at Codat after `delay` ms. `link`: a customer who just linked waits for it."""
 
     kind: str
     delay: int = 0
@@ -27,7 +27,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """More of something, or less, in the figures of a reconciliation."""
+    """An amount to add to one figure of a reconciliation, or to take from it."""
 
     run: str
     what: str
@@ -36,41 +36,41 @@ class Counted:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of handling one event. `stale` ones want nothing done."""
+    """The result of handling one event; a `stale` one requests no work."""
 
     company: Company
-    logged: tuple[Logged, ...] = ()
-    wanted: tuple[Wanted, ...] = ()
+    events: tuple[NewEvent, ...] = ()
+    requests: tuple[IntentRequest, ...] = ()
     hold_until: int | None = None  # ms since the epoch; 0 lifts the hold on calls to Codat
     quota: Quota | None = None  # what Codat says of the day that began, with a lifted hold
     stale: bool = False
     counted: tuple[Counted, ...] = ()
 
-    def log(self, logged_type: str, /, **data: Any) -> Self:
-        """Append a status event."""
-        return fast_replace(self, logged=(*self.logged, Logged(logged_type, data)))
+    def log(self, event_type: str, /, **data: Any) -> Self:
+        """Append an event to the log."""
+        return fast_replace(self, events=(*self.events, NewEvent(event_type, data)))
 
-    def then(self, kind: str, *, delay: int = 0, link: bool = False) -> Self:
-        """Leave an intent, due after `delay` ms; a stale event leaves none.
+    def request(self, kind: str, *, delay: int = 0, link: bool = False) -> Self:
+        """Request an intent, due after `delay` ms; a stale event requests none.
 
-        With `link` it follows a link, and may use the calls that are kept for those.
+        With `link` it follows a link, and may use the calls that are reserved for links.
         """
         if self.stale:
             return self
-        return fast_replace(self, wanted=(*self.wanted, Wanted(kind, delay, link)))
+        return fast_replace(self, requests=(*self.requests, IntentRequest(kind, delay, link)))
 
     def hold(self, until: int, quota: Quota | None = None) -> Self:
-        """Let nobody call Codat until `until` (ms since the epoch), as this quota is spent."""
+        """Stop all calls to Codat until `until` (ms since the epoch): this quota is spent."""
         return fast_replace(self, hold_until=until, quota=quota)
 
-    def renewed(self, quota: Quota | None) -> Self:
-        """Let calls to Codat go on, by the quota of the day that began."""
+    def lift_hold(self, quota: Quota | None) -> Self:
+        """Allow calls to Codat again, by the quota of the day that began."""
         return fast_replace(self, hold_until=0, quota=quota)
 
-    def now(self, company: Company) -> Self:
+    def with_company(self, company: Company) -> Self:
         """Replace the company, keep the rest."""
         return fast_replace(self, company=company)
 
     def count(self, run: str, what: str, more: int = 1) -> Self:
-        """Count more of `what` in the figures of a reconciliation, once with this message."""
+        """Add `more` to the figure `what` of a reconciliation, once with this message."""
         return fast_replace(self, counted=(*self.counted, Counted(run, what, more)))

@@ -1,4 +1,4 @@
-"""Do what is due at Codat: claim intents, work on several at once, record how each ended."""
+"""Claim due intents, attempt several at once, and record the result of each."""
 
 import time
 from collections.abc import Callable
@@ -28,32 +28,44 @@ from workers.intents.kinds import (
     sync,
     track,
 )
-from workers.intents.retry_policy import Ended, Ending, Told, after_error, after_store_error
+from workers.intents.retry_policy import (
+    AttemptResult,
+    NewAction,
+    ResultKind,
+    after_error,
+    after_store_error,
+)
 
-HAND_ON_AFTER = 20.0  # seconds in one job
-LOOK_EVERY = 0.2  # seconds between looks for more to do while slow calls are under way
+JOB_SECONDS = 20.0  # then the rest is left to the next job
+POLL_SECONDS = 0.2  # between looks for more due intents while slow calls are under way
 
-Doing = Callable[[Context, Intent], Ended]
-KINDS: dict[str, Doing] = {
-    "info": info.do,
-    "name": name.do,
-    "reread": reread.do,
-    "drop": drop.do,
-    "sync": sync.do,
-    "cadence": cadence.do,
-    "reconcile": reconcile.do,
-    "track": track.do,
-    "fresh": fresh.do,
-    "data": data.do,
-    "platforms": platforms.do,
+Run = Callable[[Context, Intent], AttemptResult]
+KINDS: dict[str, Run] = {
+    "info": info.run,
+    "name": name.run,
+    "reread": reread.run,
+    "drop": drop.run,
+    "sync": sync.run,
+    "cadence": cadence.run,
+    "reconcile": reconcile.run,
+    "track": track.run,
+    "fresh": fresh.run,
+    "data": data.run,
+    "platforms": platforms.run,
 }
-VERDICTS = {Ending.LATER: "later", Ending.GAVE_UP: "dead"}
+FAILURES = (
+    ResultKind.GAVE_UP,
+    ResultKind.NEEDS_CUSTOMER,
+    ResultKind.NOT_SUPPORTED,
+    ResultKind.GONE,
+)
+VERDICTS = {ResultKind.LATER: "later", ResultKind.GAVE_UP: "dead"}
 
 log = structlog.get_logger(__name__)
 
 
 def perform() -> None:
-    """The job: work until nothing is due that may be done, for about twenty seconds."""
+    """The job: work until no intent is due that may be claimed, for about twenty seconds."""
     context = current()
     perform_due(context)
     now = context.store.now_ms()
@@ -62,22 +74,22 @@ def perform() -> None:
 
 
 def perform_due(context: Context) -> int:
-    """Claim and attempt what is due, several at once; give how many attempts were made."""
-    until = time.monotonic() + HAND_ON_AFTER
+    """Claim due intents and attempt several at once; return how many attempts were made."""
+    until = time.monotonic() + JOB_SECONDS
     context.store.intents.hint_taken()
-    at_once = context.settings.relay_worker_threads
+    threads = context.settings.relay_worker_threads
     attempts = 0
     running: set[Future[None]] = set()
-    with ThreadPoolExecutor(at_once, thread_name_prefix="perform") as pool:
+    with ThreadPoolExecutor(threads, thread_name_prefix="perform") as pool:
         while True:
-            claimed = _claim(context, at_once - len(running)) if time.monotonic() < until else []
+            claimed = _claim(context, threads - len(running)) if time.monotonic() < until else []
             running |= {pool.submit(perform_one, context, intent) for intent in claimed}
             attempts += len(claimed)
             if not running:
                 return attempts
-            patience = LOOK_EVERY if len(running) < at_once else None
-            ended, running = wait(running, patience, return_when=FIRST_COMPLETED)
-            for future in ended:
+            timeout = POLL_SECONDS if len(running) < threads else None
+            done, running = wait(running, timeout, return_when=FIRST_COMPLETED)
+            for future in done:
                 future.result()
 
 
@@ -92,74 +104,76 @@ def _claim(context: Context, limit: int) -> list[Intent]:
 
 
 def perform_one(context: Context, intent: Intent) -> None:
-    """Make one attempt at an intent and record how it ended."""
+    """Make one attempt at an intent and record its result."""
     asked = now_micros()
-    ended = _attempt(context, intent)
-    told = ended.told or _told_anyway(intent, ended)
+    result = _attempt(context, intent)
+    content = result.action or _action_for_failure(intent, result)
     action = None
-    if told is not None:
+    if content is not None:
         action = Action(
             id=f"{intent.name}#{intent.fence}",
-            type=told.type,
+            type=content.type,
             company_id=intent.company_id,
-            at=ended.at or asked,
-            payload=told.payload,
+            at=result.at or asked,
+            payload=content.payload,
             priority=intent.priority,
         )
     now = context.store.now_ms()
     lane = context.store.inbox.lane_of(intent.company_id)
     recorded, wake = context.store.intents.finish(
         intent,
-        VERDICTS.get(ended.ending, "done"),
+        VERDICTS.get(result.kind, "done"),
         now=now,
         lane=lane,
-        due=now + int(ended.wait * 1000),
-        error=ended.error[:500],
-        expected=ended.expected,
-        held=ended.held,
-        failing_since=ended.failing_since,
-        refusals=ended.refusals,
-        priority=ended.priority,
+        due=now + int(result.wait * 1000),
+        error=result.error[:500],
+        expected=result.expected,
+        held=result.held,
+        failing_since=result.failing_since,
+        refusals=result.refusals,
+        priority=result.priority,
         told=action,
     )
     log.info(
-        "intent.ended",
+        "intent.attempted",
         intent=intent.name,
         company_id=intent.company_id,
-        ending=ended.ending,
+        result=result.kind,
         attempt=intent.attempts,
         recorded=recorded,
-        **({"error": ended.error} if ended.error else {}),
+        **({"error": result.error} if result.error else {}),
     )
     if wake:
         context.hints.drain(lane)
 
 
-def _attempt(context: Context, intent: Intent) -> Ended:
-    doing = KINDS.get(intent.kind)
-    if doing is None:
-        return Ended(Ending.GAVE_UP, error=f"nobody here can do {intent.kind!r}")
+def _attempt(context: Context, intent: Intent) -> AttemptResult:
+    run = KINDS.get(intent.kind)
+    if run is None:
+        error = f"this worker knows no intents of kind {intent.kind!r}"
+        return AttemptResult(ResultKind.GAVE_UP, error=error)
     base = context.settings.relay_retry_seconds
     try:
         with speaking_for(intent.priority, intent.name, intent.fence):
-            return doing(context, intent)
+            return run(context, intent)
     except CodatError as error:
         return after_error(error, intent, now=now_ms(), base=base)
     except (RedisError, NotDurable) as error:
         return after_store_error(error, intent, now=now_ms(), base=base)
     except Exception as error:
         log.exception("intent.failed", intent=intent.name)
-        return Ended(Ending.GAVE_UP, error=f"{type(error).__name__}: {error}")
+        return AttemptResult(ResultKind.GAVE_UP, error=f"{type(error).__name__}: {error}")
 
 
-def _told_anyway(intent: Intent, ended: Ended) -> Told | None:
-    """Give what the log must hear of an ending that the kind itself did not tell."""
-    if intent.kind == "sync" and ended.ending is Ending.IN_PROGRESS:
+def _action_for_failure(intent: Intent, result: AttemptResult) -> NewAction | None:
+    """Return what the log must say of a result for which the kind itself gave no action."""
+    if intent.kind == "sync" and result.kind is ResultKind.IN_PROGRESS:
         facts = {"operation_id": None, "note": "a sync was running already", "running": True}
-        return Told("relay.sync_requested", intent.args | facts)
-    if intent.kind == "sync" and ended.ending not in (Ending.DONE, Ending.LATER):
-        return Told("relay.sync_missed", intent.args | {"reason": ended.error or ended.ending})
-    if ended.ending in (Ending.GAVE_UP, Ending.NEEDS_CUSTOMER, Ending.NOT_SUPPORTED, Ending.GONE):
-        facts = {"intent": intent.name, "ending": ended.ending, "reason": ended.error}
-        return Told("relay.intent_given_up", facts)
+        return NewAction("relay.sync_requested", intent.args | facts)
+    if intent.kind == "sync" and result.kind not in (ResultKind.DONE, ResultKind.LATER):
+        reason = result.error or result.kind
+        return NewAction("relay.sync_missed", intent.args | {"reason": reason})
+    if result.kind in FAILURES:
+        facts = {"intent": intent.name, "ending": result.kind, "reason": result.error}
+        return NewAction("relay.intent_given_up", facts)
     return None

@@ -13,7 +13,7 @@ from portal.http.groups import AskedMoment, Cursor, Given, GivenCompany, Reply, 
 from portal.http.problems import Refusal
 from portal.http.tags import EVENTS
 from portal.services import services
-from relay.events.catalogue import entries
+from relay.events.catalogue import event_types
 from relay.events.filter import Typed, selection
 from relay.nearest import hint
 from relay.store.log.encoded import Head
@@ -37,7 +37,7 @@ READING = (
 
 def _told(value: str) -> str:
     beginning = value.removesuffix("*")
-    known = entries()
+    known = event_types()
     if value not in known and not (
         value.endswith("*") and any(name.startswith(beginning) for name in known)
     ):

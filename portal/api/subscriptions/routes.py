@@ -31,7 +31,7 @@ from portal.services import services
 from relay.delivery import addresses
 from relay.delivery.sender import WebhookSender
 from relay.delivery.subscription import RETRY_DELAYS, Secret, Subscription, headers, message_id
-from relay.events.catalogue import entries
+from relay.events.catalogue import event_types
 from relay.events.documents import example
 from relay.inbox.message import Action
 from relay.nearest import hint
@@ -197,7 +197,7 @@ def test_subscription(path: SubscriptionPath) -> Reply:
         raise Refusal("busy", "Try again in a moment.", retry_after=BUSY_SECONDS)
     try:
         epoch = services().store.events.head().epoch
-        shown = example(entries()["company.status_changed"])
+        shown = example(event_types()["company.status_changed"])
         shown |= {"id": "0", "sequence": "0", "epoch": epoch}
         body = orjson.dumps(shown if subscription.batch == 1 else [shown])
         tested = message_id(subscription, epoch, 0, 0)

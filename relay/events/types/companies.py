@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from relay.events.event_type import Entry, Told
+from relay.events.event_type import EventData, EventType
 
 
-class Created(Told):
+class Created(EventData):
     """A company we had not heard of."""
 
     name: str
@@ -14,7 +14,7 @@ class Created(Told):
     """`Blank`, `PendingAuth`, `Linked`, `Unlinked`, `Deauthorised` or `Deleted`."""
 
 
-class StatusChanged(Told):
+class StatusChanged(EventData):
     """The company's status as a whole, derived from its connections."""
 
     previous: str
@@ -23,7 +23,7 @@ class StatusChanged(Told):
     """It is linked, and a connection besides is broken."""
 
 
-class Renamed(Told):
+class Renamed(EventData):
     """The company's name changed."""
 
     previous: str | None
@@ -33,7 +33,7 @@ class Renamed(Told):
     note: str | None = None
 
 
-class InfoFetched(Told):
+class InfoFetched(EventData):
     """What Codat knows of the company itself."""
 
     previous: dict[str, Any] | None
@@ -41,21 +41,21 @@ class InfoFetched(Told):
     """Codat's company info as it gave it, its date-times in UTC."""
 
 
-class IdentityMismatch(Told):
+class IdentityMismatch(EventData):
     """The books name another company than before: perhaps the wrong one was linked."""
 
     changes: dict[str, Any]
     """By field of Codat's company info, `previous` and `current`."""
 
 
-class IdentityAccepted(Told):
+class IdentityAccepted(EventData):
     """A person looked and found it to be the right company."""
 
     changes: dict[str, Any]
     by: str
 
 
-class BooksChanged(Told):
+class BooksChanged(EventData):
     """It is the same company, but its info comes from other books than before."""
 
     previous: str
@@ -65,13 +65,13 @@ class BooksChanged(Told):
     """The platforms it is connected to."""
 
 
-class NameUnavailable(Told):
+class NameUnavailable(EventData):
     """The dummy name stays for now."""
 
     reason: str | None
 
 
-class ProductsChanged(Told):
+class ProductsChanged(EventData):
     """A product of Codat's was given to the company or taken from it."""
 
     change: str
@@ -80,7 +80,7 @@ class ProductsChanged(Told):
     product_name: str | None
 
 
-class Deleted(Told):
+class Deleted(EventData):
     """The company is gone at Codat."""
 
     note: str | None = None
@@ -88,63 +88,63 @@ class Deleted(Told):
 
 MISMATCH = {"registrationNumber": {"previous": "01234567", "current": "07654321"}}
 
-ENTRIES = (
-    Entry(
+EVENT_TYPES = (
+    EventType(
         "company.identity_mismatch",
         "Company info names another company than what was held: told and flagged.",
         IdentityMismatch,
         {"changes": MISMATCH},
     ),
-    Entry(
+    EventType(
         "company.identity_accepted",
         "Someone accepted the new identity; the flag is gone.",
         IdentityAccepted,
         {"changes": MISMATCH, "by": "operator"},
     ),
-    Entry(
+    EventType(
         "company.books_changed",
         "Company info comes from other books of the same company, as after a change of software.",
         BooksChanged,
         {"previous": "123146221125654", "current": "4444e827", "platforms": ["Xero"]},
     ),
-    Entry(
+    EventType(
         "company.created",
         "The first time anything is heard of a company.",
         Created,
         {"name": "Session 20260105", "status": "Blank"},
     ),
-    Entry(
+    EventType(
         "company.status_changed",
         "A connection's change makes the company as a whole linked, unlinked and so on.",
         StatusChanged,
         {"previous": "PendingAuth", "current": "Linked", "needs_attention": False},
     ),
-    Entry(
+    EventType(
         "company.renamed",
         "The dummy name was replaced by the real one, or a person chose another.",
         Renamed,
         {"previous": "Session 20260105", "current": "Acme Ltd", "source": "codat"},
     ),
-    Entry(
+    EventType(
         "company.info_fetched",
         "Codat's company info was read after a link, and differs from what was held.",
         InfoFetched,
         {"previous": None, "current": {"companyName": "Acme Ltd"}},
-        codats=("previous", "current"),
+        codat_fields=("previous", "current"),
     ),
-    Entry(
+    EventType(
         "company.name_unavailable",
         "Codat's company info holds no name that could take the dummy name's place.",
         NameUnavailable,
         {"reason": "Codat's company info holds no companyName and no companyLegalName"},
     ),
-    Entry(
+    EventType(
         "company.products_changed",
         "Codat tells that a product was added to or removed from the company.",
         ProductsChanged,
         {"change": "added", "product_id": "lending", "product_name": "Lending"},
     ),
-    Entry(
+    EventType(
         "company.deleted",
         "Codat tells that the company was deleted, or no longer knows it.",
         Deleted,

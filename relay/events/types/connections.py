@@ -1,9 +1,9 @@
 """What is told of a connection: its status changes, or linking it failed."""
 
-from relay.events.event_type import Entry, Told
+from relay.events.event_type import EventData, EventType
 
 
-class StatusChanged(Told):
+class StatusChanged(EventData):
     """A connection's status, in Codat's words, or `deleted`."""
 
     connection_id: str
@@ -16,7 +16,7 @@ class StatusChanged(Told):
     errors: list[str]
 
 
-class LinkFailed(Told):
+class LinkFailed(EventData):
     """The customer's attempt to link did not succeed."""
 
     connection_id: str
@@ -25,8 +25,8 @@ class LinkFailed(Told):
 
 
 ID = "ee2eb431-c0fa-4dc9-93fa-d29781c12bcd"
-ENTRIES = (
-    Entry(
+EVENT_TYPES = (
+    EventType(
         "connection.status_changed",
         "A connection was made, authorised, refused, unlinked or deleted.",
         StatusChanged,
@@ -39,13 +39,13 @@ ENTRIES = (
             "current": "Linked",
             "errors": [],
         },
-        apart=("connection_id",),
+        identity=("connection_id",),
     ),
-    Entry(
+    EventType(
         "connection.link_failed",
         "Codat tells that linking failed; the connection stays as it was.",
         LinkFailed,
         {"connection_id": ID, "platform_name": "Xero", "reasons": ["The customer declined."]},
-        apart=("connection_id",),
+        identity=("connection_id",),
     ),
 )

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from relay.events.event_type import Entry, Told
+from relay.events.event_type import EventData, EventType
 from relay.times import Moment
 
 
-class JourneyTold(Told):
+class JourneyTold(EventData):
     """One step of a journey."""
 
     journey: str
@@ -145,59 +145,63 @@ NUMBERS = {"expires": 1}
 EXPIRES = "2026-01-20T07:40:00.000Z"
 BEGUN = {"reference": "LOAN-1042", "expires": EXPIRES, "by": "operator", "reconnects": None}
 
-ENTRIES = (
-    Entry(
+EVENT_TYPES = (
+    EventType(
         "journey.started",
         "The firm invited a customer to link.",
         Started,
         BEFORE | BEGUN,
-        numbers=NUMBERS,
+        epoch_times=NUMBERS,
     ),
-    Entry(
+    EventType(
         "journey.opened", "The customer opened the link for the first time.", JourneyTold, BEFORE
     ),
-    Entry("journey.platform_chosen", "The customer chose a platform.", JourneyTold, ON),
-    Entry("journey.platform_left", "The customer went back to choose another.", JourneyTold, ON),
-    Entry(
+    EventType("journey.platform_chosen", "The customer chose a platform.", JourneyTold, ON),
+    EventType(
+        "journey.platform_left", "The customer went back to choose another.", JourneyTold, ON
+    ),
+    EventType(
         "journey.platform_not_listed",
         "The customer did not find their platform, and said which it is.",
         NotListed,
         BEFORE | {"sought": "Lexware"},
     ),
-    Entry("journey.consented", "The customer agreed to what is read.", Consented, ON | CONSENT),
-    Entry(
+    EventType("journey.consented", "The customer agreed to what is read.", Consented, ON | CONSENT),
+    EventType(
         "journey.code_shown",
         "The customer was shown a code by which to go on at another computer.",
         JourneyTold,
         ON,
     ),
-    Entry("journey.authorising", "The customer was sent to the platform.", OverConnection, OVER),
-    Entry(
+    EventType(
+        "journey.authorising", "The customer was sent to the platform.", OverConnection, OVER
+    ),
+    EventType(
         "journey.linked",
         "Codat told that the link was made, or it had been made before.",
         OverConnection,
         OVER,
-        apart=("connection_id",),
+        identity=("connection_id",),
     ),
-    Entry(
+    EventType(
         "journey.refused",
         "Codat told that the link was not made.",
         Refused,
         OVER | {"reasons": ["User cancelled"]},
     ),
-    Entry(
+    EventType(
         "journey.confirmed",
         "The customer said that this is their company.",
         Confirmed,
         OVER | {"company": BAKERY, "shown": "5d41402abc4b2a76"},
     ),
-    Entry(
+    EventType(
         "journey.mismatch",
         "Another company was linked than before; the journey stops.",
         Mismatch,
         OVER | {"expected": BAKERY, "found": OTHER},
     ),
-    Entry(
+    EventType(
         "journey.mismatch_accepted",
         "Someone of the firm found that other company to be the right one; the journey goes on.",
         MismatchAccepted,
@@ -209,27 +213,29 @@ ENTRIES = (
             "identity_mark": "7d793037a0760186",
         },
     ),
-    Entry(
+    EventType(
         "journey.wrong_company",
         "The customer said that it is the wrong company. What the journey linked was unlinked.",
         WrongCompany,
         OVER | {"company": OTHER, "still_linked": False},
     ),
-    Entry(
+    EventType(
         "journey.link_renewed",
         "A new link was made; the one before stopped working.",
         Renewed,
         ON | {"expires": EXPIRES},
-        numbers=NUMBERS,
+        epoch_times=NUMBERS,
     ),
-    Entry(
+    EventType(
         "journey.left",
         "The customer said that they will not go on now; their link goes on working.",
         SaidNotNow,
         ON | {"stage": "consent", "reason": "ask"},
     ),
-    Entry("journey.expired", "The journey's time is over.", Left, ON | {"left_at": "consented"}),
-    Entry(
+    EventType(
+        "journey.expired", "The journey's time is over.", Left, ON | {"left_at": "consented"}
+    ),
+    EventType(
         "journey.revoked",
         "The firm ended the journey.",
         Left,

@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from relay.events.event_type import Entry, Told
+from relay.events.event_type import EventData, EventType
 
 
-class Forgotten(Told):
+class Forgotten(EventData):
     """All that was held of the company is gone, but this line."""
 
     by: str
@@ -14,14 +14,14 @@ class Forgotten(Told):
     messages: int
 
 
-class Erased(Told):
+class Erased(EventData):
     """Nothing is left of this event but its number."""
 
     reason: Literal["forgotten", "retention"]
     """Its company was forgotten, or events of its type are kept no longer."""
 
 
-class Unreadable(Told):
+class Unreadable(EventData):
     """What stands in the log under this number cannot be read: only so much of it can be told."""
 
     was: str | None
@@ -30,7 +30,7 @@ class Unreadable(Told):
     """What of it cannot be read."""
 
 
-class Trimmed(Told):
+class Trimmed(EventData):
     """Events were dropped that some readers had not read."""
 
     up_to: str
@@ -39,7 +39,7 @@ class Trimmed(Told):
     """The subscriptions that had not read so far, and consumer groups as `group:<name>`."""
 
 
-class LimitNeared(Told):
+class LimitNeared(EventData):
     """A reader will lose events that it has not read, unless it reads on."""
 
     reader: str
@@ -50,7 +50,7 @@ class LimitNeared(Told):
     """Within how many days what follows its cursor is dropped."""
 
 
-class Reset(Told):
+class Reset(EventData):
     """The log lost its newest events, or may have, and their numbers are given again."""
 
     previous: str
@@ -61,38 +61,38 @@ class Reset(Told):
     """A replica took over, which may have lacked the latest; or what had been read was gone."""
 
 
-ENTRIES = (
-    Entry(
+EVENT_TYPES = (
+    EventType(
         "company.forgotten",
         "A person had the company's data erased.",
         Forgotten,
         {"by": "olga", "events": 12, "messages": 9},
     ),
-    Entry(
+    EventType(
         "event.erased",
         "In the place of an event that was dropped from the log's midst, so no number is missing.",
         Erased,
         {"reason": "forgotten"},
     ),
-    Entry(
+    EventType(
         "event.unreadable",
         "In the place of an event whose entry is damaged, so no number is missing.",
         Unreadable,
         {"was": "connection.status_changed", "reason": "`data` is no JSON object"},
     ),
-    Entry(
+    EventType(
         "log.trimmed",
         "The log reached its hard limit and lost events that not every reader had read.",
         Trimmed,
         {"up_to": "100000", "passed": ["sub_1"]},
     ),
-    Entry(
+    EventType(
         "log.reset",
         "First in a new epoch of the log: the server lost its newest events, or may have.",
         Reset,
         {"previous": "5f2c61d0", "current": "91ab03fe", "reason": "fail-over"},
     ),
-    Entry(
+    EventType(
         "log.limit_neared",
         "Once a day for each reader that is so far behind that the hard limit will pass it soon.",
         LimitNeared,

@@ -1,12 +1,12 @@
 """What is told of pauses: what is held back, by whom and why, and that it is not any more."""
 
-from relay.events.event_type import Entry, Told
+from relay.events.event_type import EventData, EventType
 from relay.times import Moment
 
 NUMBERS = {"ends": 1000}
 
 
-class PauseTold(Told):
+class PauseTold(EventData):
     """One pause."""
 
     pause: str
@@ -30,8 +30,8 @@ EXAMPLE = {
     "ends": "2026-01-06T09:00:00.000Z",
 }
 
-ENTRIES = tuple(
-    Entry(event_type, when, PauseTold, EXAMPLE, numbers=NUMBERS)
+EVENT_TYPES = tuple(
+    EventType(event_type, when, PauseTold, EXAMPLE, epoch_times=NUMBERS)
     for event_type, when in (
         ("pause.set", "A pause was set that begins with its next window."),
         ("pause.started", "Syncs are held back from now on."),

@@ -1,9 +1,9 @@
 """What is told of push operations: how writing a record to the customer's platform went."""
 
-from relay.events.event_type import Entry, Told
+from relay.events.event_type import EventData, EventType
 
 
-class Push(Told):
+class Push(EventData):
     """One push operation."""
 
     data_type: str | None
@@ -20,10 +20,12 @@ EXAMPLE = {
     "action": "Create",
     "status": "Success",
 }
-ENTRIES = (
-    Entry("push.completed", "A record was written to the platform.", Push, EXAMPLE),
-    Entry("push.failed", "A record could not be written.", Push, {**EXAMPLE, "status": "Failed"}),
-    Entry(
+EVENT_TYPES = (
+    EventType("push.completed", "A record was written to the platform.", Push, EXAMPLE),
+    EventType(
+        "push.failed", "A record could not be written.", Push, {**EXAMPLE, "status": "Failed"}
+    ),
+    EventType(
         "push.progressed",
         "A write is still under way.",
         Push,

@@ -2,18 +2,18 @@
 
 from typing import Any
 
-from relay.events.event_type import Entry, Told
+from relay.events.event_type import EventData, EventType
 from relay.times import Moment
 
 
-class Started(Told):
+class Started(EventData):
     """A comparison begins."""
 
     reconciliation: str
     cause: str
 
 
-class Progressed(Told):
+class Progressed(EventData):
     """A comparison has come another tenth of its way."""
 
     reconciliation: str
@@ -23,7 +23,7 @@ class Progressed(Told):
     """How many there are to compare."""
 
 
-class Completed(Told):
+class Completed(EventData):
     """A comparison is over; what it found is healed."""
 
     reconciliation: str
@@ -45,7 +45,7 @@ class Stopped(Completed):
     """Companies that Codat did not know; none of them was marked deleted."""
 
 
-class DriftFound(Told):
+class DriftFound(EventData):
     """A company was not as Codat has it; it is now."""
 
     source: str
@@ -55,7 +55,7 @@ class DriftFound(Told):
     """Each with `kind`, the `event_type` that would have told it, `about`, `ours`, `codats`."""
 
 
-class Silent(Told):
+class Silent(EventData):
     """No webhook came for long although a sync was requested."""
 
     last_webhook: Moment | None
@@ -80,14 +80,14 @@ ENDED = {
     "miss_rate": 0.01,
 }
 
-ENTRIES = (
-    Entry(
+EVENT_TYPES = (
+    EventType(
         "reconcile.started",
         "A comparison with Codat's record begins: daily, after an outage, in silence or asked for.",
         Started,
         {"reconciliation": "daily-2026-01-05", "cause": "daily"},
     ),
-    Entry(
+    EventType(
         "reconcile.progressed",
         "A comparison has come another tenth of its way.",
         Progressed,
@@ -98,18 +98,20 @@ ENTRIES = (
             "companies": 412,
         },
     ),
-    Entry("reconcile.completed", "A comparison is over, all it found applied.", Completed, ENDED),
-    Entry(
+    EventType(
+        "reconcile.completed", "A comparison is over, all it found applied.", Completed, ENDED
+    ),
+    EventType(
         "reconcile.aborted", "A comparison was stopped; what it had healed stays.", Completed, ENDED
     ),
-    Entry(
+    EventType(
         "reconcile.stopped",
         "A comparison met more companies gone than are likely, as with another client's key. None"
         " is marked deleted unless one is begun that accepts deletions.",
         Stopped,
         ENDED | {"gone": 21},
     ),
-    Entry(
+    EventType(
         "company.drift_found",
         "A comparison found a company to differ, and put it right.",
         DriftFound,
@@ -119,7 +121,7 @@ ENTRIES = (
             "differences": [DIFFERENCE],
         },
     ),
-    Entry(
+    EventType(
         "codat.silent",
         "Codat told nothing for an hour (a setting) after a sync was requested.",
         Silent,

@@ -1,9 +1,9 @@
 """What is told of a company's schedules: given on link, changed, suspended while it cannot sync."""
 
-from relay.events.event_type import Entry, Told
+from relay.events.event_type import EventData, EventType
 
 
-class ScheduleTold(Told):
+class ScheduleTold(EventData):
     """One schedule, and what became of it."""
 
     data_type: str
@@ -18,40 +18,40 @@ class ScheduleTold(Told):
 GIVEN = {"data_type": "all", "cadence": "daily", "origin": "policy", "reason": None}
 SUSPENDED = GIVEN | {"reason": "the company is Deauthorised"}
 
-ENTRIES = (
-    Entry(
+EVENT_TYPES = (
+    EventType(
         "schedule.given",
         "A company has a new one: by the policy, as on link, or by a person.",
         ScheduleTold,
         GIVEN,
-        apart=("data_type",),
+        identity=("data_type",),
     ),
-    Entry(
+    EventType(
         "schedule.changed",
         "It was changed, by a person or the policy.",
         ScheduleTold,
         GIVEN,
-        apart=("data_type",),
+        identity=("data_type",),
     ),
-    Entry(
+    EventType(
         "schedule.suspended",
         "The company cannot sync for now.",
         ScheduleTold,
         SUSPENDED,
-        apart=("data_type",),
+        identity=("data_type",),
     ),
-    Entry(
+    EventType(
         "schedule.resumed",
         "The company can sync again.",
         ScheduleTold,
         GIVEN,
-        apart=("data_type",),
+        identity=("data_type",),
     ),
-    Entry(
+    EventType(
         "schedule.removed",
         "A person removed it, or the policy no longer gives it.",
         ScheduleTold,
         GIVEN,
-        apart=("data_type",),
+        identity=("data_type",),
     ),
 )

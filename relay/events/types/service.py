@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from relay.events.event_type import Entry, Told
+from relay.events.event_type import EventData, EventType
 from relay.times import Moment
 
 
-class LimitReached(Told):
+class LimitReached(EventData):
     """Codat takes no more requests."""
 
     daily_quota: int | None
@@ -14,14 +14,14 @@ class LimitReached(Told):
     """When it takes requests again."""
 
 
-class LimitReset(Told):
+class LimitReset(EventData):
     """Codat takes requests again."""
 
     daily_quota: int | None
     quota_remaining: int | None
 
 
-class GivenUp(Told):
+class GivenUp(EventData):
     """Something that was to be done at Codat will not be done."""
 
     intent: str
@@ -30,7 +30,7 @@ class GivenUp(Told):
     reason: str | None
 
 
-class Solution(Told):
+class Solution(EventData):
     """An event of one of Codat's solutions (bank feeds, expenses, reports), told on as it is.
 
     Its date-times are in UTC.
@@ -41,21 +41,21 @@ class Solution(Told):
     details: dict[str, Any]
 
 
-class Stale(Told):
+class Stale(EventData):
     """A webhook that changed nothing, because something newer is known."""
 
     event_type: str
     event_id: str | None
 
 
-class ClockJumped(Told):
+class ClockJumped(EventData):
     """The server's clock was moved; schedules follow it."""
 
     seconds: float
     """By how much; forward is positive."""
 
 
-class ClockDiffered(Told):
+class ClockDiffered(EventData):
     """The clocks of a machine of ours and of the server are apart; one of them is wrong."""
 
     seconds: float
@@ -68,7 +68,7 @@ class ClockDiffered(Told):
     """The machine's name."""
 
 
-class ServerWeakened(Told):
+class ServerWeakened(EventData):
     """The server could lose what it acknowledges; until it is mended nothing is acknowledged."""
 
     risks: list[str]
@@ -77,33 +77,33 @@ class ServerWeakened(Told):
     """What is wrong and what to do, a sentence for each."""
 
 
-class ServerMended(Told):
+class ServerMended(EventData):
     """The server is as strong as it must be again."""
 
     risks: list[str]
     """Those that are over."""
 
 
-class UnknownType(Told):
+class UnknownType(EventData):
     """A webhook of a type that no handler takes; the message is kept."""
 
     event_type: str
 
 
-ENTRIES = (
-    Entry(
+EVENT_TYPES = (
+    EventType(
         "rate_limit.reached",
         "Codat tells that the client's quota is used up; no calls are made until then.",
         LimitReached,
         {"daily_quota": 1000, "until": "2026-01-06T00:00:00.000000Z"},
     ),
-    Entry(
+    EventType(
         "rate_limit.reset",
         "Codat tells that the quota is there again.",
         LimitReset,
         {"daily_quota": 1000, "quota_remaining": 1000},
     ),
-    Entry(
+    EventType(
         "intent.given_up",
         "Work at Codat ended without success and will not be tried again by itself.",
         GivenUp,
@@ -112,48 +112,48 @@ ENTRIES = (
             "ending": "gone",
             "reason": "404",
         },
-        apart=("intent",),
+        identity=("intent",),
     ),
-    Entry(
+    EventType(
         "solution.reported",
         "One of Codat's solutions reported something.",
         Solution,
         {"reported": "expenses.sync.successful", "details": {"syncId": "s-1"}},
-        codats=("details",),
+        codat_fields=("details",),
     ),
-    Entry(
+    EventType(
         "clock.jumped",
         "The server's clock, which schedules follow, was moved by more than 30 seconds.",
         ClockJumped,
         {"seconds": -3600.0},
     ),
-    Entry(
+    EventType(
         "clock.differed",
         "The clock of a machine on which a process of ours runs is over 30 seconds apart from the"
         " server's; all go by the server's.",
         ClockDiffered,
         {"seconds": -3600.0, "process": "worker drain", "host": "relay-2"},
     ),
-    Entry(
+    EventType(
         "server.weakened",
         "The server was set up weaker, became a replica or takes no writes: webhooks and changes"
         " are answered 503 until it is mended.",
         ServerWeakened,
         {"risks": ["fsync"], "faults": ["appendfsync is no; set `appendfsync always`"]},
     ),
-    Entry(
+    EventType(
         "server.mended",
         "The server is as strong as it must be again; webhooks are taken in.",
         ServerMended,
         {"risks": ["fsync"]},
     ),
-    Entry(
+    EventType(
         "webhook.stale",
         "A webhook came late: what it tells is older than what is known.",
         Stale,
         {"event_type": "connection.connected", "event_id": "743ec94a-8aa4-44bb-8bd4-e1855ee0e74b"},
     ),
-    Entry(
+    EventType(
         "webhook.unknown_type",
         "A webhook of a type nobody here knows came in.",
         UnknownType,

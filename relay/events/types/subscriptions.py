@@ -1,9 +1,9 @@
 """What is told of subscriptions themselves: deliveries were paused, and go on."""
 
-from relay.events.event_type import Entry, Told
+from relay.events.event_type import EventData, EventType
 
 
-class Paused(Told):
+class Paused(EventData):
     """No more deliveries until it is resumed; nothing is lost meanwhile."""
 
     subscription_id: str
@@ -13,7 +13,7 @@ class Paused(Told):
     """The last event that was delivered or left out by its filter."""
 
 
-class Resumed(Told):
+class Resumed(EventData):
     """Deliveries go on."""
 
     subscription_id: str
@@ -22,12 +22,12 @@ class Resumed(Told):
 
 
 EXAMPLE = {"subscription_id": "sub_1", "url": "https://example.com/hook", "cursor": "1041"}
-ENTRIES = (
-    Entry(
+EVENT_TYPES = (
+    EventType(
         "subscription.paused",
         "A person paused it, it answered 410, or nothing was taken for days.",
         Paused,
         {**EXAMPLE, "reason": "it answered 410"},
     ),
-    Entry("subscription.resumed", "A person resumed it.", Resumed, EXAMPLE),
+    EventType("subscription.resumed", "A person resumed it.", Resumed, EXAMPLE),
 )

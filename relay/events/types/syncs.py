@@ -4,10 +4,10 @@ from typing import Any
 
 from pydantic import Field
 
-from relay.events.event_type import Entry, Told
+from relay.events.event_type import EventData, EventType
 
 
-class Requested(Told):
+class Requested(EventData):
     """Codat took our request, or had one under way."""
 
     data_type: str
@@ -18,7 +18,7 @@ class Requested(Told):
     note: str | None = None
 
 
-class Accepted(Told):
+class Accepted(EventData):
     """Codat's pull operations for a sync are known."""
 
     data_type: str
@@ -30,14 +30,14 @@ class Accepted(Told):
     failed: int
 
 
-class Fresh(Told):
+class Fresh(EventData):
     """The data of a schedule that says within how many hours it must be read."""
 
     data_type: str
     """Of a schedule for `all`, each data type that was read before is judged by itself."""
 
 
-class Missed(Told):
+class Missed(EventData):
     """A period has no sync of its own."""
 
     data_type: str
@@ -50,7 +50,7 @@ class Missed(Told):
     count: int | None = None
 
 
-class Read(Told):
+class Read(EventData):
     """How Codat's read of one data type ended, or a sync as a whole: then it has a `total`."""
 
     connection_id: str | None = None
@@ -73,7 +73,7 @@ class Read(Told):
     """`data_status` where no webhook told of the read, and Codat said so when it was asked."""
 
 
-class Changed(Told):
+class Changed(EventData):
     """A read found records that are new or differ."""
 
     connection_id: str | None
@@ -91,76 +91,76 @@ READ: dict[str, Any] = {
 FAILED = {**READ, "status": "FetchError", "initial": False, "issues": ["Timed out."]}
 BY_TYPE = ("connection_id", "data_type")
 BY_PERIOD = ("data_type", "period")
-ENTRIES = (
-    Entry(
+EVENT_TYPES = (
+    EventType(
         "sync.requested",
         "Codat accepted a request for a sync, once per schedule and period.",
         Requested,
         {**REQUEST, "operation_id": "be09eedd-0d4f-4b21-94ab-b5d8ab1cb7a0"},
-        apart=BY_PERIOD,
+        identity=BY_PERIOD,
     ),
-    Entry(
+    EventType(
         "sync.accepted",
         "Codat has begun with a sync: its pull operations are known.",
         Accepted,
         {**REQUEST, "operation_id": None, "total": 12, "done": 3, "failed": 0},
-        apart=BY_PERIOD,
+        identity=BY_PERIOD,
     ),
-    Entry(
+    EventType(
         "sync.missed",
         "A period got no sync of its own, with the reason.",
         Missed,
         {**REQUEST, "reason": "the company is Deauthorised"},
-        apart=BY_PERIOD,
+        identity=BY_PERIOD,
     ),
-    Entry(
+    EventType(
         "sync.completed",
         "Codat read a data type, or all that belongs to a sync, with success.",
         Read,
         {**READ, "initial": False, "issues": []},
-        apart=BY_TYPE,
+        identity=BY_TYPE,
     ),
-    Entry(
+    EventType(
         "sync.failed",
         "A read ended without the data, for good or until the customer authorises again.",
         Read,
         FAILED,
-        apart=BY_TYPE,
+        identity=BY_TYPE,
     ),
-    Entry(
+    EventType(
         "sync.skipped",
         "Nothing was read, and nothing is wrong: there is no such data, or a later sync stands for"
         " this one.",
         Read,
         {**FAILED, "status": "NotSupported", "issues": []},
-        apart=BY_TYPE,
+        identity=BY_TYPE,
     ),
-    Entry(
+    EventType(
         "sync.progressed",
         "A read is still under way.",
         Read,
         {**FAILED, "status": "Fetching", "issues": []},
-        apart=BY_TYPE,
+        identity=BY_TYPE,
     ),
-    Entry(
+    EventType(
         "data.stale",
         "No read renewed the data within the hours that its schedule names.",
         Fresh,
         {"data_type": "invoices"},
-        apart=("data_type",),
+        identity=("data_type",),
     ),
-    Entry(
+    EventType(
         "data.fresh",
         "A read renewed data that was stale.",
         Fresh,
         {"data_type": "invoices"},
-        apart=("data_type",),
+        identity=("data_type",),
     ),
-    Entry(
+    EventType(
         "data.changed",
         "A read found records that are new or differ from those of the read before.",
         Changed,
         READ,
-        apart=BY_TYPE,
+        identity=BY_TYPE,
     ),
 )

@@ -14,7 +14,7 @@ from relay.times import now_ms
 from support.parts import company_id, make_event
 from workers.intents.kinds import cadence
 from workers.intents.kinds.cadence import FIRST_AFTER
-from workers.intents.retry_policy import Ending
+from workers.intents.retry_policy import ResultKind
 
 COMPANY = company_id(1)
 HOURLY = Schedule(COMPANY, "invoices", Cadence.HOURLY)
@@ -29,7 +29,7 @@ def connect(bench, event_type, status, at=0):
 
 def do(bench, **args):
     intent = Intent(f"cadence:{COMPANY}", 1, COMPANY, 1, 0, args, "msg_1", Priority.LINK)
-    return cadence.do(bench.context, intent)
+    return cadence.run(bench.context, intent)
 
 
 def told(bench):
@@ -51,7 +51,7 @@ def held(bench, wanted):
 def test_the_first_run_leaves_codats_own_first_sync_alone(bench):
     connect(bench, "connection.connected", "Linked")
     before = now_ms() // 1000
-    assert do(bench).ending is Ending.DONE
+    assert do(bench).kind is ResultKind.DONE
     held = bench.store.schedules.of(COMPANY)
     assert held == {ALL: POLICY}
     [due] = bench.store.schedules.next_due([POLICY])
@@ -88,13 +88,13 @@ def test_a_schedule_that_someone_changed_meanwhile_is_looked_at_again(bench, mon
     monkeypatch.setattr(bench.store.schedules, "of", lambda company: {})
     bench.store.schedules.put(replace(PERSONS, data_type=ALL), None, over=None)
     ended = do(bench)
-    assert (ended.ending, ended.expected) == (Ending.LATER, True)
+    assert (ended.kind, ended.expected) == (ResultKind.LATER, True)
     monkeypatch.undo()
     assert bench.store.schedules.of(COMPANY)[ALL].origin == "person"
 
 
 def test_a_company_that_we_do_not_hold_needs_nothing(bench):
-    assert do(bench).ending is Ending.DONE
+    assert do(bench).kind is ResultKind.DONE
     assert bench.store.schedules.count() == 0
 
 
@@ -104,7 +104,7 @@ def test_it_tells_what_it_changed_and_nothing_when_there_is_nothing(bench, monke
     connect(bench, "connection.connected", "Linked")
     do(bench)
     assert told(bench) == [("schedule.given", None)]
-    assert do(bench).ending is Ending.DONE
+    assert do(bench).kind is ResultKind.DONE
     assert told(bench) == [("schedule.given", None)]
 
 
@@ -178,8 +178,8 @@ def test_a_policy_file_that_went_bad_is_waited_for_and_then_followed(bench, tmp_
     settings = bench.settings.model_copy(update={"relay_policy_file": file})
     bench.context = replace(bench.context, settings=settings)
     ended = do(bench)
-    assert (ended.ending, ended.expected) == (Ending.LATER, True)
+    assert (ended.kind, ended.expected) == (ResultKind.LATER, True)
     assert "is not TOML" in ended.error
     file.write_text('[[rules]]\nschedule = { cadence = "weekly" }\n')
-    assert do(bench).ending is Ending.DONE
+    assert do(bench).kind is ResultKind.DONE
     assert bench.store.schedules.of(COMPANY)[ALL].cadence is Cadence.WEEKLY

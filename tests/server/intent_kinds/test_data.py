@@ -12,7 +12,7 @@ from relay.syncs.schedule import Cadence, Schedule
 from relay.times import iso_from_micros, now_micros
 from support.parts import company_id, connection_id, make_event
 from workers.intents.kinds import data, fresh, track
-from workers.intents.retry_policy import Ending
+from workers.intents.retry_policy import ResultKind
 
 COMPANY = company_id(1)
 HOUR = 3600 * 1_000_000  # microseconds
@@ -33,9 +33,9 @@ def silent(bench):
 
 def run(bench, kind, module):
     intent = Intent(f"{kind}:{COMPANY}", 1, COMPANY, 1, 0, {}, "m", Priority.RECONCILE)
-    ended = module.do(bench.context, intent)
-    if ended.told:
-        tell(bench, ended.told.type, **ended.told.payload)
+    ended = module.run(bench.context, intent)
+    if ended.action:
+        tell(bench, ended.action.type, **ended.action.payload)
     return ended
 
 
@@ -47,16 +47,16 @@ def tell(bench, kind, **payload):
 
 
 def test_the_status_fills_in_what_no_webhook_told(silent):
-    assert run(silent, "data", data).ending is Ending.DONE
+    assert run(silent, "data", data).kind is ResultKind.DONE
     company = silent.store.companies.get(COMPANY)
     assert company.data_types[f"{connection_id(1)}|invoices"].status == "Complete"
-    assert run(silent, "data", data).told is None
+    assert run(silent, "data", data).action is None
 
 
 def test_a_company_that_is_not_linked_is_not_asked_about(bench):
     bench.deliver(make_event("connection.created", connection=(1, "PendingAuth")))
     bench.drain()
-    assert run(bench, "data", data).told is None
+    assert run(bench, "data", data).action is None
     assert bench.codat.asked == []
 
 
@@ -67,7 +67,7 @@ def test_data_that_codat_has_read_is_not_told_as_stale(silent):
         Schedule(COMPANY, "invoices", Cadence.DAILY, fresh=1), None, over=None
     )
     ended = run(silent, "fresh", fresh)
-    assert ended.told.payload["stale"] == []
+    assert ended.action.payload["stale"] == []
     assert "data.stale" not in silent.types()
     calls = list(silent.codat.asked)
     run(silent, "fresh", fresh)
@@ -99,10 +99,10 @@ def test_a_second_failure_is_dated_by_the_history(silent):
             "completed": iso_from_micros(at),
         }
     ]
-    assert run(silent, "data", data).ending is Ending.DONE
+    assert run(silent, "data", data).kind is ResultKind.DONE
     held = silent.store.companies.get(COMPANY).data_types[f"{connection_id(1)}|invoices"]
     assert held.version[0] == at
-    assert run(silent, "data", data).told is None
+    assert run(silent, "data", data).action is None
 
 
 def test_reads_that_only_the_history_shows_have_the_status_asked(silent):
@@ -116,9 +116,9 @@ def test_reads_that_only_the_history_shows_have_the_status_asked(silent):
             "completed": iso_from_micros(now_micros() - HOUR // 2),
         }
     ]
-    assert run(silent, "track", track).told.payload["unheard"] is True
+    assert run(silent, "track", track).action.payload["unheard"] is True
     assert f"data:{COMPANY}" in {one.name for one in silent.store.intent_list.walk("waiting", 1000)}
 
 
 def test_a_sync_of_which_nothing_shows_for_long_has_the_status_asked(silent):
-    assert run(silent, "track", track).told.payload == {"syncs": [], "unheard": True}
+    assert run(silent, "track", track).action.payload == {"syncs": [], "unheard": True}

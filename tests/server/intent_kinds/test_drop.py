@@ -7,7 +7,7 @@ from relay.store.intents.queue import Intent, Priority
 from support.folding import action, apply, company_after, webhook
 from support.parts import company_id, connection_id, make_event
 from workers.intents.kinds import drop
-from workers.intents.retry_policy import Ending
+from workers.intents.retry_policy import ResultKind
 
 COMPANY, CONNECTION = company_id(1), connection_id(1)
 INTENT = Intent(
@@ -28,12 +28,12 @@ INTENT = Intent(
 )
 def test_only_what_still_waits_is_deleted(bench, status, deleted):
     bench.codat.connections[CONNECTION] = status
-    assert drop.do(bench.context, INTENT).ending is Ending.DONE
+    assert drop.run(bench.context, INTENT).kind is ResultKind.DONE
     assert bench.codat.deleted == deleted
 
 
 def test_what_is_gone_already_is_done(bench):
-    assert drop.do(bench.context, INTENT).ending is Ending.DONE
+    assert drop.run(bench.context, INTENT).kind is ResultKind.DONE
 
 
 def test_what_was_ever_linked_is_not_even_asked_about(bench, monkeypatch):
@@ -41,5 +41,5 @@ def test_what_was_ever_linked_is_not_even_asked_about(bench, monkeypatch):
     held = apply(company_after(action("relay.company_created", name="x", placeholder=True)), linked)
     assert isinstance(held.company, Company)
     monkeypatch.setattr(bench.context.store.companies, "get", lambda company: held.company)
-    drop.do(bench.context, INTENT)
+    drop.run(bench.context, INTENT)
     assert bench.codat.asked == []

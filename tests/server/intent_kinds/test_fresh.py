@@ -9,7 +9,7 @@ from relay.times import now_micros
 from support.parts import company_id, connection_id, make_event
 from workers.intents.kinds import fresh
 from workers.intents.kinds.fresh import HOUR, STALE_LOOK, judge
-from workers.intents.retry_policy import Ending
+from workers.intents.retry_policy import ResultKind
 
 COMPANY = company_id(1)
 AT = 1_767_603_600_000_000
@@ -75,7 +75,7 @@ def test_a_company_never_read_counts_from_its_first_sight():
 
 def do(bench):
     name = f"fresh:{COMPANY}"
-    return fresh.do(bench.context, Intent(name, 1, COMPANY, 1, 0, {}, "m", Priority.RECONCILE))
+    return fresh.run(bench.context, Intent(name, 1, COMPANY, 1, 0, {}, "m", Priority.RECONCILE))
 
 
 def test_what_became_stale_is_told_once_and_a_good_read_makes_it_fresh(bench):
@@ -88,7 +88,7 @@ def test_what_became_stale_is_told_once_and_a_good_read_makes_it_fresh(bench):
     bench.settle()
     assert bench.types().count("data.stale") == 1
     assert bench.store.companies.get(COMPANY).stale == ("invoices",)
-    assert do(bench).told is None
+    assert do(bench).action is None
     now_read = make_event("read.completed", dataTypes=[old])
     seconds = now_micros() / 1_000_000
     bench.deliver(now_read | {"generatedDate": _iso(seconds)})
@@ -110,8 +110,8 @@ def _iso(seconds):
 
 
 def test_without_deadlines_the_watch_ends(bench):
-    assert do(bench).ending is Ending.DONE
+    assert do(bench).kind is ResultKind.DONE
     bench.deliver(make_event("connection.connected", connection=(1, "Linked")))
     bench.drain()
     assert bench.store.schedules.put(replace(DAILY, fresh=0), None, over=None)
-    assert do(bench).ending is Ending.DONE
+    assert do(bench).kind is ResultKind.DONE

@@ -8,7 +8,7 @@ from relay.times import now_micros, now_ms
 from support.parts import company_id, make_event
 from workers.intents.kinds import info
 from workers.intents.kinds.info import LONGEST_WAIT, SHORTEST_WAIT, URGENT_FOR
-from workers.intents.retry_policy import Ending
+from workers.intents.retry_policy import ResultKind
 
 COMPANY = company_id(1)
 INFO = {"companyName": "Bakery Ltd", "baseCurrency": "GBP"}
@@ -17,15 +17,15 @@ INFO = {"companyName": "Bakery Ltd", "baseCurrency": "GBP"}
 def do(bench, *, age_seconds=0):
     created = now_ms() - int(age_seconds * 1000)
     intent = Intent(f"info:{COMPANY}", 1, COMPANY, 1, created, {}, "msg_1", Priority.LINK)
-    return info.do(bench.context, intent)
+    return info.run(bench.context, intent)
 
 
 def test_info_is_told_as_of_when_it_was_asked_for(bench):
     bench.codat.infos[COMPANY] = INFO | {"supplementalData": {"a": 1}, "sourceUrls": {"b": "c"}}
     before = now_micros()
     ended = do(bench)
-    assert ended.ending is Ending.DONE
-    assert (ended.told.type, ended.told.payload) == (
+    assert ended.kind is ResultKind.DONE
+    assert (ended.action.type, ended.action.payload) == (
         "relay.info_fetched",
         {"info": INFO, "after": 0},
     )
@@ -39,7 +39,7 @@ def test_info_says_how_many_reads_it_was_asked_after(bench):
     for number in (1, 2):
         bench.deliver(make_event("read.completed", at=number, dataTypes=reads))
         bench.drain()
-    assert do(bench).told.payload["after"] == 2
+    assert do(bench).action.payload["after"] == 2
     bench.settle()
     held = bench.store.companies.get(COMPANY)
     assert (held.info_reads, held.info_after) == (2, 2)
@@ -51,7 +51,7 @@ def test_info_says_how_many_reads_it_was_asked_after(bench):
 )
 def test_info_that_is_not_there_yet_is_asked_for_more_and_more_seldom(bench, age, wait):
     ended = do(bench, age_seconds=age)
-    assert (ended.ending, ended.told) == (Ending.LATER, None)
+    assert (ended.kind, ended.action) == (ResultKind.LATER, None)
     assert ended.expected  # so that it never counts as a failure
     assert ended.wait == pytest.approx(wait, abs=5)
     assert bench.codat.asked == [("get_company_info", COMPANY)]

@@ -11,7 +11,7 @@ from support.folding import action
 from support.parts import company_id, make_event
 from workers.intents.kinds import name
 from workers.intents.kinds.name import NO_NAME, NOT_KEPT
-from workers.intents.retry_policy import Ending
+from workers.intents.retry_policy import ResultKind
 
 COMPANY = company_id(1)
 DUMMY = "Pending 1"
@@ -34,9 +34,9 @@ def tell(bench, kind, **payload):
 
 def do(bench, *, tried=None):
     intent = Intent(f"name:{COMPANY}", 1, COMPANY, 1, 0, {}, "msg_1", Priority.LINK, tried)
-    ended = name.do(bench.context, intent)
-    assert ended.ending is Ending.DONE
-    return ended.told and (ended.told.type, ended.told.payload)
+    ended = name.run(bench.context, intent)
+    assert ended.kind is ResultKind.DONE
+    return ended.action and (ended.action.type, ended.action.payload)
 
 
 def rename_at_codat(bench, present):

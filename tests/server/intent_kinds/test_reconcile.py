@@ -150,7 +150,7 @@ def test_a_run_killed_between_any_two_steps_goes_on_and_tells_nothing_twice(cont
         if not claimed or claimed[0].kind != "reconcile":
             continue
         try:
-            reconcile.do(context, claimed[0])
+            reconcile.run(context, claimed[0])
         except SystemExit:
             continue
     context.store.reconciles.move_on = noted
@@ -302,7 +302,7 @@ def test_an_attempt_ends_in_the_midst_of_a_step_when_its_time_is_over(bench, mon
         [claimed] = bench.store.intents.claim(
             now=now_ms(), lease_ms=60_000, limit=1, priorities=[Priority.NOW]
         )
-        assert reconcile.do(bench.context, claimed).expected
+        assert reconcile.run(bench.context, claimed).expected
         assert len(bench.codat.asked) == asked
         end_leases(bench.context)
         clock[0] += 1
@@ -391,7 +391,7 @@ def test_what_came_in_meanwhile_was_late_and_is_not_told_as_drift(context, sandb
     # Between the listing and its message the webhook comes in, with the same news.
     listed = context.codat.companies_page(1)
     inbox = context.store.inbox
-    tell = reconcile.tell
+    enqueue_action = reconcile.enqueue_action
 
     def webhook_first(store, hints, action):
         event = make_event(
@@ -405,10 +405,10 @@ def test_what_came_in_meanwhile_was_late_and_is_not_told_as_drift(context, sandb
             body=json.dumps(event).encode(),
         )  # fmt: skip
         inbox.ingest(event["id"], company, fields)
-        tell(store, hints, action)
+        enqueue_action(store, hints, action)
 
-    monkeypatch.setattr(reconcile, "tell", webhook_first)
-    reconcile.do(context, claimed)
+    monkeypatch.setattr(reconcile, "enqueue_action", webhook_first)
+    reconcile.run(context, claimed)
     settle(context)
     assert str(context.store.companies.get(company).status) == "Unlinked"
     drift = context.store.reconciles.get("r2").drift
@@ -458,7 +458,7 @@ def test_two_workers_and_one_frozen_past_its_lease_tell_once(context, sandbox):
         )[0]
         for n in (0, 50)
     ]
-    threads = [threading.Thread(target=reconcile.do, args=(context, c)) for c in claims]
+    threads = [threading.Thread(target=reconcile.run, args=(context, c)) for c in claims]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -9,7 +9,7 @@ from relay.store.intents.queue import Intent, Priority
 from relay.times import now_micros
 from support.parts import company_id, connection_id, make_connection
 from workers.intents.kinds import reread
-from workers.intents.retry_policy import Ending
+from workers.intents.retry_policy import ResultKind
 
 COMPANY = company_id(1)
 INTENT = Intent(f"reread:{COMPANY}", 1, COMPANY, 1, 0, {}, "msg_1", Priority.LINK)
@@ -26,9 +26,9 @@ def test_a_company_is_told_as_codat_shows_it(bench):
         "dataConnections": [connection, "odd"],
     }
     before = now_micros()
-    ended = reread.do(bench.context, INTENT)
-    assert (ended.ending, ended.told.type) == (Ending.DONE, "relay.company_read")
-    shown = ended.told.payload["company"]
+    ended = reread.run(bench.context, INTENT)
+    assert (ended.kind, ended.action.type) == (ResultKind.DONE, "relay.company_read")
+    shown = ended.action.payload["company"]
     assert (shown["id"], shown["name"]) == (COMPANY, "Bakery")
     assert shown["dataConnections"][0]["id"] == connection_id(1)
     assert "canary" not in json.dumps(shown)
@@ -38,16 +38,16 @@ def test_a_company_is_told_as_codat_shows_it(bench):
 
 def test_an_answer_without_connections_is_told_so(bench):
     bench.codat.companies[COMPANY] = {"id": COMPANY, "name": "Bakery"}
-    ended = reread.do(bench.context, INTENT)
-    assert ended.told.payload["company"]["dataConnections"] is None
+    ended = reread.run(bench.context, INTENT)
+    assert ended.action.payload["company"]["dataConnections"] is None
 
 
 def test_a_company_that_codat_does_not_know_is_gone(bench):
-    ended = reread.do(bench.context, INTENT)
-    assert (ended.ending, ended.told.type) == (Ending.GONE, "relay.company_gone")
+    ended = reread.run(bench.context, INTENT)
+    assert (ended.kind, ended.action.type) == (ResultKind.GONE, "relay.company_gone")
 
 
 def test_any_other_trouble_is_judged_elsewhere(bench):
     bench.codat.failing = lambda operation, company: CodatBroken("503", status=503)
     with pytest.raises(CodatBroken):
-        reread.do(bench.context, INTENT)
+        reread.run(bench.context, INTENT)

@@ -9,7 +9,7 @@ from relay.times import iso_from_ms, now_ms
 from support.parts import company_id, make_event
 from workers.intents.kinds import sync
 from workers.intents.kinds.sync import HISTORY, SKEW_MICROS
-from workers.intents.retry_policy import Ending
+from workers.intents.retry_policy import ResultKind
 
 COMPANY = company_id(1)
 PERIOD = "2026-01-05"
@@ -32,11 +32,11 @@ def do(bench, data_type="invoices", *, created=None, tried=None):
     created = now_ms() if created is None else created
     scheduled = Priority.SCHEDULED
     intent = Intent(name, 1, COMPANY, 1, created, facts, "schedule", scheduled, tried)
-    ended = sync.do(bench.context, intent)
-    assert ended.ending is Ending.DONE
-    assert ended.told.payload["period"] == PERIOD
-    assert ended.told.payload["data_type"] == data_type
-    return ended.told
+    ended = sync.run(bench.context, intent)
+    assert ended.kind is ResultKind.DONE
+    assert ended.action.payload["period"] == PERIOD
+    assert ended.action.payload["data_type"] == data_type
+    return ended.action
 
 
 def operation(data_type, requested, id="op-1"):

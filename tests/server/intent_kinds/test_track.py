@@ -11,7 +11,7 @@ from relay.syncs.tracking import FIRST, ON_PREMISE_TIMEOUT, SYNC_TIMEOUT, next_c
 from relay.times import iso_from_micros, now_micros
 from support.parts import company_id, connection_id, make_event
 from workers.intents.kinds import track
-from workers.intents.retry_policy import Ending
+from workers.intents.retry_policy import ResultKind
 
 COMPANY = company_id(1)
 MINUTE = 60_000_000
@@ -37,11 +37,11 @@ def pull(data_type, status, ago=MINUTE // 2, number=1):
 
 def do(bench):
     name = f"track:{COMPANY}"
-    return track.do(bench.context, Intent(name, 1, COMPANY, 1, 0, {}, "m", Priority.LINK))
+    return track.run(bench.context, Intent(name, 1, COMPANY, 1, 0, {}, "m", Priority.LINK))
 
 
 def shown(ended):
-    [sync] = ended.told.payload["syncs"]
+    [sync] = ended.action.payload["syncs"]
     return {name: sync[name] for name in ("state", "total", "done", "failed")}
 
 
@@ -53,12 +53,12 @@ def test_a_first_sync_is_followed_from_the_link_until_all_its_reads_have_ended(l
         pull("suppliers", "Complete", ago=10 * MINUTE),  # before the link
     ]
     ended = do(linked)
-    assert (ended.ending, ended.expected) == (Ending.LATER, True)
+    assert (ended.kind, ended.expected) == (ResultKind.LATER, True)
     assert 30 <= ended.wait <= 60
     assert shown(ended) == {"state": "accepted", "total": 2, "done": 1, "failed": 0}
     linked.codat.history[1] = pull("bills", "NotSupported")
     ended = do(linked)
-    assert ended.ending is Ending.DONE
+    assert ended.kind is ResultKind.DONE
     assert shown(ended) == {"state": "completed", "total": 2, "done": 2, "failed": 0}
 
 
@@ -67,18 +67,18 @@ def test_one_failed_read_fails_the_sync(linked):
     linked.codat.history[1]["errorMessage"] = "The chart of accounts is empty."
     ended = do(linked)
     assert shown(ended) == {"state": "failed", "total": 2, "done": 2, "failed": 1}
-    assert ended.told.payload["syncs"][0]["why"] == "bills: The chart of accounts is empty."
+    assert ended.action.payload["syncs"][0]["why"] == "bills: The chart of accounts is empty."
 
 
 def test_a_look_that_finds_nothing_new_tells_nothing(linked):
     ended = do(linked)
-    assert (ended.ending, ended.told) == (Ending.LATER, None)
+    assert (ended.kind, ended.action) == (ResultKind.LATER, None)
 
 
 def test_nothing_open_and_nobody_known_cost_no_call(bench):
     bench.deliver(make_event("company.created"))
     bench.drain()
-    assert do(bench).ending is Ending.DONE
+    assert do(bench).kind is ResultKind.DONE
     assert bench.codat.asked == []
 
 
@@ -87,16 +87,16 @@ def test_a_company_that_cannot_sync_is_not_asked_about(linked):
     linked.deliver(event | {"generatedDate": iso_from_micros(now_micros())})
     linked.drain()
     ended = do(linked)
-    assert ended.ending is Ending.DONE
-    assert ended.told.payload["syncs"][0]["reason"] == "the company is Deauthorised"
+    assert ended.kind is ResultKind.DONE
+    assert ended.action.payload["syncs"][0]["reason"] == "the company is Deauthorised"
     assert linked.codat.asked == []
 
 
 def test_after_the_platforms_patience_silence_is_a_failure(linked, monkeypatch):
     monkeypatch.setattr(track, "patience", lambda company: 30)
     ended = do(linked)
-    assert ended.ending is Ending.DONE
-    assert ended.told.payload["syncs"][0]["reason"].startswith("no word")
+    assert ended.kind is ResultKind.DONE
+    assert ended.action.payload["syncs"][0]["reason"].startswith("no word")
 
 
 def test_on_premise_platforms_are_given_days(linked):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.events.types.reconciliations import ENTRIES
+from relay.events.types.reconciliations import EVENT_TYPES
 from support.folding import action, apply, company_after, logged, types, webhook
 from support.parts import company_id, connection_id, make_connection, make_event
 
@@ -151,5 +151,5 @@ def test_a_company_taken_for_deleted_is_there_again_when_codat_shows_it():
     ],
 )
 def test_how_it_goes_is_told_as_it_is(kind, told_as):
-    facts = next(entry.example for entry in ENTRIES if entry.type == told_as)
+    facts = next(entry.example for entry in EVENT_TYPES if entry.type == told_as)
     assert logged(apply(None, action(kind, **facts))) == [(told_as, facts)]

@@ -12,7 +12,7 @@ router = Router()
 def created(company: Company, event: Event) -> Outcome:
     """Take the company in; its name was taken over already, as from every event with a date."""
     outcome = Outcome(company)
-    return outcome.then("reread") if version_of(event) is None else outcome
+    return outcome.request("reread") if version_of(event) is None else outcome
 
 
 @router.on("company.deleted")
@@ -21,7 +21,7 @@ def deleted(company: Company, event: Event) -> Outcome:
     if company.deleted:
         return Outcome(company)
     gone = company.gone(version_of(event) or NEVER)
-    return Outcome(gone).log("company.deleted").then("cadence")
+    return Outcome(gone).log("company.deleted").request("cadence")
 
 
 @router.on("company.product.added", "company.product.removed")

@@ -21,7 +21,7 @@ LINKS = ("connection.connected", "connection.reconnected")
 @router.on("connection.created", "connection.disconnected")
 def changed(company: Company, event: Event) -> Outcome:
     """Take over the connection as the event shows it."""
-    return _take_over(company, event).then("cadence")
+    return _take_over(company, event).request("cadence")
 
 
 @router.on(*LINKS)
@@ -32,8 +32,10 @@ def linked(company: Company, event: Event) -> Outcome:
         first = Sync(FIRST, event.generated)
         if overtaken := superseded(company, first, ALL):
             outcome = outcome.log("sync.skipped", **overtaken)
-        outcome = outcome.now(begin(outcome.company, first, ALL)).then("track", delay=LOOK_AFTER)
-    return outcome.then("info", delay=INFO_AFTER_LINK, link=True).then("cadence")
+        outcome = outcome.with_company(begin(outcome.company, first, ALL)).request(
+            "track", delay=LOOK_AFTER
+        )
+    return outcome.request("info", delay=INFO_AFTER_LINK, link=True).request("cadence")
 
 
 @router.on("connection.failed")
@@ -55,17 +57,17 @@ def link_failed(company: Company, event: Event) -> Outcome:
 @router.on("connection.deleted")
 def deleted(company: Company, event: Event) -> Outcome:
     """Mark the connection gone, whatever status the body still shows."""
-    return _take_over(company, event, status=DELETED).then("cadence")
+    return _take_over(company, event, status=DELETED).request("cadence")
 
 
 def _take_over(company: Company, event: Event, status: str | None = None) -> Outcome:
     connection, version = event.connection, version_of(event)
     if connection is None or version is None:
         # Nothing to go by but the fact that something changed: ask Codat how it stands.
-        return Outcome(company).then("reread", link=event.type in LINKS)
+        return Outcome(company).request("reread", link=event.type in LINKS)
     stale = company.is_stale(connection, version, status)
     if stale and connection.id not in company.connections and status != DELETED:
         # Codat listed it no more when asked after that; a clock may differ, so ask once more.
-        return replace(Outcome(company).then("reread"), stale=True)
+        return replace(Outcome(company).request("reread"), stale=True)
     outcome = Outcome(company.with_connection(connection, version, status), stale=stale)
     return heard_late(outcome, connection.id, event) if stale else outcome

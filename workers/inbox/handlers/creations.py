@@ -18,5 +18,5 @@ def company_created(company: Company, action: Action) -> Outcome:
         company = replace(company, placeholder=name)
     outcome = Outcome(company.named(name, action.version))
     if company.info and outcome.company.name_source is NameSource.PLACEHOLDER:
-        return outcome.then("name", link=True)
+        return outcome.request("name", link=True)
     return outcome

@@ -16,7 +16,7 @@ def judged(company: Company, action: Action) -> Outcome:
     """Tell of each data type that became stale, and of each that is fresh again."""
     stale = tuple(action.payload["stale"])
     outcome = learned(Outcome(company), action.payload.get("reads", ()))
-    outcome = outcome.now(replace(outcome.company, stale=stale))
+    outcome = outcome.with_company(replace(outcome.company, stale=stale))
     for data_type in stale:
         if data_type not in company.stale:
             outcome = outcome.log("data.stale", data_type=data_type)

@@ -80,5 +80,5 @@ def info_fetched(company: Company, action: Action) -> Outcome:
     if changed:
         outcome = outcome.log("company.info_fetched", previous=company.info, current=info)
     if company.name_source is NameSource.PLACEHOLDER:
-        outcome = outcome.then("name")
+        outcome = outcome.request("name")
     return outcome

@@ -21,7 +21,7 @@ def something_changed(company: Company, event: Event) -> Outcome:
     One that speaks of a link is as urgent as a link, for it may be the only word of it.
     """
     link = event.type == "NewCompanySynchronized" or event.text("newStatus") == "Linked"
-    return Outcome(company).then("reread", link=link)
+    return Outcome(company).request("reread", link=link)
 
 
 @router.on("DataSyncCompleted")
@@ -40,7 +40,7 @@ def data_changed(company: Company, event: Event) -> Outcome:
 def sync_failed(company: Company, event: Event) -> Outcome:
     """Tell of the failed sync; the connection may be the reason, so ask how it stands."""
     status = event.text("datasetStatus")
-    return _about_data(company, event, "sync.failed", status=status).then("reread")
+    return _about_data(company, event, "sync.failed", status=status).request("reread")
 
 
 @router.on("PushOperationStatusChanged", "PushOperationTimedOut")
@@ -68,5 +68,5 @@ def _about_data(company: Company, event: Event, logged: str, *, status: object) 
         status=status,
     )
     if logged == "sync.completed" and data_type in INFO_TYPES:
-        outcome = outcome.then("info")
+        outcome = outcome.request("info")
     return outcome

@@ -41,7 +41,7 @@ def reset(company: Company, event: Event) -> Outcome:
             daily_quota=quota.daily_quota if quota else None,
             quota_remaining=quota.quota_remaining if quota else None,
         )
-        .renewed(quota)
+        .lift_hold(quota)
     )
 
 

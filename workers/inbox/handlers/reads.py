@@ -62,18 +62,18 @@ def read_completed(company: Company, event: Event) -> Outcome:
             company = settle(company, read.data_type)
     if ALL in open_syncs(company) and reads:
         # Codat does not say which reads belong to it, or how many are to come: its history does.
-        outcome = outcome.then("track", delay=LOOK_AFTER)
+        outcome = outcome.request("track", delay=LOOK_AFTER)
     if company.stale and any(kind is PullOutcome.COMPLETE for kind, _ in kinds):
-        outcome = outcome.then("fresh")
+        outcome = outcome.request("fresh")
     if (PullOutcome.COMPLETE, True) in kinds:
         company = replace(company, info_reads=company.info_reads + 1)
         # The initial read is that of a link, first or again; of others nobody waits for the info.
-        outcome = outcome.then("info", link=event.type.endswith(".initial"))
+        outcome = outcome.request("info", link=event.type.endswith(".initial"))
     if version is None or any(kind is PullOutcome.NEEDS_CUSTOMER for kind, _ in kinds):
         # Without a date nothing was kept of it; or the source no longer lets Codat in, so see
         # whether the connection says so too.
-        outcome = outcome.then("reread")
-    return outcome.now(company)
+        outcome = outcome.request("reread")
+    return outcome.with_company(company)
 
 
 @router.on("relay.data_status_read")
@@ -106,12 +106,12 @@ def learned(outcome: Outcome, reads: Iterable[Mapping[str, Any]]) -> Outcome:
         company = company.with_read(read.key, read.status, version, success=read.is_success)
     successes = {read.data_type for read in new if read.is_success}
     if company.stale and successes:
-        outcome = outcome.then("fresh")
+        outcome = outcome.request("fresh")
     infos = [read.at for read in new if read.is_success and read.data_type in INFO_TYPES]
     if max(infos, default=0) > company.info_version[0]:  # else what is held was asked after it
         company = replace(company, info_reads=company.info_reads + 1)
-        outcome = outcome.then("info")
-    return outcome.now(company)
+        outcome = outcome.request("info")
+    return outcome.with_company(company)
 
 
 def _period(company: Company, data_type: str, version: Version | None) -> str | None:

@@ -33,7 +33,7 @@ def reconciled(company: Company, action: Action) -> Outcome:
         outcome = outcome.count(run, one.kind).count(run, f"{one.kind}:{one.event_type}:{hour}")
         if one.kind is DriftKind.MISSED:
             missed = f"{run}|{one.event_type}|{hour}|{action.at}"
-            outcome = outcome.now(outcome.company.with_missed(one.about, missed))
+            outcome = outcome.with_company(outcome.company.with_missed(one.about, missed))
     return (
         _count_late(outcome, action, healed)
         .log(
@@ -71,7 +71,7 @@ def heard_late(outcome: Outcome, connection_id: str, event: Event) -> Outcome:
     run, missed, hour, at = held.missed.rsplit("|", 3)
     if SAME_NEWS.get(event.type, event.type) != missed or event.generated > int(at):
         return outcome
-    outcome = outcome.now(outcome.company.with_missed(connection_id, ""))
+    outcome = outcome.with_company(outcome.company.with_missed(connection_id, ""))
     for kind, more in ((DriftKind.MISSED, -1), ("late", 1)):
         outcome = outcome.count(run, kind, more).count(run, f"{kind}:{missed}:{hour}", more)
     return outcome

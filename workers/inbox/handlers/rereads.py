@@ -35,7 +35,7 @@ def company_gone(company: Company, action: Action) -> Outcome:
     return (
         Outcome(company.gone(action.version))
         .log("company.deleted", note="Codat does not know this company")
-        .then("cadence")
+        .request("cadence")
     )
 
 
@@ -58,13 +58,13 @@ def as_shown(company: Company, shown: CodatCompany, version: Version) -> Outcome
         after = replace(after, listed=max(version, after.listed))
     outcome = Outcome(after)
     if company.name_source is NameSource.PLACEHOLDER and after.name != company.name:
-        outcome = outcome.then("name")  # it finds out who renamed it, perhaps we, and says so
+        outcome = outcome.request("name")  # it finds out who renamed it, perhaps we, and says so
     if after.status != company.status:
-        outcome = outcome.then("cadence")
+        outcome = outcome.request("cadence")
     if may_miss_reads(after, shown, version[0]):
-        outcome = outcome.then("data")
+        outcome = outcome.request("data")
     if newly_linked:
-        outcome = _first_sync(company, shown, outcome, version).then("info", link=True)
+        outcome = _first_sync(company, shown, outcome, version).request("info", link=True)
     return outcome
 
 
@@ -82,7 +82,7 @@ def _first_sync(
     made = [at for one in shown.connections if (at := read_time(one.created)) is not None]
     since = max(known or made, default=version[0])
     began = begin(outcome.company, Sync(FIRST, min(since, version[0])), ALL)
-    return outcome.now(began).then("track", delay=LOOK_AFTER)
+    return outcome.with_company(began).request("track", delay=LOOK_AFTER)
 
 
 def _without_gone(company: Company, present: set[str], version: Version) -> Company:

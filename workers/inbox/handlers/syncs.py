@@ -37,9 +37,11 @@ def sync_requested(company: Company, action: Action) -> Outcome:
     after = settle(begin(company, sync, data_type), data_type)
     settled = after.syncs[data_type]
     if not settled.is_open:  # its read was told of before we heard that it was asked for
-        return outcome.now(after).log(f"sync.{settled.state}", **event_data(data_type, settled))
+        return outcome.with_company(after).log(
+            f"sync.{settled.state}", **event_data(data_type, settled)
+        )
     delay = LOOK_AFTER if data_type == ALL else LOOK_AFTER_ONE
-    return outcome.now(after).then("track", delay=delay)
+    return outcome.with_company(after).request("track", delay=delay)
 
 
 @router.on("relay.syncs_checked")
@@ -70,8 +72,8 @@ def syncs_checked(company: Company, action: Action) -> Outcome:
             reason = {"reason": why} if why else {}
             outcome = outcome.log(f"sync.{state}", **event_data(data_type, after), **reason)
     if action.payload.get("unheard"):
-        outcome = outcome.then("data", delay=WEBHOOK_LATE)
-    return outcome.now(company)
+        outcome = outcome.request("data", delay=WEBHOOK_LATE)
+    return outcome.with_company(company)
 
 
 @router.on("relay.sync_missed")

@@ -5,27 +5,27 @@ from relay.store.intents.queue import Intent, NewIntent, Priority
 from relay.syncs.policy import BadPolicy, changes_for
 from relay.times import now_ms
 from workers.context import Context
-from workers.intents.retry_policy import Ended, Ending
+from workers.intents.retry_policy import AttemptResult, ResultKind
 
 FIRST_AFTER = 3600  # seconds after a link in which Codat's own first sync runs
 UNTIL_MENDED = 60.0  # seconds after which a policy file that cannot be used is read again
 CHANGED_MEANWHILE = "the schedules were changed meanwhile"
 
 
-def do(context: Context, intent: Intent) -> Ended:
+def run(context: Context, intent: Intent) -> AttemptResult:
     """Give, suspend or resume the company's schedules; with `apply` bring them to the policy.
 
     With `keep` only see that the company is kept alive.
     """
     company = context.store.companies.get(intent.company_id)
     if company is None:
-        return Ended(Ending.DONE)
+        return AttemptResult(ResultKind.DONE)
     schedules, now = context.store.schedules, now_ms() // 1000
     apply, keep = bool(intent.args.get("apply")), bool(intent.args.get("keep"))
     try:
         policy = context.store.policies.in_force(context.settings).policy
     except BadPolicy as error:  # the file was changed while we run; it is read anew each time
-        return Ended(Ending.LATER, wait=UNTIL_MENDED, error=str(error), expected=True)
+        return AttemptResult(ResultKind.LATER, wait=UNTIL_MENDED, error=str(error), expected=True)
     wanted = changes_for(company, schedules.of(company.id), policy, now=now, apply=apply, keep=keep)
     for change in wanted:
         just_linked = change.kind == "resumed" or not (change.before or apply or keep)
@@ -38,10 +38,10 @@ def do(context: Context, intent: Intent) -> Ended:
             earliest=now + FIRST_AFTER if just_linked else None,
         )
         if not written:
-            return Ended(Ending.LATER, wait=0.2, error=CHANGED_MEANWHILE, expected=True)
+            return AttemptResult(ResultKind.LATER, wait=0.2, error=CHANGED_MEANWHILE, expected=True)
     if any(schedule.fresh for schedule in schedules.of(company.id).values()):
         context.store.intents.put([freshness_of(company.id, intent.cause)], now_ms())
-    return Ended(Ending.DONE)
+    return AttemptResult(ResultKind.DONE)
 
 
 def freshness_of(company_id: str, cause: str) -> NewIntent:

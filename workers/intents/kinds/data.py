@@ -10,22 +10,22 @@ from relay.store.intents.queue import Intent
 from relay.syncs.data_status import Read, linked_connections, missing_reads, needs_history
 from relay.times import now_micros
 from workers.context import Context
-from workers.intents.retry_policy import Ended, Ending, Told
+from workers.intents.retry_policy import AttemptResult, NewAction, ResultKind
 
 PAGE = 100  # pull operations, the newest: one call
 
 
-def do(context: Context, intent: Intent) -> Ended:
+def run(context: Context, intent: Intent) -> AttemptResult:
     """GET the data status; reads that the company does not hold are told to its lane."""
     company = context.store.companies.get(intent.company_id)
     if company is None or company.status is not CompanyStatus.LINKED:
-        return Ended(Ending.DONE)
+        return AttemptResult(ResultKind.DONE)
     at = now_micros()
     reads = look(context, company, at)
     if not reads:
-        return Ended(Ending.DONE)
-    told = Told("relay.data_status_read", {"reads": [asdict(read) for read in reads]})
-    return Ended(Ending.DONE, told=told, at=at)
+        return AttemptResult(ResultKind.DONE)
+    action = NewAction("relay.data_status_read", {"reads": [asdict(read) for read in reads]})
+    return AttemptResult(ResultKind.DONE, action=action, at=at)
 
 
 def look(context: Context, company: Company, now: int) -> list[Read]:

@@ -18,7 +18,7 @@ from relay.times import now_micros
 from workers.context import Context
 from workers.intents.kinds.data import look
 from workers.intents.kinds.track import mend_first, stands_ahead
-from workers.intents.retry_policy import Ended, Ending, Told
+from workers.intents.retry_policy import AttemptResult, NewAction, ResultKind
 
 log = structlog.get_logger(__name__)
 
@@ -27,13 +27,13 @@ HOUR = 3600 * SECOND
 STALE_LOOK = 3600.0  # seconds between looks while something is stale; a good read tells sooner
 
 
-def do(context: Context, intent: Intent) -> Ended:
+def run(context: Context, intent: Intent) -> AttemptResult:
     """Tell what became stale or fresh; look again when the next deadline comes."""
     company = context.store.companies.get(intent.company_id)
     held = context.store.schedules.of(intent.company_id)
     wanted = [s for s in held.values() if s.fresh]
     if company is None or company.deleted or not (wanted or company.stale):
-        return Ended(Ending.DONE)
+        return AttemptResult(ResultKind.DONE)
     at = now_micros()
     if stands_ahead(company, at):
         return mend_first(at)
@@ -45,13 +45,13 @@ def do(context: Context, intent: Intent) -> Ended:
             version = (read.at, read.id)
             company = company.with_read(read.key, read.status, version, success=read.is_success)
         stale, wait = judge(company, wanted, at)
-    told = None
+    action = None
     if reads or stale != company.stale:
         facts = {"stale": list(stale), "reads": [asdict(read) for read in reads]}
-        told = Told("relay.freshness_judged", facts)
+        action = NewAction("relay.freshness_judged", facts)
     if not wanted:
-        return Ended(Ending.DONE, told=told, at=at)
-    return Ended(Ending.LATER, told=told, at=at, wait=wait, expected=True)
+        return AttemptResult(ResultKind.DONE, action=action, at=at)
+    return AttemptResult(ResultKind.LATER, action=action, at=at, wait=wait, expected=True)
 
 
 def _ask(context: Context, company: Company, at: int) -> list[Read]:

@@ -8,7 +8,7 @@ from relay.companies.company import real_name
 from relay.store.intents.queue import Intent
 from relay.times import now_micros
 from workers.context import Context
-from workers.intents.retry_policy import Ended, Ending, Told
+from workers.intents.retry_policy import AttemptResult, NewAction, ResultKind
 
 NO_NAME = "Codat's company info holds no {}"
 NOT_KEPT = (
@@ -17,7 +17,7 @@ NOT_KEPT = (
 )
 
 
-def do(context: Context, intent: Intent) -> Ended:
+def run(context: Context, intent: Intent) -> AttemptResult:
     """GET the company; if its name is still the placeholder, write the name alone.
 
     That is a PATCH, or in the classic API a PUT of all that was just read. After an attempt whose
@@ -26,7 +26,7 @@ def do(context: Context, intent: Intent) -> Ended:
     """
     company = context.store.companies.get(intent.company_id)
     if company is None or company.placeholder is None or company.given_name is not None:
-        return Ended(Ending.DONE)  # nothing to replace, or replaced once already
+        return AttemptResult(ResultKind.DONE)  # nothing to replace, or replaced once already
     at = now_micros()
     shown = context.codat.get_company(intent.company_id)
     present = shown.name
@@ -35,25 +35,29 @@ def do(context: Context, intent: Intent) -> Ended:
         return _already_other(intent, present, target, company.placeholder, at)
     if not target:
         if company.info is None:
-            return Ended(Ending.DONE)  # the info's arrival leaves this intent again
+            return AttemptResult(ResultKind.DONE)  # the info's arrival leaves this intent again
         reason = _why_none(company.info, context.settings.relay_name_order)
-        return Ended(Ending.DONE, told=Told("relay.name_unavailable", {"reason": reason}), at=at)
+        return AttemptResult(
+            ResultKind.DONE, action=NewAction("relay.name_unavailable", {"reason": reason}), at=at
+        )
     written = target
     if target != present:
         at = now_micros()
         written = context.codat.update_company(intent.company_id, target, read=shown).name or target
     # Also where it is the real one already, as after "wrong company": it is no dummy any more.
-    told = Told("relay.renamed", {"previous": present, "name": written})
-    return Ended(Ending.DONE, told=told, at=at)
+    action = NewAction("relay.renamed", {"previous": present, "name": written})
+    return AttemptResult(ResultKind.DONE, action=action, at=at)
 
 
-def _already_other(intent: Intent, present: str, target: str, placeholder: str, at: int) -> Ended:
+def _already_other(
+    intent: Intent, present: str, target: str, placeholder: str, at: int
+) -> AttemptResult:
     if intent.tried and target and _same(present, target):
         # An earlier attempt of ours got through although its answer was lost.
-        told = Told("relay.renamed", {"previous": placeholder, "name": present})
+        action = NewAction("relay.renamed", {"previous": placeholder, "name": present})
     else:
-        told = Told("relay.name_kept", {"name": present})
-    return Ended(Ending.DONE, told=told, at=at)
+        action = NewAction("relay.name_kept", {"name": present})
+    return AttemptResult(ResultKind.DONE, action=action, at=at)
 
 
 def _same(present: str, ours: str) -> bool:

@@ -17,7 +17,7 @@ from relay.syncs.data_status import may_miss_reads
 from relay.times import now_micros, now_ms
 from workers.context import Context
 from workers.intents.kinds.reread import shown_fields
-from workers.intents.retry_policy import Ended, Ending, Told, after_error
+from workers.intents.retry_policy import AttemptResult, NewAction, ResultKind, after_error
 
 AT_A_STRETCH = 15.0  # seconds in one attempt, well within its lease
 OURS_AT_ONCE = 200  # of our companies looked at per step
@@ -34,34 +34,34 @@ class Asked(NamedTuple):
     ours: int
 
 
-def do(context: Context, intent: Intent) -> Ended:
-    """Go on where the run stands; what is done is noted as it goes, so a kill costs one call."""
+def run(context: Context, intent: Intent) -> AttemptResult:
+    """Go on where the held stands; what is done is noted as it goes, so a kill costs one call."""
     run_id = intent.name.partition(":")[2]
     until = time.monotonic() + AT_A_STRETCH
     told, begun_at = None, ""
     while time.monotonic() < until:
-        run = context.store.reconciles.get(run_id)
-        if run is None:
-            return Ended(Ending.DONE)
-        if not run.goes_on:
-            return _over(run)
-        begun_at = begun_at or run.place
-        if told != run.tenths:
-            told = run.tenths
-            _tell_progress(context, run)
-        if run.phase is Phase.APPLYING:
-            return _applying(context, run)
+        held = context.store.reconciles.get(run_id)
+        if held is None:
+            return AttemptResult(ResultKind.DONE)
+        if not held.goes_on:
+            return _over(held)
+        begun_at = begun_at or held.place
+        if told != held.tenths:
+            told = held.tenths
+            _tell_progress(context, held)
+        if held.phase is Phase.APPLYING:
+            return _applying(context, held)
         try:
-            STEPS[run.phase](context, run, until)
+            STEPS[held.phase](context, held, until)
         except errors.CodatError as error:
             now_at = context.store.reconciles.get(run_id)
             if now_at is None or now_at.place == begun_at:
                 raise
             return _got_on(context, intent, error)
-    return Ended(Ending.LATER, expected=True)
+    return AttemptResult(ResultKind.LATER, expected=True)
 
 
-def _got_on(context: Context, intent: Intent, error: errors.CodatError) -> Ended:
+def _got_on(context: Context, intent: Intent, error: errors.CodatError) -> AttemptResult:
     """End an attempt that failed after it had got on: waits grow only while nothing gets done."""
     first = replace(intent, attempts=1, failing_since=None, refusals=0)
     base = context.settings.relay_retry_seconds
@@ -222,7 +222,7 @@ def _tell_progress(context: Context, run: Run) -> None:
     enqueue_action(context.store, context.hints, Action(f"{kind}:{name}", kind, "", at, facts))
 
 
-def _applying(context: Context, run: Run) -> Ended:
+def _applying(context: Context, run: Run) -> AttemptResult:
     """End the run once the lanes are past what stood in them when all was told.
 
     So it ends whatever became of its messages: applied, set aside, or forgotten with a company.
@@ -231,13 +231,13 @@ def _applying(context: Context, run: Run) -> Ended:
     left = inbox.unread(run.tails if run.position else inbox.tails())
     if left:
         context.store.reconciles.move_on(run, Phase.APPLYING, position_of(left))
-        return Ended(Ending.LATER, wait=APPLIED_WAIT, expected=True)
+        return AttemptResult(ResultKind.LATER, wait=APPLIED_WAIT, expected=True)
     context.store.reconciles.end(run, Phase.DONE, now_ms())
     ended = context.store.reconciles.get(run.id)
-    return _over(ended) if ended else Ended(Ending.DONE)
+    return _over(ended) if ended else AttemptResult(ResultKind.DONE)
 
 
-def _over(run: Run) -> Ended:
+def _over(run: Run) -> AttemptResult:
     """Tell how it ended. Told with the intent's end, so a kill before that tells it later."""
     facts: dict[str, object] = {
         "reconciliation": run.id,
@@ -250,10 +250,12 @@ def _over(run: Run) -> Ended:
     }
     if run.phase is Phase.STOPPED:
         facts |= {"gone": run.figures.get("gone", 0)}
-    return Ended(Ending.DONE, told=Told(TOLD_AT_END[run.phase], facts), at=now_micros())
+    return AttemptResult(
+        ResultKind.DONE, action=NewAction(ACTION_AT_END[run.phase], facts), at=now_micros()
+    )
 
 
-TOLD_AT_END = {
+ACTION_AT_END = {
     Phase.DONE: "relay.reconcile_ended",
     Phase.ABORTED: "relay.reconcile_aborted",
     Phase.STOPPED: "relay.reconcile_stopped",

@@ -7,20 +7,22 @@ from codat.records import Company
 from relay.store.intents.queue import Intent
 from relay.times import now_micros
 from workers.context import Context
-from workers.intents.retry_policy import Ended, Ending, Told
+from workers.intents.retry_policy import AttemptResult, NewAction, ResultKind
 
 KEPT = ("id", "name", "created", "lastSync", "tags", "dataConnections")
 
 
-def do(context: Context, intent: Intent) -> Ended:
+def run(context: Context, intent: Intent) -> AttemptResult:
     """GET the company; one that Codat does not know is told of as gone."""
     at = now_micros()
     try:
         company = context.codat.get_company(intent.company_id)
     except errors.NotFound as error:
-        return Ended(Ending.GONE, told=Told("relay.company_gone", {}), error=str(error), at=at)
-    told = Told("relay.company_read", {"company": shown_fields(company)})
-    return Ended(Ending.DONE, told=told, at=at)
+        return AttemptResult(
+            ResultKind.GONE, action=NewAction("relay.company_gone", {}), error=str(error), at=at
+        )
+    action = NewAction("relay.company_read", {"company": shown_fields(company)})
+    return AttemptResult(ResultKind.DONE, action=action, at=at)
 
 
 def shown_fields(company: Company) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from relay.syncs.schedule import ALL, CatchUp
 from relay.syncs.tracking import COVERED_BY_FIRST, FIRST
 from relay.times import now_micros
 from workers.context import Context
-from workers.intents.retry_policy import Ended, Ending, Told
+from workers.intents.retry_policy import AttemptResult, NewAction, ResultKind
 
 WAS_PAUSED = "held back by a pause of everything"
 FIRST_LASTS = 86_400_000_000  # microseconds after which it is not waited for any more
@@ -24,7 +24,7 @@ PAGE = 100
 HISTORY = 500  # pull operations looked at, newest first; a week after there may be many
 
 
-def do(context: Context, intent: Intent) -> Ended:
+def run(context: Context, intent: Intent) -> AttemptResult:
     """POST the refresh, unless the company cannot sync or an earlier attempt got through."""
     at = now_micros()
     facts = {"data_type": intent.args["data_type"], "period": intent.args["period"]}
@@ -32,22 +32,30 @@ def do(context: Context, intent: Intent) -> Ended:
     status = company.status if company else None
     if status is not CompanyStatus.LINKED:
         reason = f"the company is {status}" if status else "the company is unknown"
-        return Ended(Ending.DONE, told=Told("relay.sync_missed", facts | {"reason": reason}), at=at)
+        return AttemptResult(
+            ResultKind.DONE,
+            action=NewAction("relay.sync_missed", facts | {"reason": reason}),
+            at=at,
+        )
     if intent.priority is Priority.SCHEDULED and (held := _held_back(context, intent, company)):
         return held
     if company and _is_first_sync_running(company, intent):
         facts |= {"operation_id": None, "note": COVERED_BY_FIRST, "running": True}
-        return Ended(Ending.DONE, told=Told("relay.sync_requested", facts), at=at)
+        return AttemptResult(
+            ResultKind.DONE, action=NewAction("relay.sync_requested", facts), at=at
+        )
     if intent.tried is not None and (operation := _requested_before(context, intent)):
         facts |= {"operation_id": operation, "note": "found in Codat's pull history"}
-        return Ended(Ending.DONE, told=Told("relay.sync_requested", facts), at=at)
+        return AttemptResult(
+            ResultKind.DONE, action=NewAction("relay.sync_requested", facts), at=at
+        )
     if intent.args["data_type"] == ALL:
         context.codat.refresh_company_data(intent.company_id)
         facts |= {"operation_id": None}
     else:
         operation = context.codat.refresh_data_type(intent.company_id, intent.args["data_type"]).id
         facts |= {"operation_id": operation}
-    return Ended(Ending.DONE, told=Told("relay.sync_requested", facts), at=at)
+    return AttemptResult(ResultKind.DONE, action=NewAction("relay.sync_requested", facts), at=at)
 
 
 def _is_first_sync_running(company: Company, intent: Intent) -> bool:
@@ -61,7 +69,7 @@ def _is_first_sync_running(company: Company, intent: Intent) -> bool:
     return scheduled and first is not None and young and first.is_open and first.period == FIRST
 
 
-def _held_back(context: Context, intent: Intent, company: Company | None) -> Ended | None:
+def _held_back(context: Context, intent: Intent, company: Company | None) -> AttemptResult | None:
     """Let a sync wait for the end of a pause that began after it fell due.
 
     Once its catch-up rule says so, it does not run any more. Of those that waited through a pause
@@ -77,7 +85,9 @@ def _held_back(context: Context, intent: Intent, company: Company | None) -> End
     if now >= at and intent.tried is None:  # an earlier attempt may have got through
         why = pause.in_words() if pause else WAS_PAUSED
         told = intent.args | {"reason": f"{why}; {rule}"}
-        return Ended(Ending.DONE, told=Told("relay.sync_missed", told), at=now * 1_000_000)
+        return AttemptResult(
+            ResultKind.DONE, action=NewAction("relay.sync_missed", told), at=now * 1_000_000
+        )
     if pause is None:
         return None
     until = pause.until(now)
@@ -91,7 +101,9 @@ def _held_back(context: Context, intent: Intent, company: Company | None) -> End
     if at > now:
         wait = min(wait, at - now)
     wait = max(wait, SHORTEST_WAIT)
-    return Ended(Ending.LATER, wait=wait, error=f"paused: {pause.reason}", expected=True)
+    return AttemptResult(
+        ResultKind.LATER, wait=wait, error=f"paused: {pause.reason}", expected=True
+    )
 
 
 def _given_up_at(context: Context, intent: Intent, left: int) -> tuple[float, str]:

@@ -17,30 +17,32 @@ from relay.syncs.tracking import (
 )
 from relay.times import now_micros
 from workers.context import Context
-from workers.intents.retry_policy import Ended, Ending, Told
+from workers.intents.retry_policy import AttemptResult, NewAction, ResultKind
 
 SECOND = 1_000_000  # microseconds
 PAGE = 100
 NO_WORD = "no word from Codat for longer than this platform may take"
 NOTHING: Mapping[str, str | None] = {}
 SILENT = 600  # seconds after which a sync without any pull in the history is looked into
-NO_NEWS = Told("relay.syncs_checked", {"syncs": []})
+NO_NEWS = NewAction("relay.syncs_checked", {"syncs": []})
 MENDED_WITHIN = 30.0  # seconds
 MOST = 500  # pull operations looked at, newest first
 
 
-def do(context: Context, intent: Intent) -> Ended:
+def run(context: Context, intent: Intent) -> AttemptResult:
     """GET the history since the oldest open sync; none open costs no call."""
     company = context.store.companies.get(intent.company_id)
     waiting = open_syncs(company) if company else {}
     if company is None or not waiting:
-        return Ended(Ending.DONE)
+        return AttemptResult(ResultKind.DONE)
     at = now_micros()
     if stands_ahead(company, at):
         return mend_first(at)
     if company.status is not CompanyStatus.LINKED:
         reasons = dict.fromkeys(waiting, f"the company is {company.status}")
-        return Ended(Ending.DONE, told=_told(waiting, waiting, reasons), at=at)
+        return AttemptResult(
+            ResultKind.DONE, action=_changes_found(waiting, waiting, reasons), at=at
+        )
     operations = _since(context, company.id, min(sync.requested for sync in waiting.values()))
     after = {
         name: updated_from_history(sync, name, operations, at) for name, sync in waiting.items()
@@ -48,14 +50,14 @@ def do(context: Context, intent: Intent) -> Ended:
     late = sync_timeout(company) * SECOND
     lost = {n: NO_WORD for n, s in after.items() if s.is_open and at - s.requested > late}
     why = {n: why_failed(s, n, operations, at) for n, s in waiting.items() if not after[n].is_open}
-    told = _told(waiting, after, lost, why)
+    action = _changes_found(waiting, after, lost, why)
     if missing_reads(company, {}, operations, at) or (not operations and _is_silent(waiting, at)):
-        told = Told("relay.syncs_checked", {**(told or NO_NEWS).payload, "unheard": True})
+        action = NewAction("relay.syncs_checked", {**(action or NO_NEWS).payload, "unheard": True})
     left = [sync for name, sync in after.items() if sync.is_open and name not in lost]
     if not left:
-        return Ended(Ending.DONE, told=told, at=at)
+        return AttemptResult(ResultKind.DONE, action=action, at=at)
     wait = min(next_check((at - sync.requested) / SECOND) for sync in left)
-    return Ended(Ending.LATER, told=told, at=at, wait=wait, expected=True)
+    return AttemptResult(ResultKind.LATER, action=action, at=at, wait=wait, expected=True)
 
 
 def stands_ahead(company: Company, at: int) -> bool:
@@ -66,9 +68,9 @@ def stands_ahead(company: Company, at: int) -> bool:
     return company.latest > at + MAX_AHEAD
 
 
-def mend_first(at: int) -> Ended:
+def mend_first(at: int) -> AttemptResult:
     """Have the company's lane mend such dates, as it does with any message, and look again."""
-    return Ended(Ending.LATER, told=NO_NEWS, at=at, wait=MENDED_WITHIN, expected=True)
+    return AttemptResult(ResultKind.LATER, action=NO_NEWS, at=at, wait=MENDED_WITHIN, expected=True)
 
 
 def _is_silent(waiting: Mapping[str, Sync], at: int) -> bool:
@@ -86,12 +88,12 @@ def _since(context: Context, company_id: str, since: int) -> list[PullOperation]
     return list(recent)
 
 
-def _told(
+def _changes_found(
     before: dict[str, Sync],
     after: dict[str, Sync],
     lost: dict[str, str],
     why: Mapping[str, str | None] = NOTHING,
-) -> Told | None:
+) -> NewAction | None:
     """Tell only what differs from what is held: a look that finds nothing new is no news."""
     changed = [
         {
@@ -108,4 +110,4 @@ def _told(
         for name, sync in after.items()
         if sync != before[name] or name in lost
     ]
-    return Told("relay.syncs_checked", {"syncs": changed}) if changed else None
+    return NewAction("relay.syncs_checked", {"syncs": changed}) if changed else None
