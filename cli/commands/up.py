@@ -7,6 +7,7 @@ import sys
 from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -20,7 +21,7 @@ from cli.interrupts import StoppedEarly, StopSignals
 from cli.runner import embedded
 from cli.runner.embedded import EmbeddedServer
 from cli.runner.lines import Lines
-from cli.runner.local import Attendant, check_ports, make_secrets, processes
+from cli.runner.local import Attendant, check_ports, make_secrets, may_start, processes
 from cli.runner.processes import SANDBOX, Process
 from cli.runner.runner import Runner
 from cli.tokens import Operator, keep_operator
@@ -82,7 +83,14 @@ def _run(console: Console, signals: StopSignals) -> bool:
         # Handed on to the processes, which read it by their own settings.
         environment = {**_inherited(unread), **made}
         ours = server.pids if server else tuple
-        runner = Runner(wanted, environment, lines, attendant, also_ours=ours)
+        runner = Runner(
+            wanted,
+            environment,
+            lines,
+            attendant,
+            also_ours=ours,
+            may_start=partial(may_start, settings),
+        )
         signals.then(runner.stop)
         return runner.run()
 

@@ -10,8 +10,8 @@ from cli.addresses import local, session_for
 from cli.data_dir import Here, refuse_unprovable
 from cli.faults import CannotStart, Failed
 from cli.runner.embedded import EmbeddedServer, make_private
-from cli.runner.ports import refuse_taken
-from cli.runner.processes import PROCESSES, SANDBOX, Process
+from cli.runner.ports import is_listening, refuse_taken
+from cli.runner.processes import CODAT_WORKER, PROCESSES, SANDBOX, Process
 from cli.runner.restarts import Restarts
 from relay.settings import Settings
 
@@ -36,6 +36,13 @@ def check_ports(settings: Settings) -> None:
 def processes(settings: Settings) -> list[Process]:
     """Give what is to run: the Procfile's processes, with the sandbox when no Codat key is set."""
     return [*PROCESSES, *([SANDBOX] if settings.uses_sandbox else [])]
+
+
+def may_start(settings: Settings, process: Process) -> bool:
+    """Whether a process can do its work now: the one that calls Codat waits for the sandbox."""
+    if process is not CODAT_WORKER or not settings.uses_sandbox:
+        return True
+    return is_listening("127.0.0.1", settings.sandbox_at)
 
 
 def make_secrets(settings: Settings, here: Here) -> dict[str, str]:

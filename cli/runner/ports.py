@@ -1,8 +1,10 @@
-"""Where we may listen: an address for the host that is set, and whether the port there is free."""
+"""Where we may listen: the address of a host, and whether a port there is free or in use."""
 
 import socket
 
 from cli.faults import CannotStart
+
+CONNECT_TIMEOUT = 1.0  # seconds
 
 
 def address_of(host: str) -> str:
@@ -37,3 +39,10 @@ def refuse_taken(host: str, port: int, setting: str) -> None:
             f"Port {port} on {host} cannot be used ({error.strerror}). Set {setting} to a free one,"
             " or stop what listens there."
         ) from None
+
+
+def is_listening(host: str, port: int) -> bool:
+    """Whether a process takes connections there."""
+    with socket.socket() as trial:
+        trial.settimeout(CONNECT_TIMEOUT)
+        return trial.connect_ex((host, port)) == 0

@@ -18,11 +18,12 @@ class Process:
         return [sys.executable, "-P", "-m", "cli", *self.arguments]
 
 
+CODAT_WORKER = Process("codat", ("worker", "codat"), 2)
 # What takes work in stops first, what does the work last.
 PROCESSES = (
     Process("web", ("web",), 0),
     Process("drain", ("worker", "drain"), 2),
-    Process("codat", ("worker", "codat"), 2),
+    CODAT_WORKER,
     Process("deliver", ("worker", "deliver"), 2),
     Process("scheduler", ("scheduler",), 1),
 )

@@ -33,7 +33,8 @@ class Runner:
 
     `attend` is called every round, some ten times a second, for what else needs looking after; what
     it raises stops everything and comes out of `run`. `also_ours` gives the ids of processes that
-    others started and look after; any other that ends and was given to us is let go.
+    others started and look after; any other that ends and was given to us is let go. `may_start`
+    is asked until it lets a process start for the first time.
     """
 
     def __init__(
@@ -42,12 +43,15 @@ class Runner:
         environment: Mapping[str, str],
         output: Output,
         attend: Callable[[], None] = lambda: None,
+        *,
         also_ours: Callable[[], Collection[int]] = tuple,
+        may_start: Callable[[Process], bool] = lambda _: True,
     ) -> None:
         self._children = [Child(process, environment) for process in processes]
         self._output = output
         self._attend = attend
         self._also_ours = also_ours
+        self._may_start = may_start
         self._stopping = False
         self._failed = False
 
@@ -55,12 +59,10 @@ class Runner:
         """Run until a signal (True) or until a process died too often (False)."""
         previous = {number: signal.signal(number, self._stop) for number in STOP_SIGNALS}
         try:
-            for child in self._children:
-                child.start()
             while not self._stopping:
-                self._pass_on_output()
                 for child in self._children:
                     self._look_after(child)
+                self._pass_on_output()
                 self._attend()
                 reap_orphans(self._ours())
             return not self._failed
@@ -82,6 +84,10 @@ class Runner:
 
     def _look_after(self, child: Child) -> None:
         now = time.monotonic()
+        if child.pid is None:
+            if self._may_start(child.process):
+                child.start()
+            return
         if child.start_at is not None:
             if now >= child.start_at:
                 child.start()

@@ -19,7 +19,8 @@ class Acts:
 
     def __init__(self, world: World, post: PostOffice) -> None:
         self._world, self._post = world, post
-        self._by_name: dict[str, Callable[[Company, Asked], None]] = {
+        self._by_name: dict[str, Callable[[Company, Asked], object]] = {
+            "choose": self._choose,
             "authorise": self._authorise,
             "refuse": self._refuse,
             "fail": self._fail,
@@ -42,6 +43,11 @@ class Acts:
             raise refusals.not_found(f"Action {act}")
         with self._world.lock:
             self._by_name[act](company, asked)
+
+    def _choose(self, company: Company, asked: Asked) -> Connection:
+        """Choose a platform: its connection then waits for the customer's consent."""
+        key = str(asked.get("platformKey") or DEFAULT_PLATFORM)
+        return self._world.create_connection(company.id, key)
 
     def _authorise(self, company: Company, asked: Asked) -> None:
         not_linked = [s for s in ConnectionStatus if s is not ConnectionStatus.LINKED]
@@ -118,8 +124,7 @@ class Acts:
     ) -> Connection:
         if found := self._pick(company, asked, *statuses):
             return found
-        key = str(asked.get("platformKey") or DEFAULT_PLATFORM)
-        return self._world.create_connection(company.id, key)
+        return self._choose(company, asked)
 
     def _pick(
         self, company: Company, asked: Asked, *statuses: ConnectionStatus

@@ -102,6 +102,25 @@ def pids(heard: Heard) -> list[int]:
     return [int(text.split()[1]) for _, text in heard.lines if text.startswith(("pid", "child"))]
 
 
+def test_a_process_is_started_once_it_may_be() -> None:
+    heard = Heard()
+    asked: list[str] = []
+
+    def may_start(process: Process) -> bool:
+        asked.append(process.name)
+        return process.name == "first" or any(name == "first" for name, _ in heard.lines)
+
+    def attend() -> None:
+        if {"first", "second"} <= {name for name, _ in heard.lines}:
+            running.stop()
+
+    wanted = [dummy("second", TALKS), dummy("first", TALKS)]
+    running = Runner(wanted, dict(os.environ), heard, attend, may_start=may_start)
+    assert running.run()
+    assert [name for name, _ in heard.lines] == ["first", "second"]
+    assert asked.count("first") == 1
+
+
 def test_output_is_passed_on_line_by_line_with_its_name() -> None:
     said = "import sys, time; print('one\\ntwo'); print('three', file=sys.stderr, flush=True)\n"
     sleeps = said.replace("import sys", "import sys", 1) + "time.sleep(300)"

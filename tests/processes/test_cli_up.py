@@ -25,6 +25,13 @@ def test_everything_starts_keeps_what_it_has_outlives_kills_and_leaves_nothing(
         demo = first.call("demo", "--companies", "3")
         assert demo.returncode == 0, demo.stdout + demo.stderr
         assert "All 3 companies are Linked under their real names" in demo.stdout
+        story = demo.stdout.partition("The story, from the event log:")[2]
+        [requested] = [line for line in story.splitlines() if "sync.requested" in line]
+        period = requested.partition("invoices, period ")[2]
+        assert period
+        assert [line for line in story.splitlines() if "sync.completed" in line and period in line]
+        assert "webhook.stale" not in story
+        assert '"error"' not in first.said  # such as of a call while the sandbox was starting
         doctor = first.call("doctor", "--json")
         assert doctor.returncode == 0
         checked = {one["check"] for one in json.loads(doctor.stdout)["findings"]}

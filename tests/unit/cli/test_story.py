@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 
 from cli.commands.config import shown
+from cli.demo.story import Character, gaps, lines
 from cli.output import show_rows
 from cli.runner.lines import Lines, readable
-from cli.story import Character, gaps, lines
 
 DUMMY, REAL = "Pending 1", "Kestrel Motors"
 
@@ -28,6 +28,20 @@ def test_a_company_has_arrived_when_linked_renamed_and_synced() -> None:
     assert one.has_arrived()
     one.sees(event(4, "company.status_changed", previous="Linked", current="Deauthorised"))
     assert not one.has_arrived()
+
+
+def test_a_schedule_has_synced_once_its_period_is_completed() -> None:
+    one = Character("c-1", DUMMY)
+    one.sees(event(1, "sync.completed", data_type="invoices", period="first"))
+    one.sees(event(2, "sync.requested", data_type="invoices", period="2026-01-02T03"))
+    assert not one.has_synced_on_schedule()
+    one.sees(event(3, "sync.completed", data_type="invoices", period="2026-01-02T03"))
+    assert one.has_synced_on_schedule()
+
+
+def test_a_period_stands_at_the_end_of_its_line() -> None:
+    sync = event(1, "sync.requested", data_type="invoices", period="2026-01-02T03")
+    assert lines([sync], {"c-1": DUMMY})[0].endswith("invoices, period 2026-01-02T03")
 
 
 def test_the_story_keeps_the_logs_order_and_leaves_strangers_out() -> None:
