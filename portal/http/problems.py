@@ -15,6 +15,7 @@ from redis.exceptions import RedisError, ResponseError
 from werkzeug.exceptions import HTTPException
 
 from relay.nearest import hint_of
+from relay.services.errors import Conflict, InvalidValue, NotFound, Refused, UnknownCompany
 from relay.store.journeys.records import Contended
 from relay.store.server.checks import STATE
 from relay.store.server.durable import NotDurable
@@ -99,6 +100,8 @@ KINDS: dict[str, Kind] = {
 }
 BY_STATUS = {400: "malformed", 404: "not-found", 405: "method-not-allowed", 413: "too-large"}
 BY_STATUS |= {415: "not-json"}
+# By what a use case raises.
+BY_ERROR = {NotFound: "not-found", UnknownCompany: "unknown-company", Conflict: "conflict"}
 DETAILS = {
     400: "The body must be valid JSON.",
     404: "Look at /docs for the addresses there are.",
@@ -170,12 +173,27 @@ def invalid(error: ValidationError) -> Response:
     raise Refusal("invalid", f"Correct {names} and send again.", extra={"errors": errors})
 
 
+def refusal_of(error: Refused | Refusal) -> Refusal:
+    """Return a use case's error as the refusal that answers it."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, InvalidValue):
+        errors = [{"field": error.field, "message": str(error)}]
+        detail = f"Correct {error.field} and send again."
+        return Refusal("invalid", detail, extra={"errors": errors})
+    return Refusal(BY_ERROR[type(error)], str(error))
+
+
 def register(app: Flask) -> None:
     """Answer every error under /v1 as a problem; the app's extension BASE_URL begins its type."""
 
     @app.errorhandler(Refusal)
     def refused(refusal: Refusal) -> Response:
         return _answer(refusal)
+
+    @app.errorhandler(Refused)
+    def use_case_refused(error: Refused) -> Response:
+        return _answer(refusal_of(error))
 
     @app.errorhandler(RedisError)
     @app.errorhandler(NotDurable)

@@ -13,9 +13,10 @@ from redis.exceptions import RedisError
 
 from portal.http.groups import Reply
 from portal.http.headers import OPS_WITH_SCRIPT
-from portal.http.problems import CONTENDED, KINDS, STORE_AWAY_SECONDS, Refusal
+from portal.http.problems import CONTENDED, KINDS, STORE_AWAY_SECONDS, Refusal, refusal_of
 from portal.ops import session
 from portal.services import services
+from relay.services.errors import Refused
 from relay.store.journeys.records import Contended
 from relay.store.server.durable import NotDurable
 from relay.tokens import Token
@@ -129,8 +130,10 @@ def keep_private(answer: Response) -> Response:
 
 
 @ops.errorhandler(Refusal)
-def show_refusal(refusal: Refusal) -> Response:
+@ops.errorhandler(Refused)
+def show_refusal(error: Refusal | Refused) -> Response:
     """Say why something was not done."""
+    refusal = refusal_of(error)
     return _error_page(refusal.detail, KINDS[refusal.kind].status)
 
 

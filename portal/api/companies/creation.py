@@ -12,7 +12,6 @@ from redis.exceptions import RedisError
 from codat.errors import CodatError, ConnectionNotCreated
 from codat.records import Company as CodatCompany
 from codat.records import reads_differently, sanitise_name
-from portal.http import known
 from portal.http.codat_problems import asking_codat
 from portal.http.groups import Sent
 from portal.http.idempotency import Attempt
@@ -21,6 +20,7 @@ from portal.services import services
 from relay.companies.company import NameSource
 from relay.inbox.message import Action
 from relay.services.enqueue_action import enqueue_action
+from relay.services.known_names import check_platform
 from relay.store.server.durable import NotDurable
 from relay.times import now_micros
 
@@ -85,7 +85,7 @@ def create(body: CompanyBody, attempt: Attempt, by: str) -> CompanyCreated:
     if attempt.is_kept and len(body.tags) >= MOST_TAGS:
         fault = {"field": "tags", "message": f"at most {MOST_TAGS - 1} with an Idempotency-Key"}
         raise Refusal("invalid", "Correct tags and send again.", extra={"errors": [fault]})
-    known.platform("platform_key", body.platform_key)
+    check_platform(services().store, "platform_key", body.platform_key)
     asked_at = now_micros()
     name = name_of(body, attempt)
     company, connection_error = _create(name, body, attempt)

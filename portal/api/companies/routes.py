@@ -5,23 +5,23 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from codat.records import read_id
 from portal.api.companies import creation, schemas
 from portal.api.companies.creation import CompanyBody, CompanyCreated
-from portal.api.companies.schemas import AcceptQuery, CompanyDetail, CompanyShape
+from portal.api.companies.schemas import AcceptQuery, CompanyDetail, CompanyPath, CompanyShape
 from portal.api.schedules import schemas as schedule_shapes
 from portal.http import idempotency
-from portal.http import known as names
 from portal.http.auth import caller
 from portal.http.groups import Given, Reply, described, group
 from portal.http.idempotency import Key
 from portal.http.problems import Refusal
 from portal.http.tags import COMPANIES
 from portal.services import services
-from relay.companies.company import DELETED, Company, CompanyStatus
+from relay.companies.company import Company, CompanyStatus
 from relay.companies.identity import mark_of
 from relay.inbox.message import Action
 from relay.services.enqueue_action import enqueue_action
+from relay.services.find_companies import find_company, is_on
+from relay.services.known_names import check_platform
 from relay.store.companies.states import Companies
 from relay.times import now_micros, now_ms
 
@@ -40,13 +40,6 @@ ACCEPTING = (
 )
 NOTHING_TO_ACCEPT = "Its books name whom it is known to be: there is nothing to accept."
 ANOTHER = "The company's books name another by now. Look again before you accept it."
-UNKNOWN = "Look at /v1/companies for the companies there are"
-
-
-class CompanyPath(BaseModel):
-    """Which company."""
-
-    company_id: Annotated[str, Field(description="Codat's id of the company.")]
 
 
 class CompanyQuery(Given):
@@ -80,8 +73,8 @@ class CompanyList(BaseModel):
 @api.get("/companies", responses={200: CompanyList})
 def list_companies(query: CompanyQuery) -> Reply:
     """List companies."""
-    names.platform("platform", query.platform)
     store = services().store
+    check_platform(store, "platform", query.platform)
     found, cursor = _search(store.companies, query)
     return CompanyList(
         companies=[schemas.short(company) for company in found],
@@ -93,7 +86,7 @@ def list_companies(query: CompanyQuery) -> Reply:
 @api.get("/companies/<company_id>", responses={200: CompanyDetail, **described("unknown-company")})
 def get_company(path: CompanyPath) -> Reply:
     """Give one company: status, connections, info, freshness and schedules."""
-    company = known(path.company_id)
+    company = find_company(services().store, path.company_id)
     schedules = schedule_shapes.of_company(services().store, company, now_ms() // 1000)
     return schemas.whole(company, schedules).model_dump()
 
@@ -134,7 +127,7 @@ def create_company(header: Key, body: CompanyBody) -> Reply:
 )
 def accept_identity(path: CompanyPath, query: AcceptQuery) -> Reply:
     """Say that a relinked company is the right one although its books name another."""
-    accept(known(path.company_id), caller().name, query.identity_mark)
+    accept(find_company(services().store, path.company_id), caller().name, query.identity_mark)
     return "", HTTPStatus.NO_CONTENT
 
 
@@ -162,15 +155,6 @@ def refuse_another(company: Company | None, mark: str | None) -> None:
     """Refuse to accept whom nobody was shown."""
     if mark is not None and mark != mark_of(company.info if company else None):
         raise Refusal("conflict", ANOTHER)
-
-
-def known(company_id: str) -> Company:
-    """Give the company of this id, or refuse with the one 404 there is for every unknown id."""
-    wanted = read_id(company_id)
-    company = services().store.companies.get(wanted) if wanted else None
-    if company is None:
-        raise Refusal("unknown-company", f"{UNKNOWN}{names.nearest_company(company_id)}.")
-    return company
 
 
 def _search(companies: Companies, query: CompanyQuery) -> tuple[list[Company], str | None]:
@@ -202,10 +186,3 @@ def _fits(company: Company, query: CompanyQuery) -> bool:
         part = query.q.casefold()
         return part in company.name.casefold() or company.id.startswith(part)
     return True
-
-
-def is_on(company: Company, platform: str) -> bool:
-    """Whether a company is connected to a platform, given by key or name in any case."""
-    platform = platform.casefold()
-    keys = {c.platform_key.casefold() for c in company.connections.values() if c.status != DELETED}
-    return platform in keys | {name.casefold() for name in company.platforms}

@@ -12,6 +12,12 @@ from relay.companies.identity import mark_of
 from relay.times import Moment, iso_from_micros, iso_from_ms
 
 
+class CompanyPath(BaseModel):
+    """Which company."""
+
+    company_id: Annotated[str, Field(description="Codat's id of the company.")]
+
+
 class CompanyShape(BaseModel):
     """A company in a list."""
 

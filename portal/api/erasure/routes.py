@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel
 
-from portal.api.companies.routes import CompanyPath
+from portal.api.companies.schemas import CompanyPath
 from portal.http.auth import caller
 from portal.http.groups import Reply, described, group
 from portal.http.problems import Refusal

@@ -7,11 +7,12 @@ from flask_openapi.models.tag import Tag
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from portal.http.auth import caller
+from portal.http.company_selection import Cost, cost_of
 from portal.http.groups import Given, Reply, Sent, described, group
-from portal.http.selections import Cost, cost_of, leave
 from portal.services import services
 from relay.inbox.message import Action
 from relay.nearest import hint
+from relay.services.enqueue_intents import enqueue_intents
 from relay.store.intents.listing import IntentRecord
 from relay.store.intents.queue import KINDS, Intent, Priority
 from relay.times import Moment, iso_from_ms, now_micros, now_ms
@@ -167,7 +168,7 @@ def retry_intents(body: Retry) -> Reply:
     if body.preview:
         return answer, HTTPStatus.OK
     now = now_ms()
-    leave([record.again(now) for record in dead])
+    enqueue_intents(services().store, services().hints, [record.again(now) for record in dead], now)
     return answer, HTTPStatus.ACCEPTED
 
 

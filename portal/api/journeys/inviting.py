@@ -15,7 +15,6 @@ from codat.records import Integration
 from codat.statuses import ConnectionStatus
 from portal.api.companies import creation
 from portal.api.companies.creation import CompanyBody
-from portal.api.companies.routes import known
 from portal.api.journeys import schemas
 from portal.api.journeys.schemas import JourneyCreated
 from portal.http import idempotency
@@ -31,6 +30,7 @@ from relay.companies.identity import identity_of
 from relay.journeys import rules
 from relay.journeys.journey import Journey, Platform
 from relay.nearest import hint, nearest
+from relay.services.find_companies import find_company
 from relay.store.journeys.records import hash_of
 from relay.times import now_ms
 
@@ -119,7 +119,7 @@ def invite(body: JourneyBody, attempt: Attempt, token: str, by: str) -> JourneyC
     A second attempt at the same, by its mark, finds the journey that the first one began.
     """
     now = now_ms()
-    held = known(body.company_id) if body.company_id else None
+    held = find_company(services().store, body.company_id) if body.company_id else None
     journey_id = f"{attempt.began:012x}{attempt.mark[-10:]}"
     journey = services().store.journeys.get(journey_id)
     if journey is None:

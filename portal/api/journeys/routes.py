@@ -13,7 +13,6 @@ from portal.api.journeys import funnel, inviting, schemas
 from portal.api.journeys.funnel import FunnelReport
 from portal.api.journeys.inviting import HOUR_MS, link_of
 from portal.api.journeys.schemas import JourneyCreated, JourneyDetail, JourneyShape
-from portal.http import known as names
 from portal.http.auth import caller
 from portal.http.groups import Given, GivenCompany, Reply, Sent, described
 from portal.http.problems import Refusal
@@ -24,6 +23,7 @@ from relay.journeys import rules
 from relay.journeys import stage as stages
 from relay.journeys.journey import Journey, Step
 from relay.journeys.stage import Stage
+from relay.services.known_names import check_platform
 from relay.store.journeys.records import Moved, hash_of
 from relay.times import now_ms
 
@@ -87,7 +87,7 @@ class JourneyList(BaseModel):
 @api.get("/journeys", responses={200: JourneyList})
 def list_journeys(query: JourneyQuery) -> Reply:
     """List journeys."""
-    names.platform("platform", query.platform)
+    check_platform(services().store, "platform", query.platform)
     found: list[JourneyShape] = []
     now, before = now_ms(), query.before
     for scanned, (journey, company) in enumerate(_walk(query.before)):

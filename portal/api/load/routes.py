@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from portal.api.schedules.schemas import iso
+from portal.http.company_selection import MAX_COMPANIES, Selection, chosen
 from portal.http.groups import Given, Reply, Sent, described, group
-from portal.http.selections import MOST_CHOSEN, Selection, chosen
 from portal.http.tags import SCHEDULES
 from portal.services import services
 from relay.companies.company import CompanyStatus
@@ -45,7 +45,7 @@ class LoadBody(Sent, LoadQuery):
     ]
     companies: Annotated[
         tuple[Annotated[str, Field(pattern="^[A-Za-z0-9-]{1,64}$")], ...],
-        Field(max_length=MOST_CHOSEN, description="Only these companies, by id."),
+        Field(max_length=MAX_COMPANIES, description="Only these companies, by id."),
     ] = ()
     status: CompanyStatus | None = None
     platform: Annotated[str | None, Field(max_length=100)] = None

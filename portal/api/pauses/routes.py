@@ -11,12 +11,12 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 from codat.records import read_id
 from codat.times import LATEST
 from portal.api.schedules.held_back import would_hold_back
-from portal.http import known
 from portal.http.auth import caller
 from portal.http.groups import AskedMoment, Given, Reply, Sent, described, group
 from portal.http.problems import Refusal
 from portal.services import services
 from relay.nearest import hint
+from relay.services import known_names
 from relay.syncs.definition import known_zone
 from relay.syncs.pause import EVERY_DAY, Pause, Scope, Window
 from relay.syncs.policy import known_data_type
@@ -34,9 +34,9 @@ NOT_ALL = (
 )
 NO_END = "must be before the year 2100; leave it out for a pause that lasts until somebody ends it"
 NAMED_THINGS = {
-    Scope.PLATFORM: known.platform,
-    Scope.TAG: known.tag,
-    Scope.COMPANY: known.company,
+    Scope.PLATFORM: known_names.check_platform,
+    Scope.TAG: known_names.check_tag,
+    Scope.COMPANY: known_names.check_company,
 }
 NO_PAUSE = "There is no pause of this id; GET /v1/pauses lists those there are"
 
@@ -160,7 +160,7 @@ def create_pause(query: PauseQuery, body: PauseBody) -> Reply:
     """Hold back scheduled syncs; what is held back is caught up with as each schedule says."""
     store, now = services().store, now_ms() // 1000
     if body.scope in NAMED_THINGS and not body.anyway:
-        NAMED_THINGS[body.scope]("value", body.value)
+        NAMED_THINGS[body.scope](store, "value", body.value)
     window = body.window
     pause = Pause(
         id=uuid4().hex[:12],

@@ -11,13 +11,13 @@ from pydantic import BaseModel, Field
 
 from portal.api.load.routes import WEEK_HOURS, change, load_of
 from portal.api.schedules.held_back import LOOKED_AT, batches
-from portal.http import known
 from portal.http.auth import caller
+from portal.http.company_selection import Selection, chosen
 from portal.http.groups import Given, Reply, Sent, described, group
 from portal.http.problems import Refusal
-from portal.http.selections import Selection, chosen
 from portal.services import services
 from relay.companies.company import Company
+from relay.services.known_names import check_platform, check_source_type
 from relay.store.intents.queue import NewIntent, Priority
 from relay.store.schedules.policies import Origin
 from relay.syncs.change import Change
@@ -104,8 +104,8 @@ def put_policy(query: PutQuery, body: PolicyBody) -> Reply:
     """Set the policy; companies that link from now on follow it, existing ones when asked to."""
     store = services().store
     for number, rule in enumerate(body.rules):
-        known.platform(f"rules.{number}.platform", rule.platform)
-        known.source_type(f"rules.{number}.source_type", rule.source_type)
+        check_platform(store, f"rules.{number}.platform", rule.platform)
+        check_source_type(store, f"rules.{number}.source_type", rule.source_type)
     if query.preview:
         shown = _preview(body, services().store.companies.all())
         return _plain(_answer(body, saved=False, applied_to=0, preview=shown))

@@ -7,9 +7,9 @@ from flask_openapi.models.tag import Tag
 from pydantic import BaseModel, Field
 
 from portal.http.auth import caller
+from portal.http.company_selection import Cost, Selection, chosen, cost_of
 from portal.http.groups import Given, Reply, described, group
 from portal.http.problems import Refusal
-from portal.http.selections import Cost, Selection, chosen, cost_of
 from portal.services import services
 from relay.nearest import hint
 from relay.store.companies.reconciliations import Phase, Run

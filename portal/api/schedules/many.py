@@ -6,12 +6,12 @@ from pydantic import BaseModel, Field
 
 from codat.records import read_id
 from portal.api.load.routes import change
-from portal.api.run_now.routes import DataType
 from portal.api.schedules import routes
 from portal.api.schedules.schemas import iso
+from portal.http.company_selection import MAX_COMPANIES
+from portal.http.data_type import DataType
 from portal.http.groups import Reply, Sent, described
 from portal.http.problems import Refusal
-from portal.http.selections import MOST_CHOSEN
 from portal.services import services
 from relay.companies.company import Company
 from relay.syncs.cadence import next_run
@@ -31,7 +31,7 @@ class ManyBody(Sent):
 
     companies: Annotated[
         tuple[Annotated[str, Field(max_length=64)], ...],
-        Field(min_length=1, max_length=MOST_CHOSEN, description="Ids of companies."),
+        Field(min_length=1, max_length=MAX_COMPANIES, description="Ids of companies."),
     ]
     data_type: DataType
     schedule: Annotated[

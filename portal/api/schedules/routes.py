@@ -7,18 +7,19 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from portal.api.companies.routes import CompanyPath, known
+from portal.api.companies.schemas import CompanyPath
 from portal.api.load.routes import WEEK_HOURS, change, load_of
-from portal.api.run_now.routes import DataType
 from portal.api.schedules import schemas
 from portal.api.schedules.schemas import ScheduleRuns, ScheduleShape
 from portal.http.auth import caller
+from portal.http.data_type import DataType
 from portal.http.groups import Given, Reply, Sent, described, group
 from portal.http.problems import Refusal
 from portal.http.tags import SCHEDULES
 from portal.services import services
 from relay.companies.company import Company, CompanyStatus
 from relay.services import set_schedule
+from relay.services.find_companies import find_company
 from relay.store.intents.queue import NewIntent, Priority
 from relay.syncs.change import Change, calendar
 from relay.syncs.definition import Definition
@@ -75,7 +76,7 @@ def list_schedules(query: ScheduleQuery) -> Reply:
     """List some companies' schedules, or those of all that run next, the soonest first."""
     store, now = services().store, now_ms() // 1000
     if query.company:
-        companies = [known(company) for company in query.company]
+        companies = [find_company(services().store, company) for company in query.company]
         found = [one for c in companies for one in schemas.of_company(store, c, now)]
         found = [one for one in found if one.paused or not query.paused]
     else:
@@ -90,7 +91,11 @@ def list_schedules(query: ScheduleQuery) -> Reply:
 )
 def get_schedule(path: SchedulePath) -> Reply:
     """Give one schedule with its next runs."""
-    held = services().store.schedules.of(known(path.company_id).id).get(path.data_type)
+    held = (
+        services()
+        .store.schedules.of(find_company(services().store, path.company_id).id)
+        .get(path.data_type)
+    )
     if held is None:
         raise Refusal("not-found", NO_SCHEDULE)
     store, now = services().store, now_ms() // 1000
@@ -107,7 +112,7 @@ def get_schedule(path: SchedulePath) -> Reply:
 )
 def put_schedule(path: SchedulePath, query: PutQuery, body: ScheduleBody) -> Reply:
     """Set when a data type of a company is synced; the company's status may suspend it."""
-    company, now = known(path.company_id), now_ms() // 1000
+    company, now = find_company(services().store, path.company_id), now_ms() // 1000
     schedule, store = of_definition(company, path.data_type, body, now), services().store
     if query.preview:
         answer = schemas.with_runs(store, schedule, now, RUNS_SHOWN, saved=False)
@@ -130,7 +135,7 @@ def put_schedule(path: SchedulePath, query: PutQuery, body: ScheduleBody) -> Rep
 )
 def delete_schedule(path: SchedulePath) -> Reply:
     """Remove a schedule; the data type is then synced on request only."""
-    company = known(path.company_id)
+    company = find_company(services().store, path.company_id)
     remove(company.id, path.data_type, now_ms() // 1000)
     keep_alive([company.id])
     return "", HTTPStatus.NO_CONTENT

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import orjson
 from pydantic import BaseModel, Field
 
-from portal.api.companies.routes import CompanyPath
+from portal.api.companies.schemas import CompanyPath
 from portal.http.groups import Cursor, Given, Reply, described, group
 from portal.http.problems import Refusal
 from portal.http.tags import COMPANIES

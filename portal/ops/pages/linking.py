@@ -11,10 +11,12 @@ from portal.api.journeys.inviting import JourneyBody
 from portal.api.journeys.schemas import JourneyCreated
 from portal.http.groups import Reply
 from portal.http.idempotency import Attempt
-from portal.http.problems import KINDS, Refusal
+from portal.http.problems import KINDS, Refusal, refusal_of
 from portal.ops import session
 from portal.ops.base import FORM_NOT_OURS, add_page, check_operator, person, render
 from portal.services import services
+from relay.services.errors import Refused
+from relay.services.find_companies import find_company
 from relay.services.links_to_repair import links_to_repair
 from relay.times import now_ms
 
@@ -42,7 +44,8 @@ def invite(company_id: str) -> Reply:
     try:
         check_operator()
         made = _invite(company_id)
-    except Refusal as refusal:
+    except (Refusal, Refused) as error:
+        refusal = refusal_of(error)
         return _list(refusal.detail, KINDS[refusal.kind].status)
     return render("invited", has_script=True, made=made)  # the script copies the link
 
@@ -53,8 +56,9 @@ def accept(company_id: str) -> Reply:
     mark = request.form.get("identity_mark", "")
     try:
         check_operator()
-        companies.accept(companies.known(company_id), person().name, mark)
-    except Refusal as refusal:
+        companies.accept(find_company(services().store, company_id), person().name, mark)
+    except (Refusal, Refused) as error:
+        refusal = refusal_of(error)
         return _list(refusal.detail, KINDS[refusal.kind].status)
     return _list(ACCEPTED)
 
@@ -70,7 +74,7 @@ def _invite(company_id: str) -> JourneyCreated:
     if not -SKEW_MS <= now_ms() - began <= KEY_LASTS_MS:
         raise Refusal("malformed", FORM_NOT_OURS)
     connection_id = request.form.get("connection", "")[:64]
-    company = companies.known(company_id)
+    company = find_company(services().store, company_id)
     body = JourneyBody.model_validate({"company_id": company.id, "connection_id": connection_id})
     attempt = Attempt(mark=key, salt=f"{key}:{company.id}:{connection_id}", began=began)
     token = inviting.token_of(attempt, session.secret())
