@@ -1,8 +1,13 @@
-"""All entries together: found by type, and held against what is about to be told."""
+"""The catalogue: every type of event, found by looking, and what is checked and read by it.
+
+A type that a handler logs is declared in the handler's file; the fold's and the store's own are in
+`relay/events/types/`. Handlers are above this package, so they are imported by name, and only when
+the catalogue is first asked for: a new handler then needs no entry in any list.
+"""
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -16,30 +21,38 @@ from relay.times import iso_from_ms
 DATED = ("date", "time", "utc")
 
 
+PLACES = ("relay.events.types", "workers.inbox.handlers")
+
+
 class NotInCatalogue(Exception):
     """An event has a type that the catalogue lacks, or data that do not fit it."""
 
 
 @cache
 def event_types() -> Mapping[str, EventType]:
-    """Give every entry by its type, in the order of the types."""
-    package = importlib.import_module("relay.events.types")
+    """Return every type of event by its name, in the order of the names."""
     found: dict[str, EventType] = {}
-    for module in pkgutil.iter_modules(package.__path__):
-        for entry in importlib.import_module(f"relay.events.types.{module.name}").EVENT_TYPES:
-            if entry.type in found:
-                raise ValueError(f"{entry.type} stands in the catalogue twice")
-            found[entry.type] = entry
+    for one in _declared():
+        if one.type in found:
+            raise ValueError(f"{one.type} is declared twice")
+        found[one.type] = one
     return dict(sorted(found.items()))
 
 
+def _declared() -> Iterator[EventType]:
+    for place in PLACES:
+        for module in pkgutil.iter_modules(importlib.import_module(place).__path__):
+            found = importlib.import_module(f"{place}.{module.name}")
+            yield from getattr(found, "EVENT_TYPES", ())
+
+
 def check(event_type: str, data: Mapping[str, Any]) -> None:
-    """Raise NotInCatalogue unless such an event may be told."""
-    entry = event_types().get(event_type)
-    if entry is None:
-        raise NotInCatalogue(f"{event_type} is in no file of relay/events/types/")
+    """Raise NotInCatalogue unless the catalogue allows such an event."""
+    found = event_types().get(event_type)
+    if found is None:
+        raise NotInCatalogue(f"{event_type} is in no `EVENT_TYPES`")
     try:
-        entry.model.model_validate(data, strict=True)
+        found.model.model_validate(data, strict=True)
     except ValidationError as error:
         raise NotInCatalogue(f"{event_type}: {error}") from None
 
@@ -48,18 +61,18 @@ def dated(event_type: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return an event's data with each moment that is held as a number written out."""
     found = {
         name: iso_from_ms(int(data[name]) * unit)
-        for name, unit in _numbers().get(event_type, {}).items()
+        for name, unit in _epoch_times().get(event_type, {}).items()
         # A large one is read as a float; times the unit it may be beyond any.
         if isinstance(data.get(name), int | float) and not isinstance(data[name], bool)
     }
-    for name in _codats().get(event_type, ()):
+    for name in _codat_fields().get(event_type, ()):
         found |= {name: _in_utc(data[name])} if name in data else {}
     return {**data, **found} if found else data
 
 
 def dated_text(event_type: str, data: bytes) -> bytes:
     """Return the JSON text of an event's data as `dated` has it."""
-    if event_type not in _numbers() and event_type not in _codats():
+    if event_type not in _epoch_times() and event_type not in _codat_fields():
         return data
     return orjson.dumps(dated(event_type, orjson.loads(data)))
 
@@ -83,19 +96,17 @@ def _in_utc(found: Any) -> Any:
 
 
 @cache
-def _codats() -> Mapping[str, tuple[str, ...]]:
-    return {
-        entry.type: entry.codat_fields for entry in event_types().values() if entry.codat_fields
-    }
+def _codat_fields() -> Mapping[str, tuple[str, ...]]:
+    return {one.type: one.codat_fields for one in event_types().values() if one.codat_fields}
 
 
 @cache
-def _numbers() -> Mapping[str, Mapping[str, int]]:
-    return {entry.type: entry.epoch_times for entry in event_types().values() if entry.epoch_times}
+def _epoch_times() -> Mapping[str, Mapping[str, int]]:
+    return {one.type: one.epoch_times for one in event_types().values() if one.epoch_times}
 
 
 def identity(event_type: str, data: Mapping[str, Any]) -> str:
-    """Give what an event is among those its message causes: no message causes the same twice."""
-    entry = event_types().get(event_type)
-    apart = entry.identity if entry else ()
-    return orjson.dumps([event_type, *(data.get(name) for name in apart)]).decode()
+    """Return what tells an event from others of one message: no message causes the same twice."""
+    found = event_types().get(event_type)
+    fields = found.identity if found else ()
+    return orjson.dumps([event_type, *(data.get(name) for name in fields)]).decode()

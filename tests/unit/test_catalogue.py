@@ -31,7 +31,7 @@ def test_readers_are_told_to_expect_further_fields(entry):
 
 
 def test_what_is_not_in_the_catalogue_is_noticed():
-    with pytest.raises(NotInCatalogue, match="in no file"):
+    with pytest.raises(NotInCatalogue, match="in no `EVENT_TYPES`"):
         check("thing.told", {})
     with pytest.raises(NotInCatalogue, match="extra"):
         check("company.deleted", {"extra": 1})

@@ -29,6 +29,10 @@ def list_widgets() -> Reply:
     return WidgetList(items=[services().settings.public_url]).model_dump()
 ''',
 }
+EVERY_FILE_HAS_ITS_TEST = [
+    f"tests/unit/test_layout.py::test_every_{what}_has_a_test_file_of_its_own"
+    for what in ("handler_file", "kind_of_intent")
+]
 ASK_FOR_WIDGETS = """
 from support.portal_bench import Portal, kind
 portal = Portal()
@@ -47,6 +51,68 @@ print("answered, guarded, described")
 """
 
 
+HANDLER = {
+    "workers/inbox/handlers/things.py": '''"""Things that Codat may one day report."""
+
+from codat.webhook import Event
+from relay.companies.company import Company
+from relay.events.event_type import EventData, EventType
+from workers.inbox.outcome import Outcome
+from workers.inbox.routing import Router
+
+router = Router()
+
+
+class Happened(EventData):
+    """A thing that happened."""
+
+    thing: str | None
+
+
+EVENT_TYPES = (
+    EventType("thing.reported", "Codat reports that a thing happened.", Happened, {"thing": "t"}),
+)
+
+
+@router.on("thing.happened")
+def happened(company: Company, event: Event) -> Outcome:
+    """Log which thing it was."""
+    return Outcome(company).log("thing.reported", thing=event.text("thing"))
+''',
+    "tests/payloads/thing.happened.json": """{
+  "id": "e0000000-0000-4000-8000-000000000099",
+  "eventType": "thing.happened",
+  "generatedDate": "2026-03-02T08:14:01.001Z",
+  "payload": {"referenceCompany": {"id": "5b1d9c1e-7a3f-4f4e-9a54-0d6f2c8e1a01"}, "thing": "t-1"}
+}
+""",
+    "tests/unit/handlers/test_things.py": '''"""A thing that happened is logged."""
+
+from support.folding import apply, logged, payload, webhook
+
+
+def test_a_thing_is_logged_by_its_id():
+    folded = apply(None, webhook(payload("thing.happened")))
+    assert logged(folded)[-1] == ("thing.reported", {"thing": "t-1"})
+''',
+}
+LOOK_AT_THE_HANDLER = """
+from relay.events.catalogue import check, event_types
+from workers.inbox.routing import handler_for
+from support.portal_bench import VIEWER, Portal
+assert handler_for("thing.happened").__module__ == "workers.inbox.handlers.things"
+assert handler_for("connection.connected") is not None
+check("thing.reported", {"thing": None})
+portal = Portal()
+listed = portal.get("/v1/event-types", token=VIEWER).json["event_types"]
+assert [one["type"] for one in listed] == list(event_types())
+assert "thing.reported" in event_types()
+assert "thing.reported" in portal.get("/openapi.json", token=None).json["webhooks"]
+assert "thing.reported" in portal.get("/asyncapi.json", token=None).json["components"]["messages"]
+print("handled, catalogued, published")
+"""
+
+
 @pytest.fixture
 def project(tmp_path) -> ProjectCopy:
     return copy_project(tmp_path / "project")
@@ -56,6 +122,13 @@ def test_an_api_resource_is_one_new_folder(project):
     for path, text in WIDGETS.items():
         project.add(path, text)
     assert project.run(ASK_FOR_WIDGETS) == "answered, guarded, described\n"
+
+
+def test_an_event_handler_is_one_new_file_with_its_types(project):
+    for path, text in HANDLER.items():
+        project.add(path, text)
+    assert project.run(LOOK_AT_THE_HANDLER) == "handled, catalogued, published\n"
+    assert "passed" in project.test("tests/unit/handlers/test_things.py", *EVERY_FILE_HAS_ITS_TEST)
 
 
 def test_a_recipe_changes_no_file_that_is_there(project):

@@ -1,5 +1,5 @@
-"""Every type of event the log may hold: what it means, when it is published, what it holds.
+"""Types of events that no handler logs: those of the fold itself and of the store.
 
-A file per family, each with its `EVENT_TYPES`; a new type is an entry here and nothing else. Types
-and fields are added, never renamed or removed. Nothing here does I/O.
+A handler's own types are declared in its file. Types and fields are added, never renamed or
+removed. Nothing here does I/O.
 """

@@ -1,4 +1,4 @@
-"""What is told of a connection: its status changes, or linking it failed."""
+"""Events of a connection: its status changes."""
 
 from relay.events.event_type import EventData, EventType
 
@@ -16,14 +16,6 @@ class StatusChanged(EventData):
     errors: list[str]
 
 
-class LinkFailed(EventData):
-    """The customer's attempt to link did not succeed."""
-
-    connection_id: str
-    platform_name: str | None
-    reasons: list[str]
-
-
 ID = "ee2eb431-c0fa-4dc9-93fa-d29781c12bcd"
 EVENT_TYPES = (
     EventType(
@@ -39,13 +31,6 @@ EVENT_TYPES = (
             "current": "Linked",
             "errors": [],
         },
-        identity=("connection_id",),
-    ),
-    EventType(
-        "connection.link_failed",
-        "Codat tells that linking failed; the connection stays as it was.",
-        LinkFailed,
-        {"connection_id": ID, "platform_name": "Xero", "reasons": ["The customer declined."]},
         identity=("connection_id",),
     ),
 )

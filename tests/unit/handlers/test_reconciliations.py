@@ -2,9 +2,9 @@
 
 import pytest
 
-from relay.events.types.reconciliations import EVENT_TYPES
 from support.folding import action, apply, company_after, logged, types, webhook
 from support.parts import company_id, connection_id, make_connection, make_event
+from workers.inbox.handlers.reconciliations import EVENT_TYPES
 
 
 def told(event_type, status, at):

@@ -2,10 +2,42 @@
 
 from codat.webhook import Event
 from relay.companies.company import NEVER, Company, version_of
+from relay.events.event_type import EventData, EventType
 from workers.inbox.outcome import Outcome
 from workers.inbox.routing import Router
 
 router = Router()
+
+
+class ProductsChanged(EventData):
+    """A product of Codat's was given to the company or taken from it."""
+
+    change: str
+    """`added` or `removed`."""
+    product_id: str | None
+    product_name: str | None
+
+
+class Deleted(EventData):
+    """The company is gone at Codat."""
+
+    note: str | None = None
+
+
+EVENT_TYPES = (
+    EventType(
+        "company.products_changed",
+        "Codat tells that a product was added to or removed from the company.",
+        ProductsChanged,
+        {"change": "added", "product_id": "lending", "product_name": "Lending"},
+    ),
+    EventType(
+        "company.deleted",
+        "Codat tells that the company was deleted, or no longer knows it.",
+        Deleted,
+        {},
+    ),
+)
 
 
 @router.on("company.created")

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from codat.webhook import Event
 from relay.companies.company import DELETED, Company, Sync, version_of
+from relay.events.event_type import EventData, EventType
+from relay.events.types.journeys import OVER, OverConnection
 from relay.syncs.schedule import ALL
 from relay.syncs.tracking import FIRST, begin, superseded
 from workers.inbox.handlers.reconciliations import heard_late
@@ -11,6 +13,38 @@ from workers.inbox.outcome import Outcome
 from workers.inbox.routing import Router
 
 router = Router()
+
+
+class LinkFailed(EventData):
+    """The customer's attempt to link did not succeed."""
+
+    connection_id: str
+    platform_name: str | None
+    reasons: list[str]
+
+
+class Refused(OverConnection):
+    """Why linking failed, in the platform's words."""
+
+    reasons: list[str]
+
+
+ID = "ee2eb431-c0fa-4dc9-93fa-d29781c12bcd"
+EVENT_TYPES = (
+    EventType(
+        "connection.link_failed",
+        "Codat tells that linking failed; the connection stays as it was.",
+        LinkFailed,
+        {"connection_id": ID, "platform_name": "Xero", "reasons": ["The customer declined."]},
+        identity=("connection_id",),
+    ),
+    EventType(
+        "journey.refused",
+        "Codat told that the link was not made.",
+        Refused,
+        OVER | {"reasons": ["User cancelled"]},
+    ),
+)
 
 # Company info exists only after a first read; the read's own event asks for it sooner than this.
 INFO_AFTER_LINK = 20_000  # ms

@@ -3,12 +3,38 @@
 from dataclasses import replace
 
 from relay.companies.company import Company
+from relay.events.event_type import EventData, EventType
 from relay.inbox.message import Action
 from workers.inbox.handlers.reads import learned
 from workers.inbox.outcome import Outcome
 from workers.inbox.routing import Router
 
 router = Router()
+
+
+class Fresh(EventData):
+    """The data of a schedule that says within how many hours it must be read."""
+
+    data_type: str
+    """Of a schedule for `all`, each data type that was read before is judged by itself."""
+
+
+EVENT_TYPES = (
+    EventType(
+        "data.stale",
+        "No read renewed the data within the hours that its schedule names.",
+        Fresh,
+        {"data_type": "invoices"},
+        identity=("data_type",),
+    ),
+    EventType(
+        "data.fresh",
+        "A read renewed data that was stale.",
+        Fresh,
+        {"data_type": "invoices"},
+        identity=("data_type",),
+    ),
+)
 
 
 @router.on("relay.freshness_judged")

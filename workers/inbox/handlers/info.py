@@ -1,6 +1,7 @@
 """Company info as Codat gave it: kept, told on when it changed, and the source of the real name."""
 
 from dataclasses import replace
+from typing import Any
 
 from relay.companies.company import Company, NameSource
 from relay.companies.identity import (
@@ -12,11 +13,74 @@ from relay.companies.identity import (
     known_by,
     mark_of,
 )
+from relay.events.event_type import EventData, EventType
 from relay.inbox.message import Action
 from workers.inbox.outcome import Outcome
 from workers.inbox.routing import Router
 
 router = Router()
+
+
+class InfoFetched(EventData):
+    """What Codat knows of the company itself."""
+
+    previous: dict[str, Any] | None
+    current: dict[str, Any]
+    """Codat's company info as it gave it, its date-times in UTC."""
+
+
+class IdentityMismatch(EventData):
+    """The books name another company than before: perhaps the wrong one was linked."""
+
+    changes: dict[str, Any]
+    """By field of Codat's company info, `previous` and `current`."""
+
+
+class IdentityAccepted(EventData):
+    """A person looked and found it to be the right company."""
+
+    changes: dict[str, Any]
+    by: str
+
+
+class BooksChanged(EventData):
+    """It is the same company, but its info comes from other books than before."""
+
+    previous: str
+    """Codat's `accountingPlatformRef`: the company's id in its accounting software."""
+    current: str
+    platforms: list[str]
+    """The platforms it is connected to."""
+
+
+MISMATCH = {"registrationNumber": {"previous": "01234567", "current": "07654321"}}
+EVENT_TYPES = (
+    EventType(
+        "company.identity_mismatch",
+        "Company info names another company than what was held: told and flagged.",
+        IdentityMismatch,
+        {"changes": MISMATCH},
+    ),
+    EventType(
+        "company.identity_accepted",
+        "Someone accepted the new identity; the flag is gone.",
+        IdentityAccepted,
+        {"changes": MISMATCH, "by": "operator"},
+    ),
+    EventType(
+        "company.books_changed",
+        "Company info comes from other books of the same company, as after a change of software.",
+        BooksChanged,
+        {"previous": "123146221125654", "current": "4444e827", "platforms": ["Xero"]},
+    ),
+    EventType(
+        "company.info_fetched",
+        "Codat's company info was read after a link, and differs from what was held.",
+        InfoFetched,
+        {"previous": None, "current": {"companyName": "Acme Ltd"}},
+        codat_fields=("previous", "current"),
+    ),
+)
 
 
 @router.on("relay.identity_accepted")

@@ -3,11 +3,44 @@
 from dataclasses import replace
 
 from relay.companies.company import Company, NameSource
+from relay.events.event_type import EventData, EventType
 from relay.inbox.message import Action
 from workers.inbox.outcome import Outcome
 from workers.inbox.routing import Router
 
 router = Router()
+
+
+class Renamed(EventData):
+    """The company's name changed."""
+
+    previous: str | None
+    current: str
+    source: str
+    """Who chose the present name: `codat` (we took it from Codat's company info) or `person`."""
+    note: str | None = None
+
+
+class NameUnavailable(EventData):
+    """The dummy name stays for now."""
+
+    reason: str | None
+
+
+EVENT_TYPES = (
+    EventType(
+        "company.renamed",
+        "The dummy name was replaced by the real one, or a person chose another.",
+        Renamed,
+        {"previous": "Session 20260105", "current": "Acme Ltd", "source": "codat"},
+    ),
+    EventType(
+        "company.name_unavailable",
+        "Codat's company info holds no name that could take the dummy name's place.",
+        NameUnavailable,
+        {"reason": "Codat's company info holds no companyName and no companyLegalName"},
+    ),
+)
 
 
 @router.on("relay.renamed")

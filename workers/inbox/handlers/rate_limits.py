@@ -5,11 +5,43 @@ from dataclasses import replace
 from codat.times import EARLIEST
 from codat.webhook import Event, Quota
 from relay.companies.company import Company
-from relay.times import Micros, iso_from_micros
+from relay.events.event_type import EventData, EventType
+from relay.times import Micros, Moment, iso_from_micros
 from workers.inbox.outcome import Outcome
 from workers.inbox.routing import Router
 
 router = Router()
+
+
+class LimitReached(EventData):
+    """Codat takes no more requests."""
+
+    daily_quota: int | None
+    until: Moment | None
+    """When it takes requests again."""
+
+
+class LimitReset(EventData):
+    """Codat takes requests again."""
+
+    daily_quota: int | None
+    quota_remaining: int | None
+
+
+EVENT_TYPES = (
+    EventType(
+        "rate_limit.reached",
+        "Codat tells that the client's quota is used up; no calls are made until then.",
+        LimitReached,
+        {"daily_quota": 1000, "until": "2026-01-06T00:00:00.000000Z"},
+    ),
+    EventType(
+        "rate_limit.reset",
+        "Codat tells that the quota is there again.",
+        LimitReset,
+        {"daily_quota": 1000, "quota_remaining": 1000},
+    ),
+)
 
 DAY = 86_400_000_000  # microseconds
 LONGEST = DAY + DAY // 12  # a day and a bit: Codat's ends at midnight UTC, and clocks differ

@@ -7,14 +7,94 @@ from typing import Any
 from codat.statuses import PullOutcome, pull_outcome
 from codat.webhook import Event
 from relay.companies.company import Company, Version, version_of
+from relay.events.event_type import EventData, EventType
 from relay.inbox.message import Action
-from relay.syncs.data_status import Read, is_known
+from relay.syncs import data_status
 from relay.syncs.schedule import ALL
 from relay.syncs.tracking import open_syncs, settle
 from workers.inbox.outcome import Outcome
 from workers.inbox.routing import Router
 
 router = Router()
+
+
+class Read(EventData):
+    """How Codat's read of one data type ended, or a sync as a whole: then it has a `total`."""
+
+    connection_id: str | None = None
+    data_type: str | None
+    status: str | None = None
+    """Codat's word, such as `Complete` or `FetchError`."""
+    initial: bool | None = None
+    """The first read after a link."""
+    issues: list[str] | None = None
+    dataset_id: str | None = None
+    period: str | None = None
+    """Which of our syncs it belongs to; `first` is the one Codat runs after a link."""
+    operation_id: str | None = None
+    total: int | None = None
+    """How many pull operations belong to the sync; how many of them ended, and failed."""
+    done: int | None = None
+    failed: int | None = None
+    reason: str | None = None
+    source: str | None = None
+    """`data_status` where no webhook told of the read, and Codat said so when it was asked."""
+
+
+class Changed(EventData):
+    """A read found records that are new or differ."""
+
+    connection_id: str | None
+    data_type: str | None
+    status: str | None
+    dataset_id: str | None = None
+
+
+READ: dict[str, Any] = {
+    "connection_id": "ee2eb431-c0fa-4dc9-93fa-d29781c12bcd",
+    "data_type": "invoices",
+    "status": "Complete",
+}
+FAILED = {**READ, "status": "FetchError", "initial": False, "issues": ["Timed out."]}
+BY_TYPE = ("connection_id", "data_type")
+EVENT_TYPES = (
+    EventType(
+        "sync.completed",
+        "Codat read a data type, or all that belongs to a sync, with success.",
+        Read,
+        {**READ, "initial": False, "issues": []},
+        identity=BY_TYPE,
+    ),
+    EventType(
+        "sync.failed",
+        "A read ended without the data, for good or until the customer authorises again.",
+        Read,
+        FAILED,
+        identity=BY_TYPE,
+    ),
+    EventType(
+        "sync.skipped",
+        "Nothing was read, and nothing is wrong: there is no such data, or a later sync stands for"
+        " this one.",
+        Read,
+        {**FAILED, "status": "NotSupported", "issues": []},
+        identity=BY_TYPE,
+    ),
+    EventType(
+        "sync.progressed",
+        "A read is still under way.",
+        Read,
+        {**FAILED, "status": "Fetching", "issues": []},
+        identity=BY_TYPE,
+    ),
+    EventType(
+        "data.changed",
+        "A read found records that are new or differ from those of the read before.",
+        Changed,
+        READ,
+        identity=BY_TYPE,
+    ),
+)
 
 LOOK_AFTER = 20_000  # ms; other reads of the same sync usually end within it
 INFO_TYPES = frozenset({"company", "commerce-companyInfo"})
@@ -89,7 +169,11 @@ def learned(outcome: Outcome, reads: Iterable[Mapping[str, Any]]) -> Outcome:
     them, so `data.changed` is not told.
     """
     company = outcome.company
-    new = [read for told in reads if not is_known(company, read := Read(**told))]
+    new = [
+        read
+        for told in reads
+        if not data_status.is_known(company, read := data_status.Read(**told))
+    ]
     for read in new:
         version = (read.at, read.id)
         period = _period(company, read.data_type, version)

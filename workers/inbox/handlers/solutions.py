@@ -1,11 +1,36 @@
 """Events of Codat's solutions (bank feeds, expenses, reports): told on as they are."""
 
+from typing import Any
+
 from codat.webhook import Event
 from relay.companies.company import Company
+from relay.events.event_type import EventData, EventType
 from workers.inbox.outcome import Outcome
 from workers.inbox.routing import Router
 
 router = Router()
+
+
+class Solution(EventData):
+    """An event of one of Codat's solutions (bank feeds, expenses, reports), told on as it is.
+
+    Its date-times are in UTC.
+    """
+
+    reported: str
+    """Codat's type."""
+    details: dict[str, Any]
+
+
+EVENT_TYPES = (
+    EventType(
+        "solution.reported",
+        "One of Codat's solutions reported something.",
+        Solution,
+        {"reported": "expenses.sync.successful", "details": {"syncId": "s-1"}},
+        codat_fields=("details",),
+    ),
+)
 
 LARGEST_PAYLOAD = 50  # entries of a list that are told on; the message itself keeps them all
 

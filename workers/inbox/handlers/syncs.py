@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
+from pydantic import Field
+
 from relay.companies.company import Company, Sync, SyncState
+from relay.events.event_type import EventData, EventType
 from relay.inbox.message import Action
 from relay.syncs import missed
 from relay.syncs.schedule import ALL
@@ -11,6 +14,89 @@ from workers.inbox.outcome import Outcome
 from workers.inbox.routing import Router
 
 router = Router()
+
+
+class Requested(EventData):
+    """Codat took our request, or had one under way."""
+
+    data_type: str
+    period: str
+    """Which run of the schedule this is; `now-...` for one asked for by a person."""
+    operation_id: str | None
+    """Codat's pull operation, where it named one."""
+    note: str | None = None
+
+
+class Accepted(EventData):
+    """Codat's pull operations for a sync are known."""
+
+    data_type: str
+    period: str
+    operation_id: str | None
+    total: int
+    """How many pull operations belong to it."""
+    done: int
+    failed: int
+
+
+class Missed(EventData):
+    """A period has no sync of its own."""
+
+    data_type: str
+    period: str
+    reason: str
+    from_: str | None = Field(default=None, alias="from")
+    """Of over a thousand periods the earliest are told in one event: the first of them, which is
+    `period` too, and with `to` and `count` the last of them and how many they are."""
+    to: str | None = None
+    count: int | None = None
+
+
+class GivenUp(EventData):
+    """Something that was to be done at Codat will not be done."""
+
+    intent: str
+    """Its name: what was to be done and for which company."""
+    ending: str
+    reason: str | None
+
+
+REQUEST = {"data_type": "invoices", "period": "2026-01-05"}
+BY_PERIOD = ("data_type", "period")
+EVENT_TYPES = (
+    EventType(
+        "sync.requested",
+        "Codat accepted a request for a sync, once per schedule and period.",
+        Requested,
+        {**REQUEST, "operation_id": "be09eedd-0d4f-4b21-94ab-b5d8ab1cb7a0"},
+        identity=BY_PERIOD,
+    ),
+    EventType(
+        "sync.accepted",
+        "Codat has begun with a sync: its pull operations are known.",
+        Accepted,
+        {**REQUEST, "operation_id": None, "total": 12, "done": 3, "failed": 0},
+        identity=BY_PERIOD,
+    ),
+    EventType(
+        "sync.missed",
+        "A period got no sync of its own, with the reason.",
+        Missed,
+        {**REQUEST, "reason": "the company is Deauthorised"},
+        identity=BY_PERIOD,
+    ),
+    EventType(
+        "intent.given_up",
+        "Work at Codat ended without success and will not be tried again by itself.",
+        GivenUp,
+        {
+            "intent": "info:0498e921-9b53-4396-a412-4f2f5983b0a2",
+            "ending": "gone",
+            "reason": "404",
+        },
+        identity=("intent",),
+    ),
+)
 
 LOOK_AFTER = 60_000  # ms; Codat names no operation for `all`, its history does
 WEBHOOK_LATE = 30_000  # ms after which a webhook of a read that the history shows is late

@@ -1,17 +1,8 @@
-"""What is told of keeping and losing: a company was forgotten, events were dropped or lost."""
+"""Events in the place of events that are gone, and of a log that begins again."""
 
 from typing import Literal
 
 from relay.events.event_type import EventData, EventType
-
-
-class Forgotten(EventData):
-    """All that was held of the company is gone, but this line."""
-
-    by: str
-    events: int
-    """How many of its events lost all but their numbers."""
-    messages: int
 
 
 class Erased(EventData):
@@ -30,26 +21,6 @@ class Unreadable(EventData):
     """What of it cannot be read."""
 
 
-class Trimmed(EventData):
-    """Events were dropped that some readers had not read."""
-
-    up_to: str
-    """The last number of those dropped."""
-    passed: list[str]
-    """The subscriptions that had not read so far, and consumer groups as `group:<name>`."""
-
-
-class LimitNeared(EventData):
-    """A reader will lose events that it has not read, unless it reads on."""
-
-    reader: str
-    """A subscription, or a consumer group as `group:<name>`."""
-    cursor: str
-    """Up to where it has read."""
-    days: int
-    """Within how many days what follows its cursor is dropped."""
-
-
 class Reset(EventData):
     """The log lost its newest events, or may have, and their numbers are given again."""
 
@@ -63,12 +34,6 @@ class Reset(EventData):
 
 EVENT_TYPES = (
     EventType(
-        "company.forgotten",
-        "A person had the company's data erased.",
-        Forgotten,
-        {"by": "olga", "events": 12, "messages": 9},
-    ),
-    EventType(
         "event.erased",
         "In the place of an event that was dropped from the log's midst, so no number is missing.",
         Erased,
@@ -81,21 +46,9 @@ EVENT_TYPES = (
         {"was": "connection.status_changed", "reason": "`data` is no JSON object"},
     ),
     EventType(
-        "log.trimmed",
-        "The log reached its hard limit and lost events that not every reader had read.",
-        Trimmed,
-        {"up_to": "100000", "passed": ["sub_1"]},
-    ),
-    EventType(
         "log.reset",
         "First in a new epoch of the log: the server lost its newest events, or may have.",
         Reset,
         {"previous": "5f2c61d0", "current": "91ab03fe", "reason": "fail-over"},
-    ),
-    EventType(
-        "log.limit_neared",
-        "Once a day for each reader that is so far behind that the hard limit will pass it soon.",
-        LimitNeared,
-        {"reader": "sub_1", "cursor": "100000", "days": 9},
     ),
 )
