@@ -27,7 +27,7 @@ from codat.times import (
 )
 from relay import times
 from relay.companies.company import Sync
-from relay.delivery.sender import _seconds_of
+from relay.delivery.sender import _retry_after
 from relay.syncs.data_status import missing_reads
 from relay.syncs.pause import Pause, Scope
 from relay.syncs.tracking import updated_from_history
@@ -90,7 +90,7 @@ def test_a_date_that_somebody_can_mean_is_taken_as_it_stands(text):
 def test_a_header_dated_so_says_nothing(text):
     assert parse_http_date(text) is None
     assert parse_moment(text, NOW) is None
-    assert _seconds_of("Thu, 28 May 2026 20:27:00 GMT", text or "x") is None
+    assert _retry_after("Thu, 28 May 2026 20:27:00 GMT", text or "x") is None
 
 
 WAITS = ["-1", "1e400", "nan", "inf", "1e308", "9" * 400, "99999999999", "٣٣", "0001-01-01", *NONE]
@@ -244,7 +244,7 @@ def test_a_date_to_come_back_at_counts_from_the_servers_clock():
     """Where the answer has no date of its own, and this machine's clock is months ahead."""
     try:
         times.follow(NOW, times.steady_ns())
-        wait = _seconds_of("Thu, 28 May 2026 22:00:00 GMT", None)  # an hour and a half later
+        wait = _retry_after("Thu, 28 May 2026 22:00:00 GMT", None)  # an hour and a half later
     finally:
         times.forget_server()
     assert wait is not None
