@@ -29,7 +29,7 @@ COMPANIES = int(os.environ.get("RELAY_PROOF_COMPANIES", "300"))
 MISSED = COMPANIES // 10
 PAGE = 10 if COMPANIES < 1000 else 100
 PAGES = -(-COMPANIES // PAGE)
-PATIENCE = 60 + COMPANIES / 10  # seconds
+PATIENCE = 180 + COMPANIES / 10  # seconds; a killed worker's claim alone takes a minute
 KEY = "sandbox-key"
 
 
