@@ -169,7 +169,7 @@ def linked(running, key="gbol", **info):
     return made["id"]
 
 
-def test_a_refusal_says_that_nothing_was_shared_and_lets_one_try_again(running, visitor):
+def test_a_refusal_says_nothing_was_shared_and_offers_another_try(running, visitor):
     made = running.invite(reference="A-1", platforms=["qhyg"])
     visitor.goto(made["link"])
     agree(visitor)
@@ -225,7 +225,7 @@ def test_a_customer_who_leaves_comes_back_to_where_they_were(running, browser):
         context.close()
 
 
-def test_the_wrong_company_is_unlinked_and_the_right_ones_name_replaces_its(running, visitor):
+def test_the_wrong_company_is_unlinked_and_replaced_by_the_right_one(running, visitor):
     made = running.invite(reference="A-3")
     company = made["company_id"]
     running.control(company, "info", companyName="Wrong Trading", registrationNumber="111")
@@ -268,7 +268,7 @@ def test_a_platform_linked_before_needs_no_second_sign_in(running, visitor):
     assert told["already"] is True
 
 
-def test_a_firm_that_accepts_the_other_company_lets_its_customer_go_on(running, browser_page):
+def test_the_customer_goes_on_once_the_firm_accepts_the_other_company(running, browser_page):
     company = linked(running, companyName="Acme Limited", registrationNumber="0123")
     running.control(company, "deauthorise")
     running.until(lambda: running.status(company) == "Deauthorised", "the end of access")
@@ -289,9 +289,7 @@ def test_a_firm_that_accepts_the_other_company_lets_its_customer_go_on(running, 
 
 
 @pytest.mark.parametrize("same", [True, False])
-def test_a_reconnect_goes_through_for_the_same_company_and_stops_for_another(
-    running, browser_page, same
-):
+def test_a_reconnect_passes_for_the_same_company_only(running, browser_page, same):
     company = linked(running, companyName="Acme Limited", registrationNumber="0123")
     running.control(company, "deauthorise")
     running.until(lambda: running.status(company) == "Deauthorised", "the end of access")
@@ -354,7 +352,7 @@ def test_software_on_a_computer_is_linked_step_by_step(running, visitor):
     assert "0 of 28 kinds" in shown
 
 
-def test_a_page_that_hears_of_what_its_own_form_did_waits_for_the_answer(running, browser):
+def test_a_page_waits_for_the_answer_to_its_own_form(running, browser):
     """Else it would load itself again, and the download that the answer begins were lost."""
     page = watched(browser.new_context(**PHONE))
     page.goto(running.invite(reference="A-13", platforms=["hbql"])["link"])
@@ -375,7 +373,7 @@ def test_a_page_that_hears_of_what_its_own_form_did_waits_for_the_answer(running
     assert page.faults == []
 
 
-def test_steps_on_another_screen_follow_too_and_close_nothing_that_was_opened(running, browser):
+def test_steps_on_another_screen_keep_what_was_opened_open(running, browser):
     made = running.invite(reference="A-12", platforms=["hbql"])
     phone, plain = (
         watched(browser.new_context(**PHONE, java_script_enabled=scripts))
@@ -453,7 +451,7 @@ def test_search_forgives_and_what_is_missing_is_recorded(running, visitor):
     assert funnel["not_listed"] == {"lexware <b>": 1}
 
 
-def test_without_consent_nobody_is_sent_to_codat(running, browser_page):
+def test_without_consent_no_customer_is_sent_to_codat(running, browser_page):
     made = running.invite(reference="A-7", platforms=["gbol"])
     browser_page.goto(made["link"])
     at = made["link"].removeprefix(running.url)

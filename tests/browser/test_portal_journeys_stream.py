@@ -44,7 +44,7 @@ def told(answer):
     return names
 
 
-def test_a_page_is_told_of_what_changed_and_its_stream_ends(portal):
+def test_a_page_receives_the_change_and_its_stream_ends(portal):
     _, at = invite(portal)
     answer = opened(portal, at, stamp(portal, at))
     assert answer.mimetype == "text/event-stream"
@@ -67,12 +67,12 @@ def test_a_page_connects_again_when_the_process_stops(portal):
     answer.close()
 
 
-def test_a_page_that_is_behind_already_is_told_at_once(portal):
+def test_a_page_already_behind_gets_the_change_at_once(portal):
     _, at = invite(portal)
     assert told(opened(portal, at, "pick-0-0")) == ["changed"]
 
 
-def test_what_others_do_is_no_news_and_what_nobody_logged_is_seen_all_the_same(portal, monkeypatch):
+def test_a_stream_ignores_other_journeys_and_sees_unlogged_changes(portal, monkeypatch):
     monkeypatch.setattr(stream, "LOOK_EVERY", 0.05)
     made, at = invite(portal)
     answer = opened(portal, at, stamp(portal, at))
@@ -96,7 +96,7 @@ def test_a_page_that_waits_has_codat_looked_at_while_it_listens(portal, monkeypa
     assert portal.store.intents.get(f"reread:{made['company_id']}") is not None
 
 
-def test_customers_streams_are_few_for_each_and_take_none_from_the_log(portal):
+def test_link_streams_are_limited_per_customer_and_apart_from_the_log(portal):
     _, at = invite(portal)
     _, other = invite(portal)
     open_ones = [opened(portal, at, stamp(portal, at)) for _ in range(3)]

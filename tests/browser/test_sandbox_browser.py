@@ -108,7 +108,7 @@ def test_an_on_premise_connector_wants_the_companys_key(page, call):
     assert {pull["status"] for pull in history} == {"Queued"}
 
 
-def test_the_customer_is_led_back_with_what_codat_tells(page, call):
+def test_the_customer_returns_with_codats_parameters(page, call):
     template = f"{call.url}/sandbox/?c={{companyId}}&s={{statusCode}}&mine={{mine}}"
     call("PUT", "/profile", json={"name": "Firm", "redirectUrl": template})
     made = company(call)

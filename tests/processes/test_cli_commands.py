@@ -78,7 +78,7 @@ def test_an_unknown_command_is_wrong_usage() -> None:
     assert run("fly").exit_code == 2
 
 
-def test_all_wrong_settings_are_told_in_one_message() -> None:
+def test_all_wrong_settings_are_named_in_one_message() -> None:
     result = run("worker", "drain", PORT="http", RELAY_LANES="0", REDIS_URL="mysql://x")
     assert result.exit_code == 2
     assert result.stdout == ""
@@ -207,7 +207,7 @@ def test_nothing_is_signed_without_a_secret(tmp_path: Path) -> None:
     assert run("webhook", "sign", "body.json").exit_code == 2
 
 
-def test_a_webhook_that_nobody_takes_has_a_code_of_its_own(tmp_path: Path) -> None:
+def test_an_undeliverable_webhook_has_its_own_exit_code(tmp_path: Path) -> None:
     (tmp_path / "body.json").write_bytes(b"{}")
     sent = run("webhook", "send", "body.json", "--url", NOBODY, CODAT_WEBHOOK_SECRETS=SECRET)
     assert sent.exit_code == 3

@@ -96,9 +96,7 @@ def _connections(web: Web) -> int:
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/asyncapi.json"])
-def test_who_asks_for_documents_and_reads_none_does_not_keep_webhooks_out(
-    web: Web, path: str
-) -> None:
+def test_a_client_that_reads_no_answers_does_not_block_webhooks(web: Web, path: str) -> None:
     """Made anew for each of them, one would take a fifth of a second of the whole process."""
     asked = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"
     with ExitStack() as open_ones:

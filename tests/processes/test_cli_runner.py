@@ -150,7 +150,7 @@ def test_one_that_keeps_dying_stops_everything_with_its_last_words(
     assert not any(map(is_alive, pids(heard)))
 
 
-def test_one_that_only_misses_its_server_is_tried_for_as_long_as_it_takes(
+def test_a_process_that_misses_its_server_is_restarted_without_limit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(runner, "Child", quick_child(pause=0.0))
@@ -223,7 +223,7 @@ def test_a_fault_of_the_attendant_stops_everything_and_comes_out() -> None:
     assert not is_alive(pids(heard)[0])
 
 
-def test_pauses_double_up_to_a_limit_and_begin_anew_after_a_healthy_minute() -> None:
+def test_pauses_double_up_to_a_limit_and_reset_after_a_healthy_minute() -> None:
     deaths = Restarts()
     now, pauses = 0.0, []
     for _ in range(7):
@@ -273,7 +273,7 @@ def test_processes_that_lost_their_parent_leave_no_zombies() -> None:
     assert heard.said == []  # how ours ended is still theirs to ask
 
 
-def test_how_our_own_processes_ended_is_left_to_those_who_started_them() -> None:
+def test_exit_codes_of_our_own_children_stay_with_their_parents() -> None:
     ours = subprocess.Popen([sys.executable, "-c", "raise SystemExit(7)"])
     other = subprocess.Popen([sys.executable, "-c", "raise SystemExit(8)"])
     for process in (ours, other):

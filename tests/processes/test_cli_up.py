@@ -14,7 +14,7 @@ ODD = os.fsdecode(b"my data% #?@:&'\"\n\xc3\xbc\xff")  # a directory may be call
 pytestmark = pytest.mark.usefixtures("server")  # skips where no server is to be had
 
 
-def test_everything_starts_keeps_what_it_has_outlives_kills_and_leaves_nothing(
+def test_up_starts_all_keeps_its_data_survives_kills_and_cleans_up(
     tmp_path: Path,
 ) -> None:
     with up(tmp_path / ODD) as first:

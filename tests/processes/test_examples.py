@@ -107,9 +107,7 @@ def test_a_reader_with_curl_goes_on_where_it_was(portal, tmp_path):
             assert [e["id"] for e in json.loads(page)["events"]] == ["4"]
 
 
-def test_a_member_of_a_consumer_group_is_killed_and_finishes_what_it_had(
-    server: EmbeddedServer, portal
-):
+def test_a_killed_group_member_comes_back_and_finishes_its_events(server: EmbeddedServer, portal):
     portal.log(*(("a.b", 1),) * 5)
     client = portal.store.client
     log = "{relay}:log"
@@ -128,7 +126,7 @@ def subscription() -> Subscription:
     return Subscription("sub_1", "http://127.0.0.1/", (Secret(new_secret()),), now_ms())
 
 
-def test_the_subscriber_of_the_examples_takes_what_is_genuine_and_nothing_else():
+def test_the_example_subscriber_accepts_genuine_webhooks_only():
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     made, body = subscription(), b'{"id":"7","type":"a.b"}'
@@ -143,7 +141,7 @@ def test_the_subscriber_of_the_examples_takes_what_is_genuine_and_nothing_else()
         assert lines(process, 1) == ["7 a.b"]
 
 
-def test_deliveries_are_verified_by_the_public_library_of_javascript_too():
+def test_the_public_javascript_library_verifies_our_deliveries():
     """Signed while two secrets overlap, so that each verifies; and a forged one does not."""
     node = shutil.which("node")
     if node is None:
@@ -246,7 +244,7 @@ def test_ctrl_c_ends_an_example_without_a_trace(portal, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["read.py", "read.mjs", "read.sh"])
-def test_a_reader_whose_cursor_was_cut_to_nothing_begins_anew(portal, tmp_path, name):
+def test_a_reader_whose_cursor_file_is_empty_starts_over(portal, tmp_path, name):
     portal.log(("a.b", 1))
     cursor = tmp_path / "cursor"
     cursor.write_text("")

@@ -239,7 +239,7 @@ every webhook that was answered 204 must stand in the log once.
 """)
 
 
-def test_workers_that_wait_for_work_end_when_they_are_told_to(site, fleet):
+def test_idle_workers_stop_when_asked(site, fleet):
     """A read that was broken off by the signal left its answer to the next command."""
 
     def waiting() -> bool:
@@ -343,9 +343,7 @@ def test_each_replica_in_step_must_have_what_is_acknowledged(site, spare, make_s
     until(lambda: portal.post("/v1/pauses", json=pause).status_code == 201, "a pause")
 
 
-def test_a_replica_that_is_down_is_not_waited_for_unless_a_number_says_so(
-    site, spare, make_settings
-):
+def test_a_replica_that_is_down_is_awaited_only_if_a_number_says_so(site, spare, make_settings):
     every, two = opened(site, make_settings), opened(site, make_settings, "2")
     put_in_time(two, "before")
     site.kill(spare)
@@ -355,7 +353,7 @@ def test_a_replica_that_is_down_is_not_waited_for_unless_a_number_says_so(
     refused(two, "refused", "of 2 replicas")
 
 
-def test_a_replica_that_was_made_a_primary_is_missed_by_the_former_one(site, spare, make_settings):
+def test_a_former_primary_misses_the_replica_that_was_promoted(site, spare, make_settings):
     """It has merely left, and what the other one confirms is lost when it follows the new one."""
     store = opened(site, make_settings)
     put_in_time(store, "before")

@@ -57,7 +57,7 @@ Hold = tuple[float, float]  # when it was seen, and until when nobody calls; sec
 
 
 @pytest.mark.timeout(PATIENCE * 2)
-def test_every_company_ends_with_info_and_one_rename_within_the_limits(tmp_path):
+def test_every_company_gets_info_and_one_rename_within_the_limits(tmp_path):
     config = SandboxConfig(
         webhook_secret=SECRET, api_key=KEY, port=0, sync_seconds=0.0, time_scale=SCALE,
         daily_quota=QUOTA, quota_day=DAY,

@@ -68,9 +68,7 @@ class Schedulers:
 
 @pytest.mark.timeout(120 + 2 * FREEZE)
 @pytest.mark.parametrize("count", COUNTS)
-def test_a_scheduler_frozen_past_its_heartbeat_and_woken_doubles_and_loses_nothing(
-    relay, server, count
-):
+def test_a_scheduler_frozen_past_its_heartbeat_doubles_and_loses_none(relay, server, count):
     companies = [linked(relay) for _ in range(COMPANIES)]
     pairs = [(company, data_type) for company in companies for data_type in DATA_TYPES]
     chance = random.Random(count)
@@ -143,7 +141,7 @@ def word_of_all(relay, wanted) -> dict[tuple[str, str, str], Counter[str]] | Non
     return told if all(told.values()) else None
 
 
-def test_a_scheduler_whose_ticks_stand_still_ends_itself_for_its_supervisor(server):
+def test_a_scheduler_whose_ticks_stop_exits_for_its_supervisor(server):
     """Its clock is set back by the minute that it would take."""
     stalled = f"""
 import time

@@ -140,7 +140,7 @@ def until(met: Callable[[], Any], what: str) -> None:
         time.sleep(0.02)
 
 
-def test_a_worker_frozen_in_a_call_past_its_lease_and_woken_does_nothing_twice(scene):
+def test_a_worker_frozen_past_its_lease_does_nothing_twice(scene):
     """Frozen in each call that an attempt makes: those with an effect, and those before them."""
     listing, posting, informed = scene.companies(3, steps=2)
     looking, patching = scene.companies(2, steps=1)

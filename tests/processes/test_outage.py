@@ -15,7 +15,7 @@ from support.web_process import until, web_process
 pytestmark = pytest.mark.usefixtures("server")  # skips where no server is to be had
 
 
-def test_without_redis_webhooks_are_503_and_it_recovers_without_a_restart(tmp_path):
+def test_without_redis_webhooks_get_503_until_it_is_back(tmp_path):
     server = embedded.start(tmp_path / "data")
     address = server.url
     server.stop()

@@ -110,7 +110,7 @@ def test_filters_choose_and_silence_passes_what_they_leave_out(portal):
     assert given[2] == place(portal, 3)
 
 
-def test_silence_is_broken_though_events_come_all_the_time_that_are_left_out(portal, monkeypatch):
+def test_a_stream_sends_heartbeats_while_its_filter_drops_all_events(portal, monkeypatch):
     monkeypatch.setattr(streaming, "AT_ONCE", 200)
     tail = Tail(portal.store.events, 0.05)
     portal.log(*(("a.b", 1),) * 300)
@@ -129,7 +129,7 @@ def test_a_cursor_that_does_not_fit_the_log_is_refused(portal):
     assert kind(opened(portal, "?after=1")) == "cursor-gone"
 
 
-def test_streams_are_capped_by_token_and_in_all_and_a_closed_one_makes_room(portal):
+def test_streams_are_limited_per_token_and_in_total_until_one_closes(portal):
     first = opened(portal)
     again = opened(portal)
     assert (again.status_code, kind(again), again.headers["Retry-After"]) == (503, "busy", "10")
@@ -189,9 +189,7 @@ def test_a_stream_ends_with_the_reason_when_the_log_is_reset(portal):
     assert ended == [b'event: relay.dropped\ndata: {"reason":"the log was reset","cursor":"3"}\n\n']
 
 
-def test_a_stream_whose_next_events_were_trimmed_meanwhile_ends_with_the_reason(
-    portal, monkeypatch
-):
+def test_a_stream_whose_next_events_were_trimmed_ends_with_the_reason(portal, monkeypatch):
     """The watcher has not looked since: nothing new came into the log."""
     monkeypatch.setattr(streaming, "AT_ONCE", 100)
     portal.log(*(("a.b", 1),) * 900)
@@ -258,7 +256,7 @@ def connected(web: str, seconds: float) -> requests.Response:
     return found
 
 
-def test_the_place_of_a_reader_that_has_gone_is_free_before_the_next_heartbeat(web):
+def test_a_gone_readers_place_is_free_before_the_next_heartbeat(web):
     """The deadline is shorter than a heartbeat, by which alone it would be noticed too late."""
     first = connected(web, 30)
     assert connect(web) is None

@@ -34,7 +34,7 @@ KEY = "sandbox-key"
 
 
 @pytest.mark.timeout(PATIENCE * 4)
-def test_exactly_the_missed_ones_are_found_healed_and_told_once_though_the_worker_is_killed(
+def test_missed_changes_are_healed_and_logged_once_despite_a_kill(
     tmp_path,
 ):
     config = SandboxConfig(

@@ -151,7 +151,7 @@ def test_a_client_of_javascript_reads_every_event_once_over_cuts(portal, proxy, 
     assert bool(again) == (package == "event-source-polyfill")
 
 
-def test_the_eventsource_of_a_browser_reads_every_event_once_over_a_cut(portal, proxy, browser):
+def test_a_browsers_eventsource_reads_every_event_once_over_a_cut(portal, proxy, browser):
     """Its token is put in on the way, as a firm's own proxy would."""
     portal.log(*(("a.b", 1),) * 2, data=NASTY)
     head = b"Authorization: Bearer %s\r\n" % VIEWER.encode()

@@ -75,7 +75,7 @@ def test_only_its_owner_can_reach_the_data_and_the_socket(tmp_path: Path) -> Non
         assert open_client(running).config_get("port") == {"port": "0"}
 
 
-def test_a_directory_that_was_there_keeps_its_mode_but_what_is_in_it_is_private(
+def test_an_existing_directory_keeps_its_mode_its_files_are_private(
     tmp_path: Path,
 ) -> None:
     tmp_path.chmod(0o755)
@@ -135,7 +135,7 @@ def test_the_address_is_known_while_it_runs_and_no_longer(tmp_path: Path) -> Non
     assert embedded.address_of(tmp_path) is None
 
 
-def test_a_server_that_cannot_load_its_data_tells_why(tmp_path: Path) -> None:
+def test_a_server_that_cannot_load_its_data_says_why(tmp_path: Path) -> None:
     with embedded.start(tmp_path) as first:
         open_client(first).set("kept", "yes")
     manifest = next((tmp_path / "appendonlydir").glob("*.manifest"))
@@ -214,7 +214,7 @@ def files_may_hold(running: embedded.EmbeddedServer, size: int) -> Iterator[None
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_server_that_cannot_write_comes_back_when_it_can_with_all_it_acknowledged(
+def test_a_server_that_could_not_write_keeps_all_it_acknowledged(
     tmp_path: Path, make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local, "LOOK_FOR_ROOM_EVERY", 0.0)

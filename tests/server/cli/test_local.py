@@ -215,7 +215,7 @@ def _has_ipv6() -> bool:
         "/dev/null/data", "x" * 300, "/dev/null",
     ],
 )  # fmt: skip
-def test_what_stands_in_the_way_is_one_sentence_and_nothing_stays_behind(
+def test_an_obstacle_to_the_start_is_one_sentence_and_leaves_no_files(
     taken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CODAT_SPEC_DIR", raising=False)  # no setting, so it is warned of

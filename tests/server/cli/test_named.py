@@ -22,7 +22,7 @@ TOKEN_ODD = "visible ASCII characters alone"
 @pytest.mark.parametrize(
     "words", [("events", "--company"), ("journey", "--company"), ("intents", "--company")]
 )
-def test_of_a_company_that_is_not_held_nothing_is_listed_but_the_nearest(run: Run, words) -> None:
+def test_an_unknown_company_lists_only_the_nearest_match(run: Run, words) -> None:
     result = run(*words, company_id(1)[:-1] + "9")
     assert (result.exit_code, result.stdout) == (1, "")
     assert f"the nearest that is known is {company_id(1)[:-1]}" in result.stderr

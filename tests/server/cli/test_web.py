@@ -95,7 +95,7 @@ def test_it_looks_at_most_once_a_second() -> None:
     assert builds.tries == 2
 
 
-def test_a_server_that_came_back_weaker_is_not_used_and_not_described_to_strangers() -> None:
+def test_a_weaker_server_is_not_used_nor_described_to_strangers() -> None:
     status, _, body = ask(LateApp(Builds(ServerRefused("appendonly is off"))), "/webhooks/codat")
     assert status == 503
     assert "appendonly" not in str(body)
@@ -129,7 +129,7 @@ def test_where_no_token_is_valid_the_start_and_the_doctor_say_so(
     assert check_tokens(tokenless).verdict == "ok"
 
 
-def test_the_doctor_tells_of_webhooks_of_other_clients(
+def test_the_doctor_reports_webhooks_of_other_clients(
     store: Store, server: Any, make_settings: Callable[..., Settings]
 ) -> None:
     ours, other = "4b6091c4-32b8-4e08-ac31-f7dc7477674b", "bae71d36-ff47-420a-b4a6-f8c9ddf41140"
@@ -154,7 +154,7 @@ def test_the_doctor_tells_of_webhooks_of_other_clients(
         ([], {"HOST": "0.0.0.0"}, "0.0.0.0"),
     ],
 )
-def test_it_listens_where_it_is_told_to(
+def test_it_listens_where_the_settings_say(
     words: list[str], given: dict[str, str], listens: str, monkeypatch: pytest.MonkeyPatch, tmp_path
 ) -> None:
     from cli.commands import web

@@ -312,7 +312,7 @@ def test_the_classic_rename_sends_back_all_that_was_there(classic, server):
     assert (put.method, put.path, put.body) == ("PUT", "/companies", {**held, "name": "Real"})
 
 
-def test_a_classic_rename_sends_back_what_was_just_read_without_reading_again(classic, server):
+def test_a_classic_rename_sends_back_what_was_read_without_rereading(classic, server):
     held = {"id": COMPANY, "name": "Dummy", "description": "d", "tags": {"a": "b"}}
     server.will(200, held)
     read = classic.get_company(COMPANY)
@@ -548,7 +548,7 @@ def test_an_error_without_a_body_still_says_what_it_is(codat, server):
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 422])
-def test_a_sync_that_runs_already_is_told_by_its_words(codat, server, status):
+def test_a_running_sync_is_recognised_by_codats_words(codat, server, status):
     words = (
         "DatasetAlreadyInProgressException: Cannot queue bills sync for "
         f"{COMPANY} as previous sync {DATASET} is still in progress"
@@ -839,7 +839,7 @@ def test_without_a_date_that_counts_it_counts_from_now(date):
         formatdate(NOW, usegmt=True), "2026-05-28T20:26:40Z", "Mon, 01 Jan 0001 00:00:00 GMT",
     ],
 )  # fmt: skip
-def test_a_refusal_that_names_no_time_to_come_is_waited_for_all_the_same(said):
+def test_a_refusal_without_a_retry_time_is_still_waited_for(said):
     """Else all workers ask again and again, as fast as they can, and spend the day's quota."""
     assert Answer("GET", "/x", 429, {"Retry-After": said}, b"", NOW).refused_for == UNSAID_WAIT
 
@@ -886,7 +886,7 @@ ERRORS = {
 
 @needs_published
 @pytest.mark.parametrize("path", paths("api-errors"), ids=lambda path: path.stem)
-def test_every_published_error_is_told_apart_by_its_http_status(path):
+def test_every_published_error_is_recognised_by_its_http_status(path):
     (status, kind) = next(ERRORS[start] for start in ERRORS if path.name.startswith(start))
     content = path.read_bytes()
     with pytest.raises(CodatError) as failed:

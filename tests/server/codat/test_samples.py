@@ -160,7 +160,7 @@ def test_the_published_signature_vector_is_accepted(store, make_settings):
 
 @published.needs_published
 @pytest.mark.parametrize("order", [1, -1])
-def test_samples_that_share_their_id_are_all_applied_and_resends_of_them_are_not(bench, order):
+def test_samples_with_the_same_id_all_apply_but_their_resends_do_not(bench, order):
     """Codat's test events are such samples: of whatever type, they have the same id."""
     bodies = [p.read_bytes() for folder in FOLDERS for p in published.paths(folder)][::order]
     distinct = len(set(bodies))
@@ -189,7 +189,7 @@ def leads_to(body: bytes) -> str:
     return found[0][-1] if found and found[0] else ""
 
 
-def test_an_unknown_type_is_kept_and_told(bench):
+def test_an_unknown_type_is_kept_and_logged(bench):
     body = json.dumps({"id": "1", "eventType": "ledger.exploded", "payload": {}}).encode()
     assert bench.take(signed(body), body).status == 204
     bench.drain()
