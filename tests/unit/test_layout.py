@@ -152,6 +152,8 @@ FINDS_BY_LOOKING = {
     # A handler's file declares the types of event that the handler logs. Whoever reads the log
     # needs them too, and may not import workers; a list here would be one more place to edit.
     "relay/events/catalogue.py": {"workers.inbox.handlers"},
+    # A kind of intent is a file of workers; the portal must know which kinds there are.
+    "relay/store/intents/kinds.py": {"workers.intents.kinds"},
 }
 
 

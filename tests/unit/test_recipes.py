@@ -112,6 +112,44 @@ assert "thing.reported" in portal.get("/asyncapi.json", token=None).json["compon
 print("handled, catalogued, published")
 """
 
+INTENT_KIND = {
+    "workers/intents/kinds/greet.py": '''"""Greet a company."""
+
+from relay.store.intents.queue import Intent
+from workers.context import Context
+from workers.intents.retry_policy import AttemptResult, NewAction, ResultKind
+
+IN_BACKGROUND = True
+
+
+def run(context: Context, intent: Intent) -> AttemptResult:
+    """Greet it by its id."""
+    action = NewAction("relay.greeted", {"company": intent.company_id})
+    return AttemptResult(ResultKind.DONE, action=action)
+''',
+    "tests/unit/intent_kinds/test_greet.py": '''"""A company is greeted."""
+
+from relay.store.intents.queue import Intent, Priority
+from workers.intents.kinds import greet
+
+
+def test_a_company_is_greeted_by_its_id():
+    intent = Intent("greet:c-1", 1, "c-1", 1, 0, {}, "m", Priority.NOW)
+    assert greet.run(None, intent).action.payload == {"company": "c-1"}
+''',
+}
+LOOK_AT_THE_KIND = """
+from relay.store.intents.kinds import kinds as names
+from workers.intents.kind import kinds
+from support.portal_bench import Portal
+assert "greet" in names() and set(names()) == set(kinds())
+assert kinds()["greet"].in_background and not kinds()["greet"].is_local
+assert kinds()["greet"].run.__module__ == "workers.intents.kinds.greet"
+assert Portal().get("/v1/intents?kind=greet").status_code == 200
+assert Portal().get("/v1/intents?kind=great").status_code == 422
+print("performed, known to the API")
+"""
+
 
 @pytest.fixture
 def project(tmp_path) -> ProjectCopy:
@@ -129,6 +167,14 @@ def test_an_event_handler_is_one_new_file_with_its_types(project):
         project.add(path, text)
     assert project.run(LOOK_AT_THE_HANDLER) == "handled, catalogued, published\n"
     assert "passed" in project.test("tests/unit/handlers/test_things.py", *EVERY_FILE_HAS_ITS_TEST)
+
+
+def test_an_intent_kind_is_one_new_file(project):
+    for path, text in INTENT_KIND.items():
+        project.add(path, text)
+    assert project.run(LOOK_AT_THE_KIND) == "performed, known to the API\n"
+    tested = project.test("tests/unit/intent_kinds/test_greet.py", *EVERY_FILE_HAS_ITS_TEST)
+    assert "passed" in tested
 
 
 def test_a_recipe_changes_no_file_that_is_there(project):

@@ -18,11 +18,11 @@ from relay.store.intents.queue import NewIntent, Priority
 from relay.times import Micros
 from workers.inbox.outcome import Counted, IntentRequest, NewEvent, Outcome
 from workers.inbox.routing import handler_for
+from workers.intents.kind import kinds
 
 LATE = 600_000  # ms after which a lifted limit may have been reached again
 AHEAD = 600_000_000  # microseconds after its receipt at which nothing can have happened
 NOBODY = "it is about a company and names none whose id can be read"
-CALLS_NOBODY = frozenset({"cadence", "fresh"})
 
 
 class NoHandler(Exception):
@@ -126,25 +126,27 @@ def _dated(message: Message) -> Event | Action:
     return fast_replace(event, heard=heard, generated=None if ahead else event.generated)
 
 
-def _priority(wanted: IntentRequest, message: Message) -> Priority:
-    """Give how urgent it is: the reserve is for customers who link, others follow what they are of.
+def _priority(request: IntentRequest, message: Message) -> Priority:
+    """Return how urgent it is: at most as urgent as the work that the message came of.
 
-    What a comparison or a replay of long ago comes to is never urgent, a link found by it neither.
+    Calls are reserved for customers who link. What a comparison or a replay leads to is never
+    urgent, not even a link.
     """
-    if wanted.kind in CALLS_NOBODY:
+    kind = kinds()[request.kind]
+    if kind.is_local:
         return Priority.LOCAL
     of = Priority.SCHEDULED if message.priority is None else Priority(message.priority)
     if message.replay or of >= Priority.RECONCILE:
         return Priority.RECONCILE
-    if wanted.link:
+    if request.link:
         return Priority.LINK
-    if wanted.kind == "track" and of is Priority.LINK:
-        return Priority.NOW  # nobody waits for it, so the reserve is left alone
+    if kind.in_background and of is Priority.LINK:
+        return Priority.NOW
     if of is not Priority.SCHEDULED:
         return of
-    # Syncs alone are scheduled: a pause of everything holds them back, and nothing else. Looks at
-    # how they end come last, as there is one for each and a webhook tells as a rule.
-    return Priority.RECONCILE if wanted.kind == "track" else Priority.NOW
+    # SCHEDULED itself is for syncs alone, as a pause of everything holds that priority back. Work
+    # in the background comes last: there is some for each sync, and a webhook makes most needless.
+    return Priority.RECONCILE if kind.in_background else Priority.NOW
 
 
 def _told_at(event: Event | Action) -> int | None:

@@ -1,7 +1,6 @@
 """Claim due intents, attempt several at once, and record the result of each."""
 
 import time
-from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 import structlog
@@ -15,19 +14,7 @@ from relay.store.intents.queue import Intent
 from relay.store.server.durable import NotDurable
 from relay.times import now_micros, now_ms
 from workers.context import Context, current
-from workers.intents.kinds import (
-    cadence,
-    data,
-    drop,
-    fresh,
-    info,
-    name,
-    platforms,
-    reconcile,
-    reread,
-    sync,
-    track,
-)
+from workers.intents.kind import kinds
 from workers.intents.retry_policy import (
     AttemptResult,
     NewAction,
@@ -39,20 +26,6 @@ from workers.intents.retry_policy import (
 JOB_SECONDS = 20.0  # then the rest is left to the next job
 POLL_SECONDS = 0.2  # between looks for more due intents while slow calls are under way
 
-Run = Callable[[Context, Intent], AttemptResult]
-KINDS: dict[str, Run] = {
-    "info": info.run,
-    "name": name.run,
-    "reread": reread.run,
-    "drop": drop.run,
-    "sync": sync.run,
-    "cadence": cadence.run,
-    "reconcile": reconcile.run,
-    "track": track.run,
-    "fresh": fresh.run,
-    "data": data.run,
-    "platforms": platforms.run,
-}
 FAILURES = (
     ResultKind.GAVE_UP,
     ResultKind.NEEDS_CUSTOMER,
@@ -107,7 +80,7 @@ def perform_one(context: Context, intent: Intent) -> None:
     """Make one attempt at an intent and record its result."""
     asked = now_micros()
     result = _attempt(context, intent)
-    content = result.action or _action_for_failure(intent, result)
+    content = result.action or _action_for(intent, result)
     action = None
     if content is not None:
         action = Action(
@@ -148,14 +121,14 @@ def perform_one(context: Context, intent: Intent) -> None:
 
 
 def _attempt(context: Context, intent: Intent) -> AttemptResult:
-    run = KINDS.get(intent.kind)
-    if run is None:
+    kind = kinds().get(intent.kind)
+    if kind is None:
         error = f"this worker knows no intents of kind {intent.kind!r}"
         return AttemptResult(ResultKind.GAVE_UP, error=error)
     base = context.settings.relay_retry_seconds
     try:
         with speaking_for(intent.priority, intent.name, intent.fence):
-            return run(context, intent)
+            return kind.run(context, intent)
     except CodatError as error:
         return after_error(error, intent, now=now_ms(), base=base)
     except (RedisError, NotDurable) as error:
@@ -165,14 +138,11 @@ def _attempt(context: Context, intent: Intent) -> AttemptResult:
         return AttemptResult(ResultKind.GAVE_UP, error=f"{type(error).__name__}: {error}")
 
 
-def _action_for_failure(intent: Intent, result: AttemptResult) -> NewAction | None:
-    """Return what the log must say of a result for which the kind itself gave no action."""
-    if intent.kind == "sync" and result.kind is ResultKind.IN_PROGRESS:
-        facts = {"operation_id": None, "note": "a sync was running already", "running": True}
-        return NewAction("relay.sync_requested", intent.args | facts)
-    if intent.kind == "sync" and result.kind not in (ResultKind.DONE, ResultKind.LATER):
-        reason = result.error or result.kind
-        return NewAction("relay.sync_missed", intent.args | {"reason": reason})
+def _action_for(intent: Intent, result: AttemptResult) -> NewAction | None:
+    """Return what the log must say of a result for which the kind's `run` gave no action."""
+    kind = kinds().get(intent.kind)
+    if kind is not None and (action := kind.action_for(intent, result)):
+        return action
     if result.kind in FAILURES:
         facts = {"intent": intent.name, "ending": result.kind, "reason": result.error}
         return NewAction("relay.intent_given_up", facts)

@@ -13,8 +13,9 @@ from portal.services import services
 from relay.inbox.message import Action
 from relay.nearest import hint
 from relay.services.enqueue_intents import enqueue_intents
+from relay.store.intents.kinds import kinds
 from relay.store.intents.listing import IntentRecord
-from relay.store.intents.queue import KINDS, Intent, Priority
+from relay.store.intents.queue import Intent, Priority
 from relay.times import Moment, iso_from_ms, now_micros, now_ms
 
 api = group(
@@ -30,8 +31,8 @@ LEASE_MS = 90_000  # until when what was taken must be ended
 
 
 def _known_kind(value: str | None) -> str | None:
-    if value is not None and value not in KINDS:
-        raise ValueError(f"is no kind of intent{hint(value, KINDS)}")
+    if value is not None and value not in kinds():
+        raise ValueError(f"is no kind of intent{hint(value, kinds())}")
     return value
 
 

@@ -14,20 +14,6 @@ from relay.store import keys
 from relay.store.intents.budget import AT_ONCE_PER_COMPANY
 from relay.store.scripts import Scripts
 
-# The word before the first colon of an intent's name: what is to be done.
-KINDS = (
-    "info",
-    "name",
-    "reread",
-    "drop",
-    "sync",
-    "cadence",
-    "reconcile",
-    "track",
-    "fresh",
-    "platforms",
-    "data",
-)
 DROPPED_AT_ONCE = 1000
 HINT_MS = 2000  # how long one `perform` hint stands for all needs that arise meanwhile
 
@@ -87,7 +73,7 @@ class Intent:
 
     @property
     def kind(self) -> str:
-        """The word before the first colon: `info`, `name`, `reread`, `drop`, `sync`, `cadence`."""
+        """The word before the first colon, such as `info` or `sync`."""
         return self.name.partition(":")[0]
 
 

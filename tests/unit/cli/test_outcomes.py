@@ -13,11 +13,12 @@ import pytest
 from cli.client import Api
 from relay.companies.company import CompanyStatus
 from relay.store import keys
-from relay.store.intents.queue import KINDS, Priority
+from relay.store.intents.kinds import kinds
+from relay.store.intents.queue import Priority
 from support.commands import Run, commands, portal, run  # noqa: F401
 from support.parts import Bench, company_id
 from support.portal_bench import OPERATOR, Portal, make_company
-from workers.intents import perform
+from workers.intents import kind
 
 XERO = ("--platform", "Xeroo")
 NOTHING_TO_STOP = "409 Conflict: It had ended before: there was nothing to stop.\n"
@@ -292,7 +293,7 @@ def _wait(met: Callable[[], Any]) -> None:
 
 
 def test_the_kinds_of_intents_are_those_that_workers_can_do() -> None:
-    assert set(KINDS) == set(perform.KINDS)
+    assert set(kinds()) == set(kind.kinds())
 
 
 def test_statuses_are_taken_in_any_case(run: Run) -> None:

@@ -7,6 +7,7 @@ from relay.times import now_ms
 from workers.context import Context
 from workers.intents.retry_policy import AttemptResult, ResultKind
 
+IS_LOCAL = True
 FIRST_AFTER = 3600  # seconds after a link in which Codat's own first sync runs
 UNTIL_MENDED = 60.0  # seconds after which a policy file that cannot be used is read again
 CHANGED_MEANWHILE = "the schedules were changed meanwhile"

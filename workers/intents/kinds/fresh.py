@@ -22,6 +22,7 @@ from workers.intents.retry_policy import AttemptResult, NewAction, ResultKind
 
 log = structlog.get_logger(__name__)
 
+IS_LOCAL = True
 SECOND = 1_000_000  # microseconds
 HOUR = 3600 * SECOND
 STALE_LOOK = 3600.0  # seconds between looks while something is stale; a good read tells sooner

@@ -58,6 +58,17 @@ def run(context: Context, intent: Intent) -> AttemptResult:
     return AttemptResult(ResultKind.DONE, action=NewAction("relay.sync_requested", facts), at=at)
 
 
+def action_for(intent: Intent, result: AttemptResult) -> NewAction | None:
+    """Return that the sync was requested, where one ran already, or that its period is missed."""
+    if result.kind is ResultKind.IN_PROGRESS:
+        facts = {"operation_id": None, "note": "a sync was running already", "running": True}
+        return NewAction("relay.sync_requested", intent.args | facts)
+    if result.kind in (ResultKind.DONE, ResultKind.LATER):
+        return None
+    reason = result.error or result.kind
+    return NewAction("relay.sync_missed", intent.args | {"reason": reason})
+
+
 def _is_first_sync_running(company: Company, intent: Intent) -> bool:
     """Whether Codat still reads everything of its own accord, as it does after a link.
 

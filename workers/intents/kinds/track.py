@@ -19,6 +19,7 @@ from relay.times import now_micros
 from workers.context import Context
 from workers.intents.retry_policy import AttemptResult, NewAction, ResultKind
 
+IN_BACKGROUND = True
 SECOND = 1_000_000  # microseconds
 PAGE = 100
 NO_WORD = "no word from Codat for longer than this platform may take"
