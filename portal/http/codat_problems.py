@@ -1,4 +1,4 @@
-"""Ask Codat from within a request: not while it is on hold, few at once, its errors as problems."""
+"""Ask Codat from within a request, and show its errors as problems."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +19,8 @@ from codat.errors import (
     Unreachable,
 )
 from portal.http.problems import Refusal
-from relay.budget import refusal, speaking_for
+from relay.services.codat_calls import TooManyCalls, codat_calls
 from relay.store import Store
-from relay.store.intents.queue import Priority
-from relay.times import now_ms
 
 BUSY_SECONDS = 2
 RETRY_SECONDS = 30
@@ -35,28 +33,25 @@ log = structlog.get_logger(__name__)
 
 @contextmanager
 def asking_codat(store: Store, call_limit: BoundedSemaphore) -> Iterator[None]:
-    """Let the block call Codat; raise Refusal for any error there.
+    """Let the block call Codat as `codat_calls` does; raise Refusal for any error there."""
+    with codat_problems(), codat_calls(store, call_limit):
+        yield
 
-    `call_limit` bounds how many threads call Codat at once; when it is full, the block is refused.
-    """
-    # Redis is asked first: without it, what Codat then did could not be recorded.
-    now = now_ms()
-    if short := store.budget.state(now).short(now, urgent=True):
-        raise as_refusal(refusal(short, now))
-    if not call_limit.acquire(blocking=False):
-        raise Refusal("busy", "Try again in a moment.", retry_after=BUSY_SECONDS)
+
+@contextmanager
+def codat_problems() -> Iterator[None]:
+    """Raise Refusal for each error of Codat's that leaves the block, and for too many calls."""
     try:
-        with speaking_for(Priority.LINK):
-            yield
+        yield
+    except TooManyCalls as error:
+        raise Refusal("busy", "Try again in a moment.", retry_after=BUSY_SECONDS) from error
     except CodatError as error:
         log.warning("codat.failed", error=str(error)[:300])
         raise as_refusal(error) from error
-    finally:
-        call_limit.release()
 
 
 def as_refusal(error: CodatError) -> Refusal:
-    """Say what an error of Codat's means for whoever asked us."""
+    """Return the problem that an error of Codat's is for the caller."""
     known = {"codat_status": error.status, "codat_correlation_id": error.correlation_id}
     if isinstance(error, RateLimited | NoCallNow):
         return _limited(error.retry_after)

@@ -10,12 +10,12 @@ from codat.statuses import ConnectionStatus
 from portal.http.addresses import with_query
 from portal.http.codat_problems import asking_codat
 from portal.services import services
+from relay.journeys.invitation import LOOPBACK
 from relay.journeys.journey import Journey
 from relay.settings import Settings
 from relay.store.intents.queue import NewIntent, Priority
 
 MOST_CALLS, SPARE_SECONDS = 2, 5.0  # of one turn at connecting a company
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 @dataclass(frozen=True, slots=True)

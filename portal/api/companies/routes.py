@@ -6,24 +6,27 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from portal.api.companies import creation, schemas
-from portal.api.companies.creation import CompanyBody, CompanyCreated
-from portal.api.companies.schemas import AcceptQuery, CompanyDetail, CompanyPath, CompanyShape
+from portal.api.companies.schemas import (
+    AcceptQuery,
+    CompanyBody,
+    CompanyCreated,
+    CompanyDetail,
+    CompanyPath,
+    CompanyShape,
+)
 from portal.api.schedules import schemas as schedule_shapes
 from portal.http import idempotency
 from portal.http.auth import caller
 from portal.http.groups import Given, Reply, described, group
 from portal.http.idempotency import Key
-from portal.http.problems import Refusal
 from portal.http.tags import COMPANIES
 from portal.services import services
 from relay.companies.company import Company, CompanyStatus
-from relay.companies.identity import mark_of
-from relay.inbox.message import Action
-from relay.services.enqueue_action import enqueue_action
+from relay.services import accept_identity as identities
 from relay.services.find_companies import find_company, is_on
 from relay.services.known_names import check_platform
 from relay.store.companies.states import Companies
-from relay.times import now_micros, now_ms
+from relay.times import now_ms
 
 api = group("companies", __name__, COMPANIES)
 
@@ -38,8 +41,6 @@ ACCEPTING = (
     " that one. A company whose books name whom it was, or who was accepted already, has nothing to"
     " accept: 409."
 )
-NOTHING_TO_ACCEPT = "Its books name whom it is known to be: there is nothing to accept."
-ANOTHER = "The company's books name another by now. Look again before you accept it."
 
 
 class CompanyQuery(Given):
@@ -127,34 +128,10 @@ def create_company(header: Key, body: CompanyBody) -> Reply:
 )
 def accept_identity(path: CompanyPath, query: AcceptQuery) -> Reply:
     """Say that a relinked company is the right one although its books name another."""
-    accept(find_company(services().store, path.company_id), caller().name, query.identity_mark)
+    store = services().store
+    company = find_company(store, path.company_id)
+    identities.accept_identity(store, services().hints, company, caller().name, query.identity_mark)
     return "", HTTPStatus.NO_CONTENT
-
-
-def accept(company: Company, by: str, mark: str | None) -> None:
-    """Let a company be whom its books name, by somebody's word; raises Refusal or RedisError.
-
-    `mark` stands for whom that somebody was shown: while the books name them, and no longer.
-    Refused where there is nothing to accept.
-    """
-    refuse_another(company, mark)
-    if company.identity_mismatch is None:
-        raise Refusal("conflict", NOTHING_TO_ACCEPT)
-    now = now_micros()
-    action = Action(
-        id=f"identity:{company.id}:{now}",
-        type="relay.identity_accepted",
-        company_id=company.id,
-        at=now,
-        payload={"by": by} | ({} if mark is None else {"identity_mark": mark}),
-    )
-    enqueue_action(services().store, services().hints, action)
-
-
-def refuse_another(company: Company | None, mark: str | None) -> None:
-    """Refuse to accept whom nobody was shown."""
-    if mark is not None and mark != mark_of(company.info if company else None):
-        raise Refusal("conflict", ANOTHER)
 
 
 def _search(companies: Companies, query: CompanyQuery) -> tuple[list[Company], str | None]:

@@ -2,14 +2,17 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from codat.records import CompanyInfo
+from codat.records import CompanyInfo, reads_differently, sanitise_name
 from portal.api.schedules.schemas import ScheduleShape
-from portal.http.groups import Given
+from portal.http.groups import Given, Sent
 from relay.companies.company import NEVER, Company
 from relay.companies.identity import mark_of
+from relay.services.create_company import MAX_TAGS
 from relay.times import Moment, iso_from_micros, iso_from_ms
+
+MAX_TAG_LENGTH = 100  # characters (Codat: using-the-api/managing-companies)
 
 
 class CompanyPath(BaseModel):
@@ -82,6 +85,52 @@ class CompanyDetail(CompanyShape):
     connections: list[ConnectionShape]
     data_types: list[DataTypeShape]
     schedules: list[ScheduleShape]
+
+
+class CompanyBody(Sent):
+    """The company to create. Without `name` it gets a placeholder, replaced once it is linked."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"reference": "LOAN-1042"}})
+
+    name: Annotated[str | None, Field(min_length=1, max_length=200)] = None
+    reference: Annotated[
+        str | None,
+        Field(min_length=1, max_length=100, description="Your own id; names the placeholder."),
+    ] = None
+    description: Annotated[str | None, Field(max_length=500)] = None
+    tags: Annotated[
+        dict[
+            Annotated[str, Field(min_length=1, max_length=MAX_TAG_LENGTH)],
+            Annotated[str, Field(max_length=MAX_TAG_LENGTH)],
+        ],
+        Field(default_factory=dict, max_length=MAX_TAGS),
+    ]
+    platform_key: Annotated[
+        str | None,
+        Field(pattern="^[A-Za-z0-9_-]{1,64}$", description="Makes a connection at once too."),
+    ] = None
+
+    @field_validator("name")
+    @classmethod
+    def _something_left(cls, value: str | None) -> str | None:
+        if value is not None and (reads_differently(value) or not sanitise_name(value)):
+            raise ValueError(
+                "would read differently at Codat, which keeps Latin letters, digits and"
+                " - ' , & @ . ? ! of a name"
+            )
+        return value
+
+
+class CompanyCreated(BaseModel):
+    """The new company, and where its customer links it."""
+
+    id: str
+    name: str
+    name_source: str
+    link_url: str | None
+    connection_error: Annotated[
+        str | None, Field(description="Why the company has no connection, when one was asked for.")
+    ] = None
 
 
 class AcceptQuery(Given):

@@ -5,10 +5,9 @@ from pydantic import BaseModel
 from portal.api.companies.schemas import CompanyPath
 from portal.http.auth import caller
 from portal.http.groups import Reply, described, group
-from portal.http.problems import Refusal
 from portal.http.tags import COMPANIES
 from portal.services import services
-from relay.store.companies.erasure import Erasing
+from relay.services.forget import forget
 
 api = group("erasure", __name__, COMPANIES)
 
@@ -35,12 +34,8 @@ class Forgotten(BaseModel):
 )
 def forget_company(path: CompanyPath) -> Reply:
     """Drop all that is held of a company."""
-    store, company = services().store, path.company_id.lower()
-    try:
-        gone = store.erasure.forget(company, caller().name)
-    except Erasing as error:
-        raise Refusal("conflict", f"{error}; try again in a moment.") from error
-    if gone is None:
-        raise Refusal("unknown-company", "Nothing is held of a company of this id.")
-    services().hints.drain(store.inbox.lane_of(company))
-    return Forgotten(company_id=company, events=gone.events, messages=gone.messages).model_dump()
+    store, hints, company_id = services().store, services().hints, path.company_id.lower()
+    forgotten = forget(store, hints, company_id, caller().name)
+    return Forgotten(
+        company_id=company_id, events=forgotten.events, messages=forgotten.messages
+    ).model_dump()

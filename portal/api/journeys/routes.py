@@ -2,20 +2,23 @@
 
 import secrets
 from collections.abc import Iterator
+from http import HTTPStatus
 from itertools import islice, takewhile
 from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from portal.api.companies.routes import refuse_another
 from portal.api.companies.schemas import AcceptQuery
 from portal.api.journeys import funnel, inviting, schemas
 from portal.api.journeys.funnel import FunnelReport
 from portal.api.journeys.inviting import HOUR_MS, link_of
-from portal.api.journeys.schemas import JourneyCreated, JourneyDetail, JourneyShape
-from portal.http.auth import caller
-from portal.http.groups import Given, GivenCompany, Reply, Sent, described
+from portal.api.journeys.schemas import JourneyBody, JourneyCreated, JourneyDetail, JourneyShape
+from portal.http import idempotency
+from portal.http.auth import caller, presented
+from portal.http.groups import Given, GivenCompany, Reply, Sent, described, group
+from portal.http.idempotency import Key
 from portal.http.problems import Refusal
+from portal.http.tags import JOURNEYS
 from portal.services import services
 from relay.companies.company import Company
 from relay.companies.identity import Identity
@@ -23,11 +26,15 @@ from relay.journeys import rules
 from relay.journeys import stage as stages
 from relay.journeys.journey import Journey, Step
 from relay.journeys.stage import Stage
+from relay.services.accept_identity import check_identity
+from relay.services.invite import link_token
 from relay.services.known_names import check_platform
 from relay.store.journeys.records import Moved, hash_of
 from relay.times import now_ms
 
-api = inviting.api  # to which the routes here belong too
+api = group("journeys", __name__, JOURNEYS)
+
+AT_CODAT = ("codat-limit", "codat-refused", "codat-unavailable", "busy", "store-away")
 
 MOST_SCANNED = 5000  # journeys looked at in one request
 PAGE = 500
@@ -100,6 +107,29 @@ def list_journeys(query: JourneyQuery) -> Reply:
     return JourneyList(journeys=found, next=None).model_dump()
 
 
+@api.post(
+    "/journeys",
+    description=idempotency.MAY_BE_SENT_AGAIN,
+    responses={
+        201: JourneyCreated,
+        **described("forbidden", "unknown-company", "conflict", *idempotency.PROBLEMS, *AT_CODAT),
+    },
+)
+def create_journey(header: Key, body: JourneyBody) -> Reply:
+    """Invite a customer: creates the company unless named, and gives a link that is shown once."""
+    inviting.check(body)
+    headers: dict[str, str] = {}
+    with idempotency.once(header.idempotency_key, body) as attempt:
+        token = link_token(attempt, presented())
+        if attempt.answer is not None:
+            given, headers = inviting.answer_again(attempt.answer, token), idempotency.REPEATED
+        else:
+            given = inviting.invite(body, attempt, token, caller().name)
+            attempt.end(given.model_dump() | {"link": ""})
+    location = {"Location": f"/v1/journeys/{given.id}"}
+    return given.model_dump(), HTTPStatus.CREATED, location | headers
+
+
 @api.get("/journeys/funnel", responses={200: FunnelReport})
 def get_funnel(query: FunnelQuery) -> Reply:
     """Count how far journeys came on each platform, where people left and why."""
@@ -162,7 +192,7 @@ def accept_mismatch(path: JourneyPath, query: AcceptQuery) -> Reply:
     """Say that another company than before is the right one; its journey goes on."""
     journey, now, by = _known(path.journey_id), now_ms(), caller().name
     company = services().store.companies.get(journey.company_id)
-    refuse_another(company, query.identity_mark)
+    check_identity(company, query.identity_mark)
     before = stages.expected(journey, company) or Identity()
     found = stages.identity(journey, company)
     is_stopped = stages.stage_of(journey, company, now) is Stage.MISMATCH

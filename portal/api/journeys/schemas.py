@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from codat.capabilities import hidden_text
+from portal.api.companies.schemas import CompanyBody
 from relay.companies.company import Company
 from relay.companies.identity import mark_of
 from relay.journeys import stage as stages
@@ -12,6 +13,9 @@ from relay.journeys.attempts import with_outcome
 from relay.journeys.journey import Consent, Journey
 from relay.journeys.stage import Stage, connection_of, identity, is_linked, progress, stage_of
 from relay.times import Moment, iso_from_ms
+
+PlatformKey = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
+SourceType = Annotated[str, Field(pattern="^[A-Za-z]{1,32}$")]
 
 
 class ConsentShape(BaseModel):
@@ -82,6 +86,47 @@ class JourneyDetail(JourneyShape):
     progress: dict[str, str]
     consents: list[ConsentShape]
     steps: list[StepShape]
+
+
+class JourneyBody(CompanyBody):
+    """Whom to invite: a new company by name or reference, or an existing one by `company_id`.
+
+    A company whose connection is broken is asked to link that one again, and then compared with
+    what it was.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"reference": "LOAN-1042", "return_url": "https://firm.example/linked"}
+        }
+    )
+
+    company_id: Annotated[str | None, Field(max_length=64)] = None
+    connection_id: Annotated[
+        str | None, Field(max_length=64, description="Which connection is to be linked again.")
+    ] = None
+    platforms: Annotated[
+        list[PlatformKey],
+        Field(
+            default_factory=list,
+            max_length=100,
+            description="Keys of the platforms offered; one skips the choice.",
+        ),
+    ]
+    source_types: Annotated[
+        list[SourceType],
+        Field(
+            default_factory=list,
+            max_length=10,
+            validation_alias=AliasChoices("source_types", "integration_types"),
+            description="Such as Accounting, Banking or Commerce; `integration_types` will do too.",
+        ),
+    ]
+    return_url: Annotated[
+        str | None, Field(max_length=1000, description="Where the customer goes at the end.")
+    ] = None
+    language: Annotated[str, Field(max_length=20)] = "en"
+    expires_in_hours: Annotated[int, Field(ge=1, le=2160)] = 336
 
 
 class JourneyCreated(JourneyShape):

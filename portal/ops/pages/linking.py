@@ -5,20 +5,20 @@ import secrets
 
 from flask import request
 
-from portal.api.companies import routes as companies
 from portal.api.journeys import inviting
-from portal.api.journeys.inviting import JourneyBody
-from portal.api.journeys.schemas import JourneyCreated
+from portal.api.journeys.schemas import JourneyBody, JourneyCreated
 from portal.http.groups import Reply
-from portal.http.idempotency import Attempt
 from portal.http.problems import KINDS, Refusal, refusal_of
 from portal.ops import session
 from portal.ops.base import FORM_NOT_OURS, add_page, check_operator, person, render
 from portal.services import services
+from relay.services.accept_identity import accept_identity
+from relay.services.attempt import Attempt
 from relay.services.errors import Refused
 from relay.services.find_companies import find_company
+from relay.services.invite import link_token
 from relay.services.links_to_repair import links_to_repair
-from relay.times import now_ms
+from relay.times import Millis, now_ms
 
 ACCEPTED = "Accepted. The list shows it in a moment."
 KEY = re.compile("[0-9a-f]{22}")  # of a form: when it was made, in ms, and chance
@@ -56,7 +56,8 @@ def accept(company_id: str) -> Reply:
     mark = request.form.get("identity_mark", "")
     try:
         check_operator()
-        companies.accept(find_company(services().store, company_id), person().name, mark)
+        store, hints = services().store, services().hints
+        accept_identity(store, hints, find_company(store, company_id), person().name, mark)
     except (Refusal, Refused) as error:
         refusal = refusal_of(error)
         return _list(refusal.detail, KINDS[refusal.kind].status)
@@ -70,14 +71,14 @@ def _invite(company_id: str) -> JourneyCreated:
     secret and stored nowhere.
     """
     key = request.form.get("key", "")
-    began = int(key[:12], 16) if KEY.fullmatch(key) else 0
+    began = Millis(int(key[:12], 16) if KEY.fullmatch(key) else 0)
     if not -SKEW_MS <= now_ms() - began <= KEY_LASTS_MS:
         raise Refusal("malformed", FORM_NOT_OURS)
     connection_id = request.form.get("connection", "")[:64]
     company = find_company(services().store, company_id)
     body = JourneyBody.model_validate({"company_id": company.id, "connection_id": connection_id})
-    attempt = Attempt(mark=key, salt=f"{key}:{company.id}:{connection_id}", began=began)
-    token = inviting.token_of(attempt, session.secret())
+    attempt = Attempt(request_id=key, salt=f"{key}:{company.id}:{connection_id}", began=began)
+    token = link_token(attempt, session.secret())
     return inviting.invite(body, attempt, token, person().name)
 
 

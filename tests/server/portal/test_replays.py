@@ -95,7 +95,7 @@ def received(bench):
 
 
 def test_only_so_many_messages_are_counted_before_a_replay_begins(bench, portal, monkeypatch):
-    monkeypatch.setattr("portal.api.replays.routes.MOST_COUNTED", 4)
+    monkeypatch.setattr("relay.services.replay.COUNT_LIMIT", 4)
     shown = portal.post("/v1/replays", json={"preview": True}).json
     assert (shown["messages"], shown["at_least"]) == (4, True)
     exact = portal.post("/v1/replays", json={"preview": True, "type": ["company.*"]}).json
@@ -112,7 +112,7 @@ def test_only_so_many_messages_are_counted_before_a_replay_begins(bench, portal,
 def test_only_so_many_are_looked_at_where_few_fit_and_the_replay_begins_all_the_same(
     bench, portal, monkeypatch
 ):
-    monkeypatch.setattr("portal.api.replays.routes.MOST_LOOKED_AT", 1)
+    monkeypatch.setattr("relay.services.replay.SCAN_LIMIT", 1)
     rare = {"type": ["connection.*"]}
     shown = portal.post("/v1/replays", json=rare | {"preview": True}).json
     assert (shown["messages"], shown["at_least"]) == (0, True)

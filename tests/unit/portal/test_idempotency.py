@@ -10,9 +10,10 @@ from redis.exceptions import ConnectionError as RedisAway
 from codat import errors
 from codat.client import Codat
 from codat.records import Company as CodatCompany
-from portal.api.journeys import inviting
-from portal.http.idempotency import SEND_AGAIN, Attempt
+from portal.api.journeys import routes
+from portal.http.idempotency import SEND_AGAIN
 from relay.journeys.rules import Change
+from relay.services.attempt import Attempt
 from relay.store import keys
 from support.parts import company_id
 from support.portal_bench import OPERATOR, Portal, kind, make_company, problem
@@ -256,7 +257,7 @@ def test_a_repeat_after_a_kill_gives_no_link_that_does_not_work(portal, monkeypa
             journey["id"], lambda held: Change(replace(held, expires=held.created))
         )
     else:
-        monkeypatch.setattr(inviting, "presented", lambda: "another of the same caller's")
+        monkeypatch.setattr(routes, "presented", lambda: "another of the same caller's")
     for _ in range(2):
         answer = send(portal)
         assert (answer.status_code, kind(answer)) == (409, "conflict")
