@@ -1,14 +1,14 @@
 """Count the syncs of the coming hours, and compare them with Codat's limits."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 
-from relay.syncs.cadence import run_and_next
+from relay.syncs.cadence import next_run, run_and_next
 from relay.syncs.schedule import Cadence, Schedule, offset_within
 
 HOUR = 3600
-DAY_HOURS = 24
+DAY_HOURS, WEEK_HOURS = 24, 168
 CALLS_PER_SYNC = 2  # the request, and a check of its outcome
 # Codat: using-the-api/rate-limits: requests a day, for each linked company and one more.
 DAILY_PER_COMPANY = 1000
@@ -43,6 +43,20 @@ def syncs_per_hour(planned: Iterable[PlannedRun], start: int, hours: int) -> lis
             _, following = run_and_next(s.cadence, s.anchor, s.zone, s.every, due - offset)
             due = following.due + offset
     return [count + running for count, running in zip(counts, accumulate(begins), strict=True)]
+
+
+def change_per_hour(before: Iterable[Schedule], after: Iterable[Schedule], now: int) -> list[int]:
+    """Return by how many syncs each hour of the coming week changes; `now` in epoch seconds."""
+    start = now // HOUR * HOUR
+    less = syncs_per_hour(_planned(before, now), start, WEEK_HOURS)
+    more = syncs_per_hour(_planned(after, now), start, WEEK_HOURS)
+    return [new - old for new, old in zip(more, less, strict=True)]
+
+
+def _planned(schedules: Iterable[Schedule], now: int) -> Iterator[PlannedRun]:
+    for schedule in schedules:
+        if schedule.running:
+            yield PlannedRun(schedule, schedule.key, next_run(schedule, now).due)
 
 
 @dataclass(frozen=True, slots=True)

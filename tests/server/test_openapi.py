@@ -28,7 +28,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from codat.records import Company, Integration
-from portal.api.schedules.routes import ScheduleBody
+from portal.api.schedules.schemas import ScheduleBody
 from portal.http.groups import Schemas, Sent
 from relay.events.catalogue import event_types
 from relay.store import Store

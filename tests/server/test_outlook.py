@@ -2,7 +2,7 @@
 
 import time
 
-from portal.api.load import routes
+from relay.services import load_forecast
 from relay.syncs.cadence import next_run
 from relay.syncs.schedule import ALL, Cadence, Schedule
 from support.parts import company_id
@@ -47,7 +47,7 @@ def test_an_estimate_is_not_of_the_soonest_alone(store, monkeypatch):
     fill(store, 600)
     portal = Portal(store=store)
     whole = portal.get("/v1/schedules/load?hours=24").json
-    monkeypatch.setattr(routes, "MOST", 200)
+    monkeypatch.setattr(load_forecast, "MAX_SAMPLE", 200)
     estimate = portal.get("/v1/schedules/load?hours=24").json
     assert (whole["looked_at"], estimate["looked_at"], estimate["schedules"]) == (600, 200, 600)
     assert abs(estimate["total"] - whole["total"]) <= 0.05 * whole["total"]

@@ -11,7 +11,6 @@ from portal.api.companies.schemas import (
     CompanyBody,
     CompanyCreated,
     CompanyDetail,
-    CompanyPath,
     CompanyShape,
 )
 from portal.api.schedules import schemas as schedule_shapes
@@ -19,6 +18,7 @@ from portal.http import idempotency
 from portal.http.auth import caller
 from portal.http.groups import Given, Reply, described, group
 from portal.http.idempotency import Key
+from portal.http.parameters import CompanyPath
 from portal.http.tags import COMPANIES
 from portal.services import services
 from relay.companies.company import Company, CompanyStatus

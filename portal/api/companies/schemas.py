@@ -15,12 +15,6 @@ from relay.times import Moment, iso_from_micros, iso_from_ms
 MAX_TAG_LENGTH = 100  # characters (Codat: using-the-api/managing-companies)
 
 
-class CompanyPath(BaseModel):
-    """Which company."""
-
-    company_id: Annotated[str, Field(description="Codat's id of the company.")]
-
-
 class CompanyShape(BaseModel):
     """A company in a list."""
 

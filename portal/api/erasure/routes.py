@@ -2,9 +2,9 @@
 
 from pydantic import BaseModel
 
-from portal.api.companies.schemas import CompanyPath
 from portal.http.auth import caller
 from portal.http.groups import Reply, described, group
+from portal.http.parameters import CompanyPath
 from portal.http.tags import COMPANIES
 from portal.services import services
 from relay.services.forget import forget

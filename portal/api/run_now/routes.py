@@ -5,7 +5,6 @@ from http import HTTPStatus
 
 from flask_openapi.models.tag import Tag
 
-from portal.api.companies.schemas import CompanyPath
 from portal.api.run_now.schemas import (
     Accepted,
     Left,
@@ -20,6 +19,7 @@ from portal.api.run_now.schemas import (
 from portal.http.auth import caller
 from portal.http.company_selection import Selection, chosen, cost_of
 from portal.http.groups import Reply, described, group
+from portal.http.parameters import CompanyPath
 from portal.services import services
 from relay.companies.company import CompanyStatus
 from relay.services import request_sync as requests

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, model_validator
 
 from portal.http.company_selection import Cost, Selection
-from portal.http.data_type import DataType
 from portal.http.groups import Sent
+from portal.http.parameters import DataType
 from relay.companies.company import Company, CompanyStatus, Sync
 from relay.syncs.schedule import ALL
 from relay.times import Moment, iso_from_micros

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import orjson
 from pydantic import BaseModel, Field
 
-from portal.api.companies.schemas import CompanyPath
 from portal.http.groups import Cursor, Given, Reply, described, group
+from portal.http.parameters import CompanyPath
 from portal.http.problems import Refusal
 from portal.http.tags import COMPANIES
 from portal.services import services

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 
-from portal.api.load.routes import HourShape, covered, load_of
+from portal.api.load.schemas import HourShape, load_shape
 from portal.http.groups import Reply
 from portal.ops.base import add_page
 from portal.services import services
+from relay.services.load_forecast import forecast_load
+from relay.syncs.load import DAY_HOURS, WEEK_HOURS
+from relay.times import now_ms
 
-DAY, WEEK = 24, 168  # hours
 MAX_SHARE = 100.0  # the length of the longest bar
 
 page = add_page(
@@ -60,13 +62,15 @@ class Day:
 @page.get()
 def show() -> Reply:
     """Show how many syncs each of the coming hours holds, and whether Codat's limits cover them."""
-    load, pauses = load_of(WEEK), services().store.pauses
+    store, calls_per_minute = services().store, services().settings.relay_calls_per_minute
+    forecast = forecast_load(store, calls_per_minute, WEEK_HOURS, now_ms())
+    load, pauses = load_shape(forecast), store.pauses
     hours = tuple(_hours(load.hours, load.covers.hour))
     days = groupby(hours, key=lambda hour: hour.at.date())
     return page.render(
         load=load,
-        capacity=covered(),
-        day_hours=tuple(_hours(load.hours[:DAY], load.covers.hour)),
+        capacity=forecast.capacity,
+        day_hours=tuple(_hours(load.hours[:DAY_HOURS], load.covers.hour)),
         week=tuple(Day(tuple(found)) for _, found in days),
         paused=sum(pauses.parked(pauses.all())),  # schedules that wait for the end of a pause
     )

@@ -1,44 +1,30 @@
-"""Which pause holds a schedule's next run back, and until when."""
+"""Which pause holds a schedule's next run back, and how many schedules a pause covers."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import islice
 
-from pydantic import BaseModel
-
 from relay.companies.company import Company
 from relay.store import Store
 from relay.syncs.pause import Pause, Scope, Subject, covering, subjects_of
 from relay.syncs.schedule import Schedule
-from relay.times import Moment, iso_from_ms
 
-LOOKED_AT = 5000  # companies that an estimate looks at
-BATCH = 500
-WALKED = (Scope.PLATFORM, Scope.TAG, Scope.DATA_TYPE)
-
-
-class HeldBack(BaseModel):
-    """The pause that holds the next run back; without `until`, until somebody ends it."""
-
-    pause: str
-    scope: str
-    value: str
-    owner: str
-    reason: str
-    until: Moment | None
+SCAN_LIMIT = 5000  # companies that an estimate looks at
+BATCH_SIZE = 500
+BY_COMPANY = (Scope.PLATFORM, Scope.TAG, Scope.DATA_TYPE)
 
 
-def pauses_of(
+def pauses_holding_back(
     store: Store,
     schedules: Sequence[Schedule],
     due: Sequence[int | None],
     now: int,
     companies: Mapping[str, Company | None] | None = None,
 ) -> list[Pause | None]:
-    """Give the pause that holds each schedule's next run back, or None.
+    """Return for each schedule the pause that holds its next run back, or None.
 
-    It is the one that the schedule waits under already, or one that is on and will still be when
-    the schedule falls `due` (epoch seconds). `companies` are looked up when not given.
+    It is the pause that the schedule waits for already, or one that is on at `now` and will still
+    be when the schedule is `due` (epoch seconds). `companies` are read when not given.
     """
     found = store.pauses.all()
     if not found:
@@ -61,13 +47,13 @@ def pauses_of(
     return answer
 
 
-def would_hold_back(store: Store, pauses: Sequence[Pause]) -> list[int]:
-    """Tell how many schedules that run now each pause speaks of; of many companies an estimate.
+def count_covered(store: Store, pauses: Sequence[Pause]) -> list[int]:
+    """Return how many running schedules each pause covers; for many companies an estimate.
 
-    However many pauses there are, the companies are walked once.
+    The companies are read once, however many pauses there are.
     """
     own = store.schedules.of_many([p.value for p in pauses if p.scope is Scope.COMPANY])
-    walked = {pause.subject for pause in pauses if pause.scope in WALKED}
+    walked = {pause.subject for pause in pauses if pause.scope in BY_COMPANY}
     counted = _count(store, walked) if walked else {}
     everything = store.schedules.count()
 
@@ -82,9 +68,9 @@ def would_hold_back(store: Store, pauses: Sequence[Pause]) -> list[int]:
 
 
 def _count(store: Store, wanted: Set[Subject]) -> Counter[Subject]:
-    """Count the schedules that run now of these platforms, tags and data types."""
+    """Count the running schedules of these platforms, tags and data types."""
     looked_at, found = 0, Counter[Subject]()
-    for page in batches(islice(store.companies.all(), LOOKED_AT)):
+    for page in batches(islice(store.companies.all(), SCAN_LIMIT)):
         looked_at += len(page)
         held = store.schedules.of_many([company.id for company in page])
         for company in page:
@@ -92,29 +78,14 @@ def _count(store: Store, wanted: Set[Subject]) -> Counter[Subject]:
             found.update(running)
             for subject in wanted & subjects_of(company):
                 found[subject] += len(running)
-    if looked_at == LOOKED_AT:
+    if looked_at == SCAN_LIMIT:
         companies = store.companies.count()
         found = Counter({subject: n * companies // looked_at for subject, n in found.items()})
     return found
 
 
 def batches(companies: Iterable[Company]) -> Iterator[list[Company]]:
-    """Give companies a batch at a time."""
+    """Yield the companies a batch at a time."""
     walk = iter(companies)
-    while page := list(islice(walk, BATCH)):
+    while page := list(islice(walk, BATCH_SIZE)):
         yield page
-
-
-def shape(pause: Pause | None, now: int) -> HeldBack | None:
-    """Give a pause as a schedule shows it."""
-    if pause is None:
-        return None
-    until = pause.until(now)
-    return HeldBack(
-        pause=pause.id,
-        scope=pause.scope,
-        value=pause.value,
-        owner=pause.owner,
-        reason=pause.reason,
-        until=None if until is None else iso_from_ms(until * 1000),
-    )
