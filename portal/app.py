@@ -18,7 +18,7 @@ from portal.http import auth, bodies, compression, durability, headers, problems
 from portal.http.groups import Schemas
 from portal.http.streams import Streams
 from portal.http.tail import Tail
-from portal.link import actions, asset_routes, device_code, leaving, views, words
+from portal.link import actions, asset_routes, device_code, not_now, views, words
 from portal.link import stream as link_stream
 from portal.link.assets import assets
 from portal.link.platforms import PlatformList
@@ -82,7 +82,7 @@ def make_services(
         code_hash_limit=BoundedSemaphore(MAX_CODE_HASHES),
         tail=Tail((waiting or store).events, TAIL_WAIT if waiting else SLICE),
         streams=Streams(settings.relay_streams, settings.streams_per_token),
-        link_streams=Streams(settings.relay_link_streams, link_stream.MOST_OF_ONE),
+        link_streams=Streams(settings.relay_link_streams, link_stream.MAX_PER_JOURNEY),
         platforms=PlatformList(store, codat, codat_call_limit),
         brand=brand,
         assets=assets(brand),
@@ -125,7 +125,7 @@ def make_routes(uses_sandbox: bool) -> OpenAPI:
     app.register_blueprint(ops_pages.with_all_pages())
     app.register_blueprint(actions.link)
     app.register_blueprint(asset_routes.link)
-    app.register_blueprint(leaving.link)
+    app.register_blueprint(not_now.link)
     app.register_blueprint(link_stream.link)
     app.register_blueprint(device_code.pc)
     app.register_blueprint(views.link)

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from portal.http.problems import Refusal
 from portal.link import errors, views
-from portal.link.visit import LONGEST_TOKEN, WornOut, page, visit
+from portal.link.visit import LONGEST_TOKEN, WornOut, find_visit, page
 from portal.services import services
 from relay.journeys import rules
 from relay.journeys.stage import Stage
@@ -33,17 +33,17 @@ log = structlog.get_logger(__name__)
 @pc.post("/link/<token>/code")
 def make(token: str) -> AnyResponse:
     """Show the steps with a code for another computer."""
-    seen = visit(token)
-    platform = seen.journey.platform
-    if platform is None or not platform.is_offline or seen.stage not in BEFORE_LINK:
+    visit = find_visit(token)
+    platform = visit.journey.platform
+    if platform is None or not platform.is_offline or visit.stage not in BEFORE_LINK:
         return redirect(f"/link/{token}", 303)
     code = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
-    if seen.journey.is_worn():
+    if visit.journey.is_worn():
         raise WornOut
     digest, pad = _keys(code)
-    seen = seen.act(lambda journey: rules.note_code_shown(journey, seen.now))
+    visit = visit.act(lambda journey: rules.note_code_shown(journey, visit.now))
     services().store.codes.keep(digest, _xor(token.encode(), pad).hex())
-    return views.steps_page(seen, pc_code=f"{code[:4]}-{code[4:]}")
+    return views.steps_page(visit, pc_code=f"{code[:4]}-{code[4:]}")
 
 
 @pc.get("/pc")

@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from portal.http.problems import Refusal
-from portal.link.visit import NoJourney, NotOffered, WornOut, page, present
+from portal.link.visit import NoJourney, NotOffered, WornOut, current_visit, page
 from relay.store.journeys.records import Contended
 from relay.store.server.durable import NotDurable
 
@@ -28,7 +28,7 @@ def register(blueprint: Any) -> None:
     blueprint.after_request(_private)
     blueprint.register_error_handler(NoJourney, lambda error: gone())
     blueprint.register_error_handler(NotOffered, lambda error: not_offered())
-    blueprint.register_error_handler(WornOut, lambda error: page("worn", present(), 429))
+    blueprint.register_error_handler(WornOut, lambda error: page("worn", current_visit(), 429))
     blueprint.register_error_handler(Refusal, _refused)
     for away in (RedisError, NotDurable, Contended):
         blueprint.register_error_handler(away, partial(_away, 503))
@@ -37,7 +37,7 @@ def register(blueprint: Any) -> None:
 
 def not_offered() -> Response:
     """Say that the platform is not open any more, with the way to another."""
-    return page("outcome", present(), kind="501", reason="", code="")
+    return page("outcome", current_visit(), kind="501", reason="", code="")
 
 
 def _private(answer: Response) -> Response:
@@ -50,10 +50,10 @@ def _refused(refusal: Refusal) -> Response:
     """Tell a refusal of Codat's in a sentence of ours: its reason is for the firm, in the log."""
     if refusal.kind != "codat-refused":
         return _sorry(503)
-    seen = present()
-    journey = seen.journey.id if seen else None
+    visit = current_visit()
+    journey = visit.journey.id if visit else None
     log.warning("link.refused", journey=journey, detail=refusal.detail[:300], **refusal.extra)
-    return _sorry(502, is_refused=seen is not None and seen.journey.platform is not None)
+    return _sorry(502, is_refused=visit is not None and visit.journey.platform is not None)
 
 
 def _away(status: int, error: Exception) -> Response:
@@ -73,7 +73,7 @@ def _broken(error: Exception) -> Any:
 
 
 def _sorry(status: int, *, is_refused: bool = False) -> Response:
-    answer = page("sorry", present(), status, address=_address(), is_refused=is_refused)
+    answer = page("sorry", current_visit(), status, address=_address(), is_refused=is_refused)
     if status in (500, 503):
         answer.headers["Retry-After"] = str(AGAIN_SECONDS)
     return answer

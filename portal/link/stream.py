@@ -1,7 +1,7 @@
-"""Tell a customer's open page the moment there is something new to show, by server-sent events.
+"""Server-sent events that say when a customer's open page has something new to show.
 
 Customers' streams are counted apart from those of the event log, so neither can crowd out the
-other; a page that gets none asks by itself every few seconds instead.
+other. A page without a stream asks every few seconds instead.
 """
 
 import time
@@ -14,10 +14,10 @@ from portal.http.stalled import end_stalled
 from portal.http.streams import MEDIA_TYPE, StreamBody
 from portal.http.tail import Tail
 from portal.link import errors
-from portal.link.visit import Visit, visit
-from portal.link.waiting import look_again
+from portal.link.visit import Visit, find_visit
 from portal.services import Services, services
 from relay.journeys.stage import stage_of
+from relay.services.look_again import look_again
 from relay.store import Store
 from relay.store.log.reader import CursorTooOld, Events, LogReset
 from relay.times import now_ms
@@ -25,48 +25,48 @@ from relay.times import now_ms
 link = Blueprint("link_stream", __name__, url_prefix="/link")
 errors.register(link)
 
-MOST_OF_ONE = 3  # pages of one journey that are told at once
-LOOK_EVERY = 2.0  # seconds; not all that a page shows is told in the log
-LONGEST = 600.0  # seconds; then the browser connects again
-STILL = b"event: still\ndata: -\n\n"
+MAX_PER_JOURNEY = 3  # open pages of one journey with a stream
+POLL_SECONDS = 2.0  # not all that a page shows comes with an event in the log
+MAX_SECONDS = 600.0  # then the browser connects again
+UNCHANGED = b"event: still\ndata: -\n\n"
 CHANGED = b"event: changed\ndata: -\n\n"
 
 
 @link.get("/<token>/stream")
 def stream(token: str) -> Response:
     """Follow the journey until there is something else to show than `stamp` stands for."""
-    p, seen = services(), visit(token)
-    journey_id = seen.journey.id
+    p, visit = services(), find_visit(token)
+    journey_id = visit.journey.id
     cursor = p.store.events.last()
     shown = request.args.get("stamp", "")
-    told = changes(p, seen, shown, cursor)
+    events = changes(p, visit, shown, cursor)
     end_stalled(request.environ.get("SERVER_PORT", ""))
     p.link_streams.acquire(journey_id)
-    body = StreamBody(told, lambda: p.link_streams.release(journey_id))
+    body = StreamBody(events, lambda: p.link_streams.release(journey_id))
     headers = {"X-Accel-Buffering": "no"}
     return Response(body, mimetype=MEDIA_TYPE, headers=headers, direct_passthrough=True)
 
 
-def changes(p: Services, seen: Visit, shown: str, cursor: int) -> Iterator[bytes]:
-    """Give a sign of life each time we look, and the one event there is when something changed."""
-    until = time.monotonic() + LONGEST
+def changes(p: Services, visit: Visit, shown: str, cursor: int) -> Iterator[bytes]:
+    """Yield a heartbeat after each look, and one event when something changed."""
+    until = time.monotonic() + MAX_SECONDS
     yield b"retry: 1000\n\n"
     try:
         while time.monotonic() < until and not p.tail.is_ended:
-            present = _present(p.store, seen)
+            present = _present(p.store, visit)
             if present is None or present.stamp != shown:
                 yield CHANGED
                 return
-            look_again(p.store, p.hints, present)
-            yield STILL
-            cursor = _pause(p.tail, p.store.events, seen.journey.company_id, cursor)
+            look_again(p.store, p.hints, present.journey, present.company, present.now)
+            yield UNCHANGED
+            cursor = _pause(p.tail, p.store.events, visit.journey.company_id, cursor)
     except RedisError:
-        return  # the page asks again, and is told then
+        return  # the page asks again
 
 
 def _pause(tail: Tail, events: Events, company_id: str, cursor: int) -> int:
-    """Wait for an event of the company, or for the time to look anyway; give the new cursor."""
-    until = time.monotonic() + LOOK_EVERY
+    """Wait for an event of the company, or for the time to look; return the new cursor."""
+    until = time.monotonic() + POLL_SECONDS
     while (left := until - time.monotonic()) > 0 and not tail.is_ended:
         head = tail.wait(cursor, left)
         try:
@@ -79,11 +79,11 @@ def _pause(tail: Tail, events: Events, company_id: str, cursor: int) -> int:
     return cursor
 
 
-def _present(store: Store, seen: Visit) -> Visit | None:
-    """Give what the page would show by now; nothing when its link does not work any more."""
+def _present(store: Store, visit: Visit) -> Visit | None:
+    """Return what the page would show now; None when its link does not work any more."""
     now = now_ms()
-    journey = store.journeys.by_token(seen.token)
+    journey = store.journeys.by_token(visit.token)
     if journey is None or not journey.is_open(now):
         return None
     company = store.companies.get(journey.company_id)
-    return Visit(seen.token, journey, company, stage_of(journey, company, now), now)
+    return Visit(visit.token, journey, company, stage_of(journey, company, now), now)

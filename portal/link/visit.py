@@ -15,7 +15,7 @@ from relay.journeys import rules
 from relay.journeys.attempts import note_outcome
 from relay.journeys.journey import ACTS, Journey
 from relay.journeys.rules import Change
-from relay.journeys.stage import Stage, is_disconnected, progress, stage_of
+from relay.journeys.stage import SHOWS_PROGRESS, Stage, is_disconnected, progress, stage_of
 from relay.times import now_ms
 
 COOKIE = "link-"  # + journey id: brings a customer who returns from Codat back to their link
@@ -37,7 +37,6 @@ STEP_OF = {
 
 # Characters that turn the text after them around, so that a name could read as another.
 OVERRIDES = dict.fromkeys(range(0x202A, 0x202F))
-PROGRESSING = (Stage.READING, Stage.DONE)  # pages that show how far the first reading has come
 
 
 class NoJourney(Exception):
@@ -89,7 +88,9 @@ class Visit:
     def stamp(self) -> str:
         """What changes when there is something new to show; the stage and attempt stand first."""
         states = progress(self.journey, self.company).values()
-        finished = sum(state != "waiting" for state in states) if self.stage in PROGRESSING else 0
+        finished = (
+            sum(state != "waiting" for state in states) if self.stage in SHOWS_PROGRESS else 0
+        )
         known = self.company.info_version[0] if self.company else 0
         more = "-late" if self.is_late else "-ended" if self.is_disconnected else ""
         return f"{self.stage}-{self.journey.attempt}-{finished}-{known}{more}"
@@ -108,10 +109,10 @@ class Visit:
             raise NoJourney
         if moved.lane is not None:
             services().hints.drain(moved.lane)
-        return _seen(self.token, moved.journey, self.now)
+        return _make_visit(self.token, moved.journey, self.now)
 
 
-def visit(token: str) -> Visit:
+def find_visit(token: str) -> Visit:
     """Give the visit behind a link; raises NoJourney, the same for each that does not work.
 
     The first opening is noted, though not by a HEAD: mail scanners send those. So is that the time
@@ -131,32 +132,32 @@ def visit(token: str) -> Visit:
         journey = moved.journey
     if not journey.is_open(now):
         raise NoJourney
-    seen = _seen(token, journey, now)
-    if request.method == "HEAD" or note_outcome(journey, seen.company) is None:
-        return seen
-    return seen.act(lambda held: note_outcome(held, seen.company))
+    visit = _make_visit(token, journey, now)
+    if request.method == "HEAD" or note_outcome(journey, visit.company) is None:
+        return visit
+    return visit.act(lambda held: note_outcome(held, visit.company))
 
 
-def _seen(token: str, journey: Journey, now: int) -> Visit:
+def _make_visit(token: str, journey: Journey, now: int) -> Visit:
     company = services().store.companies.get(journey.company_id)
-    seen = Visit(token, journey, company, stage_of(journey, company, now), now)
-    g.visit = seen
-    return seen
+    visit = Visit(token, journey, company, stage_of(journey, company, now), now)
+    g.visit = visit
+    return visit
 
 
-def present() -> Visit | None:
+def current_visit() -> Visit | None:
     """Give the visit that this request is, once it was found: a fault's page is theirs too."""
     held: Visit | None = g.get("visit")
     return held
 
 
-def page(name: str, seen: Visit | None = None, status: int = 200, **more: Any) -> Response:
+def page(name: str, visit: Visit | None = None, status: int = 200, **more: Any) -> Response:
     """Render one of the customer's pages in their language and the firm's colours."""
     brand, words = services().brand, services().words
-    language = seen.journey.language if seen else _browsers_language()
+    language = visit.journey.language if visit else _browsers_language()
     say: dict[str, Any] = {"firm": brand.name}
-    if seen is not None:
-        say |= {"platform": seen.platform_name}
+    if visit is not None:
+        say |= {"platform": visit.platform_name}
 
     def t(text: str, /, **values: object) -> Markup:
         return words.html(language, text, **{**say, **values})
@@ -171,10 +172,10 @@ def page(name: str, seen: Visit | None = None, status: int = 200, **more: Any) -
         has=words.has,
         brand=brand,
         assets=services().assets,
-        visit=seen,
-        at=f"/link/{seen.token}" if seen else "",
-        step=STEP_OF.get(seen.stage, 0) if seen else None,
-        until=_day(seen.journey.expires, plain) if seen else "",
+        visit=visit,
+        at=f"/link/{visit.token}" if visit else "",
+        step=STEP_OF.get(visit.stage, 0) if visit else None,
+        until=_day(visit.journey.expires, plain) if visit else "",
         language=language,
         direction=words.plain(language, "direction"),
         base=services().settings.public_url,
@@ -182,11 +183,11 @@ def page(name: str, seen: Visit | None = None, status: int = 200, **more: Any) -
         **more,
     )
     answer = make_response(shown.translate(OVERRIDES), status)
-    if seen is not None:
+    if visit is not None:
         answer.set_cookie(
-            COOKIE + seen.journey.id,
-            seen.token,
-            max_age=max(0, (seen.journey.expires - seen.now) // 1000),
+            COOKIE + visit.journey.id,
+            visit.token,
+            max_age=max(0, (visit.journey.expires - visit.now) // 1000),
             path=COOKIE_PATH,
             secure=services().settings.public_url.startswith("https://"),
             httponly=True,

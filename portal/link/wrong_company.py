@@ -1,4 +1,4 @@
-"""Begin again after a wrong company: also when what was to do it broke off after the unlinking."""
+"""Start again after a wrong company, also when the first try stopped after the unlinking."""
 
 from codat.statuses import ConnectionStatus
 from portal.link.visit import Visit
@@ -6,17 +6,17 @@ from relay.journeys import rules
 from relay.journeys.stage import connection_of, identity
 
 
-def undone(seen: Visit) -> Visit:
-    """Give the visit begun again, once what the customer called wrong is linked no more."""
-    connection = connection_of(seen.journey, seen.company)
-    if not seen.journey.is_unlinking:
-        return seen
+def restart_if_unlinked(visit: Visit) -> Visit:
+    """Start again once the company that the customer called wrong is unlinked."""
+    connection = connection_of(visit.journey, visit.company)
+    if not visit.journey.is_unlinking:
+        return visit
     if connection is not None and connection.status == ConnectionStatus.LINKED:
-        return seen
-    return begun_again(seen)
+        return visit
+    return restart(visit)
 
 
-def begun_again(seen: Visit) -> Visit:
-    """Give the visit begun again; what it called wrong must be unlinked, or not its to unlink."""
-    found = identity(seen.journey, seen.company)
-    return seen.act(lambda journey: rules.restart(journey, found, seen.now))
+def restart(visit: Visit) -> Visit:
+    """Start again; the company must be unlinked, or linked before the journey."""
+    found = identity(visit.journey, visit.company)
+    return visit.act(lambda journey: rules.restart(journey, found, visit.now))

@@ -28,6 +28,8 @@ class Stage(StrEnum):
     REVOKED = "revoked"
 
 
+# The stages whose page shows how far the first reading has come.
+SHOWS_PROGRESS = frozenset({Stage.READING, Stage.DONE})
 # The stages of a journey whose link does not work any more.
 OVER = frozenset({Stage.CONFIRMED, Stage.EXPIRED, Stage.REVOKED})
 

@@ -7,7 +7,7 @@ import pytest
 import requests
 from playwright.sync_api import TimeoutError, expect
 
-from portal.link.stream import LOOK_EVERY
+from portal.link.stream import POLL_SECONDS
 from support.link_bench import firm
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -361,7 +361,7 @@ def test_a_page_waits_for_the_answer_to_its_own_form(running, browser):
 
     def late(route):
         answer = route.fetch()
-        time.sleep(LOOK_EVERY + 1)  # the stream tells of the change before the answer comes
+        time.sleep(POLL_SECONDS + 1)  # the stream tells of the change before the answer comes
         route.fulfill(response=answer)
 
     page.route("**/authorise", late)

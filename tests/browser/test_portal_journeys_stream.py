@@ -49,7 +49,7 @@ def test_a_page_receives_the_change_and_its_stream_ends(portal):
     answer = opened(portal, at, stamp(portal, at))
     assert answer.mimetype == "text/event-stream"
     pieces = iter(answer.response)
-    assert [next(pieces), next(pieces)] == [b"retry: 1000\n\n", stream.STILL]
+    assert [next(pieces), next(pieces)] == [b"retry: 1000\n\n", stream.UNCHANGED]
     portal.web.post(f"{at}/platform", data={"platform": "gbol"})
     portal.log(("journey.platform_chosen", 1))
     assert stream.CHANGED in pieces
@@ -61,7 +61,7 @@ def test_a_page_connects_again_when_the_process_stops(portal):
     _, at = invite(portal)
     answer = opened(portal, at, stamp(portal, at))
     pieces = iter(answer.response)
-    assert [next(pieces), next(pieces)] == [b"retry: 1000\n\n", stream.STILL]
+    assert [next(pieces), next(pieces)] == [b"retry: 1000\n\n", stream.UNCHANGED]
     portal.app.extensions["codat-relay"].tail.end()
     assert list(pieces) == []
     answer.close()
@@ -73,7 +73,7 @@ def test_a_page_already_behind_gets_the_change_at_once(portal):
 
 
 def test_a_stream_ignores_other_journeys_and_sees_unlogged_changes(portal, monkeypatch):
-    monkeypatch.setattr(stream, "LOOK_EVERY", 0.05)
+    monkeypatch.setattr(stream, "POLL_SECONDS", 0.05)
     made, at = invite(portal)
     answer = opened(portal, at, stamp(portal, at))
     portal.log(("journey.opened", 2))
@@ -86,7 +86,7 @@ def test_a_stream_ignores_other_journeys_and_sees_unlogged_changes(portal, monke
 
 
 def test_a_page_that_waits_has_codat_looked_at_while_it_listens(portal, monkeypatch):
-    monkeypatch.setattr(stream, "LOOK_EVERY", 0.05)
+    monkeypatch.setattr(stream, "POLL_SECONDS", 0.05)
     made, at = invite(portal, platforms=["gbol"])
     agreed(portal, at)
     waited(portal, made, 11)

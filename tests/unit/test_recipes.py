@@ -180,3 +180,46 @@ def test_an_intent_kind_is_one_new_file(project):
 def test_a_recipe_changes_no_file_that_is_there(project):
     with pytest.raises(FileExistsError):
         project.add("portal/app.py", "")
+
+
+QUOTA_PAGE = {
+    "portal/ops/pages/quota.py": '''"""The quota page: how many calls a minute Codat gets."""
+
+from portal.http.groups import Reply
+from portal.ops.base import add_page
+from portal.services import services
+
+page = add_page("quota", "Quota", "how many calls a minute Codat gets")
+
+
+@page.get()
+def show() -> Reply:
+    """Show the limit."""
+    return page.render(limit=services().settings.relay_calls_per_minute)
+''',
+    "portal/ops/templates/ops/quota.html": """{% extends "ops/layout.html" %}
+{% block title %}Quota{% endblock %}
+{% block main %}<h1>Quota</h1><p>{{ limit }} calls a minute</p>{% endblock %}
+""",
+}
+LOOK_AT_QUOTA = """
+from server.portal.test_ops import get, sign_in
+from support.portal_bench import Portal
+portal = Portal(relay_calls_per_minute=7)
+assert get(portal, "/ops/quota").headers["Location"] == "/ops/"
+sign_in(portal)
+shown = get(portal, "/ops/quota")
+assert (shown.status_code, "7 calls a minute" in shown.text) == (200, True), shown.text
+assert shown.headers["Cache-Control"] == "no-store"
+assert shown.headers["Content-Security-Policy"].startswith("default-src 'none'")
+link = '<a href="/ops/quota">Quota</a>'
+assert link in get(portal, "/ops/load").text
+assert link + ": how many calls a minute Codat gets" in get(portal, "/ops/").text
+print("guarded, shown, listed")
+"""
+
+
+def test_an_operators_page_is_one_file_and_its_template(project):
+    for path, text in QUOTA_PAGE.items():
+        project.add(path, text)
+    assert project.run(LOOK_AT_QUOTA) == "guarded, shown, listed\n"

@@ -15,10 +15,10 @@ from codat import errors
 from codat.client import Codat, Generation
 from codat.records import Company as CodatCompany
 from codat.records import Connection, Integration
-from portal.link.codat_link import is_trusted
 from relay.journeys import rules
 from relay.journeys.history import HistoryEntry
 from relay.journeys.journey import MAX_ACTS, Step
+from relay.services.journey_connection import is_trusted
 from relay.times import now_ms
 from sandbox.world import platforms, views
 from scheduler import dispatch

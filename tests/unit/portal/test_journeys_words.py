@@ -7,7 +7,7 @@ import pytest
 
 from portal.link import words as journeys_words
 from portal.link.consent import GROUPS, NOT, OFTEN
-from portal.link.leaving import REASONS
+from portal.link.not_now import REASONS
 from portal.link.platforms import TYPES
 from portal.link.views import CODES
 from portal.link.words import BadBrand, Brand, load
