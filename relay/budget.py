@@ -114,7 +114,7 @@ def may_be_claimed(store: Store, now: int) -> list[Priority]:
 
     While everything is paused, no scheduled sync needs a look.
     """
-    paused = store.pauses.standing(now // 1000).on.everything is not None
+    paused = store.pauses.standing(now // 1000).on.holds_all
     return [
         priority
         for priority in open_priorities(store.budget.state(now), now)

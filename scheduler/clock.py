@@ -17,7 +17,7 @@ from relay.settings import Settings
 from relay.store import Store
 from relay.store.server.guard import NotDurable
 from relay.witness import Witness
-from scheduler import dispatch, jumps
+from scheduler import dispatch, jumps, maintenance
 from scheduler.mending import Mending
 from scheduler.strength import Strength
 from scheduler.watch import Watch
@@ -71,7 +71,7 @@ class Clock:
         """Look at the clocks, sweep, and give a sign of life."""
         self.last_tick = time.monotonic()
         self._safely("clock", lambda: self.compare(Reading.take(self._store)))
-        self._safely("sweep", lambda: dispatch.sweep(self._store, self._hints))
+        self._safely("sweep", lambda: maintenance.sweep(self._store, self._hints))
         self._safely("strength", self._strength.look)
         if witness := self._witness:
             self._safely("witness", lambda: witness.look(self._store))
@@ -99,9 +99,9 @@ class Clock:
         """Drop old messages and events, unless the clock by which they are old is in doubt."""
         if self._in_doubt():
             return
-        self._safely("trim", lambda: dispatch.trim(self._store, self._settings))
+        self._safely("trim", lambda: maintenance.trim(self._store, self._settings))
         self._safely(
-            "trim_log", lambda: dispatch.trim_log(self._store, self._settings, self._hints)
+            "trim_log", lambda: maintenance.trim_log(self._store, self._settings, self._hints)
         )
 
     def expire(self) -> None:
@@ -109,11 +109,11 @@ class Clock:
         if self._in_doubt():
             return
         store, hints = self._store, self._hints
-        self._safely("expire", lambda: dispatch.expire_journeys(store, hints, store.now_ms()))
+        self._safely("expire", lambda: maintenance.expire_journeys(store, hints, store.now_ms()))
 
     def forget(self) -> None:
         """Go on with forgetting what was to be forgotten."""
-        self._safely("forget", lambda: dispatch.finish_forgetting(self._store, self._hints))
+        self._safely("forget", lambda: maintenance.finish_forgetting(self._store, self._hints))
 
     def tidy(self) -> None:
         """Forget what RQ keeps of jobs that failed, but the latest."""
@@ -122,7 +122,9 @@ class Clock:
     def platforms(self) -> None:
         """Have the platforms to choose from read anew, once a night."""
         store, hints = self._store, self._hints
-        self._safely("platforms", lambda: dispatch.refresh_platforms(store, hints, store.now_ms()))
+        self._safely(
+            "platforms", lambda: maintenance.refresh_platforms(store, hints, store.now_ms())
+        )
 
     def _in_doubt(self) -> bool:
         try:

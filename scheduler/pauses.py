@@ -35,7 +35,7 @@ def hold_back(store: Store, due: list[Due], on: ActivePauses) -> tuple[list[Due]
         companies = store.companies.get_many({one.company_id for one in due})
     held, free = [], []
     for one in due:
-        pause = on.covering(one.company_id, one.data_type, companies.get(one.company_id))
+        pause = on.decide(one.company_id, one.data_type, companies.get(one.company_id))
         if pause is None:
             free.append(one)
         else:

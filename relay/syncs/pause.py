@@ -14,6 +14,7 @@ from relay.companies.company import DELETED, Company
 from relay.syncs.zones import zone as zone_of
 
 EVERY_DAY = (1, 2, 3, 4, 5, 6, 7)
+MIN_WAIT, MAX_WAIT_WITHOUT_END, MAX_WAIT = 60.0, 900.0, 3600.0  # seconds of a held-back sync
 MINUTE = 60  # seconds; windows begin and end at a full minute, in every zone
 MAX_DAYS = 8  # adjoining windows act as one; those that adjoin for a week never end
 
@@ -164,7 +165,11 @@ class Pause:
 
 
 class ActivePauses:
-    """The pauses that are on, arranged for quick look-ups of many schedules."""
+    """The pauses that are on. Here alone it is decided what they hold back: see `decide`.
+
+    The scheduler parks what they cover, workers leave it unclaimed or let it wait, and the scripts
+    `park*.lua` only check again that a pause is still recorded as on.
+    """
 
     def __init__(self, pauses: Iterable[Pause] = ()) -> None:
         self.pauses = tuple(pauses)
@@ -181,8 +186,13 @@ class ActivePauses:
         # The companies and data types they name: everything they cover, unless `needs_company`.
         self.names = frozenset(pause.value for pause in self.pauses)
 
-    def covering(self, company_id: str, data_type: str, company: Company | None) -> Pause | None:
-        """Return a pause that covers this data type of this company, or None."""
+    @property
+    def holds_all(self) -> bool:
+        """Whether `decide` returns a pause for every sync, so that none need be asked about."""
+        return self.everything is not None
+
+    def decide(self, company_id: str, data_type: str, company: Company | None) -> Pause | None:
+        """Return the pause that holds back a sync of this data type, or None to let it start."""
         own = self._of_companies.get(company_id)
         return own or covering(self._others, company_id, data_type, company)
 
@@ -230,6 +240,22 @@ def evaluate(pauses: Iterable[Pause], now: int, resumed: int = 0) -> PauseState:
     return PauseState(
         ActivePauses(on), tuple(changed), tuple(over), tuple(undecided), now, until, resumed
     )
+
+
+def wait_under(state: PauseState, pause: Pause, now: int, since: int) -> float:
+    """Return the seconds after which a sync that `pause` holds back since then is tried again.
+
+    Times are epoch seconds. Under a pause of everything no worker claims it before that is over.
+    Where nobody knows when a pause ends, the wait grows with the time that the sync has waited.
+    """
+    until = pause.until(now)
+    if state.on.holds_all:
+        wait = MIN_WAIT
+    elif until is None:
+        wait = min(now - since, MAX_WAIT_WITHOUT_END)
+    else:
+        wait = min(until - now, MAX_WAIT)
+    return max(wait, MIN_WAIT)
 
 
 def covering(

@@ -661,7 +661,7 @@ def test_schedules_that_are_years_late_leave_room_for_what_else_the_clock_does(s
     for number in range(6):
         wanted = replace(HOURLY, company_id=company_id(number))
         store.schedules.put(wanted, now - 3600, over=None)
-    monkeypatch.setattr(dispatch, "ROUND", 0.0)
+    monkeypatch.setattr(dispatch, "ROUND_SECONDS", 0.0)
     between = []
     assert dispatch.dispatch(store, SentHints(), now, lambda: between.append(1) or now) == 6
     assert len(between) >= 6

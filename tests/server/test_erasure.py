@@ -24,7 +24,7 @@ from relay.store.server.files import refused_files, want_files, write_files_anew
 from relay.syncs.pause import Pause, Scope
 from relay.syncs.schedule import Cadence, Schedule
 from relay.times import now_micros, now_ms
-from scheduler import dispatch
+from scheduler import dispatch, maintenance
 from support.log import read_log
 from support.parts import SentHints, company_id, make_event
 from support.portal_bench import Portal, kind, trim
@@ -261,14 +261,14 @@ def test_a_forgetting_that_was_killed_half_way_is_finished_by_the_clock(held, mo
             store.erasure.forget(company, "olga")
     assert store.erasure.unfinished() == {company: "olga"}
     hints = SentHints()
-    assert dispatch.finish_forgetting(store, hints) == 1
+    assert maintenance.finish_forgetting(store, hints) == 1
     assert hints.drained == [store.inbox.lane_of(company)]
     held.drain()
     assert [trace for trace in TRACES if trace in dumped(store.client)] == []
     [told] = [e for e in read_log(store, last) if e.type == "company.forgotten"]
     assert (told.data["by"], told.data["events"] >= 3) == ("olga", True)
     assert store.erasure.unfinished() == {}
-    assert dispatch.finish_forgetting(store, hints) == 0
+    assert maintenance.finish_forgetting(store, hints) == 0
 
 
 def dumped(client) -> bytes:
@@ -300,7 +300,7 @@ def test_a_company_by_an_older_sort_of_id_is_forgotten_to_its_end_too(bench, mon
         with pytest.raises(ZeroDivisionError):
             store.erasure.forget(company, "olga")
     assert store.companies.get(company) is None
-    assert dispatch.finish_forgetting(store, SentHints()) == 1
+    assert maintenance.finish_forgetting(store, SentHints()) == 1
     assert store.erasure.unfinished() == {}
     assert NAME.encode() not in dumped(store.client)
 
@@ -391,7 +391,7 @@ def test_a_drain_that_had_read_the_company_does_not_bring_it_back(held):
     messages = store.inbox.read(lease, lease.cursor, 10)
     from workers.inbox.drain import fold_all
 
-    batch = fold_all(held.context, messages, lane)
+    batch = fold_all(held.context, messages, lane, held.store.now_ms())
     assert company_id(2) in batch.states
     store.erasure.forget(company_id(2), "olga")
     done = store.inbox.commit(lease, lease.cursor, messages[-1], batch, now=now_ms(), lease_ms=1000)

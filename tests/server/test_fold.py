@@ -130,7 +130,7 @@ def test_a_replay_of_long_ago_uses_no_reserve():
 
 def test_of_two_needs_in_one_batch_the_more_urgent_and_the_sooner_count(bench):
     def info_of(*messages):
-        batch = fold_all(bench.context, messages, 0)
+        batch = fold_all(bench.context, messages, 0, bench.store.now_ms())
         [info] = [need for need in batch.needs if need.name.startswith("info:")]
         return info
 

@@ -6,7 +6,7 @@ from relay.store.inbox.dead_letters import Letters
 from relay.store.inbox.lanes import Batch, DeadLetter
 from relay.store.intents.queue import NewIntent, Priority
 from relay.times import now_ms
-from scheduler import dispatch
+from scheduler import maintenance
 from support.parts import company_id, make_event
 from workers.inbox.routing import handler_for
 
@@ -29,7 +29,7 @@ def test_work_that_was_given_up_is_kept_as_long_as_messages_are(bench):
     store.client.zadd(keys.DEAD_INTENTS, {"sync:a": old, "sync:b": old, "sync:gone": old})
     revived = NewIntent("sync:b", company_id(1), Priority.NOW, now_ms(), "test")
     store.client.hset(keys.INTENT + "sync:b", "state", "due")  # by a person, this very moment
-    dispatch.trim(store, bench.settings)
+    maintenance.trim(store, bench.settings)
     assert store.client.zrange(keys.DEAD_INTENTS, 0, -1) == [b"sync:c"]
     assert store.intents.get("sync:a") is None
     assert store.intents.get(revived.name) is not None

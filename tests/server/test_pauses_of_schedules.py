@@ -14,7 +14,7 @@ from relay.syncs.cadence import next_run
 from relay.syncs.pause import Pause, Scope, Window
 from relay.syncs.schedule import ALL, Cadence, CatchUp, Schedule
 from relay.times import now_ms
-from scheduler import dispatch, pauses
+from scheduler import dispatch, maintenance, pauses
 from scheduler.clock import Clock
 from support.parts import SentHints, company_id, make_event
 from workers.intents.kinds import sync
@@ -383,12 +383,12 @@ def test_while_everything_is_paused_scheduled_syncs_are_not_claimed_and_all_else
     held = pause(store, begins=now // 1000 - 5)
     assert bench.perform() == 1
     hints = SentHints()
-    dispatch.sweep(store, hints)
+    maintenance.sweep(store, hints)
     assert hints.performed == 0
     assert store.intents.get(name)["attempts"] == "0"
     over = held.end(now // 1000)
     assert store.pauses.write(over, over=held, at=now // 1000)[0]
-    dispatch.sweep(store, hints)
+    maintenance.sweep(store, hints)
     assert hints.performed == 1
     assert bench.perform() >= 1
     assert bench.codat.refreshed == [(company_id(1), "invoices")]

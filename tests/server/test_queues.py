@@ -17,7 +17,7 @@ from receiver.intake import Delivery, Intake
 from relay import queues
 from relay.queues import CODAT, DELIVER, DRAIN, HintJob, Hints, lengths, queue, tidy
 from relay.store import keys
-from scheduler import dispatch
+from scheduler import maintenance
 from support.log import read_log
 from support.parts import SECRET, company_id, make_event, signed
 from workers import context
@@ -113,12 +113,12 @@ def test_a_hint_that_was_lost_stands_in_no_other_ones_way(store, client, hints, 
 def test_the_sweeper_makes_up_for_a_lost_hint_and_adds_none_beside_one(
     store, client, hints, monkeypatch
 ):
-    monkeypatch.setattr(dispatch, "HINT_IS_OLD", 0)
+    monkeypatch.setattr(maintenance, "MAX_WAIT_MS", 0)
     for number in range(1, BURST + 1):
         post(store, hints, number)
     client.delete("rq:queue:drain")
     for _ in range(5):
-        dispatch.sweep(store, hints)
+        maintenance.sweep(store, hints)
     assert lengths(client)[DRAIN] == 1
 
 
@@ -189,7 +189,7 @@ def test_no_lane_starves_behind_busy_ones_though_one_worker_takes_all_hints(
     use(replace(bench.context, hints=hints))
     monkeypatch.setattr(draining, "HAND_ON_AFTER", -1.0)
     monkeypatch.setattr(draining, "BATCH", 1)
-    monkeypatch.setattr(dispatch, "HINT_IS_OLD", 0)
+    monkeypatch.setattr(maintenance, "MAX_WAIT_MS", 0)
     always = {store.inbox.lane_of(f"busy {number}"): f"busy {number}" for number in range(busy)}
     for number in range(100 * busy):
         store.inbox.ingest(f"{number}", f"busy {number % busy}", MESSAGE)
@@ -198,7 +198,7 @@ def test_no_lane_starves_behind_busy_ones_though_one_worker_takes_all_hints(
         post(store, hints, number)
     jobs = 0
     while store.companies.count() < len(others):
-        dispatch.sweep(store, hints)
+        maintenance.sweep(store, hints)
         lane = queue(DRAIN, client).fetch_job(client.lpop("rq:queue:drain").decode()).args[0]
         draining.drain(lane)
         jobs += 1

@@ -14,7 +14,7 @@ from relay.syncs.cadence import next_run
 from relay.syncs.catchup import LATE_SPREAD
 from relay.syncs.pause import Pause, Scope
 from relay.syncs.schedule import ALL, Anchor, Cadence, CatchUp, Schedule
-from scheduler import dispatch
+from scheduler import dispatch, maintenance
 from scheduler.clock import Clock
 from support.parts import SentHints, company_id
 
@@ -270,16 +270,16 @@ def test_sweeping_hints_forgotten_lanes_and_due_intents(store, bench, monkeypatc
     from support.parts import make_event
 
     bench.deliver(make_event("company.created"))
-    monkeypatch.setattr(dispatch, "HINT_IS_OLD", 1)
+    monkeypatch.setattr(maintenance, "MAX_WAIT_MS", 1)
     time.sleep(0.01)
     hints = SentHints()
-    assert dispatch.sweep(store, hints) == 1
+    assert maintenance.sweep(store, hints) == 1
     assert hints.drained == [store.inbox.lane_of(company_id(1))]
     bench.deliver(make_event("connection.connected", at=1, connection=(1, "Linked")))
     bench.drain()
     store.intents.hint_taken()
     hints = SentHints()
-    dispatch.sweep(store, hints)
+    maintenance.sweep(store, hints)
     assert hints.performed == 1
 
 
@@ -316,7 +316,7 @@ def test_a_schedule_that_cannot_be_computed_is_told_and_keeps_no_other_waiting(b
 
 def test_what_else_the_clock_does_has_its_turn_between_rounds(bench, monkeypatch):
     store, hints = bench.store, SentHints()
-    monkeypatch.setattr(dispatch, "ROUND", 0.0)
+    monkeypatch.setattr(dispatch, "ROUND_SECONDS", 0.0)
     last = alike(store, 700)
     clock = Clock(bench.settings, store, hints)
     monkeypatch.setattr(store, "time", lambda: last)
@@ -340,7 +340,7 @@ def test_what_else_the_clock_does_has_its_turn_between_rounds(bench, monkeypatch
 
 
 def test_a_pause_that_begins_during_a_long_dispatch_holds_back_what_is_left(store, monkeypatch):
-    monkeypatch.setattr(dispatch, "ROUND", 0.0)
+    monkeypatch.setattr(dispatch, "ROUND_SECONDS", 0.0)
     last = alike(store, 700)
 
     def begun():
@@ -355,7 +355,7 @@ def test_a_pause_that_begins_during_a_long_dispatch_holds_back_what_is_left(stor
 
 def test_more_plans_than_a_batch_has_room_for_all_go_at_once_when_they_were_seen(store):
     """Only the calendars of what is due are sent along, so there may be thousands."""
-    count = 2 * dispatch.TAKEN
+    count = 2 * dispatch.TAKE_SIZE
     with store.client.pipeline() as pipe:
         for number in range(count):
             wanted = schedule(number, cap=1 + number % 168, fresh=number // 168)
@@ -364,8 +364,8 @@ def test_more_plans_than_a_batch_has_room_for_all_go_at_once_when_they_were_seen
             pipe.zadd(keys.SCHEDULES_DUE, {member(wanted.company_id, ALL, raw): NOW + DAY // 2})
         pipe.execute()
     assert dispatch.dispatch(store, SentHints(), NOW + DAY // 2) == count
-    taken = [store.schedules.take_due(NOW + DAY // 2 + DAY, dispatch.TAKEN) for _ in range(3)]
-    assert taken == [(dispatch.TAKEN, 0), (dispatch.TAKEN, 0), (0, 0)]
+    taken = [store.schedules.take_due(NOW + DAY // 2 + DAY, dispatch.TAKE_SIZE) for _ in range(3)]
+    assert taken == [(dispatch.TAKE_SIZE, 0), (dispatch.TAKE_SIZE, 0), (0, 0)]
 
 
 def test_a_taking_that_is_sent_twice_leaves_each_sync_once(store, monkeypatch):

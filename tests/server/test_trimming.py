@@ -7,7 +7,7 @@ from relay.events.retention import Retention, Rule
 from relay.store import keys
 from relay.store.log.trimming import DAY_MS
 from relay.times import now_ms
-from scheduler import dispatch
+from scheduler import maintenance
 from support.log import read_log
 from support.parts import company_id
 from support.portal_bench import Portal, kind
@@ -33,10 +33,10 @@ def test_events_older_than_their_days_go_and_younger_ones_stay(store, make_setti
     portal.log(*(("a.b", 1),) * 5)
     age(store, 31)
     portal.log(*(("c.d", 1),) * 3)
-    assert dispatch.trim_log(store, portal.settings, portal.hints) == 0
+    assert maintenance.trim_log(store, portal.settings, portal.hints) == 0
     age(store, 31)
     portal.log(("e.f", 1))
-    assert dispatch.trim_log(store, portal.settings, portal.hints) == 5
+    assert maintenance.trim_log(store, portal.settings, portal.hints) == 5
     assert kind(portal.get("/v1/events?after=4")) == "cursor-gone"
     ids = [e["id"] for e in portal.get("/v1/events?after=5").json["events"]]
     assert ids == ["6", "7", "8", "9"]
@@ -52,10 +52,10 @@ def test_no_event_goes_before_every_subscription_has_it_or_the_hard_limit_passes
     portal.log(("c.d", 1))
     age(store, 31)
     subscribe(store, cursor=2)
-    assert dispatch.trim_log(store, portal.settings, portal.hints) == 2
+    assert maintenance.trim_log(store, portal.settings, portal.hints) == 2
     assert portal.hints.drained == []
     age(store, 60)
-    assert dispatch.trim_log(store, portal.settings, portal.hints) == 5
+    assert maintenance.trim_log(store, portal.settings, portal.hints) == 5
     bench.drain()
     told = read_log(store, 5)[-1]
     assert (told.type, told.data) == ("log.trimmed", {"up_to": "5", "passed": ["sub_1"]})
@@ -79,7 +79,7 @@ def old(portal, days, *names) -> None:
 
 
 def trim(portal) -> int:
-    return dispatch.trim_log(portal.store, portal.settings, portal.hints)
+    return maintenance.trim_log(portal.store, portal.settings, portal.hints)
 
 
 def read(portal, after=0, limit=100) -> list[tuple[int, str]]:

@@ -13,7 +13,7 @@ from relay.inbox.message import Message
 from relay.inbox.replay_filter import Tally, redacted_reason
 from relay.store.inbox.lanes import Batch, DeadLetter, Lease
 from relay.store.intents.queue import NewIntent
-from relay.times import now_ms
+from relay.times import Millis
 from workers.context import Context, current
 from workers.inbox.fold import Folded, fold
 from workers.inbox.routing import handler_for
@@ -60,9 +60,10 @@ def _drain_lane(context: Context, lease: Lease, until: float) -> int:
             # it took over from one on which we committed. What is left there is claimed anew.
             is_left = True
             continue
-        batch = fold_all(context, messages, lease.lane)
+        now = context.store.now_ms()  # limits and claims go by the server's clock
+        batch = fold_all(context, messages, lease.lane, now)
         last = messages[-1]
-        committed = inbox.commit(lease, cursor, last, batch, now=now_ms(), lease_ms=LEASE_MS)
+        committed = inbox.commit(lease, cursor, last, batch, now=now, lease_ms=LEASE_MS)
         if committed is None:
             log.info("lane.lost", lane=lease.lane)  # another has it, worker or server
             return applied
@@ -77,9 +78,8 @@ def _drain_lane(context: Context, lease: Lease, until: float) -> int:
             return applied
 
 
-def fold_all(context: Context, messages: Sequence[Message], lane: int) -> Batch:
+def fold_all(context: Context, messages: Sequence[Message], lane: int, now: Millis) -> Batch:
     """Fold a run of one lane's messages, in order; one that raises becomes a dead letter."""
-    now = now_ms()
     ids = {m.company_id for m in messages if m.company_id}
     companies = context.store.companies.get_many(ids)
     batch = Batch()

@@ -12,7 +12,7 @@ from relay.inbox.message import Action
 from relay.store.intents.budget import LEASE_MS
 from relay.store.intents.queue import Intent
 from relay.store.server.durable import NotDurable
-from relay.times import now_micros, now_ms
+from relay.times import now_micros
 from workers.context import Context, current
 from workers.intents.kind import kinds
 from workers.intents.retry_policy import (
@@ -130,9 +130,9 @@ def _attempt(context: Context, intent: Intent) -> AttemptResult:
         with speaking_for(intent.priority, intent.name, intent.fence):
             return kind.run(context, intent)
     except CodatError as error:
-        return after_error(error, intent, now=now_ms(), base=base)
+        return after_error(error, intent, now=context.store.now_ms(), base=base)
     except (RedisError, NotDurable) as error:
-        return after_store_error(error, intent, now=now_ms(), base=base)
+        return after_store_error(error, intent, now=context.store.now_ms(), base=base)
     except Exception as error:
         log.exception("intent.failed", intent=intent.name)
         return AttemptResult(ResultKind.GAVE_UP, error=f"{type(error).__name__}: {error}")

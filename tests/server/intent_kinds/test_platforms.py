@@ -6,7 +6,7 @@ from pydantic import SecretStr
 from codat import errors
 from codat.records import Integration, ProfileSyncSettings, SyncSetting
 from relay.store.intents.queue import NewIntent, Priority
-from scheduler import dispatch
+from scheduler import maintenance
 
 TWO = 1_760_000_000_000 // 86_400_000 * 86_400_000 + 2 * 3_600_000  # 02:00 UTC
 HOUR = 3_600_000
@@ -34,7 +34,7 @@ def codat(bench):
 
 
 def nightly(bench, now):
-    return dispatch.refresh_platforms(bench.store, bench.hints, now)
+    return maintenance.refresh_platforms(bench.store, bench.hints, now)
 
 
 def test_they_are_read_once_a_night_however_many_clocks_look(bench, codat):

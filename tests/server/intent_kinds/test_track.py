@@ -93,7 +93,7 @@ def test_a_company_that_cannot_sync_is_not_asked_about(linked):
 
 
 def test_after_the_platforms_patience_silence_is_a_failure(linked, monkeypatch):
-    monkeypatch.setattr(track, "patience", lambda company: 30)
+    monkeypatch.setattr(track, "sync_timeout", lambda company: 30)
     ended = do(linked)
     assert ended.kind is ResultKind.DONE
     assert ended.action.payload["syncs"][0]["reason"].startswith("no word")

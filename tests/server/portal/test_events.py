@@ -13,7 +13,7 @@ from portal.http.tail import Tail
 from relay.store import keys
 from relay.store.log.encoded import EncodedEvent
 from relay.store.log.reader import CursorTooOld, Events
-from scheduler import dispatch
+from scheduler import maintenance
 from support.parts import company_id
 from support.portal_bench import Portal, kind, make_company, problem, trim
 
@@ -293,7 +293,7 @@ def test_timelines_of_companies_that_are_silent_lose_what_was_trimmed(store):
     trim(store, 100)
     key = keys.TIMELINE + company_id(2)
     assert store.client.zcard(key) == 5
-    dispatch.trim_log(store, portal.settings, portal.hints)
+    maintenance.trim_log(store, portal.settings, portal.hints)
     assert not store.client.exists(key)
     assert len(store.events.timeline(company_id(1))) == 5
 

@@ -21,7 +21,7 @@ from relay.journeys.journey import MAX_ACTS, Step
 from relay.services.journey_connection import is_trusted
 from relay.times import now_ms
 from sandbox.world import platforms, views
-from scheduler import dispatch
+from scheduler import maintenance
 from support.parts import company_id, connection_id
 from support.portal_bench import Portal, kind, make_company, problem
 from support.sandboxes import running
@@ -152,8 +152,8 @@ def test_a_clock_ends_journeys_whose_time_is_over_and_tells_of_it_once(portal):
         confirmed["id"], lambda held: rules.Change(replace(held, step=step))
     )
     later = now_ms() + 400 * 3_600_000
-    assert dispatch.expire_journeys(portal.store, portal.hints, later) == 1
-    assert dispatch.expire_journeys(portal.store, portal.hints, later) == 0
+    assert maintenance.expire_journeys(portal.store, portal.hints, later) == 1
+    assert maintenance.expire_journeys(portal.store, portal.hints, later) == 0
     assert steps(portal, made) == ["started", "expired"]
     kinds = [m[b"type"] for m in portal.messages(1)]
     assert kinds.count(b"journey.expired") == 1

@@ -3,7 +3,6 @@
 from relay.services import set_schedule
 from relay.store.intents.queue import Intent, NewIntent, Priority
 from relay.syncs.policy import BadPolicy, changes_for
-from relay.times import now_ms
 from workers.context import Context
 from workers.intents.retry_policy import AttemptResult, ResultKind
 
@@ -21,7 +20,7 @@ def run(context: Context, intent: Intent) -> AttemptResult:
     company = context.store.companies.get(intent.company_id)
     if company is None:
         return AttemptResult(ResultKind.DONE)
-    schedules, now = context.store.schedules, now_ms() // 1000
+    schedules, now = context.store.schedules, int(context.store.time())
     apply, keep = bool(intent.args.get("apply")), bool(intent.args.get("keep"))
     try:
         policy = context.store.policies.in_force(context.settings).policy
@@ -41,10 +40,7 @@ def run(context: Context, intent: Intent) -> AttemptResult:
         if not written:
             return AttemptResult(ResultKind.LATER, wait=0.2, error=CHANGED_MEANWHILE, expected=True)
     if any(schedule.fresh for schedule in schedules.of(company.id).values()):
-        context.store.intents.put([freshness_of(company.id, intent.cause)], now_ms())
+        now_ms = context.store.now_ms()
+        watch = NewIntent(f"fresh:{company.id}", company.id, Priority.LOCAL, now_ms, intent.cause)
+        context.store.intents.put([watch], now_ms)
     return AttemptResult(ResultKind.DONE)
-
-
-def freshness_of(company_id: str, cause: str) -> NewIntent:
-    """Give the need to watch a company's deadlines; it stays as long as there are any."""
-    return NewIntent(f"fresh:{company_id}", company_id, Priority.LOCAL, now_ms(), cause)

@@ -2,7 +2,7 @@
 
 from codat import errors
 from relay.store.intents.queue import Intent, Priority
-from relay.times import now_micros, now_ms
+from relay.times import now_micros
 from workers.context import Context
 from workers.intents.retry_policy import AttemptResult, NewAction, ResultKind
 
@@ -19,7 +19,7 @@ def run(context: Context, intent: Intent) -> AttemptResult:
     try:
         info = context.codat.get_company_info(intent.company_id)
     except errors.Conflict as error:
-        age = (now_ms() - intent.created) / 1000
+        age = (context.store.now_ms() - intent.created) / 1000
         wait = min(max(SHORTEST_WAIT, age / 2), LONGEST_WAIT)
         waits_at = None
         if intent.priority is Priority.LINK and age > URGENT_FOR:

@@ -4,7 +4,6 @@ import structlog
 
 from codat.errors import BadAnswer, BadRequest, Forbidden, NotFound
 from relay.store.intents.queue import Intent
-from relay.times import now_ms
 from workers.context import Context
 from workers.intents.retry_policy import AttemptResult, ResultKind
 
@@ -14,7 +13,7 @@ log = structlog.get_logger(__name__)
 def run(context: Context, intent: Intent) -> AttemptResult:
     """Keep all of them, enabled or not; a list that breaks off replaces nothing."""
     found = [one.raw for one in context.codat.list_integrations()]
-    context.store.platforms.keep(found, now_ms())
+    context.store.platforms.keep(found, context.store.now_ms())
     try:
         profile = context.codat.get_profile_sync_settings()
     except (BadAnswer, BadRequest, Forbidden, NotFound) as error:

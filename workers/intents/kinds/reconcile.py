@@ -14,7 +14,7 @@ from relay.services.enqueue_action import enqueue_action
 from relay.store.companies.reconciliations import Phase, Run, position_of
 from relay.store.intents.queue import Intent, NewIntent, Priority
 from relay.syncs.data_status import may_miss_reads
-from relay.times import now_micros, now_ms
+from relay.times import now_micros
 from workers.context import Context
 from workers.intents.kinds.reread import shown_fields
 from workers.intents.retry_policy import AttemptResult, NewAction, ResultKind, after_error
@@ -65,7 +65,7 @@ def _got_on(context: Context, intent: Intent, error: errors.CodatError) -> Attem
     """End an attempt that failed after it had got on: waits grow only while nothing gets done."""
     first = replace(intent, attempts=1, failing_since=None, refusals=0)
     base = context.settings.relay_retry_seconds
-    return replace(after_error(error, first, now=now_ms(), base=base), expected=True)
+    return replace(after_error(error, first, now=context.store.now_ms(), base=base), expected=True)
 
 
 def _page(context: Context, run: Run, until: float) -> None:
@@ -136,7 +136,7 @@ def _ask_for_each(
             return None
         run = run.further(position, more)
         if _is_too_much(run, of):
-            context.store.reconciles.end(run, Phase.STOPPED, now_ms())
+            context.store.reconciles.end(run, Phase.STOPPED, context.store.now_ms())
             return None
     return run
 
@@ -152,7 +152,7 @@ def _is_too_much(run: Run, of: int) -> bool:
 def _gone(context: Context, run: Run, until: float) -> None:
     """Tell companies that Codat knows them no more, now that it is known how many they are."""
     if _is_too_much(run, run.figures.get("ours", 0)):
-        context.store.reconciles.end(run, Phase.STOPPED, now_ms())
+        context.store.reconciles.end(run, Phase.STOPPED, context.store.now_ms())
         return
     gone = context.store.reconciles.gone(run.id, OURS_AT_ONCE)
     if not gone:
@@ -200,7 +200,7 @@ def _reread_dummies(context: Context, run: Run, held: Iterable[Company | None]) 
 
 def _leave(context: Context, run: Run, kind: str, company_ids: Iterable[str]) -> None:
     """Leave an intent of this kind for each company."""
-    now, cause = now_ms(), f"reconcile:{run.id}"
+    now, cause = context.store.now_ms(), f"reconcile:{run.id}"
     needs = [NewIntent(f"{kind}:{one}", one, Priority.RECONCILE, now, cause) for one in company_ids]
     if needs:
         context.store.intents.put(needs, now)
@@ -232,7 +232,7 @@ def _applying(context: Context, run: Run) -> AttemptResult:
     if left:
         context.store.reconciles.move_on(run, Phase.APPLYING, position_of(left))
         return AttemptResult(ResultKind.LATER, wait=APPLIED_WAIT, expected=True)
-    context.store.reconciles.end(run, Phase.DONE, now_ms())
+    context.store.reconciles.end(run, Phase.DONE, context.store.now_ms())
     ended = context.store.reconciles.get(run.id)
     return _over(ended) if ended else AttemptResult(ResultKind.DONE)
 

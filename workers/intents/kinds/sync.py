@@ -8,6 +8,7 @@ from relay.companies.company import Company, CompanyStatus
 from relay.store.intents.queue import Intent, Priority
 from relay.syncs.cadence import next_run
 from relay.syncs.catchup import GRACE, ONE_STANDS, SKIPPED
+from relay.syncs.pause import MIN_WAIT, wait_under
 from relay.syncs.schedule import ALL, CatchUp
 from relay.syncs.tracking import COVERED_BY_FIRST, FIRST
 from relay.times import now_micros
@@ -18,8 +19,6 @@ WAS_PAUSED = "held back by a pause of everything"
 FIRST_LASTS = 86_400_000_000  # microseconds after which it is not waited for any more
 SKEW_MICROS = 5_000_000  # by which Codat's clock may be behind ours
 AHEAD_MICROS = 3_600_000_000  # by which it may be ahead, and a request may have been on its way
-# Seconds until a paused sync is looked at again.
-SHORTEST_WAIT, LONG_WAIT, LONGEST_WAIT = 60.0, 900.0, 3600.0
 PAGE = 100
 HISTORY = 500  # pull operations looked at, newest first; a week after there may be many
 
@@ -81,40 +80,29 @@ def _is_first_sync_running(company: Company, intent: Intent) -> bool:
 
 
 def _held_back(context: Context, intent: Intent, company: Company | None) -> AttemptResult | None:
-    """Let a sync wait for the end of a pause that began after it fell due.
+    """Return LATER for a sync that a pause holds back, or DONE once it is not to run any more.
 
-    Once its catch-up rule says so, it does not run any more. Of those that waited through a pause
-    of everything none was looked at, so that is decided when it is over.
+    Its catch-up rule says when. Under a pause of everything no sync is claimed, so those that
+    waited through one are decided here when it is over.
     """
-    now = now_micros() // 1_000_000
-    standing = context.store.pauses.standing(now)
-    pause = standing.on.covering(intent.company_id, intent.args["data_type"], company)
-    if pause is None and intent.created >= standing.resumed:
+    now = int(context.store.time())
+    state = context.store.pauses.standing(now)
+    pause = state.on.decide(intent.company_id, intent.args["data_type"], company)
+    if pause is None and intent.created >= state.resumed:
         return None
-    left = intent.created // 1000
-    at, rule = _given_up_at(context, intent, left)
-    if now >= at and intent.tried is None:  # an earlier attempt may have got through
+    since = intent.created // 1000
+    end, rule = _given_up_at(context, intent, since)
+    if now >= end and intent.tried is None:  # an earlier attempt may have got through
         why = pause.in_words() if pause else WAS_PAUSED
-        told = intent.args | {"reason": f"{why}; {rule}"}
-        return AttemptResult(
-            ResultKind.DONE, action=NewAction("relay.sync_missed", told), at=now * 1_000_000
-        )
+        missed = NewAction("relay.sync_missed", intent.args | {"reason": f"{why}; {rule}"})
+        return AttemptResult(ResultKind.DONE, action=missed, at=now * 1_000_000)
     if pause is None:
         return None
-    until = pause.until(now)
-    if standing.on.everything:
-        wait = SHORTEST_WAIT  # nobody looks before that is over
-    elif until is None:
-        # Nobody knows when somebody will end it: the longer it lasts, the longer the wait.
-        wait = min(now - left, LONG_WAIT)
-    else:
-        wait = min(until - now, LONGEST_WAIT)
-    if at > now:
-        wait = min(wait, at - now)
-    wait = max(wait, SHORTEST_WAIT)
-    return AttemptResult(
-        ResultKind.LATER, wait=wait, error=f"paused: {pause.reason}", expected=True
-    )
+    wait = wait_under(state, pause, now, since)
+    if end > now:
+        wait = max(min(wait, end - now), MIN_WAIT)
+    error = f"paused: {pause.reason}"
+    return AttemptResult(ResultKind.LATER, wait=wait, error=error, expected=True)
 
 
 def _given_up_at(context: Context, intent: Intent, left: int) -> tuple[float, str]:
