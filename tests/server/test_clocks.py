@@ -519,7 +519,7 @@ def test_nothing_is_deleted_for_a_day_by_a_clock_that_went_on_by_more_than_a_day
     store, deleted = bench.store, []
     clock = Clock(bench.settings, store, SentHints())
     for name in ("trim", "trim_log", "expire_journeys"):
-        monkeypatch.setattr(clocks.dispatch, name, lambda *_: deleted.append(1))
+        monkeypatch.setattr(clocks.maintenance, name, lambda *_: deleted.append(1))
     Mending(store).look()
     clock.trim()
     clock.expire()
@@ -672,8 +672,8 @@ def test_periods_that_passed_in_years_are_walked_in_one_go(monkeypatch):
     from relay.syncs import catchup
 
     asked = []
-    step = catchup.step
-    monkeypatch.setattr(catchup, "step", lambda *slot: asked.append(slot) or step(*slot))
+    step = catchup.run_and_next
+    monkeypatch.setattr(catchup, "run_and_next", lambda *slot: asked.append(slot) or step(*slot))
     due = next_run(HOURLY, 1_796_068_800).due
     decision = catchup.decide_due(HOURLY, due, due + 400 * 86_400)
     assert len(asked) == 1
