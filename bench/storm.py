@@ -26,7 +26,7 @@ from bench.report import RESULTS, machine
 from cli.runner import embedded
 from relay.settings import Settings
 from relay.store import Store
-from sandbox.load.load_generator import Thrower
+from sandbox.load.load_generator import LoadGenerator
 from sandbox.load.storm import Storm, StormConfig, brew
 
 GOAL = 2_000.0  # a second
@@ -63,7 +63,7 @@ def _measure(contender: Contender, wanted: StormConfig, connections: int, consol
         env = environment(server.url, PORT=str(port))
         with running(contender.command(port), env, folder) as process:
             wait_for_port(port, process)
-            score = Thrower(url, SECRET, connections=connections).throw(storm.messages)
+            score = LoadGenerator(url, SECRET, connections=connections).throw(storm.messages)
         shown = score.shown()
         if contender is OURS:
             _judge(storm, server.url, folder, console)

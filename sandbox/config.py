@@ -1,4 +1,4 @@
-"""What a sandbox is told when it starts."""
+"""How a sandbox is started: its address, secrets, limits and speed."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum

@@ -8,14 +8,14 @@ from typing import Any
 
 from sandbox.webhooks.messages import Message
 
-KEPT = 200_000
+MAX_ENTRIES = 200_000
 Entry = dict[str, Any]
 
 
 class Journal:
     """Entries numbered from 1 without a gap; the oldest are forgotten past `kept`."""
 
-    def __init__(self, kept: int = KEPT) -> None:
+    def __init__(self, kept: int = MAX_ENTRIES) -> None:
         self._entries: deque[Entry] = deque(maxlen=kept)
         self._lock = threading.Lock()
         self._last = 0
@@ -35,7 +35,7 @@ class Journal:
 
     @property
     def last(self) -> int:
-        """Say the number of the newest entry."""
+        """Return the number of the newest entry."""
         return self._last
 
     def attempt(self, message: Message, attempt: int, status: int | None, outcome: str) -> None:
@@ -44,7 +44,7 @@ class Journal:
 
     @staticmethod
     def entry(message: Message, attempt: int, status: int | None, outcome: str) -> Entry:
-        """Say what is noted of an attempt; `status` None when nothing was answered."""
+        """Return what is noted of an attempt; `status` None when nothing was answered."""
         return {
             "method": "POST",
             "path": message.url,

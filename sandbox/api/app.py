@@ -7,15 +7,15 @@ import orjson
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from sandbox.api.crowd import Crowd
+from sandbox.api.concurrency import ConcurrencyLimit
 from sandbox.api.faults import Fault, FaultKind, Faults
 from sandbox.api.idempotency import HEADER, METHODS, Answered, Idempotency
 from sandbox.api.routes import API, OPEN
-from sandbox.api.services import EXTENSION, Parts, parts, reply
+from sandbox.api.services import EXTENSION, Services, reply, services
 from sandbox.config import SandboxConfig
 from sandbox.journal import Journal
 from sandbox.server.handler import PLAN, SECONDS, Plan
-from sandbox.webhooks.delivery import PostOffice
+from sandbox.webhooks.delivery import WebhookDelivery
 from sandbox.world import refusals
 from sandbox.world.clock import Clock
 from sandbox.world.moments import http_date
@@ -28,27 +28,27 @@ NOTED_BODY = 4096  # bytes of a request body that the journal keeps
 
 
 def create_app(config: SandboxConfig) -> Flask:
-    """Build the application; nothing runs until its post office and a server are started."""
+    """Build the application; nothing runs until its delivery office and a server are started."""
     journal, clock = Journal(), Clock()
-    post = PostOffice(config, journal, clock)
-    world = World(config, post.tell, clock)
-    post.endpoints.registered = lambda: [*world.consumers.values(), *world.rules.values()]
+    delivery = WebhookDelivery(config, journal, clock)
+    world = World(config, delivery.publish, clock)
+    delivery.endpoints.registered = lambda: [*world.consumers.values(), *world.rules.values()]
     app = Flask("sandbox")
-    app.extensions[EXTENSION] = Parts(
+    app.extensions[EXTENSION] = Services(
         config,
         world,
-        post,
+        delivery,
         journal,
         Faults(config.seed),
         clock,
         Idempotency(config.time_scale),
-        Crowd(config.concurrent_calls),
+        ConcurrencyLimit(config.concurrent_calls),
     )
     for blueprint in (*API, *OPEN):
         app.register_blueprint(blueprint)
     app.before_request(_begin)
     app.after_request(_end)
-    app.teardown_request(_leave)
+    app.teardown_request(_release)
     app.register_error_handler(refusals.Refusal, _refuse)
     app.register_error_handler(HTTPException, _refuse_plainly)
     return app
@@ -73,30 +73,30 @@ def _begin() -> Response | None:
     g.began = time.time()
     if not _is_api():
         return None
-    fault = parts().faults.strike(request.method, request.path, _company_id())
+    fault = services().faults.strike(request.method, request.path, _company_id())
     g.fault = None if fault is None else fault.kind
     if fault is not None and fault.kind in PLANS:
         request.environ[PLAN], request.environ[SECONDS] = PLANS[fault.kind], fault.seconds
         return Response(status=503)
-    if not parts().world.keys.accept(request.headers.get("Authorization", "")):
+    if not services().world.keys.accept(request.headers.get("Authorization", "")):
         raise refusals.unauthorized()
     _spend()
     if (kept := _open_key()) is not None:
         return kept
     if fault is not None:
         _suffer(fault)
-    parts().world.advance()
+    services().world.advance()
     return None
 
 
 def _spend() -> None:
-    world = parts().world
-    standing = world.spend(request.remote_addr or "")
-    if standing.retry_after is not None:
-        raise refusals.too_many(standing.retry_after)
+    world = services().world
+    quota_use = world.spend(request.remote_addr or "")
+    if quota_use.retry_after is not None:
+        raise refusals.too_many(quota_use.retry_after)
     company_id = _company_id()
     if company_id is not None and world.is_linked(company_id):
-        if not parts().crowd.enter(company_id):
+        if not services().concurrency.acquire(company_id):
             raise refusals.too_many(1)
         g.inside = company_id
 
@@ -106,7 +106,7 @@ def _open_key() -> Response | None:
     if not key or request.method not in METHODS:
         return None
     asked = (request.method, request.full_path, request.get_data())
-    kept = parts().idempotency.open(key, asked, parts().clock())
+    kept = services().idempotency.open(key, asked, services().clock())
     if kept is None:
         g.key = key
         return None
@@ -122,9 +122,9 @@ def _suffer(fault: Fault) -> None:
         request.environ[PLAN] = PLANS_AFTER[fault.kind]
 
 
-def _leave(error: BaseException | None) -> None:
+def _release(error: BaseException | None) -> None:
     if inside := g.pop("inside", None):
-        parts().crowd.leave(inside)
+        services().concurrency.release(inside)
 
 
 def _end(answer: Response) -> Response:
@@ -132,7 +132,7 @@ def _end(answer: Response) -> Response:
         return answer
     if key := g.get("key"):
         kept = Answered(answer.status_code, list(answer.headers), answer.get_data())
-        parts().idempotency.close(key, kept)
+        services().idempotency.close(key, kept)
     _add_rate_limit(answer)
     note: dict[str, Any] = {
         "method": request.method,
@@ -147,13 +147,13 @@ def _end(answer: Response) -> Response:
         note["fault"] = str(g.fault)
     if (sent := request.get_data()) and len(sent) <= NOTED_BODY:
         note["body"] = _parsed(sent)
-    parts().journal.note("api", **note)
+    services().journal.note("api", **note)
     return answer
 
 
 def _add_rate_limit(answer: Response) -> None:
     """Put Codat's rate limit headers on (Codat: using-the-api/rate-limits)."""
-    world = parts().world
+    world = services().world
     limit = world.quota.limit(world.linked_companies())
     answer.headers["X-Rate-Limit-Limit"] = str(limit)
     answer.headers["X-Rate-Limit-Remaining"] = str(max(0, limit - world.quota.used))

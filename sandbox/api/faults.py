@@ -41,7 +41,7 @@ class Fault:
     pattern: re.Pattern[str] | None = field(default=None, repr=False)
 
     def hits(self, method: str, path: str, company_id: str | None) -> bool:
-        """Say whether a request is one that this fault is about."""
+        """Whether a request is one that this fault is about."""
         return (
             self.left != 0
             and self.method in (None, method)

@@ -1,4 +1,4 @@
-"""Codat's `Idempotency-Key`: the first answer to a key is given again to whoever repeats it.
+"""Codat's `Idempotency-Key`: the first answer to a key is repeated for the same key.
 
 Codat: using-the-api/write-data/idempotency. Answers of 4xx and 5xx are kept like any other, so a
 failure is repeated too; only 429 is not. For POST and PATCH alone.
@@ -14,7 +14,7 @@ from sandbox.world.refusals import Refusal
 HEADER = "Idempotency-Key"
 METHODS = frozenset({"POST", "PATCH"})
 LIFE = 90 * 60.0  # seconds
-KEPT = 10_000
+MAX_KEYS = 10_000
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class Idempotency:
         self._kept: OrderedDict[str, Kept] = OrderedDict()
 
     def open(self, key: str, asked: tuple[str, str, bytes], now: float) -> Answered | None:
-        """Give the answer kept for a key, or None: then answer it, and `close` the key.
+        """Return the answer kept for a key, or None: then answer it, and `close` the key.
 
         `asked` is method, path with query, and body. Raises `Refusal` 422 when the key was used for
         something else, 409 while its first request runs.
@@ -63,7 +63,7 @@ class Idempotency:
             return kept.answer
 
     def close(self, key: str, answer: Answered) -> None:
-        """Keep the answer to a key; after a 429 the key may be used anew."""
+        """Keep the answer to a key; after a 429 the key may be used again."""
         with self._lock:
             if answer.status == 429:
                 self._kept.pop(key, None)
@@ -73,7 +73,7 @@ class Idempotency:
     def _forget(self, now: float) -> None:
         while self._kept:
             key, first = next(iter(self._kept.items()))
-            if first.until > now and len(self._kept) < KEPT:
+            if first.until > now and len(self._kept) < MAX_KEYS:
                 return
             del self._kept[key]
 

@@ -8,8 +8,8 @@ from sandbox.world import refusals
 
 DEFAULT_SIZE = 100
 LARGEST = 2000  # a request may ask for 5,000, an answer says 2,000 at most (Codat's OpenAPI file)
-MOST = 2**31 - 1
-KEPT = ("query", "tags", "orderBy")  # parameters that the links repeat
+MAX_NUMBER = 2**31 - 1
+REPEATED = ("query", "tags", "orderBy")  # parameters that the links repeat
 
 Item = TypeVar("Item")
 
@@ -40,11 +40,11 @@ def page(
 
 def _whole(asked: Mapping[str, str], name: str, default: int) -> int:
     text = asked.get(name, str(default))
-    if not text.isdecimal() or len(text) > 10 or not 1 <= int(text) <= MOST:
+    if not text.isdecimal() or len(text) > 10 or not 1 <= int(text) <= MAX_NUMBER:
         raise refusals.bad_request()
     return int(text)
 
 
 def _link(path: str, asked: Mapping[str, str], number: int, size: int) -> dict[str, str]:
-    kept = {name: asked[name] for name in KEPT if name in asked}
+    kept = {name: asked[name] for name in REPEATED if name in asked}
     return {"href": f"{path}?{urlencode({'page': number, 'pageSize': size, **kept})}"}

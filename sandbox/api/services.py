@@ -8,12 +8,12 @@ from typing import Any, cast
 import orjson
 from flask import Response, current_app, request
 
-from sandbox.api.crowd import Crowd
+from sandbox.api.concurrency import ConcurrencyLimit
 from sandbox.api.faults import Faults
 from sandbox.api.idempotency import Idempotency
 from sandbox.config import SandboxConfig
 from sandbox.journal import Journal
-from sandbox.webhooks.delivery import PostOffice
+from sandbox.webhooks.delivery import WebhookDelivery
 from sandbox.world import refusals
 from sandbox.world.clock import Clock
 from sandbox.world.world import World
@@ -27,27 +27,27 @@ _URL = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """One sandbox: its world, who posts its webhooks, what it noted and how it can be disturbed."""
+class Services:
+    """One sandbox: its world, its webhooks, its journal, and the faults that are set."""
 
     config: SandboxConfig
     world: World
-    post: PostOffice
+    delivery: WebhookDelivery
     journal: Journal
     faults: Faults
     clock: Clock
     idempotency: Idempotency
-    crowd: Crowd
+    concurrency: ConcurrencyLimit
 
 
-def parts() -> Parts:
-    """Give the parts of the application that serves this request."""
-    return cast(Parts, current_app.extensions[EXTENSION])
+def services() -> Services:
+    """Return the services of the application that serves this request."""
+    return cast(Services, current_app.extensions[EXTENSION])
 
 
 def world() -> World:
-    """Give the world of the application that serves this request."""
-    return parts().world
+    """Return the world of the application that serves this request."""
+    return services().world
 
 
 def reply(data: Any = None, status: int = 200) -> Response:

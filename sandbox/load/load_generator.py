@@ -20,7 +20,7 @@ from sandbox.webhooks.messages import USER_AGENT, Message
 
 TIMEOUT = 15.0  # Codat: using-the-api/webhooks/create-consumer
 ATTEMPTS = 8
-WAIT, LONGEST_WAIT = 0.1, 5.0  # seconds before another attempt, doubling
+WAIT, MAX_WAIT = 0.1, 5.0  # seconds before another attempt, doubling
 READ = 65_536
 SMALLEST_WAIT = 0.001
 Note = Callable[[Message, int, int | None, str], None]
@@ -63,7 +63,7 @@ class _Line:
     came: bytes = b""
 
 
-class Thrower:
+class LoadGenerator:
     """Sends messages over a fixed number of connections; `rate` caps attempts a second."""
 
     def __init__(
@@ -201,11 +201,11 @@ class Thrower:
             self._said(1)
             return
         self._note(message, attempt, status, "failed")
-        due = time.perf_counter() + min(LONGEST_WAIT, WAIT * 2 ** (attempt - 1))
+        due = time.perf_counter() + min(MAX_WAIT, WAIT * 2 ** (attempt - 1))
         heapq.heappush(self._late, (due, next(self._order), message, attempt + 1))
 
     def _expire(self) -> None:
-        """Give up on answers that take longer than Codat would wait."""
+        """Return up on answers that take longer than Codat would wait."""
         now = time.perf_counter()
         for line in [one for one in self._busy.values() if now - one.sent_at > TIMEOUT]:
             self._failed(self._free(line, is_usable=False), line.attempt, None)

@@ -41,7 +41,7 @@ class StormConfig:
 
 @dataclass(slots=True)
 class Storm:
-    """Messages in the order they leave, and each company's status in the end (Codat's words)."""
+    """Messages in the order they are sent, and each company's status in the end (Codat's words)."""
 
     messages: list[Message]
     unique: int
@@ -97,9 +97,9 @@ def brew(storm: StormConfig, url: str, secret: str, now: float) -> Storm:
 
 
 def _live(world: World, company: Company, tape: _Tape, wanted: int, rng: random.Random) -> None:
-    """Let a company live until exactly `wanted` events are told of it, if it lives that long.
+    """Let a company live until `wanted` events are published about it, or until its end.
 
-    What would tell more than is left is not begun, so that its end is told too.
+    What would publish more than is left is not begun, so that its end is published too.
     """
     connection = None
     while (left := wanted - len(tape.events)) > 0:
@@ -117,13 +117,13 @@ def _live(world: World, company: Company, tape: _Tape, wanted: int, rng: random.
             else:
                 world.deauthorise(connection.id)
         elif left >= 3 and _pick(IF_LOST, rng) == "relink":
-            world.authorise(connection.id)  # three events: the link, its first read told twice
+            world.authorise(connection.id)  # three events: the link, its first read published twice
         else:
             world.refuse(connection.id)
 
 
 def _few_types(world: World) -> list[dict[str, object]]:
-    """Give settings by which only the first few types of each platform are read on a link."""
+    """Return settings by which only the first few types of each platform are read on a link."""
     kept: dict[str, int] = {}
     settings = []
     for name, setting in world.sync_settings.by_type.items():

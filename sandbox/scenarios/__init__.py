@@ -1,7 +1,7 @@
 """The stories the sandbox can play, read from the files beside this one.
 
 A scenario does its steps one after another to each of its companies, and states how a relay that
-hears of it must end. What a step can `do` stands in `play` and in `sandbox.world.acts`.
+receives them must end. What a step can `do` stands in `play` and in `sandbox.world.acts`.
 """
 
 import tomllib
@@ -14,10 +14,10 @@ ENDING = ".toml"
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """What a relay holds in the end: each company's status, and events told of it.
+    """What a relay holds in the end: each company's status, and the events in its log.
 
-    `status` is the relay's word, or `as at Codat` where the companies end apart. `events` are told
-    of each company at least once, `never` of none; `told` are about no company.
+    `status` is the relay's word, or `as at Codat` where the companies end apart. Each
+    company has its `events` at least once, and `never` the others; `told` are about no company.
     """
 
     status: str
@@ -58,14 +58,14 @@ def load(name: str) -> Scenario:
 
 def read(name: str, text: str) -> Scenario:
     """Read a scenario from its text; raises ValueError, KeyError or TypeError when unfit."""
-    told = tomllib.loads(text)
-    end = dict(told["end"])
+    data = tomllib.loads(text)
+    end = dict(data["end"])
     return Scenario(
         name=name,
-        title=told["title"],
-        about=" ".join(told["about"].split()),
-        companies=int(told.get("companies", 1)),
-        steps=tuple(told["step"]),
+        title=data["title"],
+        about=" ".join(data["about"].split()),
+        companies=int(data.get("companies", 1)),
+        steps=tuple(data["step"]),
         end=End(
             status=str(end.pop("status")), **{name: tuple(kinds) for name, kinds in end.items()}
         ),

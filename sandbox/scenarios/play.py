@@ -1,4 +1,4 @@
-"""Plays a scenario on a sandbox: the same seed tells the same story, ids and all."""
+"""Plays a scenario on a sandbox; the same seed gives the same events, ids and all."""
 
 import time
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from sandbox.api.services import Parts
+from sandbox.api.services import Services
 from sandbox.journal import Entry
 from sandbox.scenarios import Scenario
 from sandbox.world import clock, refusals, views
@@ -14,9 +14,9 @@ from sandbox.world.acts import Acts
 from sandbox.world.ids import Ids
 from sandbox.world.model import Company
 
-LONGEST_READ = 120.0  # seconds to wait for reads to end
-LONGEST_SEND = 20.0  # seconds to wait for webhooks to be taken; a relay may be down
-LOOK = 0.02
+READ_TIMEOUT = 120.0  # seconds to wait for reads to end
+SEND_TIMEOUT = 20.0  # seconds to wait for webhooks to be taken; a relay may be down
+POLL_SECONDS = 0.02
 AT_CODAT = "as at Codat"
 DELETED = "Deleted"
 WALL_CLOCK = ("seq", "time")  # fields of a journal entry that no two runs share
@@ -26,10 +26,10 @@ Step = dict[str, Any]
 class Play:
     """One performance; each company's ids and ledger follow the seed."""
 
-    def __init__(self, parts: Parts, scenario: Scenario, seed: int) -> None:
-        self._parts, self._world = parts, parts.world
+    def __init__(self, services: Services, scenario: Scenario, seed: int) -> None:
+        self._services, self._world = services, services.world
         self._scenario, self._seed = scenario, seed
-        self._acts = Acts(parts.world, parts.post)
+        self._acts = Acts(services.world, services.delivery)
         self._root = Ids(f"play {scenario.name} {seed}")
         self._cast: list[Company] = []
         self._own: dict[str, Callable[[Step], None]] = {
@@ -45,15 +45,15 @@ class Play:
 
     def run(self) -> dict[str, Any]:
         """Do every step, wait for the webhooks to be sent, and say how a relay must end."""
-        usual = self._world.teller.ids
+        own_ids = self._world.publisher.ids
         try:
-            # What is told of no company has to follow the seed as well.
-            self._world.teller.ids = self._root.branch("client")
+            # Events about no company have to follow the seed as well.
+            self._world.publisher.ids = self._root.branch("client")
             for number, step in enumerate(self._scenario.steps, 1):
                 self._note(number, step)
                 self._do(step)
         finally:
-            self._world.teller.ids = usual
+            self._world.publisher.ids = own_ids
         self._settle()
         end = self._scenario.end
         return {
@@ -94,21 +94,21 @@ class Play:
 
     def _wait(self, step: Step) -> None:
         """Wait until every read has ended that can: those of a machine that is off cannot."""
-        deadline = time.monotonic() + LONGEST_READ
+        deadline = time.monotonic() + READ_TIMEOUT
         while time.monotonic() < deadline:
             with self._world.lock:
                 self._world.advance()
                 running = [p for c in self._cast for p in c.running.values()]
             if all(pull.started is None for pull in running):
                 return
-            time.sleep(LOOK)
+            time.sleep(POLL_SECONDS)
 
     def _pass(self, step: Step) -> None:
-        clock.move(self._parts.clock, self._world, float(step["hours"]) * 3600)
-        self._parts.post.moved()
+        clock.move(self._services.clock, self._world, float(step["hours"]) * 3600)
+        self._services.delivery.moved()
 
     def _pause(self, step: Step) -> None:
-        """Let webhooks arrive and whoever listens act on them."""
+        """Wait until webhooks have arrived, and a while for what a relay does then."""
         self._settle()
         time.sleep(float(step["seconds"]))
 
@@ -124,12 +124,12 @@ class Play:
             self._world.advance()
 
     def _deliver(self, step: Step) -> None:
-        post = self._parts.post
-        post.faults = post.faults.changed({k: v for k, v in step.items() if k != "do"})
+        delivery = self._services.delivery
+        delivery.faults = delivery.faults.changed({k: v for k, v in step.items() if k != "do"})
 
     def _replay(self, step: Step) -> None:
         ours = {company.id for company in self._cast}
-        self._parts.post.replay(lambda m: m.company_id in ours and not m.taken)
+        self._services.delivery.replay(lambda m: m.company_id in ours and not m.taken)
 
     def _refresh(self, step: Step) -> None:
         for company in self._cast:
@@ -138,9 +138,9 @@ class Play:
     def _settle(self) -> None:
         """Wait until the webhooks of these companies are taken, and those of no company."""
         ours = {None, *(company.id for company in self._cast)}
-        deadline = time.monotonic() + LONGEST_SEND
-        while self._parts.post.is_sending(ours) and time.monotonic() < deadline:
-            time.sleep(LOOK)
+        deadline = time.monotonic() + SEND_TIMEOUT
+        while self._services.delivery.is_sending(ours) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
 
     def _status(self, company: Company) -> str:
         if self._scenario.end.status != AT_CODAT:
@@ -150,7 +150,7 @@ class Play:
 
     def _note(self, number: int, step: Step) -> None:
         what = {name: value for name, value in step.items() if name != "do"}
-        self._parts.journal.note(
+        self._services.journal.note(
             "play",
             scenario=self._scenario.name,
             seed=self._seed,
@@ -161,10 +161,10 @@ class Play:
 
 
 def comparable(entries: list[Entry], companies: set[str] | None = None) -> list[bytes]:
-    """Give what two plays of one seed share: all but the time and the number of each entry.
+    """Return what two plays of one seed share: all but the time and the number of each entry.
 
-    Several threads send, so entries are sorted; requests of whoever listens are left out, for a
-    client asks when it likes.
+    Several threads send, so entries are sorted. Requests to the API are left out, as a client
+    asks when it likes.
     """
     return sorted(
         orjson.dumps(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS = 20  # an idle connection gives its thread back
 LARGEST_BODY = 10_000_000
-PLAN = "sandbox.server.wire"  # where the application leaves its `Plan`
+PLAN = "sandbox.server.wire"  # where the application puts its `Plan`
 SECONDS = "sandbox.seconds"  # how long a hang lasts
 
 

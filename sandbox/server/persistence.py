@@ -9,14 +9,14 @@ from typing import Any
 import orjson
 
 from codat.statuses import ConnectionStatus
-from sandbox.api.services import Parts
+from sandbox.api.services import Services
 from sandbox.config import SandboxConfig
 from sandbox.webhooks.messages import Message
 from sandbox.world import platforms
 from sandbox.world.ids import Ids
 from sandbox.world.keys import ApiKey
 from sandbox.world.model import Company, Connection, Consumer, Pull, Write
-from sandbox.world.settings import SyncSettings
+from sandbox.world.sync_settings import SyncSettings
 from sandbox.world.world import World
 
 VERSION = 1
@@ -37,21 +37,21 @@ def load(path: Path | None) -> State | None:
     try:
         state: State = orjson.loads(path.read_bytes())
         if state["version"] != VERSION or not isinstance(state["client_id"], str):
-            raise BadState(f"{path} was kept by another version; remove it to begin anew.")
+            raise BadState(f"{path} was kept by another version; remove it to begin again.")
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        raise BadState(f"{path} holds no sandbox's state; remove it to begin anew.") from None
+        raise BadState(f"{path} holds no sandbox's state; remove it to begin again.") from None
     return state
 
 
 def same_client(config: SandboxConfig, state: State | None) -> SandboxConfig:
-    """Give the configuration with the client id that was kept."""
+    """Return the configuration with the client id that was kept."""
     return replace(config, client_id=state["client_id"]) if state else config
 
 
-def save(parts: Parts, path: Path) -> None:
+def save(services: Services, path: Path) -> None:
     """Write what the sandbox holds, all or nothing; readable by its owner alone."""
-    with parts.world.lock:
-        written = orjson.dumps(_state(parts), default=_plain)
+    with services.world.lock:
+        written = orjson.dumps(_state(services), default=_plain)
     beside = path.with_name(f"{path.name}.new")
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
@@ -61,37 +61,37 @@ def save(parts: Parts, path: Path) -> None:
     beside.replace(path)
 
 
-def restore(parts: Parts, state: State) -> None:
+def restore(services: Services, state: State) -> None:
     """Put back what was kept; reads that were under way begin again. Raises BadState."""
     try:
-        with parts.world.lock:
-            _restore(parts, state)
+        with services.world.lock:
+            _restore(services, state)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadState(f"The kept state cannot be read: {error!r}; remove it.") from error
 
 
-def _state(parts: Parts) -> State:
-    world = parts.world
+def _state(services: Services) -> State:
+    world = services.world
     return {
         "version": VERSION,
-        "client_id": parts.config.client_id,
-        "ahead": parts.clock.ahead,
+        "client_id": services.config.client_id,
+        "ahead": services.clock.ahead,
         "ids": world.ids,
-        "client_ids": world.teller.ids,
-        "last_stamp": world.teller.last_stamp,
+        "client_ids": world.publisher.ids,
+        "last_stamp": world.publisher.last_stamp,
         "made": world.made,
         "companies": [_company(company) for company in world.companies.values()],
         "consumers": list(world.consumers.values()),
         "rules": list(world.rules.values()),
         "keys": list(world.keys.held.values()),
         "profile": {k: v for k, v in world.profile.items() if k not in ("logoUrl", "iconUrl")},
-        "authorization": parts.post.authorization,
+        "authorization": services.delivery.authorization,
         "settings": world.sync_settings,
         "origins": world.origins,
         "configurations": world.configurations,
         "used": world.quota.used,
         "resets": world.quota.resets,
-        "untaken": parts.post.untaken(),
+        "untaken": services.delivery.untaken(),
     }
 
 
@@ -119,12 +119,12 @@ def _plain(value: object) -> object:
     raise TypeError(type(value).__name__)
 
 
-def _restore(parts: Parts, state: State) -> None:
-    world = parts.world
-    parts.clock.ahead = state["ahead"]
+def _restore(services: Services, state: State) -> None:
+    world = services.world
+    services.clock.ahead = state["ahead"]
     world.ids = Ids(**state["ids"])
-    world.teller.ids = Ids(**state["client_ids"])
-    world.teller.last_stamp = state["last_stamp"]
+    world.publisher.ids = Ids(**state["client_ids"])
+    world.publisher.last_stamp = state["last_stamp"]
     world.made = state["made"]
     world.sync_settings = SyncSettings(**state["settings"])
     for kept in state["companies"]:
@@ -133,12 +133,14 @@ def _restore(parts: Parts, state: State) -> None:
     world.rules.update({c["id"]: Consumer(**c) for c in state["rules"]})
     world.keys.held = {k["id"]: ApiKey(**k) for k in state["keys"]}
     world.profile |= state["profile"]
-    parts.post.authorization = state["authorization"]
+    services.delivery.authorization = state["authorization"]
     world.origins = state["origins"]
     world.configurations = state["configurations"]
     world.quota.used, world.quota.resets = state["used"], state["resets"]
     world.plan(world.companies.values())
-    parts.post.resume([Message(**{**m, "body": m["body"].encode()}) for m in state["untaken"]])
+    services.delivery.resume(
+        [Message(**{**m, "body": m["body"].encode()}) for m in state["untaken"]]
+    )
 
 
 def _restore_company(world: World, kept: State) -> None:

@@ -10,17 +10,17 @@ from typing import Self
 
 from sandbox.api.app import create_app
 from sandbox.api.faults import Faults
-from sandbox.api.services import EXTENSION, Parts
+from sandbox.api.services import EXTENSION, Services
 from sandbox.config import SandboxConfig
 from sandbox.journal import Journal
 from sandbox.server import persistence
 from sandbox.server.wire import Server
-from sandbox.webhooks.delivery import PostOffice
+from sandbox.webhooks.delivery import WebhookDelivery
 from sandbox.world.world import World
 
 POLL_SECONDS = 0.05  # how soon a stop is noticed
 SAVE_SECONDS = 1.0  # between two writings of the state file
-LONGEST_NAP = 1.0  # seconds between looks at the clock, for the quota's midnight
+MAX_SLEEP_SECONDS = 1.0  # seconds between looks at the clock, for the quota's midnight
 NOT_SAVED = "the sandbox's state could not be kept"
 
 log = logging.getLogger(__name__)
@@ -28,10 +28,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RunningSandbox:
-    """A sandbox that serves now; leave it as a context, or call `stop`."""
+    """A running sandbox; `stop` it, or use it as a context."""
 
     url: str
-    parts: Parts
+    services: Services
     server: Server
     stopping: threading.Event
     saving: threading.Lock = field(default_factory=threading.Lock)
@@ -39,26 +39,26 @@ class RunningSandbox:
     @property
     def world(self) -> World:
         """What it holds."""
-        return self.parts.world
+        return self.services.world
 
     @property
     def journal(self) -> Journal:
         """What it was asked and what it sent."""
-        return self.parts.journal
+        return self.services.journal
 
     @property
-    def post(self) -> PostOffice:
+    def delivery(self) -> WebhookDelivery:
         """What sends its webhooks."""
-        return self.parts.post
+        return self.services.delivery
 
     @property
     def faults(self) -> Faults:
         """The faults set on its API."""
-        return self.parts.faults
+        return self.services.faults
 
     def deliver_to(self, url: str | None) -> None:
         """Send webhooks there from now on."""
-        self.parts.post.url = url
+        self.services.delivery.url = url
 
     def stop(self) -> None:
         """Stop serving, sending and reading; safe to call twice."""
@@ -70,23 +70,23 @@ class RunningSandbox:
         self.server.stop()
         if fault := self.save():
             log.warning("%s (%s)", NOT_SAVED, fault)
-        self.post.stop()
+        self.delivery.stop()
 
     def save(self) -> str | None:
         """Write the state file, if there is to be one; return why it cannot be, as on a full disk.
 
         It stays as it was then.
         """
-        if self.parts.config.state_file is not None:
+        if self.services.config.state_file is not None:
             try:
                 with self.saving:
-                    persistence.save(self.parts, self.parts.config.state_file)
+                    persistence.save(self.services, self.services.config.state_file)
             except OSError as error:
                 return error.strerror or type(error).__name__
         return None
 
     def __enter__(self) -> Self:
-        """Give itself; it serves already."""
+        """Return itself; it serves already."""
         return self
 
     def __exit__(
@@ -102,23 +102,23 @@ class RunningSandbox:
 def start(config: SandboxConfig) -> RunningSandbox:
     """Serve in background threads; port 0 takes a free one, which `url` then names.
 
-    Raises `memory.BadState` when the state file holds something else.
+    Raises `persistence.BadState` when the state file holds something else.
     """
     state = persistence.load(config.state_file)
     config = persistence.same_client(config, state)
     app = create_app(config)
-    parts: Parts = app.extensions[EXTENSION]
+    services: Services = app.extensions[EXTENSION]
     if state is not None:
-        persistence.restore(parts, state)
+        persistence.restore(services, state)
     server = Server(config.host, config.port, app, config.server_threads)
     url = f"http://{config.host}:{server.server_address[1]}"
-    parts.world.serve_at(config.public_url or url)
-    running = RunningSandbox(url, parts, server, threading.Event())
-    parts.post.start()
+    services.world.serve_at(config.public_url or url)
+    running = RunningSandbox(url, services, server, threading.Event())
+    services.delivery.start()
     for name, work in (
         ("sandbox-server", lambda: server.serve_forever(POLL_SECONDS)),
         ("sandbox-clock", lambda: _tick(running)),
-        ("sandbox-memory", lambda: _remember(running)),
+        ("sandbox-persistence", lambda: _save_changes(running)),
     ):
         threading.Thread(target=work, name=name, daemon=True).start()
     return running
@@ -137,9 +137,9 @@ def serve(config: SandboxConfig) -> None:
         ended.wait()
 
 
-def _remember(running: RunningSandbox) -> None:
+def _save_changes(running: RunningSandbox) -> None:
     """Write the state file whenever something has happened, never busy with it for long."""
-    if running.parts.config.state_file is None:
+    if running.services.config.state_file is None:
         return
     noted, took, said = -1, 0.0, None
     while not running.stopping.wait(max(SAVE_SECONDS, 20 * took)):
@@ -159,6 +159,6 @@ def _tick(running: RunningSandbox) -> None:
     while not running.stopping.is_set():
         with world.changed:
             due = world.advance()
-            nap = LONGEST_NAP if due is None else min(LONGEST_NAP, due - world.clock())
+            nap = MAX_SLEEP_SECONDS if due is None else min(MAX_SLEEP_SECONDS, due - world.clock())
             if nap > 0 and not running.stopping.is_set():
                 world.changed.wait(nap)

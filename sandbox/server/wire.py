@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 
-PATIENCE = 0.2  # seconds between looks whether to stop, while no place is free
+POLL_SECONDS = 0.2  # seconds between looks whether to stop, while no place is free
 
 
 class Server(ApplicationServer):
@@ -34,7 +34,7 @@ class Server(ApplicationServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Wait for a free place, then serve the connection in its own thread."""
-        while not self._places.acquire(timeout=PATIENCE):
+        while not self._places.acquire(timeout=POLL_SECONDS):
             if self.stopping.is_set():
                 self.shutdown_request(request)
                 return

@@ -20,8 +20,8 @@ from sandbox.world.events import Event
 from sandbox.world.moments import seconds_until
 
 TIMEOUT = 15.0  # Codat: using-the-api/webhooks/create-consumer, an answer within 15 seconds
-KEPT = 50_000  # messages and events that can be sent again
-TOO_OLD = 14 * 86_400 * 1_000_000  # Codat replays the previous two weeks; microseconds
+MAX_REPLAYABLE = 50_000  # messages and events that can be sent again
+REPLAY_MICROS = 14 * 86_400 * 1_000_000  # Codat replays the previous two weeks; microseconds
 INSTRUCTION = "webhook-delivery"  # what an answer may say besides its status (Svix)
 
 
@@ -49,7 +49,7 @@ class Answer:
         return self.status is not None and 200 <= self.status < 300
 
 
-class PostOffice:
+class WebhookDelivery:
     """A bounded pool of threads that delivers messages as Codat's sender does."""
 
     def __init__(
@@ -65,7 +65,7 @@ class PostOffice:
         self._order = count()
         self._changed = threading.Condition()
         self._messages: OrderedDict[tuple[str, str], Message] = OrderedDict()
-        self._events: deque[Event] = deque(maxlen=KEPT)
+        self._events: deque[Event] = deque(maxlen=MAX_REPLAYABLE)
         self._under_way: list[Message] = []
         self._stopped = False
         self._threads: list[threading.Thread] = []
@@ -82,7 +82,7 @@ class PostOffice:
     def start(self) -> None:
         """Start sending."""
         for number in range(self.config.delivery_threads):
-            thread = threading.Thread(target=self._run, name=f"post-{number}", daemon=True)
+            thread = threading.Thread(target=self._run, name=f"delivery-{number}", daemon=True)
             thread.start()
             self._threads.append(thread)
 
@@ -95,8 +95,8 @@ class PostOffice:
         for thread in self._threads:
             thread.join(timeout=1)
 
-    def tell(self, event: Event) -> None:
-        """Take an event for every endpoint that wants it."""
+    def publish(self, event: Event) -> None:
+        """Send an event to every endpoint that wants it."""
         self._events.append(event)
         for consumer in self.endpoints.all():
             if not consumer.disabled:
@@ -117,7 +117,7 @@ class PostOffice:
 
         Codat: a replay reaches back two weeks.
         """
-        since = self.clock() * 1_000_000 - TOO_OLD
+        since = self.clock() * 1_000_000 - REPLAY_MICROS
         missed = [
             message
             for event in list(self._events)
@@ -174,7 +174,7 @@ class PostOffice:
         rng = random.Random(f"{self.config.seed}/{message.id}")  # noqa: S311 - faults to order
         with self._changed:
             self._messages[message.endpoint, message.id] = message
-            if len(self._messages) > KEPT:
+            if len(self._messages) > MAX_REPLAYABLE:
                 self._messages.popitem(last=False)
             waits = [] if is_silent or not message.url else self.faults.waits(rng)
             for wait in waits:
@@ -184,7 +184,7 @@ class PostOffice:
             self.journal.attempt(message, 0, None, "dropped")
 
     def _push(self, message: Message, wait: float, attempt: int = 1) -> None:
-        due = self.faults.leaves(self.clock() + wait)
+        due = self.faults.leaves_at(self.clock() + wait)
         heapq.heappush(self._waiting, Sending(due, next(self._order), message, attempt))
         self._changed.notify()
 
@@ -253,8 +253,8 @@ class PostOffice:
             )
         except requests.RequestException:
             return Answer()
-        told = answer.headers
-        return Answer(answer.status_code, told.get("Retry-After"), told.get(INSTRUCTION))
+        given = answer.headers
+        return Answer(answer.status_code, given.get("Retry-After"), given.get(INSTRUCTION))
 
 
 def _next_wait(message: Message, attempt: int, answer: Answer, now: float) -> float | None:

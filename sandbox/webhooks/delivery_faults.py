@@ -23,10 +23,10 @@ class DeliveryFaults:
     drop_share: float = 0.0
     reorder_seconds: float = 0.0
     delay_seconds: float = 0.0
-    burst_seconds: float = 0.0  # all that gathers in this time leaves at once
+    burst_seconds: float = 0.0  # messages of this time are sent together
 
     def changed(self, wanted: dict[str, Any]) -> "DeliveryFaults":
-        """Give faults with those set anew that `wanted` names in camelCase; ValueError if unfit."""
+        """Return these faults with the changes `wanted`, in camelCase; raises ValueError."""
         known = {_camel(f.name): f.name for f in fields(self)}
         for name, value in wanted.items():
             if name not in known or not isinstance(value, int | float) or value < 0:
@@ -38,21 +38,21 @@ class DeliveryFaults:
         return {_camel(f.name): getattr(self, f.name) for f in fields(self)}
 
     def waits(self, rng: random.Random) -> list[float]:
-        """Say after how many seconds each copy of a message leaves; empty: it is dropped."""
+        """Return after how many seconds each copy of a message is sent; empty: it is dropped."""
         if rng.random() < self.drop_share:
             return []
         copies = 2 if rng.random() < self.duplicate_share else 1
         return [self.delay_seconds + rng.random() * self.reorder_seconds for _ in range(copies)]
 
-    def leaves(self, due: float) -> float:
-        """Say when what is due at a time leaves: at the end of its burst, where one is set."""
+    def leaves_at(self, due: float) -> float:
+        """Return when a message due at a time is sent: at the end of its burst, if one is set."""
         if not self.burst_seconds:
             return due
         return math.ceil(due / self.burst_seconds) * self.burst_seconds
 
 
 def next_wait(attempt: int, status: int | None, *, legacy: bool) -> float | None:
-    """Say how long to wait after failed attempt number `attempt`, counted from 1; None: give up."""
+    """Return the seconds to wait after a failed attempt, counted from 1; None: give up."""
     table = LEGACY_RETRIES if legacy else RETRIES
     if legacy and status is not None and status not in LEGACY_RETRIED:
         return None

@@ -1,4 +1,4 @@
-"""Where webhooks go, and when an endpoint that never answers is given up."""
+"""Where webhooks go, and when an endpoint that never answers is disabled."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 from sandbox.world.model import Consumer
 
 OWN = "configured"  # the id of the endpoint given at start
-ENOUGH = 3  # messages that must have failed before an endpoint can be disabled
+MIN_FAILED_MESSAGES = 3  # messages that must have failed before an endpoint can be disabled
 
 
 @dataclass(slots=True)
 class Endpoints:
     """The endpoint given at start, the registered ones, and since when each has failed.
 
-    One that has failed for `patience` seconds is disabled (Codat:
+    One that has failed for `disable_after` seconds is disabled (Codat:
     using-the-api/webhooks/troubleshooting: 5 days).
     """
 
     url: str | None
-    patience: float
+    disable_after: float
     registered: Callable[[], Iterable[Consumer]] = tuple
     _is_own_disabled: bool = False
     _failing: dict[str, tuple[float, set[str]]] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class Endpoints:
         return own + list(self.registered())
 
     def set_own(self, url: str | None) -> None:
-        """Set the endpoint given at start anew; it is enabled."""
+        """Set the endpoint given at start again; it is enabled."""
         self.url, self._is_own_disabled = url, False
         self._failing.pop(OWN, None)
 
@@ -44,9 +44,9 @@ class Endpoints:
     def failed(self, endpoint: str, message_id: str, now: float) -> None:
         """Remember that an endpoint has failed, and disable it when that has lasted too long."""
         since, messages = self._failing.setdefault(endpoint, (now, set()))
-        if len(messages) < ENOUGH:
+        if len(messages) < MIN_FAILED_MESSAGES:
             messages.add(message_id)
-        if now - since >= self.patience and len(messages) >= ENOUGH:
+        if now - since >= self.disable_after and len(messages) >= MIN_FAILED_MESSAGES:
             self.disable(endpoint)
 
     def disable(self, endpoint: str) -> None:

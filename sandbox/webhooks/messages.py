@@ -45,16 +45,16 @@ def messages_of(event: Event, consumer: Consumer, config: SandboxConfig) -> list
             company_id=event.company_id,
             is_legacy=is_legacy,
         )
-        for kind, event_id, body in _told(event, consumer, config, is_legacy=is_legacy)
+        for kind, event_id, body in _found(event, consumer, config, is_legacy=is_legacy)
     ]
 
 
-def _told(
+def _found(
     event: Event, consumer: Consumer, config: SandboxConfig, *, is_legacy: bool
 ) -> list[rules.Rule]:
-    told = []
+    found = []
     if not is_legacy and consumer.wants(event.type):
-        told.append((event.type, event.id, event.body()))
+        found.append((event.type, event.id, event.body()))
     for rule in rules.bodies(event, config) if is_legacy or consumer.event_types else ():
         if consumer.rule_type is not None:
             fits = rules.is_about(consumer.rule_type, rule[0])
@@ -62,14 +62,14 @@ def _told(
             # An endpoint of today that asks for an older type by name gets the older body, signed.
             fits = is_legacy or rules.TODAYS_NAMES[rule[0]] in (consumer.event_types or ())
         if fits:
-            told.append(rule)
-    return told
+            found.append(rule)
+    return found
 
 
 def headers(
     message: Message, config: SandboxConfig, now: int, authorization: str | None
 ) -> dict[str, str]:
-    """Give an attempt's headers: signed at `now` (epoch seconds), or the older shared value."""
+    """Return an attempt's headers: signed at `now` (epoch seconds), or the older shared value."""
     common = {"Content-Type": "application/json", "User-Agent": USER_AGENT}
     if not message.is_legacy:
         secret = config.webhook_secret

@@ -31,7 +31,7 @@ TODAYS_NAMES = {
 
 
 def is_about(rule_type: str, kind: str) -> bool:
-    """Say whether a rule of a type, in any of its spellings, takes webhooks of a kind."""
+    """Whether a rule of a type, in any of its spellings, takes webhooks of a kind."""
     return _bare(rule_type) in (_bare(kind), _bare(TODAYS_NAMES[kind]))
 
 
@@ -40,7 +40,7 @@ def _bare(name: str) -> str:
 
 
 def bodies(event: Event, config: SandboxConfig) -> list[Rule]:
-    """Give the rule webhooks that one event of today stands for; often one, for reads many."""
+    """Return the rule webhooks that one event of today stands for; often one, for reads many."""
     payload = event.payload
     if event.type in STATUS_EVENTS:
         shown = payload["connection"]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from codat.statuses import ConnectionStatus
-from sandbox.webhooks.delivery import PostOffice
+from sandbox.webhooks.delivery import WebhookDelivery
 from sandbox.world import refusals, writes
 from sandbox.world.model import Company, Connection
 from sandbox.world.world import World
@@ -17,8 +17,8 @@ Asked = dict[str, Any]
 class Acts:
     """The acts by name; each takes a company and what was asked besides."""
 
-    def __init__(self, world: World, post: PostOffice) -> None:
-        self._world, self._post = world, post
+    def __init__(self, world: World, delivery: WebhookDelivery) -> None:
+        self._world, self._delivery = world, delivery
         self._by_name: dict[str, Callable[[Company, Asked], object]] = {
             "choose": self._choose,
             "authorise": self._authorise,
@@ -117,7 +117,7 @@ class Acts:
         company.is_silent = not company.is_silent
 
     def _duplicates(self, company: Company, asked: Asked) -> None:
-        self._post.replay(lambda message: message.company_id == company.id)
+        self._delivery.replay(lambda message: message.company_id == company.id)
 
     def _pick_or_make(
         self, company: Company, asked: Asked, *statuses: ConnectionStatus
@@ -150,7 +150,7 @@ class Acts:
 
 
 def buttons(company: Company) -> list[tuple[str, str]]:
-    """Say which buttons make sense for a company."""
+    """Return which buttons make sense for a company."""
     held = {c.status for c in company.connections.values()}
     machines = [c for c in company.linked() if c.platform.is_offline]
     found = []

@@ -43,7 +43,7 @@ CITIES = (
 
 
 def company_info(seed: int, ordinal: int, platform_name: str) -> dict[str, Any]:
-    """Make up what `GET /data/info` tells of the `ordinal`-th linked business.
+    """Make up what `GET /data/info` shows of the `ordinal`-th linked business.
 
     The same seed and ordinal always give the same business. One in eight has no trading name and
     one in eight no legal name, since either may be null at Codat.

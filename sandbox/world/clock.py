@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sandbox.world.world import World
 
-MOST_STEPS = 100_000
+MAX_STEPS = 100_000
 
 
 class Clock:
@@ -19,7 +19,7 @@ class Clock:
         self.ahead = 0.0
 
     def __call__(self) -> float:
-        """Tell the time."""
+        """Return the time in seconds since the epoch."""
         return time.time() + self.ahead
 
 
@@ -27,7 +27,7 @@ def move(clock: Clock, world: "World", seconds: float) -> None:
     """Let `seconds` pass at once, stopping wherever something is due on the way."""
     with world.lock:
         goal = clock.ahead + seconds
-        for _ in range(MOST_STEPS):
+        for _ in range(MAX_STEPS):
             due = world.advance()
             ahead = goal if due is None else clock.ahead + due - clock()
             if ahead >= goal:

@@ -1,4 +1,4 @@
-"""Codat's events of today: what is told, and the exact body that is posted."""
+"""Codat's events of today: their payloads, and the exact body that is posted."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +17,7 @@ READ_MORE = "https://docs.codat.io/using-the-api/get-data-troubleshooting#warnin
 class Event:
     """One thing that happened; `micros` since the epoch, never the same twice in a world.
 
-    `old_status` and `pulls` are what only the older rule webhooks tell.
+    `old_status` and `pulls` are only for the older rule webhooks.
     """
 
     id: str
@@ -43,14 +43,14 @@ class Event:
 
 
 def about_company(item: Company, base: str) -> dict[str, Any]:
-    """Give the payload of company events: the company itself, without connections."""
+    """Return the payload of company events: the company itself, without connections."""
     return views.bare_company(item, base)
 
 
 def about_connection(
     item: Company, connection: Connection, base: str, now: float
 ) -> dict[str, Any]:
-    """Give the payload of connection events."""
+    """Return the payload of connection events."""
     return {
         "referenceCompany": views.reference(item),
         "connection": views.connection(connection, base, now),
@@ -58,7 +58,7 @@ def about_connection(
 
 
 def about_reads(item: Company, pulls: list[Pull], api: str) -> dict[str, Any]:
-    """Give the payload of read events: every data type read, however its read ended."""
+    """Return the payload of read events: every data type read, however its read ended."""
     return {
         "referenceCompany": views.reference(item),
         "modifiedFromDate": MODIFIED_FROM,
@@ -90,12 +90,12 @@ def _read(pull: Pull, api: str) -> dict[str, Any]:
 
 
 def about_rate_limit(quota: int, remaining: int, expires: float) -> dict[str, Any]:
-    """Give the payload of rate limit events; they name no company and no client."""
+    """Return the payload of rate limit events; they name no company and no client."""
     return {"dailyQuota": quota, "quotaRemaining": remaining, "expiryDate": iso(expires)}
 
 
 def about_product(item: Company, product: str) -> dict[str, Any]:
-    """Give the payload of product events."""
+    """Return the payload of product events."""
     return {
         "id": item.id,
         "name": item.name,
@@ -107,12 +107,12 @@ def about_product(item: Company, product: str) -> dict[str, Any]:
 
 
 def product_name(product: str) -> str:
-    """Say a product's name from its identifier."""
+    """Return a product's name from its identifier."""
     return product.replace("-", " ").capitalize()
 
 
 def about_write(item: Company, write: Write) -> dict[str, Any]:
-    """Give the payload of write events."""
+    """Return the payload of write events."""
     return {
         "id": write.id,
         "type": write.kind,

@@ -17,15 +17,15 @@ class Ids:
     drawn: int = 0
 
     def uuid(self) -> str:
-        """Give the next id."""
+        """Return the next id."""
         return str(UUID(bytes=self._next(16), version=4))
 
     def token(self) -> str:
-        """Give the next one-time password, as hard to guess as the root is."""
+        """Return the next one-time password, as hard to guess as the root is."""
         return urlsafe_b64encode(self._next(12)).decode()
 
     def branch(self, name: object) -> "Ids":
-        """Give a row of its own for something."""
+        """Return a row of its own for something."""
         return Ids(f"{self.root}/{name}")
 
     def _next(self, size: int) -> bytes:

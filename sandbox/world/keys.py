@@ -8,8 +8,8 @@ from typing import Any
 from sandbox.world.ids import Ids
 from sandbox.world.refusals import Refusal, bad_request, not_found
 
-MOST = 10
-LONGEST_NAME = 50
+MAX_KEYS = 10
+MAX_NAME_LENGTH = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ class ApiKeys:
 
     def create(self, name: str | None, now: str) -> ApiKey:
         """Make a key; raises `Refusal` 400 for a long name, 409 beyond ten."""
-        if name is not None and len(name) > LONGEST_NAME:
+        if name is not None and len(name) > MAX_NAME_LENGTH:
             raise bad_request("Max string length (50) for `name` reached.")
-        if len(self.held) >= MOST:
+        if len(self.held) >= MAX_KEYS:
             raise Refusal(
                 409,
                 "Maximum number of API keys reached. To create a new API key, delete an unused "
@@ -58,7 +58,7 @@ class ApiKeys:
         del self.held[key_id]
 
     def accept(self, authorization: str) -> bool:
-        """Say whether an `Authorization` header carries a key, as base64 of the bare key."""
+        """Whether an `Authorization` header carries a key, as base64 of the bare key."""
         given = authorization.encode("latin-1", "replace")
         wanted = (b"Basic " + b64encode(k.key.encode()) for k in self.held.values())
         return any(hmac.compare_digest(given, one) for one in wanted)

@@ -8,9 +8,9 @@ from typing import Any
 from codat.statuses import ConnectionStatus
 from sandbox.world.ids import Ids
 from sandbox.world.platforms import Platform
-from sandbox.world.settings import SyncSettings
+from sandbox.world.sync_settings import SyncSettings
 
-HISTORY_KEPT = 2000  # pull operations per company
+MAX_HISTORY = 2000  # pull operations per company
 OTP_LIFE = 24 * 3600.0  # Codat: auth-flow/authorize-hosted-link, a link's password lasts a day
 OTP_FRESH = 12 * 3600.0  # a link handed out keeps at least half its life
 
@@ -37,7 +37,7 @@ class Pull:
     is_initial: bool = False
 
     def status(self, now: float) -> str:
-        """Say Codat's status at `now`."""
+        """Return Codat's status at `now`."""
         if self.final is not None:
             return self.final
         if self.started is None:
@@ -88,7 +88,7 @@ class Connection:
     otp_issued: float = 0.0
 
     def fresh_otp(self, now: float) -> str:
-        """Give the link's one-time password, a new one when the last is near its end."""
+        """Return the link's one-time password, a new one when the last is near its end."""
         if not self.otp or now - self.otp_issued > OTP_FRESH:
             self.renew_otp(now)
         return self.otp
@@ -98,7 +98,7 @@ class Connection:
         self.otp, self.otp_issued = self.ids.token(), now
 
     def accepts(self, otp: str, now: float) -> bool:
-        """Say whether a link with this password still works."""
+        """Whether a link with this password still works."""
         return otp != "" and otp == self.otp and now - self.otp_issued <= OTP_LIFE
 
 
@@ -110,7 +110,7 @@ class Company:
     name: str
     created: str
     ids: Ids
-    ledger: tuple[int, int]  # a seed, and the how-manieth of it: decide what its ledger holds
+    ledger: tuple[int, int]  # a seed and an ordinal: decide what its ledger holds
     description: str = ""
     tags: dict[str, str] = field(default_factory=dict)
     last_sync: str | None = None
@@ -119,14 +119,14 @@ class Company:
     given_info: dict[str, Any] = field(default_factory=dict)  # wins over what is made up
     is_classic: bool = False
     is_silent: bool = False
-    history: deque[Pull] = field(default_factory=lambda: deque(maxlen=HISTORY_KEPT))
+    history: deque[Pull] = field(default_factory=lambda: deque(maxlen=MAX_HISTORY))
     running: dict[tuple[str, str], Pull] = field(default_factory=dict)  # (connection, data type)
     latest: dict[str, Pull] = field(default_factory=dict)  # data type
     succeeded: dict[str, Pull] = field(default_factory=dict)
     outcomes: dict[str, str] = field(default_factory=dict)  # data type: how its next reads end
     sync_settings: SyncSettings | None = None
     products: list[str] = field(default_factory=list)
-    writes: deque[Write] = field(default_factory=lambda: deque(maxlen=HISTORY_KEPT))
+    writes: deque[Write] = field(default_factory=lambda: deque(maxlen=MAX_HISTORY))
 
     def linked(self) -> Iterator[Connection]:
         """Go through the connections that are linked now."""
@@ -150,7 +150,7 @@ class Consumer:
     emails: list[str] = field(default_factory=list)
 
     def serves(self, company_id: str | None, tags: dict[str, str]) -> bool:
-        """Say whether what a company does goes here: any of its tags is enough (Codat)."""
+        """Whether what a company does goes here: any of its tags is enough (Codat)."""
         if self.company_id not in (None, company_id):
             return False
         return not self.company_tags or any(
@@ -158,5 +158,5 @@ class Consumer:
         )
 
     def wants(self, kind: str) -> bool:
-        """Say whether events of a type go here."""
+        """Whether events of a type go here."""
         return self.event_types is None or kind in self.event_types

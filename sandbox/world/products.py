@@ -26,12 +26,12 @@ READING = (
 
 
 def add(world: World, company_id: str, product: str) -> None:
-    """Give a company a product; once is enough."""
+    """Return a company a product; once is enough."""
     with world.lock:
         company = world.company(company_id)
         if product not in company.products:
             company.products.append(product)
-            world.teller.product("company.product.added", company, product)
+            world.publisher.product("company.product.added", company, product)
 
 
 def remove(world: World, company_id: str, product: str) -> None:
@@ -41,7 +41,7 @@ def remove(world: World, company_id: str, product: str) -> None:
         if product not in company.products:
             raise refusals.not_found(f"Product {product}")
         company.products.remove(product)
-        world.teller.product("company.product.removed", company, product)
+        world.publisher.product("company.product.removed", company, product)
 
 
 def refresh(world: World, company_id: str, product: str, data_types: list[str]) -> None:

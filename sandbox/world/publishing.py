@@ -1,4 +1,4 @@
-"""Turns what happens in a world into events, each later than the one before."""
+"""Turns changes of a world into events, each later than the one before."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,24 +9,26 @@ from sandbox.world.ids import Ids
 from sandbox.world.model import Company, Connection, Pull, Write
 
 
-class Teller:
-    """Makes events and hands them to `tell`; used under the world's lock."""
+class Publisher:
+    """Makes events and hands them to `publish`; used under the world's lock."""
 
-    def __init__(self, tell: Callable[[Event], None], clock: Callable[[], float], ids: Ids) -> None:
+    def __init__(
+        self, publish: Callable[[Event], None], clock: Callable[[], float], ids: Ids
+    ) -> None:
         self.base_url = ""
-        self._tell, self._clock, self.ids = tell, clock, ids
+        self._publish, self._clock, self.ids = publish, clock, ids
         self.last_stamp = 0
 
     def company(self, kind: str, company: Company) -> None:
-        """Tell of a company."""
+        """Publish an event about a company."""
         self._send(kind, events.about_company(company, self.base_url), company)
 
     def product(self, kind: str, company: Company, product: str) -> None:
-        """Tell of a product that a company has, or has no more."""
+        """Publish that a company got a product, or lost it."""
         self._send(kind, events.about_product(company, product), company)
 
     def write(self, company: Company, write: Write) -> None:
-        """Tell how a write ended."""
+        """Publish how a write ended."""
         outcome = "successful" if write.status == "Success" else "unsuccessful"
         payload = events.about_write(company, write)
         self._send(f"{write.data_type}.write.{outcome}", payload, company)
@@ -34,17 +36,17 @@ class Teller:
     def connection(
         self, kind: str, company: Company, connection: Connection, old_status: str = ""
     ) -> None:
-        """Tell of a connection, and what its status was before."""
+        """Publish an event about a connection, with its status before."""
         payload = events.about_connection(company, connection, self.base_url, self._clock())
         self._send(kind, payload, company, old_status=old_status)
 
     def reads(self, kind: str, company: Company, pulls: list[Pull]) -> None:
-        """Tell of reads that have ended."""
+        """Publish that reads have ended."""
         payload = events.about_reads(company, pulls, self.base_url)
         self._send(kind, payload, company, pulls=tuple(pulls))
 
     def rate_limit(self, kind: str, quota: int, remaining: int, expires: float) -> None:
-        """Tell of the client's quota."""
+        """Publish an event about the client's quota."""
         self._send(kind, events.about_rate_limit(quota, remaining, expires), None)
 
     def _send(
@@ -59,4 +61,4 @@ class Teller:
                 "tags": dict(company.tags),
                 "is_silent": company.is_silent,
             }
-        self._tell(Event(ids.uuid(), kind, self.last_stamp, payload, **more))
+        self._publish(Event(ids.uuid(), kind, self.last_stamp, payload, **more))

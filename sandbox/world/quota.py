@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 
 DAY = 86_400.0  # seconds; from one midnight in UTC to the next
 PER_COMPANY = 1000  # Codat: using-the-api/rate-limits, 1,000 x (1 + linked companies) a day
-ADDRESSES_KEPT = 1000
+MAX_ADDRESSES = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class QuotaUse:
     """What one request found: the day's figures, and how long to wait (seconds) if refused."""
 
     limit: int
@@ -33,7 +33,7 @@ class Quota:
     minutes: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def limit(self, linked_companies: int) -> int:
-        """Say how many requests a day are allowed."""
+        """Return how many requests a day are allowed."""
         return PER_COMPANY * (1 + linked_companies) if self.daily is None else self.daily
 
     def roll(self, now: float) -> None:
@@ -41,7 +41,7 @@ class Quota:
         if now >= self.resets:
             self.used, self.resets = 0, (now // self.day + 1) * self.day
 
-    def spend(self, address: str, linked_companies: int, now: float) -> Standing:
+    def spend(self, address: str, linked_companies: int, now: float) -> QuotaUse:
         """Count one request; refused ones cost nothing."""
         self.roll(now)
         limit = self.limit(linked_companies)
@@ -52,7 +52,7 @@ class Quota:
             wait = max(1, 60 - int(now) % 60)
         else:
             self.used += 1
-        return Standing(limit, max(0, limit - self.used), self.resets, wait)
+        return QuotaUse(limit, max(0, limit - self.used), self.resets, wait)
 
     def _minute_is_full(self, address: str, now: float) -> bool:
         if self.per_minute is None:
@@ -62,7 +62,7 @@ class Quota:
         count = count if seen == minute else 0
         if count >= self.per_minute:
             return True
-        if len(self.minutes) > ADDRESSES_KEPT:
+        if len(self.minutes) > MAX_ADDRESSES:
             self.minutes.clear()
         self.minutes[address] = (minute, count + 1)
         return False

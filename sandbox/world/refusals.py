@@ -17,7 +17,7 @@ class Refusal(Exception):
         self.retry_after = retry_after
 
     def body(self) -> dict[str, Any]:
-        """Give the error body of every 4xx and 5xx."""
+        """Return the error body of every 4xx and 5xx."""
         return {
             "statusCode": self.status,
             "service": self.service,
@@ -116,5 +116,5 @@ FAULTS = {
 
 
 def fault(status: int, retry_after: int | None = None) -> Refusal:
-    """Give Codat's published answer for a status code."""
+    """Return Codat's published answer for a status code."""
     return Refusal(status, FAULTS.get(status, "Fault"), retry_after=retry_after)

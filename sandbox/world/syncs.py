@@ -1,4 +1,4 @@
-"""How reads run: queued together, finished together, told in one event."""
+"""How reads run: queued together, finished together, published as one event."""
 
 import heapq
 from collections.abc import Callable, Iterable
@@ -40,7 +40,7 @@ class Syncs:
     _order: "count[int]" = field(default_factory=count)
 
     def next_due(self) -> float | None:
-        """Say when the next read finishes."""
+        """Return when the next read finishes."""
         return self._due[0].due if self._due else None
 
     def advance(self, now: float) -> None:
@@ -125,7 +125,7 @@ class Syncs:
         return self.start(company, ((c, data_type) for c in able), now)[0]
 
     def stop(self, company: Company, connection: Connection, status: str, now: float) -> None:
-        """End a connection's running reads at once with `status`, and tell so."""
+        """End a connection's running reads at once with `status`, and publish it."""
         pulls = [p for (owner, _), p in company.running.items() if owner == connection.id]
         self._held.pop(connection.id, None)
         if pulls:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sandbox.world.model import Connection
-from sandbox.world.settings import SyncSettings
+from sandbox.world.sync_settings import SyncSettings
 
 HOUR = 3600.0
 
@@ -38,7 +38,7 @@ class Timetable:
             heapq.heappush(self._due, (due, connection.id))
 
     def take(self, now: float) -> Iterator[str]:
-        """Give the connections whose time has come; each is to be planned anew afterwards."""
+        """Return the connections whose time has come; each is to be planned again afterwards."""
         while self._due and self._due[0][0] <= now:
             due, connection_id = heapq.heappop(self._due)
             if self._planned.get(connection_id) == due:
@@ -54,7 +54,7 @@ class Timetable:
         ]
 
     def next_due(self) -> float | None:
-        """Say when a connection is next looked at."""
+        """Return when a connection is next looked at."""
         while self._due and self._planned.get(self._due[0][1]) != self._due[0][0]:
             heapq.heappop(self._due)
         return self._due[0][0] if self._due else None

@@ -98,7 +98,7 @@ def company(item: Company, base: str, now: float) -> dict[str, Any]:
 
 
 def classic_status(item: Company) -> str:
-    """Say the older company-level status: the best of its connections, Blank without any."""
+    """Return the older company-level status: the best of its connections, Blank without any."""
     held = {c.status for c in item.connections.values()}
     return next((name for status, name in CLASSIC_ORDER if status in held), "Blank")
 

@@ -1,7 +1,7 @@
 """The sandbox's Codat in memory: companies, connections and what happens to them.
 
-Every public method takes the one lock, so any thread may call it. Each change is told by an
-`Event` handed to `tell`, in order. No input or output happens here.
+Every public method takes the one lock, so any thread may call it. Each change is an `Event`
+handed to `publish`, in order. No input or output happens here.
 """
 
 import threading
@@ -20,9 +20,9 @@ from sandbox.world.ids import Ids
 from sandbox.world.keys import ApiKeys
 from sandbox.world.model import Company, Connection, Consumer, Pull
 from sandbox.world.moments import iso
-from sandbox.world.publishing import Teller
-from sandbox.world.quota import Quota, Standing
-from sandbox.world.settings import SyncSettings
+from sandbox.world.publishing import Publisher
+from sandbox.world.quota import Quota, QuotaUse
+from sandbox.world.sync_settings import SyncSettings
 from sandbox.world.syncs import Reading, Syncs
 from sandbox.world.timetable import Timetable
 
@@ -39,14 +39,14 @@ class World:
     def __init__(
         self,
         config: SandboxConfig,
-        tell: Callable[[Event], None] = lambda event: None,
+        publish: Callable[[Event], None] = lambda event: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.config = config
         self.clock = clock
         self.base_url = config.public_url or f"http://{config.host}:{config.port}"
         self.ids = Ids(f"seed {config.seed}" if config.has_fixed_ids else token_hex(16))
-        self.teller = Teller(tell, clock, self.ids.branch("client"))
+        self.publisher = Publisher(publish, clock, self.ids.branch("client"))
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
         self.companies: dict[str, Company] = {}
@@ -71,7 +71,7 @@ class World:
 
     def serve_at(self, base_url: str) -> None:
         """Set the address that links start with; known only once a port is taken."""
-        self.base_url = self.teller.base_url = base_url
+        self.base_url = self.publisher.base_url = base_url
         logo = f"{base_url}/logos/mqjo.svg"
         self.profile |= {"logoUrl": logo, "iconUrl": logo, "whiteListUrls": [base_url]}
 
@@ -89,8 +89,8 @@ class World:
     ) -> Company:
         """Make a company; the older way (`platform_key`) makes its connection in the same call.
 
-        `ids` and `ledger` (a seed, and the how-manieth of it) decide its ids and what its ledger
-        holds, for a story that is to be told twice alike.
+        `ids` and `ledger` (a seed and an ordinal) decide its ids and what its ledger holds, so
+        that a scenario can be repeated exactly.
         """
         clean = kept_by_codat(name)
         if not clean:
@@ -116,7 +116,7 @@ class World:
                 raise refusals.Refusal(409, "This story was played with this seed before")
             company.is_classic = platform is not None
             self.companies[company.id] = company
-            self.teller.company("company.created", company)
+            self.publisher.company("company.created", company)
             if platform:
                 self.create_connection(company.id, platform.key)
             return company
@@ -153,7 +153,7 @@ class World:
                 del self.connections[connection.id]
             for pull in company.running.values():
                 pull.final = "Cancelled"
-            self.teller.company("company.deleted", company)
+            self.publisher.company("company.deleted", company)
 
     # Connections
 
@@ -168,7 +168,7 @@ class World:
             )
             connection.ids.root += f"/{len(company.connections)}"
             company.connections[connection.id] = self.connections[connection.id] = connection
-            self.teller.connection("connection.created", company, connection)
+            self.publisher.connection("connection.created", company, connection)
             return connection
 
     def connection(self, connection_id: str, company_id: str | None = None) -> Connection:
@@ -183,7 +183,8 @@ class World:
     ) -> Connection:
         """Do what a customer's consent does: link, and let Codat start the first reads itself.
 
-        On premise the reads wait for the machine to be on; a one-time connector leaves after them.
+        On premise the reads wait for the machine to be on. A one-time connector is removed
+        after them.
         """
         with self.lock:
             now = self.clock()
@@ -202,7 +203,7 @@ class World:
             connection.renew_otp(now)
             kind = "connection.reconnected" if again else "connection.connected"
             company = self.company(connection.company_id)
-            self.teller.connection(kind, company, connection, old)
+            self.publisher.connection(kind, company, connection, old)
             settings = self.settings_of(company)
             wanted = [
                 (connection, name)
@@ -246,7 +247,7 @@ class World:
             self._add_error(connection, error)
             connection.renew_otp(self.clock())
             company = self.company(connection.company_id)
-            self.teller.connection("connection.failed", company, connection)
+            self.publisher.connection("connection.failed", company, connection)
             return connection
 
     def deauthorise(self, connection_id: str) -> Connection:
@@ -264,7 +265,7 @@ class World:
             connection = self.connection(connection_id)
             company = self.company(connection.company_id)
             self.syncs.stop(company, connection, "Cancelled", now)
-            self.teller.connection("connection.deleted", company, connection)
+            self.publisher.connection("connection.deleted", company, connection)
             del self.connections[connection.id], company.connections[connection.id]
             self.count_linked(company)
 
@@ -300,7 +301,7 @@ class World:
             return pull
 
     def settings_of(self, company: Company) -> SyncSettings:
-        """Give the sync settings that hold for a company: its own, else the profile's."""
+        """Return the sync settings that hold for a company: its own, else the profile's."""
         return company.sync_settings or self.sync_settings
 
     def set_sync_settings(
@@ -331,7 +332,7 @@ class World:
             self.syncs.advance(now)
             for connection_id in list(self.timetable.take(now)):
                 self._read_on_schedule(connection_id, now)
-            self._tell_reset(now)
+            self._publish_reset(now)
             due = [time for time in (self.syncs.next_due(), self.timetable.next_due()) if time]
             return min(due, default=None)
 
@@ -346,21 +347,21 @@ class World:
 
     # Quota
 
-    def spend(self, address: str) -> Standing:
+    def spend(self, address: str) -> QuotaUse:
         """Count one API request from an address."""
         with self.lock:
             now = self.clock()
-            self._tell_reset(now)
-            standing = self.quota.spend(address, len(self._linked), now)
-            if standing.remaining == 0 and not self.quota.was_reached:
+            self._publish_reset(now)
+            quota_use = self.quota.spend(address, len(self._linked), now)
+            if quota_use.remaining == 0 and not self.quota.was_reached:
                 self.quota.was_reached = True
-                self.teller.rate_limit(
-                    "client.rateLimit.reached", standing.limit, 0, standing.reset
+                self.publisher.rate_limit(
+                    "client.rateLimit.reached", quota_use.limit, 0, quota_use.reset
                 )
-            return standing
+            return quota_use
 
     def is_linked(self, company_id: str) -> bool:
-        """Say whether a company has a linked connection."""
+        """Whether a company has a linked connection."""
         return company_id in self._linked
 
     def linked_companies(self) -> int:
@@ -387,7 +388,7 @@ class World:
             if status is ConnectionStatus.DEAUTHORIZED:
                 self._add_error(connection, REVOKED)
             company = self.company(connection.company_id)
-            self.teller.connection("connection.disconnected", company, connection, old)
+            self.publisher.connection("connection.disconnected", company, connection, old)
             self.syncs.stop(company, connection, pull_status, now)
             return connection
 
@@ -436,8 +437,8 @@ class World:
                     made_up = company_info(*company.ledger, connection.platform.name)
                     company.info = made_up | company.given_info
         if reading.is_initial:
-            self.teller.reads("read.completed.initial", company, pulls)
-        self.teller.reads("read.completed", company, pulls)
+            self.publisher.reads("read.completed.initial", company, pulls)
+        self.publisher.reads("read.completed", company, pulls)
         for owner in dict.fromkeys(pull.connection_id for pull in pulls):
             if connection := company.connections.get(owner):
                 self._after_read(company, connection, reading.is_initial)
@@ -448,14 +449,14 @@ class World:
         if connection.is_one_time and is_initial:
             # The connector removes itself: a normal end (Codat: one-time sync).
             old = self._set_status(connection, ConnectionStatus.DEAUTHORIZED)
-            self.teller.connection("connection.disconnected", company, connection, old)
+            self.publisher.connection("connection.disconnected", company, connection, old)
         else:
             self.timetable.plan(connection, self.settings_of(company))
 
-    def _tell_reset(self, now: float) -> None:
+    def _publish_reset(self, now: float) -> None:
         self.quota.roll(now)
         limit = self.quota.limit(len(self._linked))
         if self.quota.was_reached and self.quota.used < limit:
             self.quota.was_reached = False
             left = limit - self.quota.used
-            self.teller.rate_limit("client.rateLimit.reset", limit, left, self.quota.resets)
+            self.publisher.rate_limit("client.rateLimit.reset", limit, left, self.quota.resets)

@@ -33,7 +33,7 @@ def write(
         if status == "Success":
             made.record_id = company.ids.uuid()
         company.writes.append(made)
-        world.teller.write(company, made)
+        world.publisher.write(company, made)
         return made
 
 

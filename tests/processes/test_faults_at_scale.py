@@ -102,7 +102,7 @@ def set_faults(sandbox: RunningSandbox, faults: list[dict[str, Any]]) -> None:
 
 def link_all(store: Store, sandbox: RunningSandbox) -> list[str]:
     """Have companies made under dummy names, marked as ours, and linked by their customers."""
-    acts = Acts(sandbox.world, sandbox.post)
+    acts = Acts(sandbox.world, sandbox.delivery)
     made = [sandbox.world.create_company(f"Session {number}") for number in range(COMPANIES)]
     for company in made:
         payload = {"name": company.name, "placeholder": True}
@@ -152,7 +152,7 @@ def api_calls(sandbox: RunningSandbox, most: int) -> list[Call]:
 def is_done(store: Store, sandbox: RunningSandbox) -> bool:
     """Whether every webhook is taken and applied, and nothing but later looks left to be done."""
     return (
-        sandbox.post.unfinished == 0
+        sandbox.delivery.unfinished == 0
         and store.inbox.depths()["lanes_waiting"] == 0
         and sum(store.intents.counts().values()) == store.intent_list.count("waiting", "track:*")
     )

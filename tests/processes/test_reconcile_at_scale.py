@@ -125,7 +125,7 @@ def is_quiet(store: Store, sandbox: RunningSandbox) -> bool:
     Work leaves a message when it ends, and a message leaves work: so one is looked at twice.
     """
     return (
-        sandbox.post.unfinished == 0
+        sandbox.delivery.unfinished == 0
         and not any(store.intents.counts().values())
         and store.inbox.depths()["lanes_waiting"] == 0
         and not any(store.intents.counts().values())

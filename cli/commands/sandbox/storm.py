@@ -14,7 +14,7 @@ from cli.faults import Failed
 from cli.output import as_json, print_json, show_facts
 from cli.signing import webhook_secret
 from sandbox.journal import Journal
-from sandbox.load.load_generator import Note, Thrower
+from sandbox.load.load_generator import LoadGenerator, Note
 from sandbox.load.storm import StormConfig, brew
 from sandbox.webhooks.messages import Message
 
@@ -63,7 +63,7 @@ def storm(
         task = progress.add_task("making it", total=None)
         made = brew(wanted, url, webhook_secret(settings), time.time())
         progress.update(task, description="sending", total=len(made.messages))
-        score = Thrower(
+        score = LoadGenerator(
             url,
             webhook_secret(settings),
             connections=connections,

@@ -4,14 +4,14 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from sandbox.api.services import body, parts, reply, text, texts, urls, world
+from sandbox.api.services import body, reply, services, text, texts, urls, world
 from sandbox.world import refusals
 from sandbox.world.moments import iso
 from sandbox.world.platforms import ALL_DATA_TYPES
 
 routes = Blueprint("client", __name__)
 PROFILE = ("name", "logoUrl", "iconUrl", "redirectUrl", "whiteListUrls", "alertAuthHeader")
-LONGEST_SCHEDULE = 100_000  # hours
+MAX_SCHEDULE_HOURS = 100_000  # hours
 
 
 @routes.get("/profile")
@@ -34,14 +34,14 @@ def update_profile() -> Response:
     with world().lock:
         world().profile |= given
         if "alertAuthHeader" in given:
-            parts().post.authorization = given["alertAuthHeader"]
+            services().delivery.authorization = given["alertAuthHeader"]
         return reply(world().profile)
 
 
 @routes.get("/profile/syncSettings")
 def get_profile_sync_settings() -> Response:
     """Show the sync settings of all companies."""
-    return reply({"clientId": parts().config.client_id, **world().sync_settings.shown()})
+    return reply({"clientId": services().config.client_id, **world().sync_settings.shown()})
 
 
 @routes.post("/profile/syncSettings")
@@ -121,7 +121,7 @@ def _is_setting(setting: Any) -> bool:
         isinstance(setting, dict)
         and setting.get("dataType") in ALL_DATA_TYPES
         and isinstance(setting.get("fetchOnFirstLink"), bool)
-        and _is_whole(setting.get("syncSchedule"), LONGEST_SCHEDULE)
+        and _is_whole(setting.get("syncSchedule"), MAX_SCHEDULE_HOURS)
         and _is_whole(setting.get("syncOrder"))
         and all(
             _is_whole(setting[name])

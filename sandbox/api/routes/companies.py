@@ -28,8 +28,8 @@ KNOWN = frozenset(
         "products",
     ]
 )
-MOST_TAGS = 10  # Codat: using-the-api/managing-companies
-LONGEST_TAG = 100
+MAX_TAGS = 10  # Codat: using-the-api/managing-companies
+MAX_TAG_LENGTH = 100
 TAG_NAME = ".{1,27}"
 CHANGEABLE = ("name", "description", "tags")
 
@@ -123,7 +123,7 @@ def delete_company(company_id: str) -> Response:
 
 @routes.get("/companies/<company_id>/accessToken")
 def get_company_access_token(company_id: str) -> Response:
-    """Give a token for Codat's link components."""
+    """Return a token for Codat's link components."""
     company = world().company(company_id)
     return reply(
         {"expiresIn": 86400, "accessToken": f"sandbox-{company.id}", "tokenType": "Bearer"}
@@ -132,7 +132,7 @@ def get_company_access_token(company_id: str) -> Response:
 
 @routes.get("/companies/<company_id>/connectionManagement/accessToken")
 def get_connection_management_access_token(company_id: str) -> Response:
-    """Give a token for the older link component."""
+    """Return a token for the older link component."""
     company = world().company(company_id)
     return reply({"accessToken": f"sandbox-{company.id}"})
 
@@ -146,9 +146,9 @@ def _description(data: dict[str, Any]) -> str:
 
 def _tags(data: dict[str, Any]) -> dict[str, str]:
     tags = data.get("tags") or {}
-    if not isinstance(tags, dict) or len(tags) > MOST_TAGS:
+    if not isinstance(tags, dict) or len(tags) > MAX_TAGS:
         raise refusals.bad_request()
-    if not all(isinstance(v, str) and len(v) <= LONGEST_TAG for v in tags.values()):
+    if not all(isinstance(v, str) and len(v) <= MAX_TAG_LENGTH for v in tags.values()):
         raise refusals.bad_request()
     if not all(re.fullmatch(TAG_NAME, name) for name in tags):
         raise refusals.bad_request()

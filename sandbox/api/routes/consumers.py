@@ -1,4 +1,4 @@
-"""Who is told: today's webhook consumers, the older service's rules, and the Zapier key."""
+"""Who receives webhooks: today's consumers, the older service's rules, and the Zapier key."""
 
 from flask import Blueprint, Response, request
 
@@ -9,8 +9,8 @@ from sandbox.world import refusals, views
 from sandbox.world.model import Consumer
 
 routes = Blueprint("consumers", __name__)
-MOST = 50  # Codat: using-the-api/webhooks/create-consumer
-MOST_TAGS, LONGEST_TAG = 10, 128
+MAX_CONSUMERS = 50  # Codat: using-the-api/webhooks/create-consumer
+MAX_TAGS, MAX_TAG_LENGTH = 10, 128
 RULE_KNOWN = frozenset(["id", "type", "companyId", "notifiers"])
 
 
@@ -30,7 +30,7 @@ def create_webhook_consumer() -> Response:
     if not isinstance(disabled, bool | None):
         raise refusals.bad_request()
     with world().lock:
-        if len(world().consumers) >= MOST:
+        if len(world().consumers) >= MAX_CONSUMERS:
             raise refusals.bad_request("Webhook consumer limit exceeded")
         consumer = Consumer(world().ids.uuid(), url, types or None, tags, bool(disabled))
         world().consumers[consumer.id] = consumer
@@ -48,7 +48,7 @@ def delete_webhook_consumer(webhook_id: str) -> Response:
 
 @routes.post("/webhooks/integrationKeys/zapier")
 def rotate_zapier_key() -> Response:
-    """Give a new Zapier key; the one before is worth nothing then."""
+    """Return a new Zapier key; the one before is worth nothing then."""
     with world().lock:
         return reply({"key": f"sk_integ_{world().ids.token()}.sandbox"}, 201)
 
@@ -80,7 +80,7 @@ def get_rule(rule_id: str) -> Response:
 
 @routes.put("/rules/<rule_id>")
 def replace_rule(rule_id: str) -> Response:
-    """Set a rule anew."""
+    """Set a rule again."""
     with world().lock:
         rule = _rule(_find(rule_id).id)
         world().rules[rule.id] = rule
@@ -117,6 +117,6 @@ def _url(url: object) -> str:
 
 def _tags() -> list[str]:
     tags = texts(body().get("companyTags"))
-    if len(tags) > MOST_TAGS or any(len(tag) > LONGEST_TAG for tag in tags):
+    if len(tags) > MAX_TAGS or any(len(tag) > MAX_TAG_LENGTH for tag in tags):
         raise refusals.bad_request()
     return tags

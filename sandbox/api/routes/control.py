@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from codat.statuses import ConnectionStatus
 from sandbox import scenarios
 from sandbox.api.routes.link import guard
-from sandbox.api.services import body, parts, reply, world
+from sandbox.api.services import body, reply, services, world
 from sandbox.scenarios.play import Play
 from sandbox.webhooks.messages import Message
 from sandbox.world import clock, refusals, views
@@ -20,7 +20,7 @@ from sandbox.world.acts import Acts, buttons
 from sandbox.world.moments import iso
 
 routes = Blueprint("control", __name__, url_prefix="/sandbox")
-LONGEST_MOVE = 10 * 366 * 86_400.0  # seconds
+MAX_MOVE_SECONDS = 10 * 366 * 86_400.0  # seconds
 SHOWN = 200  # companies on the page
 PAGE = "/sandbox/"
 
@@ -57,14 +57,14 @@ def page() -> str:
             companies=[(company, buttons(company)) for company in found],
             total=len(world().companies),
             state=_state(),
-            recent=list(reversed(parts().journal.after(parts().journal.last - 12))),
+            recent=list(reversed(services().journal.after(services().journal.last - 12))),
             scenarios=scenarios.names(),
         )
 
 
 @routes.get("/state")
 def state() -> Response:
-    """Give the whole state in figures."""
+    """Return the whole state in figures."""
     with world().lock:
         return reply(_state())
 
@@ -73,8 +73,8 @@ def state() -> Response:
 def journal() -> Response:
     """List what was asked and sent after entry `after`, oldest first."""
     after = request.args.get("after", 0, int)
-    entries = parts().journal.after(after, request.args.get("limit", 10_000, int))
-    return reply({"entries": entries, "last": parts().journal.last})
+    entries = services().journal.after(after, request.args.get("limit", 10_000, int))
+    return reply({"entries": entries, "last": services().journal.last})
 
 
 @routes.post("/companies")
@@ -90,7 +90,7 @@ def act(company_id: str, act: str) -> AnyResponse:
     """Do to a company what a customer, a platform or a person at Codat would do."""
     with world().lock:
         company = world().company(company_id)
-        Acts(world(), parts().post).do(act, company, _asked())
+        Acts(world(), services().delivery).do(act, company, _asked())
         gone = company.id not in world().companies
         shown = {} if gone else views.company(company, world().base_url, world().clock())
     return _done(shown)
@@ -99,14 +99,14 @@ def act(company_id: str, act: str) -> AnyResponse:
 @routes.get("/faults")
 def list_faults() -> Response:
     """List the faults set on the API."""
-    return reply({"faults": parts().faults.list()})
+    return reply({"faults": services().faults.list()})
 
 
 @routes.post("/faults")
 def add_fault() -> Response:
     """Set a fault on the API."""
     try:
-        return reply(parts().faults.add(body()).shown(), 201)
+        return reply(services().faults.add(body()).shown(), 201)
     except (TypeError, ValueError) as error:
         raise refusals.bad_request(str(error)) from error
 
@@ -114,7 +114,7 @@ def add_fault() -> Response:
 @routes.delete("/faults")
 def clear_faults() -> Response:
     """Take all faults away, on the API and on delivery."""
-    parts().faults.clear()
+    services().faults.clear()
     return reply(status=204)
 
 
@@ -122,16 +122,16 @@ def clear_faults() -> Response:
 def set_delivery() -> AnyResponse:
     """Set faults of webhook delivery, and where webhooks go (`webhookUrl`)."""
     data = _asked()
-    post = parts().post
+    delivery = services().delivery
     if "webhookUrl" in data:
-        post.url = str(data.pop("webhookUrl") or "") or None
+        delivery.url = str(data.pop("webhookUrl") or "") or None
     try:
-        post.faults = post.faults.changed(
+        delivery.faults = delivery.faults.changed(
             {k: float(v) if isinstance(v, str) else v for k, v in data.items()}
         )
     except ValueError as error:
         raise refusals.bad_request(str(error)) from error
-    return _done({**post.faults.shown(), "webhookUrl": post.url})
+    return _done({**delivery.faults.shown(), "webhookUrl": delivery.url})
 
 
 @routes.post("/quota")
@@ -148,14 +148,14 @@ def set_quota() -> Response:
         quota.daily = data.get("daily", quota.daily)
         quota.per_minute = data.get("perMinute", quota.per_minute)
         quota.used = data.get("used", quota.used) or 0
-        parts().crowd.most = data.get("concurrent", parts().crowd.most)
+        services().concurrency.limit = data.get("concurrent", services().concurrency.limit)
         world().is_free_plan = bool(data.get("freePlan", world().is_free_plan))
         world().advance()
         return reply(
             {
                 "daily": quota.daily,
                 "perMinute": quota.per_minute,
-                "concurrent": parts().crowd.most,
+                "concurrent": services().concurrency.limit,
                 "used": quota.used,
                 "freePlan": world().is_free_plan,
             }
@@ -169,11 +169,11 @@ def move_clock() -> AnyResponse:
         seconds = float(_asked().get("move", 0))
     except (TypeError, ValueError):
         seconds = -1.0
-    if not 0 <= seconds <= LONGEST_MOVE:
+    if not 0 <= seconds <= MAX_MOVE_SECONDS:
         raise refusals.bad_request("move: seconds, 0 to ten years")
-    clock.move(parts().clock, world(), seconds)
-    parts().post.moved()
-    return _done({"now": iso(world().clock()), "ahead": parts().clock.ahead})
+    clock.move(services().clock, world(), seconds)
+    services().delivery.moved()
+    return _done({"now": iso(world().clock()), "ahead": services().clock.ahead})
 
 
 @routes.get("/scenarios")
@@ -192,7 +192,7 @@ def play() -> AnyResponse:
         scenario = scenarios.load(str(data.get("scenario")))
     except (ValueError, KeyError) as error:
         raise refusals.bad_request(str(error)) from error
-    return _done(Play(parts(), scenario, seed).run())
+    return _done(Play(services(), scenario, seed).run())
 
 
 @routes.post("/replay")
@@ -204,35 +204,35 @@ def replay() -> AnyResponse:
     data = _asked()
     which, company = data.get("which", "all"), data.get("companyId")
     if which == "missed":
-        return _done({"sent": parts().post.replay_missed(company)})
+        return _done({"sent": services().delivery.replay_missed(company)})
     if which not in ("all", "failed"):
         raise refusals.bad_request("which: all, failed or missed")
 
     def wanted(message: Message) -> bool:
         return company in (None, message.company_id) and not (which == "failed" and message.taken)
 
-    count = parts().post.replay(wanted, new_ids=bool(data.get("newIds")))
+    count = services().delivery.replay(wanted, new_ids=bool(data.get("newIds")))
     return _done({"sent": count})
 
 
 def _state() -> dict[str, Any]:
-    post, quota = parts().post, world().quota
+    delivery, quota = services().delivery, world().quota
     connections = [str(c.status) for c in world().connections.values()]
     return {
         "companies": len(world().companies),
         "connections": {str(s): connections.count(str(s)) for s in ConnectionStatus},
         "reading": sum(len(c.running) for c in world().companies.values()),
-        "webhookUrl": post.url,
-        "webhooksUnfinished": post.unfinished,
-        "delivery": post.faults.shown(),
-        "faults": parts().faults.list(),
+        "webhookUrl": delivery.url,
+        "webhooksUnfinished": delivery.unfinished,
+        "delivery": delivery.faults.shown(),
+        "faults": services().faults.list(),
         "quota": {
             "limit": quota.limit(world().linked_companies()),
             "used": quota.used,
             "perMinute": quota.per_minute,
         },
         "now": iso(world().clock()),
-        "journal": parts().journal.last,
+        "journal": services().journal.last,
     }
 
 

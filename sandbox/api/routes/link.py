@@ -7,7 +7,7 @@ from flask import Blueprint, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from codat.statuses import ConnectionStatus
-from sandbox.api.services import parts, world
+from sandbox.api.services import services, world
 from sandbox.world import platforms
 from sandbox.world.model import Company, Connection
 from sandbox.world.refusals import Refusal
@@ -47,7 +47,7 @@ def guard(answer: Response) -> Response:
 
 @routes.get("/sandbox.css")
 def style() -> Response:
-    """Give the pages their look."""
+    """Return the pages their look."""
     return Response(render_template("sandbox.css"), mimetype="text/css")
 
 
@@ -110,7 +110,7 @@ def follow(connection_id: str) -> Page | Response:
 
 
 def _connector(connection: Connection) -> Response:
-    """Give a file that stands in for the connector, and says where to play it."""
+    """Return a file that stands in for the connector, and says where to play it."""
     play = f"{world().base_url}{_page_of(connection)}"
     answer = Response(CONNECTOR.format(name=connection.platform.name, play=play))
     answer.headers["Content-Type"] = "application/octet-stream"
@@ -121,7 +121,7 @@ def _connector(connection: Connection) -> Response:
 
 @routes.get("/link/<connection_id>/connector")
 def consent(connection_id: str) -> Page:
-    """Say what would be shared, and let the customer agree or refuse."""
+    """Return what would be shared, and let the customer agree or refuse."""
     connection = _connection(connection_id)
     if connection is None:
         return _gone("This connection is not known here. It may have been deleted.")
@@ -147,7 +147,7 @@ def _consent(connection: Connection, otp: str, *, wrong_key: bool = False) -> Pa
 
 
 def _has_licence(connection: Connection) -> bool:
-    """Say whether the connector was given its key, the company's id (Codat: Sage 50)."""
+    """Whether the connector was given its key, the company's id (Codat: Sage 50)."""
     if not connection.platform.is_offline:
         return True
     given = request.form.get("licenceKey", "").strip().lower()
@@ -206,7 +206,7 @@ def _gone(reason: str) -> Page:
 
 
 def _page(name: str, **what: object) -> Page:
-    return render_template(name, client=parts().config.client_name, **what), 200
+    return render_template(name, client=services().config.client_name, **what), 200
 
 
 def _connection(connection_id: str) -> Connection | None:
@@ -249,7 +249,7 @@ def _wanted_platforms() -> list[platforms.Platform]:
 
 
 def _passed_on() -> dict[str, str]:
-    """Give the parameters that the client put on the link and wants back."""
+    """Return the parameters that the client put on the link and wants back."""
     return {k: v for k, v in request.args.items() if k not in ("otp", "find")}
 
 
@@ -260,7 +260,7 @@ def _redirect_target(
     platform = connection.platform
     known = {
         **_passed_on(),
-        "clientId": parts().config.client_id,
+        "clientId": services().config.client_id,
         "companyId": connection.company_id,
         "connectionId": connection.id,
         "integrationId": platform.integration_id,

@@ -11,7 +11,7 @@ ROOT = "/companies/<company_id>/products/<product>"
 
 @routes.put(ROOT)
 def add_product(company_id: str, product: str) -> Response:
-    """Give a company a product."""
+    """Return a company a product."""
     products.add(world(), company_id, product)
     return reply(status=204)
 
@@ -25,7 +25,7 @@ def remove_product(company_id: str, product: str) -> Response:
 
 @routes.post(f"{ROOT}/refresh")
 def refresh_product_data(company_id: str, product: str) -> Response:
-    """Read a custom product's data anew; 202, as it is only begun."""
+    """Read a custom product's data again; 202, as it is only begun."""
     data = body()
     if set(data) - {"dataTypes"}:
         raise refusals.bad_request()

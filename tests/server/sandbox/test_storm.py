@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from cli.app import main
 from codat import signature
 from sandbox.journal import Journal
-from sandbox.load.load_generator import ATTEMPTS, Thrower
+from sandbox.load.load_generator import ATTEMPTS, LoadGenerator
 from sandbox.load.storm import StormConfig, brew
 from server.test_at_codat import relay  # noqa: F401 (a fixture)
 from support.contract import webhook_faults
@@ -53,7 +53,7 @@ def test_every_message_of_a_storm_is_signed_and_scored():
     journal = Journal()
     with mailbox() as box:
         storm = made(url=box.url)
-        score = Thrower(box.url, SECRET, note=journal.attempt).throw(storm.messages)
+        score = LoadGenerator(box.url, SECRET, note=journal.attempt).throw(storm.messages)
         assert (score.sent, score.acknowledged, score.given_up) == (600, 600, 0)
         assert len(box.taken) == 600
         for headers, body in box.taken:
@@ -67,7 +67,7 @@ def test_what_is_refused_is_thrown_again_under_the_same_id():
     with mailbox() as box:
         storm = made(StormConfig(1, 3, duplicate_share=0.0), box.url)
         box.answers = [503, 500, 404]
-        score = Thrower(box.url, SECRET, connections=1).throw(storm.messages)
+        score = LoadGenerator(box.url, SECRET, connections=1).throw(storm.messages)
         assert (score.attempts, score.acknowledged, score.given_up) == (6, 3, 0)
         ids = Counter(headers["webhook-id"] for headers, _ in box.taken)
         assert sorted(ids.values()) == [2, 2, 2]
@@ -78,7 +78,7 @@ def test_what_nobody_takes_is_given_up(monkeypatch):
     with mailbox() as box:
         storm = made(StormConfig(1, 1, duplicate_share=0.0), box.url)
     journal = Journal()
-    score = Thrower(box.url, SECRET, note=journal.attempt).throw(storm.messages)
+    score = LoadGenerator(box.url, SECRET, note=journal.attempt).throw(storm.messages)
     assert (score.attempts, score.acknowledged, score.given_up) == (ATTEMPTS, 0, 1)
     assert journal.after(0)[-1]["outcome"] == "given up"
 
@@ -86,7 +86,7 @@ def test_what_nobody_takes_is_given_up(monkeypatch):
 def test_a_relay_in_a_storm_ends_as_the_storm_states(relay):  # noqa: F811
     secret = relay.context.settings.codat_webhook_secrets[0].get_secret_value()
     storm = brew(SMALL, relay.hooks, secret, NOW)
-    score = Thrower(relay.hooks, secret).throw(storm.messages)
+    score = LoadGenerator(relay.hooks, secret).throw(storm.messages)
     assert (score.acknowledged, score.given_up) == (600, 0)
 
     def held():

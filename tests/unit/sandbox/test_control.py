@@ -54,7 +54,7 @@ def test_the_journal_tells_every_call_and_every_attempt(serving):
     assert (made["method"], made["path"], made["status"]) == ("POST", "/companies", 200)
     assert (changed["method"], changed["companyId"]) == ("PATCH", company)
     assert changed["body"] == {"name": "New"}
-    assert sandbox.post.settle()
+    assert sandbox.delivery.settle()
     sent = call.journal(kind="webhook")[0]
     assert (sent["eventType"], sent["companyId"], sent["attempt"]) == (
         "company.created",

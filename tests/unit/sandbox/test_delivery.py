@@ -70,13 +70,13 @@ def test_after_eight_attempts_a_message_is_given_up_and_can_be_replayed(box):
     with running(webhook_url=box.url, time_scale=10**7) as (sandbox, call):
         call.company()
         box.wait(lambda bodies: len(bodies) == 8)
-        assert sandbox.post.settle()
+        assert sandbox.delivery.settle()
         attempts = call.journal(kind="webhook")
         assert [e["attempt"] for e in attempts] == list(range(1, 9))
         assert attempts[-1]["outcome"] == "given up"
         assert call.control("replay", which="failed").json() == {"sent": 1}
         box.wait(lambda bodies: len(bodies) == 9)
-        assert sandbox.post.settle()
+        assert sandbox.delivery.settle()
         assert call.journal(kind="webhook")[-1]["outcome"] == "taken"
         assert call.control("replay", which="failed").json() == {"sent": 0}
 
@@ -113,13 +113,13 @@ def test_a_registered_consumer_gets_the_types_and_tags_it_wants(box):
         call.company("Other", tags={"region": "us"})
         wanted = call.company("Wanted", tags={"region": "uk"})
         call.control(f"companies/{wanted}/authorise")
-        assert sandbox.post.settle()
+        assert sandbox.delivery.settle()
         assert [body["payload"]["name"] for body in box.bodies()] == ["Wanted"]
         path = f"/webhooks/{made.json()['id']}"
         assert call("DELETE", path).status_code == 204
         assert call("DELETE", path).status_code == 404
         call.company("Late", tags={"region": "uk"})
-        assert sandbox.post.settle()
+        assert sandbox.delivery.settle()
         assert len(box.taken) == 1
 
 
@@ -127,7 +127,7 @@ def test_a_disabled_consumer_gets_nothing(box):
     with running() as (sandbox, call):
         call("POST", "/webhooks", json={"url": box.url, "eventTypes": [], "disabled": True})
         call.company()
-        assert sandbox.post.settle()
+        assert sandbox.delivery.settle()
         assert box.taken == []
 
 
@@ -143,7 +143,7 @@ def test_the_older_service_sends_rules_with_the_shared_value(box):
         webhook_url=box.url, webhook_generation="legacy", legacy_authorization="Bearer abc"
     ) as (sandbox, call):
         company = call.linked("zsth")
-        assert sandbox.post.settle()
+        assert sandbox.delivery.settle()
         types = box.types()
         assert types.count("DataConnectionStatusChanged") == 1
         assert types.count("New company synchronized") == 1
@@ -165,7 +165,7 @@ def test_the_older_service_gives_up_on_a_plain_500(box):
     ) as (sandbox, call):
         call("GET", "/companies")
         box.wait(lambda bodies: len(bodies) == 1)
-        assert sandbox.post.settle()
+        assert sandbox.delivery.settle()
         assert box.types() == ["Rate Limit Reached"]
         call.control("quota", daily=5)
         box.wait(lambda bodies: len(bodies) == 3)
@@ -210,7 +210,7 @@ def test_a_silent_company_sends_nothing_until_it_speaks_again(box):
         company = call.company()
         call.control(f"companies/{company}/silence")
         call.control(f"companies/{company}/authorise")
-        assert sandbox.post.settle()
+        assert sandbox.delivery.settle()
         assert box.types() == ["company.created"]
         call.control(f"companies/{company}/silence")
         call.control(f"companies/{company}/unlink")
@@ -221,7 +221,7 @@ def test_nobody_listening_is_tried_again(box):
     box.close()
     with running(webhook_url=box.url, time_scale=10**7) as (sandbox, call):
         call.company()
-        assert sandbox.post.settle()
+        assert sandbox.delivery.settle()
         attempts = call.journal(kind="webhook")
         assert [e["status"] for e in attempts] == [None] * 8
 

@@ -162,7 +162,7 @@ def test_a_rule_gets_the_older_bodies_of_its_kind_and_company_alone():
         assert call("POST", "/rules", json=rule).status_code == 200
         for company in (one, other):
             call.control(f"companies/{company}/authorise", platformKey="gbol")
-        assert sandbox.post.settle()
+        assert sandbox.delivery.settle()
         [body] = box.bodies()
         assert (body["RuleType"], body["CompanyId"]) == ("New company synchronized", one)
         [(headers, _)] = box.taken
@@ -175,7 +175,7 @@ def test_a_consumer_that_asks_for_an_older_type_gets_the_older_body_signed():
         types = ["DataConnectionStatusChanged", "company.created"]
         call("POST", "/webhooks", json={"url": box.url, "eventTypes": types})
         call.linked()
-        assert sandbox.post.settle()
+        assert sandbox.delivery.settle()
         assert sorted(box.types()) == sorted(types)
         assert all("webhook-signature" in headers for headers, _ in box.taken)
 
@@ -189,18 +189,18 @@ def test_an_endpoint_that_fails_for_five_days_is_disabled_and_what_it_missed_can
         made = call("POST", "/webhooks", json={"url": box.url, "eventTypes": []}).json()
         for name in ("One", "Two", "Three"):
             call.company(name)
-        assert sandbox.post.settle()
+        assert sandbox.delivery.settle()
         assert call("GET", "/webhooks").json()["results"][0]["disabled"] is False
         call.control("clock", move=5 * DAY)
         call.company("Four")
-        assert sandbox.post.settle()
+        assert sandbox.delivery.settle()
         assert call("GET", "/webhooks").json()["results"] == [{**made, "disabled": True}]
         call.company("Five")
         box.answers = []
         sandbox.world.consumers[made["id"]].disabled = False
         taken = len(box.taken)
         assert call.control("replay", which="missed").json() == {"sent": 1}
-        assert sandbox.post.settle()
+        assert sandbox.delivery.settle()
         assert [b["payload"]["name"] for b in box.bodies()[taken:]] == ["Five"]
 
 
@@ -210,7 +210,7 @@ def test_an_endpoint_that_answers_now_and_then_stays():
         for _ in range(4):
             box.answers = [500, 204]
             call.company()
-            assert sandbox.post.settle()
+            assert sandbox.delivery.settle()
             call.control("clock", move=2 * DAY)
         assert call("GET", "/webhooks").json()["results"][0]["disabled"] is False
 
@@ -223,7 +223,7 @@ def test_an_answer_may_stop_a_message_or_the_endpoint(instruction, attempts, dis
         call("POST", "/webhooks", json={"url": box.url, "eventTypes": []})
         box.answers, box.headers = [500] * 20, {"webhook-delivery": instruction}
         call.company()
-        assert sandbox.post.settle()
+        assert sandbox.delivery.settle()
         assert len(call.journal(kind="webhook")) == attempts
         assert len(box.taken) == 1
         assert call("GET", "/webhooks").json()["results"][0]["disabled"] is disabled
@@ -237,7 +237,7 @@ def test_what_waits_for_a_removed_endpoint_is_dropped():
         box.wait(lambda bodies: len(bodies) == 1)
         call("DELETE", f"/webhooks/{made['id']}")
         call.control("clock", move=10)
-        assert sandbox.post.settle()
+        assert sandbox.delivery.settle()
         assert [e["outcome"] for e in call.journal(kind="webhook")] == ["failed", "removed"]
 
 
@@ -247,9 +247,9 @@ def test_a_burst_gathers_what_is_told_and_lets_it_go_at_once():
         for _ in range(5):
             call.company()
         assert box.taken == []
-        assert sandbox.post.unfinished == 5
+        assert sandbox.delivery.unfinished == 5
         call.control("clock", move=100_000_000)
-        assert sandbox.post.settle()
+        assert sandbox.delivery.settle()
         assert len(box.taken) == 5
 
 
@@ -296,7 +296,7 @@ def test_a_platform_in_the_cloud_runs_on_no_machine(call):
 def test_a_one_time_connector_leaves_after_the_first_read():
     with mailbox() as box, running(webhook_url=box.url) as (sandbox, call):
         company = on_premise(call, oneTime=True)
-        assert sandbox.post.settle()
+        assert sandbox.delivery.settle()
         [connection] = call("GET", f"/companies/{company}/connections").json()["results"]
         assert (connection["status"], connection.get("dataConnectionErrors")) == (
             "Deauthorized", None,
@@ -342,7 +342,7 @@ def test_signatures_keep_the_machines_time_when_the_clock_is_moved():
     with mailbox() as box, running(webhook_url=box.url) as (sandbox, call):
         call.control("clock", move=30 * DAY)
         call.company()
-        assert sandbox.post.settle()
+        assert sandbox.delivery.settle()
         [(headers, body)] = box.taken
         assert signature.verify([SECRET], headers, body)
 

@@ -219,7 +219,7 @@ def live(call, sandbox):
     call.control("quota", daily=1)
     call("GET", "/companies")
     call.control("quota", daily=10**6)
-    assert sandbox.post.settle()
+    assert sandbox.delivery.settle()
 
 
 def test_every_published_webhook_is_sent_and_is_as_published(serving):

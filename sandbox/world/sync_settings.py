@@ -33,15 +33,15 @@ class SyncSettings:
     has_schedule: bool = False
 
     def fetches_on_first_link(self, data_type: str) -> bool:
-        """Say whether a new link reads this data type."""
+        """Whether a new link reads this data type."""
         return bool(self.by_type.get(data_type, {}).get("fetchOnFirstLink", False))
 
     def hours(self, data_type: str) -> int:
-        """Say after how many hours a data type is read again; 0 for never."""
+        """Return after how many hours a data type is read again; 0 for never."""
         return int(self.by_type.get(data_type, {}).get("syncSchedule", 0))
 
     def changed(self, settings: list[Setting]) -> "SyncSettings":
-        """Give settings with the named data types set anew."""
+        """Return settings with the named data types set again."""
         by_type = {name: dict(setting) for name, setting in self.by_type.items()}
         for setting in settings:
             by_type.setdefault(setting["dataType"], {}).update(setting)
