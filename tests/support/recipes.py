@@ -27,6 +27,14 @@ class ProjectCopy:
         with place.open("x", encoding="utf-8") as file:
             file.write(text)
 
+    def insert(self, path: str, text: str, *, before: str) -> None:
+        """Insert text into a file, before a line that stands there once."""
+        place = self.root / path
+        head, line, tail = place.read_text(encoding="utf-8").partition(before)
+        assert line
+        assert before not in tail
+        place.write_text(head + text.lstrip("\n") + "\n" + line + tail, encoding="utf-8")
+
     def run(self, program: str) -> str:
         """Run a Python program in the copy, which imports the copy; return what it prints."""
         return self._run("-c", f"{IMPORTS_THE_COPY}\n{program}")

@@ -50,6 +50,56 @@ assert {"name": "Widgets", "description": "All widgets there are."} in described
 print("answered, guarded, described")
 """
 
+GREET = '''"""Print a greeting."""
+
+import click
+
+
+@click.command()
+@click.argument("name")
+def greet(name: str) -> None:
+    """Print a greeting for NAME."""
+    click.echo(f"Hello, {name}.")
+'''
+TEST_OF_GREET = '''"""The command `greet`."""
+
+from click.testing import CliRunner
+
+from cli.app import main
+
+
+def test_greet_prints_a_greeting():
+    assert CliRunner().invoke(main, ["greet", "Ada"]).output == "Hello, Ada.\\n"
+'''
+FIND_GREET = """
+import sys
+from click.testing import CliRunner
+from cli.app import main
+shown = CliRunner().invoke(main, ["--help"]).output
+assert shown.splitlines()[-1].split() == ["greet", "Print", "a", "greeting."], shown
+assert "cli.commands.greet" not in sys.modules and "flask" not in sys.modules
+from docs.generate import pages
+assert "codat-relay greet NAME" in pages()["commands.md"].replace(" [options]", "")
+print("listed, not loaded, documented")
+"""
+SETTING = '''
+    relay_greeting: str = "Hello"
+    """How visitors are greeted."""
+'''
+READ_SETTING = """
+import os
+os.environ["RELAY_GREETING"] = "Good morning"
+from click.testing import CliRunner
+from cli.app import main
+from docs.generate import pages
+from relay.settings import Settings
+assert Settings.from_env(env_file=None).relay_greeting == "Good morning"
+shown = CliRunner().invoke(main, ["config"]).output
+assert "RELAY_GREETING\\tGood morning\\tenvironment" in shown, shown
+assert "| `RELAY_GREETING` | How visitors are greeted. | `Hello` |" in pages()["settings.md"]
+print("read, shown, documented")
+"""
+
 
 HANDLER = {
     "workers/inbox/handlers/things.py": '''"""Things that Codat may one day report."""
@@ -175,6 +225,18 @@ def test_an_intent_kind_is_one_new_file(project):
     assert project.run(LOOK_AT_THE_KIND) == "performed, known to the API\n"
     tested = project.test("tests/unit/intent_kinds/test_greet.py", *EVERY_FILE_HAS_ITS_TEST)
     assert "passed" in tested
+
+
+def test_a_command_is_one_new_file(project):
+    project.add("cli/commands/greet.py", GREET)
+    project.add("tests/unit/cli/test_greet.py", TEST_OF_GREET)
+    assert project.run(FIND_GREET) == "listed, not loaded, documented\n"
+    project.test("tests/unit/cli/test_greet.py")
+
+
+def test_a_setting_is_one_new_field(project):
+    project.insert("relay/settings.py", SETTING, before="    # -- Codat\n")
+    assert project.run(READ_SETTING) == "read, shown, documented\n"
 
 
 def test_a_recipe_changes_no_file_that_is_there(project):
