@@ -350,10 +350,10 @@ def test_signatures_keep_the_machines_time_when_the_clock_is_moved():
 def test_a_move_stops_wherever_something_is_due(call):
     with running(sync_seconds=3600) as (sandbox, other):
         company = other.linked()
-        move(sandbox.parts.clock, sandbox.world, 10 * 3600)
+        move(sandbox.services.clock, sandbox.world, 10 * 3600)
         pulls = list(sandbox.world.companies[company].history)
         assert {round(p.completed - p.requested) for p in pulls} == {3600}
-    assert isinstance(sandbox.parts.clock, Clock)
+    assert isinstance(sandbox.services.clock, Clock)
 
 
 # Queries that compare
