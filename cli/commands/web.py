@@ -11,7 +11,7 @@ from granian.log import LogLevels
 from cli.data_dir import begin_process
 from cli.runner.ports import address_of, refuse_taken
 from cli.web.app import app, check
-from cli.web.room import make_room
+from cli.web.connections import raise_limit
 
 ORDER = 200
 EVERYWHERE = "0.0.0.0"  # noqa: S104 (asked for)
@@ -50,7 +50,7 @@ def web(*, public: bool) -> None:
         http=HTTPModes.http1,
         websockets=False,
         workers=settings.web_processes,
-        backpressure=make_room(settings.threads),
+        backpressure=raise_limit(settings.threads),
         http1_settings=HTTP1Settings(
             header_read_timeout=int(settings.relay_request_seconds * 1000)
         ),

@@ -20,8 +20,9 @@ from redis.exceptions import RedisError
 
 from cli import tokens
 from cli.data_dir import check_brand, refuse_unprovable, settings_here
-from cli.web.front import Front, Lane
-from cli.web.room import Room, make_room
+from cli.web.bodies import RequestLimits
+from cli.web.connections import Connections, raise_limit
+from cli.web.front import Front
 from portal.app import LARGEST_BODY
 from portal.app import create_app as create_portal
 from portal.http.problems import MEDIA_TYPE, details_of
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 # With the one retry, an answer of "later" comes within 5 s even from a server that hangs (Codat
 # gives a delivery 15), and no request holds one of the few threads for longer.
-PATIENCE = WAITAOF_MS / 1000 + 0.1  # seconds for each answer
+ANSWER_TIMEOUT = WAITAOF_MS / 1000 + 0.1  # seconds for each answer
 RETRIES = 1
 LONG_POLL_TIMEOUT = 35.0  # seconds; longer than any poll waits
 LOOK_AGAIN_AFTER = 1.0  # seconds
@@ -53,31 +54,33 @@ log = structlog.get_logger(__name__)
 
 
 def app() -> Front:
-    """Give the app of one web process; the server calls this in each."""
+    """Return the app of one web process; the server calls this in each."""
     settings = settings_here()
     set_up(settings.relay_log_level)
-    Heartbeat("web", lambda: Store.open(settings, timeout=PATIENCE, retries=0)).start()
+    Heartbeat("web", lambda: Store.open(settings, timeout=ANSWER_TIMEOUT, retries=0)).start()
     late = LateApp(lambda: build(settings), public_url=settings.public_url)
     served = front(settings, late)
-    room = Room(settings.port, make_room(settings.threads), served.is_asking)
-    room.start()
+    connections = Connections(settings.port, raise_limit(settings.threads), served.is_asking)
+    connections.start()
     loop = asyncio.get_event_loop()
-    stop = partial(_stop, loop, late, served, room)
+    stop = partial(_stop, loop, late, served, connections)
     # Once the loop runs: the server sets its own handler after this.
     loop.call_soon(loop.add_signal_handler, signal.SIGTERM, stop)
     return served
 
 
-def _stop(loop: asyncio.AbstractEventLoop, late: "LateApp", front: Front, room: Room) -> None:
+def _stop(
+    loop: asyncio.AbstractEventLoop, late: "LateApp", front: Front, connections: Connections
+) -> None:
     """Stop soon: the server itself would wait for every stream, poll and body that is under way.
 
     What waits for events ends at once; what only waits for its sender or reader after a moment.
     What is worked on is answered, within the time that the server gives.
     """
-    loop.add_signal_handler(signal.SIGTERM, bool)  # told once is enough
+    loop.add_signal_handler(signal.SIGTERM, bool)  # once is enough
     threading.Thread(target=late.end_waits, name="stop", daemon=True).start()
     closing = threading.Thread(
-        target=room.close, args=(front.is_worked_on,), name="close", daemon=True
+        target=connections.close, args=(front.is_worked_on,), name="close", daemon=True
     )
     loop.call_later(LAST_MOMENT, front.end_bodies)
     loop.call_later(LAST_MOMENT, closing.start)
@@ -89,8 +92,8 @@ def front(settings: Settings, app: "WSGIApplication") -> Front:
     return Front(
         app,
         # A webhook that broke off must come again.
-        webhooks=Lane("webhook", settings.web_threads, LARGEST_WEBHOOK, cut_off=503),
-        others=Lane("request", settings.web_threads, LARGEST_BODY),
+        webhooks=RequestLimits("webhook", settings.web_threads, LARGEST_WEBHOOK, cut_off=503),
+        others=RequestLimits("request", settings.web_threads, LARGEST_BODY),
         is_webhook=is_for_webhooks,
         streams=settings.relay_streams + settings.relay_link_streams,
         seconds=settings.relay_request_seconds,
@@ -105,7 +108,7 @@ def check(settings: Settings) -> None:
     for lack in check_brand(settings):
         log.warning("brand.lacking", what=lack)
     try:
-        store = Store.open(settings, timeout=PATIENCE, retries=0)
+        store = Store.open(settings, timeout=ANSWER_TIMEOUT, retries=0)
         warn_without_tokens(settings, store)
         store.client.close()
     except RedisError as error:
@@ -120,7 +123,7 @@ def warn_without_tokens(settings: Settings, store: Store) -> None:
 
 def build(settings: Settings) -> "Service":
     """Open the stores and put the two apps behind one door; raises redis.RedisError."""
-    store = Store.open(settings, timeout=PATIENCE, retries=RETRIES)
+    store = Store.open(settings, timeout=ANSWER_TIMEOUT, retries=RETRIES)
     warn_without_tokens(settings, store)
     waiting = Store.open(settings, timeout=LONG_POLL_TIMEOUT, retries=RETRIES)
     hints = Hints(store.client)

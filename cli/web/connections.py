@@ -1,4 +1,4 @@
-"""Keep room for new connections: of too many, end those that have asked nothing for longest.
+"""Limit the open connections: of too many, end those that have been idle for longest.
 
 The web server takes so many connections and then no more, though most of them only lie open. It
 knows no limit for one address either. So the process looks at its own connections, in a folder that
@@ -20,51 +20,59 @@ import structlog
 from cli.web.senders import sender_of
 from portal.http.stalled import SECONDS, end_stalled
 
-MOST = 4096  # connections of one process
-FEWEST = 128  # however few files it may open
-FULL, TIDY = 0.75, 0.5  # parts of them: where connections begin to be ended, and how many are left
-EVERY = 0.25  # seconds
+MAX_CONNECTIONS = 4096  # connections of one process
+MIN_CONNECTIONS = 128  # however few files it may open
+TIDY_ABOVE, TIDY_TO = 0.75, 0.5  # shares of them: above which some are ended, and how many stay
+POLL_SECONDS = 0.25  # seconds
 OTHER_FILES = 256  # that a process has open besides connections
-OURS = Path("/proc/self/fd")
+OPEN_FILES = Path("/proc/self/fd")
 FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
 Peer = tuple[str, int]
 log = structlog.get_logger(__name__)
 
 
-def make_room(threads: int) -> int:
-    """Raise this process's limit of open files; give how many connections it has room for.
+def raise_limit(threads: int) -> int:
+    """Raise this process's limit of open files; return how many connections it has room for.
 
     Each of the `threads` may need a connection to the store, and one to Codat.
     """
     others = OTHER_FILES + 2 * threads
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < MOST + others:
-        most = MOST + others if hard == resource.RLIM_INFINITY else min(hard, MOST + others)
+    if soft != resource.RLIM_INFINITY and soft < MAX_CONNECTIONS + others:
+        most = (
+            MAX_CONNECTIONS + others
+            if hard == resource.RLIM_INFINITY
+            else min(hard, MAX_CONNECTIONS + others)
+        )
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
             soft = most
-    return MOST if soft == resource.RLIM_INFINITY else max(FEWEST, min(MOST, soft - others))
+    return (
+        MAX_CONNECTIONS
+        if soft == resource.RLIM_INFINITY
+        else max(MIN_CONNECTIONS, min(MAX_CONNECTIONS, soft - others))
+    )
 
 
-class Room:
+class Connections:
     """The connections to one port. Those for which `is_busy` says so are left alone."""
 
     def __init__(self, port: int, most: int, is_busy: Callable[[Peer], bool]) -> None:
         self._port = port
-        self._full = int(most * FULL)
-        self._left = int(most * TIDY)
+        self._limit = int(most * TIDY_ABOVE)
+        self._keep = int(most * TIDY_TO)
         self._is_busy = is_busy
         self._idle_since: dict[Peer, float] = {}
 
     def start(self) -> None:
         """Look after them from now on, in a thread of its own."""
-        if OURS.is_dir():
-            threading.Thread(target=self._look_after, name="room", daemon=True).start()
+        if OPEN_FILES.is_dir():
+            threading.Thread(target=self._look_after, name="connections", daemon=True).start()
 
     def tidy(self, now: float) -> int:
-        """End connections if there are too many; give how many were ended. `now` is in seconds."""
-        if len(_descriptors()) < self._full:
+        """End connections if there are too many, and return how many; `now` is in seconds."""
+        if len(_descriptors()) < self._limit:
             self._idle_since.clear()
             return 0
         open_ones = dict(self._connections())
@@ -72,7 +80,7 @@ class Room:
             peer: self._idle_since.get(peer, now) for peer in open_ones if not self._is_busy(peer)
         }
         self._idle_since = idle
-        too_many = len(open_ones) - self._left if len(open_ones) >= self._full else 0
+        too_many = len(open_ones) - self._keep if len(open_ones) >= self._limit else 0
         by_sender = Counter(sender_of(host) for host, _ in idle)
         in_turn = sorted(idle, key=lambda peer: (-by_sender[sender_of(peer[0])], idle[peer]))
         ended = in_turn[: max(0, too_many)]
@@ -92,12 +100,12 @@ class Room:
             for peer in seen & found.keys():
                 _end(found[peer], peer)
             seen = set(found)
-            time.sleep(EVERY)
+            time.sleep(POLL_SECONDS)
 
     def _look_after(self) -> None:
         again = 0.0
         while True:
-            time.sleep(EVERY)
+            time.sleep(POLL_SECONDS)
             try:
                 if time.monotonic() >= again:  # also a connection that takes nothing of an answer
                     end_stalled(str(self._port))
@@ -116,12 +124,12 @@ class Room:
 
 def _descriptors() -> list[int]:
     with suppress(OSError):
-        return [int(name) for name in os.listdir(OURS)]
+        return [int(name) for name in os.listdir(OPEN_FILES)]
     return []
 
 
 def _opened(descriptor: int) -> socket.socket:
-    """Give a socket by a descriptor of its own; raises OSError for what is none."""
+    """Return a socket by a descriptor of its own; raises OSError for what is none."""
     copy = os.dup(descriptor)
     try:
         return socket.socket(fileno=copy)

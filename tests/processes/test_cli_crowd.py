@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli.runner import embedded
-from cli.web.room import FULL, MOST
+from cli.web.connections import MAX_CONNECTIONS, TIDY_ABOVE
 from relay.store.server.connect import connect
 from support.web_process import (
     Web,
@@ -80,11 +80,11 @@ def test_idle_connections_do_not_keep_webhooks_out(server) -> None:
         web_process(server.url, RELAY_REQUEST_SECONDS=300) as web,
         ExitStack() as open_ones,
     ):
-        for count in (1100, MOST - 1000):
+        for count in (1100, MAX_CONNECTIONS - 1000):
             for _ in range(count):
                 open_ones.enter_context(opened(web.port))
             assert [post_webhook(web.port) for _ in range(5)] == [204] * 5
-        until(lambda: _connections(web) < MOST * FULL, "room")
+        until(lambda: _connections(web) < MAX_CONNECTIONS * TIDY_ABOVE, "fewer connections")
         assert post_webhook(web.port) == 204
 
 

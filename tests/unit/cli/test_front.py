@@ -1,4 +1,4 @@
-"""What takes requests in: bodies within a deadline and a limit, threads for each lane, streams."""
+"""What takes requests in: bodies within a deadline and a limit, threads by sort, streams."""
 
 import asyncio
 import gc
@@ -13,9 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cli.web import bodies as reading
 from cli.web import front as fronting
-from cli.web.front import Body, Front, Lane, Refused, Waiting, environ_of
+from cli.web.bodies import Body, PendingBodies, Refused, RequestLimits
+from cli.web.front import Front
 from cli.web.senders import sender_of
+from cli.web.wsgi import environ_of
 from portal.http.problems import Problem
 
 WEBHOOK, OTHER = "/webhooks/codat", "/v1/companies"
@@ -81,12 +84,12 @@ def echo(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     return [content]
 
 
-def make(app: Any = echo, seconds: float = 60.0, **lane: Any) -> Front:
-    most = {"threads": 2, "largest": 1000} | lane
+def make(app: Any = echo, seconds: float = 60.0, **limits: Any) -> Front:
+    most = {"threads": 2, "max_body": 1000} | limits
     return Front(
         app,
-        webhooks=Lane("webhook", **most),
-        others=Lane("request", **most),
+        webhooks=RequestLimits("webhook", **most),
+        others=RequestLimits("request", **most),
         is_webhook=lambda path: path.startswith("/webhooks/"),
         streams=2,
         seconds=seconds,
@@ -184,7 +187,7 @@ def test_a_body_over_the_limit_ends_the_connection_openly(
 def test_a_body_that_does_not_come_ends_by_the_deadline_and_holds_no_thread(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fronting, "LOOK", 0.01)
+    monkeypatch.setattr(reading, "POLL_SECONDS", 0.01)
 
     async def test() -> None:
         front = make(seconds=0.05)
@@ -202,8 +205,8 @@ def test_a_body_that_does_not_come_ends_by_the_deadline_and_holds_no_thread(
 def test_a_quick_body_is_taken_however_many_slow_ones_there_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(fronting, "QUICK", 0.05)
-    monkeypatch.setattr(fronting, "LOOK", 0.01)
+    monkeypatch.setattr(reading, "GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(reading, "POLL_SECONDS", 0.01)
 
     async def test() -> None:
         front = make(bodies=10, bodies_of_one=3)
@@ -227,7 +230,7 @@ def test_a_quick_body_is_taken_however_many_slow_ones_there_are(
 def test_what_is_refused_before_the_api_is_a_problem_as_the_api_has_it(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fronting, "LOOK", 0.01)
+    monkeypatch.setattr(reading, "POLL_SECONDS", 0.01)
 
     async def test() -> None:
         large = await ask(make(), Client(), path=path, content_length=1001)
@@ -257,24 +260,24 @@ def test_of_slow_bodies_no_more_are_waited_for_than_may_be(
         def cancel(self) -> None: ...
 
     now, seconds = 100.0, 15.0
-    lane = Lane("webhook", 1, 1, bodies=most, bodies_of_one=most_of_one)
-    waiting = Waiting(lane, seconds)
+    limits = RequestLimits("webhook", 1, 1, bodies=most, bodies_of_one=most_of_one)
+    waiting = PendingBodies(limits, seconds)
     bodies = [Body(sender, now - age, Task()) for sender, age in comings]  # type: ignore[arg-type]
     bodies.sort(key=lambda body: body.since)
     for body in bodies:
-        waiting.enter(body)
+        waiting.add(body)
     waiting.tidy(now)
     there = [body for body in bodies if not body.ended]
-    slow = [body for body in there if now - body.since >= fronting.QUICK]
+    slow = [body for body in there if now - body.since >= reading.GRACE_SECONDS]
     assert waiting.count() == len(there)
     assert len(slow) <= most
     for sender in "abc":
         mine = [body for body in bodies if body.sender == sender]
         kept = [body for body in mine if not body.ended]
         assert kept == mine[len(mine) - len(kept) :]  # the oldest went
-        assert sum(now - body.since >= fronting.QUICK for body in kept) <= most_of_one
+        assert sum(now - body.since >= reading.GRACE_SECONDS for body in kept) <= most_of_one
     for body in bodies:
-        if now - body.since < fronting.QUICK:
+        if now - body.since < reading.GRACE_SECONDS:
             assert not body.ended
         if now - body.since >= seconds:
             assert body.ended
@@ -367,7 +370,7 @@ def test_a_stream_ends_when_its_reader_has_gone() -> None:
 
 
 def test_a_stream_that_nobody_takes_gives_its_thread_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fronting, "STALLED", 0.05)
+    monkeypatch.setattr(fronting, "STALL_TIMEOUT", 0.05)
 
     async def test() -> None:
         pieces, client = Pieces(endless()), Client()
@@ -454,7 +457,7 @@ def test_nothing_holds_a_request_that_is_answered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """The web server ends a connection only once nobody can read its body any more."""
-    monkeypatch.setattr(fronting, "LOOK", 0.01)
+    monkeypatch.setattr(reading, "POLL_SECONDS", 0.01)
 
     async def test() -> None:
         front = make(failing if app is failing else echo, seconds=0.05 if status == 408 else 60)

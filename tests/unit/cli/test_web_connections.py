@@ -7,10 +7,16 @@ from contextlib import ExitStack
 
 import pytest
 
-from cli.web import room
-from cli.web.room import FEWEST, MOST, OTHER_FILES, Room, make_room
+from cli.web import connections
+from cli.web.connections import (
+    MAX_CONNECTIONS,
+    MIN_CONNECTIONS,
+    OTHER_FILES,
+    Connections,
+    raise_limit,
+)
 
-pytestmark = pytest.mark.skipif(not room.OURS.is_dir(), reason="needs Linux's /proc")
+pytestmark = pytest.mark.skipif(not connections.OPEN_FILES.is_dir(), reason="needs Linux's /proc")
 
 
 class Open:
@@ -54,7 +60,7 @@ def opened() -> Iterator[Open]:
 
 def test_the_oldest_that_ask_nothing_are_ended_down_to_half(opened: Open) -> None:
     busy: set[tuple[str, int]] = set()
-    watched = Room(opened.port, 8, busy.__contains__)
+    watched = Connections(opened.port, 8, busy.__contains__)
     opened.add(5)
     assert watched.tidy(1.0) == 0  # under three quarters
     busy |= opened.peers(0, 2)
@@ -66,7 +72,7 @@ def test_the_oldest_that_ask_nothing_are_ended_down_to_half(opened: Open) -> Non
 
 def test_one_that_asked_meanwhile_counts_from_then_on(opened: Open) -> None:
     busy: set[tuple[str, int]] = set()
-    watched = Room(opened.port, 8, busy.__contains__)
+    watched = Connections(opened.port, 8, busy.__contains__)
     opened.add(5)
     watched.tidy(1.0)
     busy |= opened.peers(0)
@@ -79,13 +85,13 @@ def test_one_that_asked_meanwhile_counts_from_then_on(opened: Open) -> None:
 
 def test_those_that_all_ask_something_are_left_alone(opened: Open) -> None:
     opened.add(10)
-    assert Room(opened.port, 8, lambda peer: True).tidy(1.0) == 0
+    assert Connections(opened.port, 8, lambda peer: True).tidy(1.0) == 0
     assert opened.ended() == []
 
 
 def test_connections_of_other_ports_are_left_alone(opened: Open) -> None:
     opened.add(10)
-    assert Room(opened.port + 1, 8, lambda peer: False).tidy(1.0) == 0
+    assert Connections(opened.port + 1, 8, lambda peer: False).tidy(1.0) == 0
     assert opened.ended() == []
 
 
@@ -104,27 +110,27 @@ def test_at_the_end_all_go_but_those_that_are_spared_or_were_so_a_moment_ago(
             raise Over
 
     rounds: list[list[int]] = []
-    monkeypatch.setattr(room.time, "sleep", sleep)
+    monkeypatch.setattr(connections.time, "sleep", sleep)
     with pytest.raises(Over):
-        Room(opened.port, 8, lambda peer: False).close(spared.__contains__)
+        Connections(opened.port, 8, lambda peer: False).close(spared.__contains__)
     assert rounds == [[], [2, 3], [1, 2, 3]]
 
 
 @pytest.mark.parametrize(
-    ("soft", "hard", "room_for", "then"),
+    ("soft", "hard", "allowed", "then"),
     [
-        (1024, 1_000_000, MOST, MOST + OTHER_FILES + 200),
+        (1024, 1_000_000, MAX_CONNECTIONS, MAX_CONNECTIONS + OTHER_FILES + 200),
         (1024, 1024, 1024 - OTHER_FILES - 200, 1024),
-        (300, 300, FEWEST, 300),
-        (50_000, 50_000, MOST, 50_000),
-        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, MOST, resource.RLIM_INFINITY),
+        (300, 300, MIN_CONNECTIONS, 300),
+        (50_000, 50_000, MAX_CONNECTIONS, 50_000),
+        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, MAX_CONNECTIONS, resource.RLIM_INFINITY),
     ],
 )
-def test_a_process_has_room_for_as_many_as_it_may_have_files(
-    soft: int, hard: int, room_for: int, then: int, monkeypatch: pytest.MonkeyPatch
+def test_connections_are_limited_by_the_files_a_process_may_open(
+    soft: int, hard: int, allowed: int, then: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits = [(soft, hard)]
     monkeypatch.setattr(resource, "getrlimit", lambda _: limits[-1])
     monkeypatch.setattr(resource, "setrlimit", lambda _, given: limits.append(given))
-    assert make_room(100) == room_for
+    assert raise_limit(100) == allowed
     assert limits[-1] == (then, hard)
