@@ -1,4 +1,4 @@
-"""The command `codat-relay`, also by `python -m cli`: loads the rest, and can be told to stop."""
+"""The command `codat-relay`, also by `python -m cli`: loads the rest, and takes Ctrl-C."""
 
 from cli.interrupts import ending, loading
 

@@ -41,7 +41,7 @@ ANY = HttpAddress(bare=False)
 
 
 def local(settings: Settings) -> str:
-    """Give the web process's address as seen from here, without a slash at the end."""
+    """Return the web process's address as seen from here, without a slash at the end."""
     host = ANYWHERE.get(settings.host, settings.host)
     if ":" in host and not host.startswith("["):
         host = f"[{host}]"
@@ -49,7 +49,7 @@ def local(settings: Settings) -> str:
 
 
 def session_for(url: str) -> requests.Session:
-    """Give an HTTP session for `url`; no proxy of the environment stands before this machine."""
+    """Return an HTTP session for `url`; no proxy of the environment stands before this machine."""
     session = requests.Session()
     session.trust_env = not is_here(url)
     return session

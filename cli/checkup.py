@@ -35,7 +35,7 @@ SILENT_AFTER_MS = 60_000
 LONG_QUEUE = 100  # hints; there are 64 of a kind at most, and one per replay
 FILES = {"aof": "append-only file", "rdb": "snapshot"}
 COMMANDS = {"aof": "BGREWRITEAOF", "rdb": "BGSAVE"}
-MOST_NAMED = 5  # damaged entries, of which there may be a hundred
+MAX_NAMED = 5  # damaged entries, of which there may be a hundred
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,19 +136,19 @@ def check_client(settings: Settings) -> Finding:
     """Whether webhooks are of the Codat client whose key ours is."""
     try:
         store = Store.open(settings, timeout=WITHIN, retries=0)
-        told, refused = store.platforms.client_id(settings.key_mark), store.inbox.depths()
+        reported, refused = store.platforms.client_id(settings.key_mark), store.inbox.depths()
     except (RedisError, WrongStore, ServerRefused) as error:
         return Finding("client", UNSURE, f"cannot be read: {error}")
     named = (settings.codat_client_id or "").lower()
-    if named and told and named != told:
-        said = f"CODAT_CLIENT_ID is {named}, but Codat says that the key is of {told}"
+    if named and reported and named != reported:
+        said = f"CODAT_CLIENT_ID is {named}, but Codat says that the key is of {reported}"
         return Finding("client", WRONG, said, WRONG_SETTINGS)
     if count := refused["of_other_clients"]:
         said = (
             f"{count} webhooks were refused, as they name another Codat client; the log says which"
         )
         return Finding("client", UNSURE, said)
-    return Finding("client", OK, named or told or "not known yet, so webhooks of any are taken")
+    return Finding("client", OK, named or reported or "not known yet, so webhooks of any are taken")
 
 
 def check_loss(settings: Settings) -> Finding:
@@ -178,13 +178,13 @@ def check_files(settings: Settings) -> Finding:
     return Finding(
         "files",
         UNSURE,
-        f"what was forgotten may still stand in the server's {names}: its user may not write that"
-        f" anew; allow it, or run {', '.join(COMMANDS[kind] for kind in held)} there",
+        f"what was forgotten may still stand in the server's {names}: its user may not rewrite"
+        f" it; allow that, or run {', '.join(COMMANDS[kind] for kind in held)} there",
     )
 
 
 def check_processes(settings: Settings) -> Iterator[Finding]:
-    """Whether the processes that give signs of life still do."""
+    """Whether every process still sends heartbeats."""
     try:
         store = Store.open(settings, timeout=WITHIN, retries=0)
         heartbeats, queues = store.heartbeats(), lengths(store.client)
@@ -198,7 +198,7 @@ def check_processes(settings: Settings) -> Iterator[Finding]:
     for name, at in sorted(heartbeats.items()):
         silent = now_ms() - at
         verdict = OK if silent < SILENT_AFTER_MS else WRONG
-        yield Finding(name, verdict, f"last sign of life {silent / 1000:.0f} s ago")
+        yield Finding(name, verdict, f"last heartbeat {silent / 1000:.0f} s ago")
     yield check_queues(queues)
     yield check_clocks(ahead)
 
@@ -216,14 +216,14 @@ def check_queues(queues: dict[str, int]) -> Finding:
     long = {name: length for name, length in queues.items() if length > LONG_QUEUE}
     if not long:
         return Finding("queues", OK, f"{sum(queues.values())} hints wait for workers")
-    told = ", ".join(f"{length} in {name}" for name, length in long.items())
+    which = ", ".join(f"{length} in {name}" for name, length in long.items())
     return Finding(
-        "queues", UNSURE, f"hints pile up ({told}): see whether that queue's workers are running"
+        "queues", UNSURE, f"hints pile up ({which}): see whether that queue's workers are running"
     )
 
 
 def check_readers(settings: Settings) -> Iterator[Finding]:
-    """Whether whoever reads the log gets all of it."""
+    """Whether the readers of the log get all of it."""
     try:
         store = Store.open(settings, timeout=WITHIN, retries=0)
         readers, damaged = store.readers(), store.events.damaged()
@@ -234,17 +234,17 @@ def check_readers(settings: Settings) -> Iterator[Finding]:
         if one.stuck:
             why = one.reason or "nothing says why, so see the worker's log"
             late = f"{one.behind} events behind, since {one.late // 60_000} min"
-            yield Finding(name, WRONG, f"gets nothing more, {late}: {why}")
+            yield Finding(name, WRONG, f"receives no more events, {late}: {why}")
         elif not one.active:
             yield Finding(name, UNSURE, f"paused: {one.reason or 'by a person'}")
         elif one.failures:
             yield Finding(name, UNSURE, f"did not take the last {one.failures}: {one.reason}")
     if damaged:
-        shown = ", ".join(map(str, damaged[:MOST_NAMED]))
+        shown = ", ".join(map(str, damaged[:MAX_NAMED]))
         yield Finding(
             "log",
             UNSURE,
-            f"{len(damaged)} entries are damaged, and told only in part: {shown}",
+            f"{len(damaged)} entries are damaged, and shown only in part: {shown}",
         )
     elif not any(one.stuck for one in readers):
         yield Finding("log", OK, f"{len(readers)} subscriptions, none of them stuck")

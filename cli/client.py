@@ -9,7 +9,7 @@ import orjson
 import requests
 
 from cli.addresses import SERVICE, local, session_for
-from cli.data_dir import Here, settings_here
+from cli.data_dir import DataDir, local_settings
 from cli.faults import CannotStart, Failed, Interrupted, NotAccepted, Unreachable
 from relay.settings import Settings
 from relay.texts import trimmed
@@ -45,7 +45,7 @@ class Api:
         self._session.headers["Authorization"] = f"Bearer {token}"
 
     def get(self, path: str, **parameters: Any) -> Any:
-        """Give the JSON at `path`; raises Unreachable, NotAccepted or Failed."""
+        """Return the JSON at `path`; raises Unreachable, NotAccepted or Failed."""
         return self._send("GET", path, params=parameters)
 
     def post(self, path: str, body: object | None = None, key: str | None = None) -> Any:
@@ -134,30 +134,30 @@ def _explained(answer: requests.Response) -> str:
 
 
 def service_url(settings: Settings, given: str | None = None) -> str:
-    """Give the portal's address: the one given, else RELAY_PUBLIC_URL, else the local one."""
+    """Return the portal's address: the one given, else RELAY_PUBLIC_URL, else the local one."""
     return given or settings.relay_public_url or local(settings)
 
 
 def open_api(settings: Settings, url: str | None, token: str | None) -> Api:
-    """Give a client with the first token at hand; raises CannotStart when there is none."""
+    """Return a client with the first token at hand; raises CannotStart when there is none."""
     given = trimmed(token or "")
     if given and not SENDABLE.fullmatch(given):
         raise CannotStart(NOT_SENDABLE)
-    found = given or configured_token(settings) or Here(settings.relay_data_dir).token()
+    found = given or configured_token(settings) or DataDir(settings.relay_data_dir).token()
     if not found:
         raise CannotStart(NOT_KNOWN)
     return Api(service_url(settings, url), found)
 
 
 def configured_token(settings: Settings) -> str | None:
-    """Give the first token of RELAY_TOKENS, one that may operate if there is one."""
+    """Return the first token of RELAY_TOKENS, one that may operate if there is one."""
     entries = [entry.get_secret_value().split(":", 2) for entry in settings.relay_tokens]
     entries.sort(key=lambda entry: entry[1] != "operate")
     return entries[0][2] if entries else None
 
 
 def uses_api(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options --url and --token, and hand it an `api` made of them."""
+    """Add to a command the options --url and --token, and hand it an `api` made of them."""
 
     @url_option
     @click.option(
@@ -167,7 +167,7 @@ def uses_api(command: Callable[..., None]) -> Callable[..., None]:
     )
     @functools.wraps(command)
     def with_api(*args: Any, url: str | None, token: str | None, **named: Any) -> None:
-        command(*args, api=open_api(settings_here(), url, token), **named)
+        command(*args, api=open_api(local_settings(), url, token), **named)
 
     return with_api
 

@@ -26,56 +26,56 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Here:
-    """The files in the data directory through which `up` and other commands meet."""
+class DataDir:
+    """The data directory: the files that `up` makes and other commands read."""
 
-    data_dir: Path
+    path: Path
 
     @property
     def token_file(self) -> Path:
-        """Where the operator token lies that was made at first start."""
+        """The file of the operator token that was made at first start."""
         return self.file_of(OPERATOR)
 
     def file_of(self, name: str) -> Path:
         """Return where the token of this name lies, if it was made here."""
-        return self.data_dir / f"{name}-token"
+        return self.path / f"{name}-token"
 
     def token(self, name: str = OPERATOR) -> str | None:
         """Return the token of this name, if it was made here; raises CannotStart."""
         return _read(self.file_of(name))
 
     def webhook_secret(self) -> str | None:
-        """Give the sandbox's signing secret, if one was made here."""
-        return _read(self.data_dir / SECRET_FILE)
+        """Return the sandbox's signing secret, if one was made here."""
+        return _read(self.path / SECRET_FILE)
 
     def make_webhook_secret(self) -> str:
-        """Give the sandbox's signing secret, making it the first time."""
+        """Return the sandbox's signing secret, making it the first time."""
         if kept := self.webhook_secret():
             return kept
         secret = new_secret()
-        embedded.write_private(self.data_dir / SECRET_FILE, secret)
+        embedded.write_private(self.path / SECRET_FILE, secret)
         return secret
 
 
-def settings_here() -> Settings:
+def local_settings() -> Settings:
     """Read the settings, and fill from the data directory what a running `up` has made.
 
     Raises BadSettings.
     """
     settings = Settings.from_env()
-    here = Here(settings.relay_data_dir)
+    data_dir = DataDir(settings.relay_data_dir)
     made: dict[str, object] = {}
     if settings.redis_url is None:
         made["redis_url"] = embedded.address_of(settings.relay_data_dir)
     if settings.uses_sandbox and not settings.codat_webhook_secrets:
-        secret = here.webhook_secret()
+        secret = data_dir.webhook_secret()
         made["codat_webhook_secrets"] = (SecretStr(secret),) if secret else ()
     return settings.model_copy(update=made)
 
 
 def begin_process() -> Settings:
-    """Read the settings as `settings_here` does, set up the log, and warn of names nobody reads."""
-    settings = settings_here()
+    """Return `local_settings`, after setting up the log and warning of names that are not read."""
+    settings = local_settings()
     set_up(settings.relay_log_level)
     for name, why in unread_names().items():
         log.warning("settings.not_read", name=name, why=why)
@@ -91,13 +91,13 @@ def unread_names() -> dict[str, str]:
 
 
 def refuse_unprovable(settings: Settings) -> None:
-    """Raise CannotStart when there is nothing by which to tell Codat's webhooks from others."""
+    """Raise CannotStart when no webhook could be proved to be Codat's."""
     if not settings.codat_webhook_secrets and not settings.codat_legacy_authorization:
         raise CannotStart(UNPROVABLE)
 
 
 def check_brand(settings: Settings) -> list[str]:
-    """Give what customers would stumble over on their pages, though they work.
+    """Return what is missing on the customers' pages, though they work.
 
     Raises CannotStart when the firm's brand file cannot be used, with every fault it has.
     """

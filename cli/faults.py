@@ -1,4 +1,4 @@
-"""Exit codes, and the faults that the command line tells in a sentence instead of a trace."""
+"""Exit codes, and the faults that the command line explains in a sentence, without a trace."""
 
 from redis.exceptions import (
     AuthenticationError,

@@ -1,4 +1,4 @@
-"""Being told to stop while things are being started: what was begun is ended, no more begins."""
+"""Stop signals while things are being started: what was begun is ended, no more begins."""
 
 import os
 import signal
@@ -15,14 +15,14 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """End at once and without a trace when told to by Ctrl-C, while nothing but code is loaded.
+    """Exit at once and without a trace on Ctrl-C, while nothing but code is loaded.
 
     Raised there, KeyboardInterrupt may come up where Python swallows it, and shows a trace.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = signal.signal(signal.SIGINT, _leave)
+    previous = signal.signal(signal.SIGINT, _exit)
     try:
         yield
     finally:
@@ -31,7 +31,7 @@ def loading() -> Iterator[None]:
 
 @contextmanager
 def ending() -> Iterator[None]:
-    """From its end on, end at once and without a trace when told to by Ctrl-C.
+    """From its end on, exit at once and without a trace on Ctrl-C.
 
     Nothing is left to be done then but to wait for threads and to take down what was loaded.
     """
@@ -41,20 +41,20 @@ def ending() -> Iterator[None]:
         os._exit(INTERRUPTED)
     finally:
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, _leave_silently)
+            signal.signal(signal.SIGINT, _exit_silently)
 
 
-def _leave_silently(_number: int, _frame: FrameType | None) -> None:
+def _exit_silently(_number: int, _frame: FrameType | None) -> None:
     os._exit(INTERRUPTED)
 
 
-def _leave(_number: int, _frame: FrameType | None) -> None:
+def _exit(_number: int, _frame: FrameType | None) -> None:
     os.write(2, b"Interrupted.\n")
     os._exit(INTERRUPTED)
 
 
 class StoppedEarly(BaseException):
-    """We were told to stop."""
+    """A stop signal came before everything was started."""
 
 
 class StopSignals:
@@ -66,13 +66,13 @@ class StopSignals:
 
     def __init__(self) -> None:
         self._act: Callable[[], None] = self._interrupt
-        self._told = False
+        self._stopped = False
         self._previous: dict[signal.Signals, object] = {}
 
     def then(self, act: Callable[[], None]) -> None:
-        """Do this from now on instead, also when we were told already."""
+        """Do this from now on instead; at once if a signal came already."""
         self._act = act
-        if self._told:
+        if self._stopped:
             act()
 
     def __enter__(self) -> Self:
@@ -87,13 +87,13 @@ class StopSignals:
         _error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        """Give them back."""
+        """Restore the handlers that were there."""
         for number, handler in self._previous.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _take(self, _number: int, _frame: FrameType | None) -> None:
-        if not self._told:
-            self._told = True
+        if not self._stopped:
+            self._stopped = True
             self._act()
 
     def _interrupt(self) -> None:

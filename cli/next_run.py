@@ -7,14 +7,14 @@ OFF = "off"
 
 
 def next_in_words(row: Mapping[str, Any]) -> str | None:
-    """Give when a schedule of the API's runs next, or what keeps it from running."""
+    """Return when a schedule of the API's runs next, or what keeps it from running."""
     if row["suspended"] or row["off"]:
         return row["suspended"] or OFF
     return paused_in_words(row) or row["next_due"]
 
 
 def paused_in_words(row: Mapping[str, Any]) -> str | None:
-    """Give the pause that holds a schedule back, such as `paused until ...`; None if none does."""
+    """Return the pause that holds a schedule back, such as `paused until ...`, or None."""
     pause = row["paused"]
     if not pause:
         return None

@@ -52,8 +52,8 @@ def set_many(
     refused = sum(row["error"] is not None for row in done)
     if as_json:
         saved = not preview and refused < len(done)
-        told = {"schedules": done, "saved": saved, "refused": refused, "warnings": warnings}
-        print_json(told)
+        result = {"schedules": done, "saved": saved, "refused": refused, "warnings": warnings}
+        print_json(result)
     else:
         show_rows(done, RESULTS, empty="No company fits.")
         verb = "removed" if wanted and wanted[0].body is None else "set"
@@ -80,7 +80,7 @@ def agree(warnings: Sequence[str], *, yes: bool) -> None:
 def _send(
     api: Api, wanted: Sequence[ScheduleChange], what: str, *, preview: bool
 ) -> tuple[list[dict[str, Any]], list[int]]:
-    """Send schedules that are alike together; give what each came to, in the order given."""
+    """Send schedules that are alike together; return each result, in the order given."""
     groups: dict[tuple[str, bytes], list[str]] = {}
     for one in wanted:
         key = (one.data_type, orjson.dumps(one.body, option=orjson.OPT_SORT_KEYS))
@@ -129,7 +129,7 @@ def _post(
 
 
 def schedules_of(api: Api, chosen: Chosen, wanted: dict[str, Any]) -> dict[str, Any]:
-    """Give all schedules of the companies, in their order."""
+    """Return all schedules of the companies, in their order."""
     ids, rows = chosen.ids(api), list[dict[str, Any]]()
     with bar() as progress:
         task = progress.add_task("Reading", total=len(ids), rate="")

@@ -1,4 +1,4 @@
-"""Options by which a command is told which companies it is about, and what that costs."""
+"""Options that choose the companies of a command, and what the choice costs."""
 
 import functools
 import re
@@ -16,7 +16,7 @@ from relay.companies.company import CompanyStatus
 from relay.files import BadFile, Row, read_rows, separated
 
 PAGE = 500
-MOST = 1000  # ids that the API takes in one request
+MAX_IDS = 1000  # ids that the API takes in one request
 EVERYONE = "all"
 COLUMN = "company_id"
 HEADS = ("companyid", "id", "company")  # however it is written
@@ -34,23 +34,23 @@ class Chosen:
     all: bool
 
     def __bool__(self) -> bool:
-        """Whether anything was said."""
+        """Whether any choice was made."""
         return bool(self.companies or self.status or self.platform or self.all)
 
     def ids(self, api: Api) -> list[str]:
-        """Give the companies' ids, looked up where a filter was given."""
+        """Return the companies' ids, looked up where a filter was given."""
         if self.companies:
             return list(self.companies)
         wanted = {"status": self.status, "platform": self.platform, "limit": PAGE}
         return [one["id"] for one in api.pages("/v1/companies", "companies", **wanted)]
 
     def parts(self) -> Iterator["Chosen"]:
-        """Give it in pieces that the API takes in one request each."""
-        for some in batched(self.companies, MOST) or [self.companies]:
+        """Return it in pieces that the API takes in one request each."""
+        for some in batched(self.companies, MAX_IDS) or [self.companies]:
             yield replace(self, companies=some)
 
     def body(self) -> dict[str, Any]:
-        """Give it as the API takes it."""
+        """Return it as the API takes it."""
         given = {
             "companies": list(self.companies),
             "status": self.status,
@@ -95,12 +95,12 @@ def _column_of_ids(file: Path, first: Row) -> int | None:
 
 
 def batched(ids: Sequence[str], most: int) -> list[tuple[str, ...]]:
-    """Give ids in pieces of at most so many."""
+    """Return ids in pieces of at most so many."""
     return [tuple(ids[first : first + most]) for first in range(0, len(ids), most)]
 
 
 def chooses(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the argument COMPANY... and a filter, handed to it as `chosen`."""
+    """Add to a command the argument COMPANY... and a filter, handed to it as `chosen`."""
     return _chooses(command, needed=True)
 
 
@@ -137,7 +137,7 @@ def _chooses(command: Callable[..., None], *, needed: bool) -> Callable[..., Non
 
 
 def company_or_all(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the filters of COMPANY `all`, handed to it as `chosen`, None for one."""
+    """Add to a command the filters of COMPANY `all`, handed to it as `chosen`, None for one."""
 
     @click.option("--platform", help="With COMPANY all: only companies on it, by key or name.")
     @click.option("--status", type=OneOf(CompanyStatus))

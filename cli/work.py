@@ -1,4 +1,4 @@
-"""Leave work to be done at Codat: ask first when it is much, then follow it to its end."""
+"""Enqueue work for Codat: ask first when it is much, then follow it to its end."""
 
 import sys
 import time
@@ -18,10 +18,10 @@ from cli.selection import Chosen, cost_in_words
 One = TypeVar("One")
 Result = TypeVar("Result")
 
-LOOK_EVERY = 0.5  # seconds
+POLL_SECONDS = 0.5  # seconds
 WORTH_WAITING = timedelta(minutes=2)
 SHOWN = 20  # of what was not done, by name
-MOST_SHOWN = 500  # that the API lists at once
+PAGE = 500  # that the API lists at once
 LAST = "The one under way may be done too."
 UNTOUCHED = "nothing was done."
 NO_COMPANY = "No company fits: nothing was done."
@@ -31,19 +31,19 @@ NOT_DONE: Columns = {
 }
 
 
-def leaves(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that `leave` takes."""
+def enqueue_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add to a command the options that `enqueue` takes."""
     for option in (
-        click.option("--no-wait", is_flag=True, help="Leave it to be done and return."),
+        click.option("--no-wait", is_flag=True, help="Enqueue it and return."),
         click.option("--yes", is_flag=True, help="Do not ask."),
-        click.option("--preview", is_flag=True, help="Only tell what it would cost."),
+        click.option("--preview", is_flag=True, help="Only show what it would cost."),
     ):
         command = option(command)
     return command
 
 
 def bar() -> Progress:
-    """Give a progress bar with rate and time left; without a terminal it shows nothing."""
+    """Return a progress bar with rate and time left; without a terminal it shows nothing."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -56,7 +56,7 @@ def bar() -> Progress:
 
 @contextmanager
 def goes_on(rest: Callable[[], str]) -> Iterator[None]:
-    """Follow what goes on by itself: whoever stops following it is told of the `rest`."""
+    """Follow what goes on by itself; who stops following it is shown the `rest`."""
     try:
         yield
     except (KeyboardInterrupt, Interrupted):
@@ -75,8 +75,8 @@ def each(
 ) -> list[Result]:
     """Do something with one item after another, and show how many were done.
 
-    `size`: how many an item counts for. When it ends early, what was done before is told; nothing
-    was by what only looks, without `changes`.
+    `size`: how many an item counts for. When it ends early, the error says what was done before:
+    nothing by what only looks, without `changes`.
     """
     total, done, results = sum(map(size, items)), 0, list[Result]()
     try:
@@ -97,7 +97,7 @@ def each(
 
 
 class Work:
-    """Something left to be done at Codat, followed to its end."""
+    """Work that is enqueued for Codat, and followed to its end."""
 
     def __init__(self, api: Api, path: str, body: dict[str, Any], counted: str) -> None:
         self._api = api
@@ -108,12 +108,12 @@ class Work:
 
     @property
     def left(self) -> int:
-        """How much was left to be done."""
+        """How much was enqueued."""
         return int(self.answer[self._counted])
 
     @property
     def like(self) -> list[str]:
-        """By which names it is found among the intents."""
+        """The patterns of the names of its intents."""
         return list(self.answer["like"])
 
     def preview(self) -> dict[str, Any]:
@@ -121,9 +121,9 @@ class Work:
         return dict(self._api.post(self._path, self._body | {"preview": True}))
 
     def begin(self, like: Iterable[str]) -> None:
-        """Have it done; `like` as the preview told."""
+        """Enqueue it; `like` as the preview said."""
         self._waited = _total(self._api, "waiting", like)
-        self._dead = {_mark(one) for one in _listed(self._api, like)}
+        self._dead = {_identity(one) for one in _listed(self._api, like)}
         self._begun_after = self._api.get("/v1/status")["last_event"]
         self.answer = dict(self._api.post(self._path, self._body))
 
@@ -143,21 +143,21 @@ class Work:
                 if until := _held(self._api.get("/v1/status")["budget"]):
                     done = f"{self._done} of {self.left} done"
                     raise Failed(f"{done}; the rest goes on by itself from {until} on.")
-                time.sleep(LOOK_EVERY)
+                time.sleep(POLL_SECONDS)
 
     def given_up(self) -> list[dict[str, str]]:
         """Name what was given up since it began, with the reason."""
         return [
             {"name": one["name"], "reason": one["last_error"] or "unknown"}
             for one in _listed(self._api, self.like)
-            if _mark(one) not in self._dead
+            if _identity(one) not in self._dead
         ]
 
     def events(self, *types: str) -> Iterator[dict[str, Any]]:
-        """Walk what the log was told of these types since it began."""
+        """Yield the events of these types since it began."""
         cursor = self._begun_after
         while True:
-            page = self._api.get("/v1/events", after=cursor, type=list(types), limit=MOST_SHOWN)
+            page = self._api.get("/v1/events", after=cursor, type=list(types), limit=PAGE)
             yield from page["events"]
             if page["cursor"] == cursor:
                 return
@@ -172,7 +172,7 @@ class Work:
         )
 
 
-def leave(
+def enqueue(
     work: Work,
     *,
     named: bool,
@@ -184,10 +184,10 @@ def leave(
     empty: str = NO_COMPANY,
     outcome: Callable[[Work], list[dict[str, str]]] = Work.given_up,
 ) -> None:
-    """Have work done at Codat and say what came of it; raises Failed where not all of it was.
+    """Enqueue work for Codat and show its outcome; raises Failed where not all of it was done.
 
     A person is shown the cost and asked first, without `yes` and unless each was `named`. With
-    nothing to do the same is raised, but for whoever meant `everything` there is. `outcome` names
+    nothing to do the same is raised, unless `everything` there is was meant. `outcome` names
     what was not done.
     """
     shown = work.preview()
@@ -219,8 +219,8 @@ def _show_preview(shown: dict[str, Any], empty: str) -> None:
     if not_linked := _not_linked(shown):
         show_rows(not_linked[:SHOWN], NOT_DONE)
     cost = shown["cost"]
-    if told := cost_in_words(cost) if cost["calls"] or cost["companies"] else empty:
-        click.echo(told)
+    if text := cost_in_words(cost) if cost["calls"] or cost["companies"] else empty:
+        click.echo(text)
 
 
 def _not_linked(answer: dict[str, Any]) -> list[dict[str, str]]:
@@ -242,13 +242,13 @@ def _count_of(not_done: Sequence[dict[str, str]], asked: int) -> str:
     reasons: dict[str, int] = {}
     for one in not_done:
         reasons[one["reason"]] = reasons.get(one["reason"], 0) + 1
-    told = "; ".join(f"{count}: {reason}" for reason, count in reasons.items())
+    why = "; ".join(f"{count}: {reason}" for reason, count in reasons.items())
     more = " `codat-relay intents --state dead` shows those given up."
-    return f"{len(not_done)} of {asked} were not done. {told}.{more}"
+    return f"{len(not_done)} of {asked} were not done. {why}.{more}"
 
 
 def _held(budget: dict[str, Any]) -> str | None:
-    """Give when calls go on, if nobody may call for longer than one waits for."""
+    """Return when calls go on, if none may be made for longer than is worth waiting."""
     spent = budget["remaining"] is not None and budget["remaining"] <= budget["reserved"]
     until: str | None = budget["resets"] if spent else budget["held_until"]
     if until is None or datetime.fromisoformat(until) - datetime.now(UTC) < WORTH_WAITING:
@@ -264,12 +264,12 @@ def _total(api: Api, state: str, like: Iterable[str]) -> int:
 
 def _listed(api: Api, like: Iterable[str]) -> list[dict[str, Any]]:
     """List the latest intents of these names that were given up."""
-    lists = (api.get("/v1/intents", state="dead", like=one, limit=MOST_SHOWN) for one in like)
+    lists = (api.get("/v1/intents", state="dead", like=one, limit=PAGE) for one in like)
     return [one for found in lists for one in found["intents"]]
 
 
-def _mark(intent: dict[str, Any]) -> tuple[str, str]:
-    """Tell one giving up from another of the same name."""
+def _identity(intent: dict[str, Any]) -> tuple[str, str]:
+    """Return what tells one attempt that was given up from another of the same name."""
     return intent["name"], intent["due"]
 
 
@@ -284,7 +284,7 @@ def in_parts(
     ways |= {"named": bool(chosen.companies), "everything": chosen.all}
     for part in chosen.parts():
         try:
-            leave(Work(api, path, part.body() | more, "left"), **ways, **how)
+            enqueue(Work(api, path, part.body() | more, "left"), **ways, **how)
         except Failed as error:
             faults.append(str(error))
     if faults:

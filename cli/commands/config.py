@@ -50,7 +50,7 @@ def config(*, as_json: bool) -> None:
 
 
 def shown(value: Any) -> Any:
-    """Give a value as it may be shown: never a secret, never a password in an address."""
+    """Return a value as it may be shown: never a secret, never a password in an address."""
     if isinstance(value, SecretStr):
         return MASK
     if isinstance(value, tuple):
@@ -66,7 +66,7 @@ def _text(value: object) -> str:
 
 
 def _derived(name: str, value: str, settings: Settings) -> dict[str, Any]:
-    """Give what stands in for a setting that is not set."""
+    """Return what stands in for a setting that is not set."""
     if name in settings.model_fields_set:
         return {}
     return {"name": name.upper(), "value": without_secrets(value), "from": "in effect"}

@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 
 from cli.client import Api, uses_api
-from cli.data_dir import settings_here
+from cli.data_dir import local_settings
 from cli.demo.performance import Demo
 from cli.demo.sandbox import Sandbox
 from cli.faults import CannotStart
@@ -34,7 +34,7 @@ def demo(*, api: Api, count: int, seed: int) -> None:
       codat-relay demo
       codat-relay demo --companies 50 --seed 7
     """
-    settings = settings_here()
+    settings = local_settings()
     if not settings.uses_sandbox or not api.get("/v1/status")["uses_sandbox"]:
         raise CannotStart(REAL)
     # Only a token that may operate previews: another is refused before anything is said.

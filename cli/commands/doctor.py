@@ -7,7 +7,7 @@ import click
 
 from cli.checkup import WRONG, findings
 from cli.client import service_url, url_option
-from cli.data_dir import settings_here
+from cli.data_dir import local_settings
 from cli.output import Columns, as_json, print_json, show_rows
 from relay.masking import without_secrets
 
@@ -31,7 +31,7 @@ def doctor(*, url: str | None, as_json: bool) -> None:
     Examples:
       codat-relay doctor
     """
-    settings = settings_here()
+    settings = local_settings()
     found = list(findings(settings, service_url(settings, url)))
     rows = [{**asdict(one), "detail": without_secrets(one.detail)} for one in found]
     if as_json:

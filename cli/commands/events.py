@@ -13,13 +13,13 @@ from relay.store.log.encoded import one_line
 ORDER = 50
 PAGE = 500
 WAIT = 20  # seconds per long poll
-LONGEST_DATA = 160  # characters
+MAX_DATA = 160  # characters
 COLUMNS: Columns = {
     "number": lambda row: row["id"],
     "time": lambda row: row["time"],
     "type": lambda row: row["type"],
     "company": lambda row: row.get("subject", ""),
-    "data": lambda row: orjson.dumps(row["data"]).decode()[:LONGEST_DATA],
+    "data": lambda row: orjson.dumps(row["data"]).decode()[:MAX_DATA],
 }
 
 
@@ -68,7 +68,7 @@ def events(
 
 
 def _pages(api: Api, after: int, wanted: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
-    """Give page after page up to the end of the log."""
+    """Yield page after page up to the end of the log."""
     cursor = str(after)
     while True:
         page = api.get("/v1/events", after=cursor, limit=PAGE, **wanted)

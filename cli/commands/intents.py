@@ -9,7 +9,7 @@ from cli.client import Api, refuse_unknown, uses_api
 from cli.faults import Failed
 from cli.groups import ListsByDefault
 from cli.output import Columns, as_json, print_json, show_rows
-from cli.work import Work, leave, leaves
+from cli.work import Work, enqueue, enqueue_options
 
 ORDER = 120
 NOT_DEAD = "nothing of this name was given up; `codat-relay intents --state dead` lists what was."
@@ -67,7 +67,7 @@ def list_intents(
 @click.option("--kind", help="All of this kind, such as info.")
 @click.option("--company", help="All of this company.")
 @click.option("--all", "everything", is_flag=True, help="All that were given up.")
-@leaves
+@enqueue_options
 @as_json
 @uses_api
 def retry(
@@ -96,7 +96,7 @@ def retry(
             named = ", ".join(one for one in dict.fromkeys(names) if not _is_dead(api, one))
             raise click.BadParameter(f"{named or 'some of these'}: {NOT_DEAD}")
     work = Work(api, "/v1/intents/retry", body, "retried")
-    leave(work, named=bool(names), everything=everything, empty=NONE_DEAD, **how)
+    enqueue(work, named=bool(names), everything=everything, empty=NONE_DEAD, **how)
 
 
 def _is_dead(api: Api, name: str) -> bool:
@@ -122,8 +122,8 @@ def withdraw(*, api: Api, names: tuple[str, ...], like: str | None, as_json: boo
     if as_json:
         print_json(done)
     else:
-        told = f"{done['running']} are under way and end by themselves."
-        click.echo(f"{done['withdrawn']} withdrawn. {told if done['running'] else ''}".strip())
+        running = f"{done['running']} are under way and end by themselves."
+        click.echo(f"{done['withdrawn']} withdrawn. {running if done['running'] else ''}".strip())
     missing = len(set(names)) - done["withdrawn"]
     if missing > 0 or not done["withdrawn"]:
         if not done["withdrawn"] + done["running"]:

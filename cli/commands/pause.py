@@ -76,7 +76,7 @@ def list_pauses(api: Api, as_json: bool) -> None:
 @click.option("--timezone", help="Of the window.  [default: UTC]")
 @click.option("--file", type=FILE, help="With SCOPE company: a pause each for those of a CSV file.")
 @click.option("--anyway", is_flag=True, help="Take a tag that no company has yet.")
-@click.option("--preview", is_flag=True, help="Tell how many schedules it speaks of; save nothing.")
+@click.option("--preview", is_flag=True, help="Show how many schedules it covers; save nothing.")
 @as_json
 @uses_api
 def set_pause(

@@ -15,7 +15,7 @@ from cli.work import NO_COMPANY, bar, goes_on
 from relay.companies.company import CompanyStatus
 
 ORDER = 130
-LOOK_EVERY = 0.5  # seconds
+POLL_SECONDS = 0.5  # seconds
 PATH = "/v1/reconciliations"
 GOES_ON = "the comparison goes on; `codat-relay reconcile abort {}` stops it."
 BY_HOUR = "by_event_type_and_hour"
@@ -36,7 +36,7 @@ def reconcile() -> None:
 @click.option("--company", "companies", multiple=True, help="Only this company; may be repeated.")
 @click.option("--status", type=OneOf(CompanyStatus))
 @click.option("--platform", help="Only companies on this platform: its key or name.")
-@click.option("--preview", is_flag=True, help="Only tell what it would cost.")
+@click.option("--preview", is_flag=True, help="Only show what it would cost.")
 @click.option("--no-wait", is_flag=True, help="Begin it and return.")
 @click.option(
     "--accept-deletions",
@@ -187,4 +187,4 @@ def _watch(api: Api, run: str) -> dict[str, Any]:
             )
             if now["phase"] in ("done", "aborted", "stopped"):
                 return now
-            time.sleep(LOOK_EVERY)
+            time.sleep(POLL_SECONDS)

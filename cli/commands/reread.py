@@ -7,14 +7,14 @@ import click
 from cli.client import Api, uses_api
 from cli.output import as_json
 from cli.selection import Chosen, chooses
-from cli.work import in_parts, leaves
+from cli.work import enqueue_options, in_parts
 
 ORDER = 110
 
 
 @click.command()
 @chooses
-@leaves
+@enqueue_options
 @as_json
 @uses_api
 def reread(*, api: Api, chosen: Chosen, **how: Any) -> None:

@@ -9,11 +9,11 @@ import click
 from cli.client import Api, path_part, uses_api
 from cli.output import Columns, as_json, print_json, show_rows
 from cli.selection import Chosen, chooses
-from cli.work import LOOK_EVERY, Work, goes_on, in_parts, leaves
+from cli.work import POLL_SECONDS, Work, enqueue_options, goes_on, in_parts
 
 ORDER = 100
 NO_COMPANY = "No linked company fits: nothing was done."
-OUTCOME_WITHIN = 20.0  # seconds in which the log tells what became of what has ended at Codat
+OUTCOME_WITHIN = 20.0  # seconds in which the log shows how what ended at Codat came out
 UNKNOWN = "its outcome is not in the log yet; `codat-relay events --type 'sync.*'` shows it"
 
 
@@ -35,13 +35,13 @@ SYNCS: Columns = {
 
 @click.group()
 def sync() -> None:
-    """Request syncs now, whatever the cadence, and see how they come on."""
+    """Request syncs now, whatever the schedule says, and follow them."""
 
 
 @sync.command()
 @chooses
 @click.option("--data-type", default="all", show_default=True, help="Such as invoices.")
-@leaves
+@enqueue_options
 @as_json
 @uses_api
 def now(*, api: Api, chosen: Chosen, data_type: str, **how: Any) -> None:
@@ -69,9 +69,9 @@ def _not_requested(work: Work) -> list[dict[str, str]]:
                 if event["data"].get("period") == period:
                     known[event["subject"]] = event["data"].get("reason")
             if len(known) < work.left:
-                time.sleep(LOOK_EVERY)
+                time.sleep(POLL_SECONDS)
     found = [{"name": c, "reason": reason} for c, reason in known.items() if reason]
-    unheard = {"name": "(not told yet)", "reason": UNKNOWN}
+    unheard = {"name": "(not known yet)", "reason": UNKNOWN}
     return found + [unheard] * (work.left - len(known))
 
 

@@ -7,7 +7,7 @@ import click
 
 from cli import tokens
 from cli.choices import OneOf
-from cli.data_dir import Here, settings_here
+from cli.data_dir import DataDir, local_settings
 from cli.faults import CannotStart
 from cli.output import Columns, as_json, print_json, show_rows
 from relay.nearest import hint
@@ -121,14 +121,14 @@ def revoke(*, name: str) -> None:
         raise CannotStart(NOT_VALID)
     digests = [one.digest for one in _named(store, name)]
     store.tokens.revoke(digests)
-    tokens.drop_files(Here(settings.relay_data_dir), digests, name)
+    tokens.drop_files(DataDir(settings.relay_data_dir), digests, name)
     click.echo(f"Revoked {len(digests)} called {name}.")
     if tokens.are_missing(settings, store):
         click.echo(f"Now {tokens.NOBODY_LET_IN}.", err=True)
 
 
 def _open() -> tuple[Settings, Store]:
-    settings = settings_here()
+    settings = local_settings()
     return settings, Store.open(settings)
 
 
@@ -147,9 +147,9 @@ def _named(store: Store, name: str) -> list[Any]:
 
 
 def _hand_out(settings: Settings, store: Store, owner: Token, *, show: bool, as_json: bool) -> None:
-    here = Here(settings.relay_data_dir)
-    made = tokens.make(store, here, owner, everywhere=True)
-    file = str(here.file_of(owner.name))
+    data_dir = DataDir(settings.relay_data_dir)
+    made = tokens.make(store, data_dir, owner, everywhere=True)
+    file = str(data_dir.file_of(owner.name))
     if as_json:
         row = {"name": owner.name, "role": owner.role, "fingerprint": digest_of(made)[:8]}
         print_json({**row, "file": file, **({"token": made} if show else {})})

@@ -15,13 +15,13 @@ from redis.exceptions import RedisError
 from rich.console import Console
 
 from cli.addresses import local
-from cli.data_dir import Here, check_brand, unread_names
+from cli.data_dir import DataDir, check_brand, unread_names
 from cli.faults import FAILED, INTERRUPTED, CannotStart
 from cli.interrupts import StoppedEarly, StopSignals
 from cli.runner import embedded
 from cli.runner.embedded import EmbeddedServer
 from cli.runner.lines import Lines
-from cli.runner.local import Attendant, check_ports, make_secrets, may_start, processes
+from cli.runner.local import Supervisor, check_ports, make_secrets, may_start, processes
 from cli.runner.processes import SANDBOX, Process
 from cli.runner.runner import Runner
 from cli.tokens import Operator, keep_operator
@@ -38,7 +38,7 @@ BREAKING = set('"$`\\\n')
 
 @click.command()
 def up() -> None:
-    """Start the web process, the workers, the scheduler and whatever they need.
+    """Start the web process, the workers, the scheduler and what they need.
 
     Without REDIS_URL a server is started on RELAY_DATA_DIR; without a Codat key the sandbox stands
     in for Codat. At first start an operator token is made and kept in a file of the data directory;
@@ -58,26 +58,26 @@ def up() -> None:
 
 
 def _run(console: Console, signals: StopSignals) -> bool:
-    """Start everything and run until told to stop (True), or until a process died too often."""
+    """Start everything; run until stopped (True), or until a process died too often (False)."""
     settings = Settings.from_env()
-    here = Here(settings.relay_data_dir)
+    data_dir = DataDir(settings.relay_data_dir)
     unread = unread_names()
     for why in unread.values():
         console.print(f"Warning: {why}.", style="yellow", soft_wrap=True, markup=False)
     check_brand(settings)  # what it lacks, the web process says
     check_ports(settings)
-    made = make_secrets(settings, here)
+    made = make_secrets(settings, data_dir)
     with ExitStack() as stack:
         server = None
         if settings.redis_url is None:
             server = stack.enter_context(embedded.start(settings.relay_data_dir))
             made["REDIS_URL"] = server.url
             settings = settings.model_copy(update={"redis_url": server.url})
-        token, loss = _open(settings, here, server)
+        token, loss = _open(settings, data_dir, server)
         say_loss(console, loss)
-        wanted = [_remembering(process, here) for process in processes(settings)]
+        wanted = [_remembering(process, data_dir) for process in processes(settings)]
         lines = Lines(console, [process.name for process in wanted])
-        attendant = Attendant(
+        supervisor = Supervisor(
             settings, server, lines.say, lambda: announce(console, settings, token, loss)
         )
         # Handed on to the processes, which read it by their own settings.
@@ -87,7 +87,7 @@ def _run(console: Console, signals: StopSignals) -> bool:
             wanted,
             environment,
             lines,
-            attendant,
+            supervisor,
             also_ours=ours,
             may_start=partial(may_start, settings),
         )
@@ -96,7 +96,7 @@ def _run(console: Console, signals: StopSignals) -> bool:
 
 
 def _open(
-    settings: Settings, here: Here, server: EmbeddedServer | None
+    settings: Settings, data_dir: DataDir, server: EmbeddedServer | None
 ) -> tuple[Operator, Loss | None]:
     """Look whether the store can be used and holds what was known; see to the operator token.
 
@@ -106,7 +106,7 @@ def _open(
         store = Store.open(settings)
         assert settings.redis_url is not None
         loss = Witness(settings.relay_data_dir, settings.redis_url).look(store)
-        token = keep_operator(settings, store, here, owns_store=server is not None)
+        token = keep_operator(settings, store, data_dir, owns_store=server is not None)
         store.client.close()
     except RedisError:
         if server is None or server.is_alive():
@@ -116,7 +116,7 @@ def _open(
 
 
 def _inherited(unread: Collection[str]) -> dict[str, str]:
-    """Return the environment as processes are to have it: told of once what nobody reads.
+    """Return the environment for the processes, without names that are not read.
 
     They must not import what lies in the folder we were started in, be it called `redis` or `json`.
     """
@@ -126,11 +126,11 @@ def _inherited(unread: Collection[str]) -> dict[str, str]:
     return {**kept, "PYTHONSAFEPATH": "1"}
 
 
-def _remembering(process: Process, here: Here) -> Process:
+def _remembering(process: Process, data_dir: DataDir) -> Process:
     """Let the sandbox keep its companies over a restart, as the relay keeps what it knows."""
     if process is not SANDBOX:
         return process
-    state = str((here.data_dir / SANDBOX_STATE).absolute())
+    state = str((data_dir.path / SANDBOX_STATE).absolute())
     return replace(process, arguments=(*process.arguments, "--state", state))
 
 

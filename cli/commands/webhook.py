@@ -8,7 +8,7 @@ import click
 import requests
 
 from cli.addresses import ANY, local, session_for
-from cli.data_dir import settings_here
+from cli.data_dir import local_settings
 from cli.faults import CannotStart, Failed, Unreachable
 from cli.output import as_json, print_json
 from codat.signature import headers
@@ -49,7 +49,7 @@ def sign(*, file: BinaryIO, message_id: str | None, as_json: bool) -> None:
     Examples:
       codat-relay webhook sign event.json
     """
-    signed = _headers(settings_here(), file.read(), message_id)
+    signed = _headers(local_settings(), file.read(), message_id)
     if as_json:
         print_json(signed)
         return
@@ -68,17 +68,17 @@ def send(*, file: BinaryIO, message_id: str | None, url: str | None) -> None:
     Examples:
       codat-relay webhook send event.json
     """
-    settings = settings_here()
+    settings = local_settings()
     body, to = file.read(), url or f"{local(settings)}/webhooks/codat"
     signed = _headers(settings, body, message_id) | {"Content-Type": "application/json"}
     try:
         answer = session_for(to).post(to, data=body, headers=signed, timeout=ANSWER_WITHIN)
     except requests.RequestException as error:
         raise Unreachable(f"{to} does not answer ({type(error).__name__}).") from None
-    told = f"{answer.status_code} {answer.reason} {answer.text[:200]}".rstrip()
+    said = f"{answer.status_code} {answer.reason} {answer.text[:200]}".rstrip()
     if not answer.ok:
-        raise Failed(f"{to}: {told}")
-    click.echo(f"{told}  (message {signed['webhook-id']})")
+        raise Failed(f"{to}: {said}")
+    click.echo(f"{said}  (message {signed['webhook-id']})")
 
 
 def _headers(settings: Settings, body: bytes, message_id: str | None) -> dict[str, str]:

@@ -14,9 +14,9 @@ ORDER = 210
 @click.argument("queue", type=OneOf(QUEUES))
 @click.option("--burst", is_flag=True, help="End when the queue is empty.")
 def worker(queue: str, burst: bool) -> None:
-    """Work on one QUEUE until told to stop.
+    """Work on one QUEUE until stopped.
 
-    `drain` applies what webhooks told; `codat` does what must be done at Codat, `deliver` posts
+    `drain` applies webhooks; `codat` does what must be done at Codat; `deliver` posts
     events to subscribers. Run as many of each as you like, on any number of machines.
 
     \b

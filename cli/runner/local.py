@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import requests
 
 from cli.addresses import local, session_for
-from cli.data_dir import Here, refuse_unprovable
+from cli.data_dir import DataDir, refuse_unprovable
 from cli.faults import CannotStart, Failed
 from cli.runner.embedded import EmbeddedServer, make_private
 from cli.runner.ports import is_listening, refuse_taken
@@ -15,11 +15,11 @@ from cli.runner.processes import CODAT_WORKER, PROCESSES, SANDBOX, Process
 from cli.runner.restarts import Restarts
 from relay.settings import Settings
 
-TURN_OVER_EVERY = 60.0  # seconds between looks at how large the server's log is
-LOOK_EVERY = 0.3  # seconds between looks whether all is ready
-SAY_AFTER = 30.0  # seconds of not being ready before we say what is missing
-LOOK_FOR_ROOM_EVERY = 2.0  # seconds, while the disk is full
-ANSWER_WITHIN = 1.0
+LOG_POLL_SECONDS = 60.0  # seconds between looks at how large the server's log is
+POLL_SECONDS = 0.3  # seconds between looks whether all is ready
+REPORT_AFTER = 30.0  # seconds of not being ready before we say what is missing
+DISK_FULL_POLL_SECONDS = 2.0  # seconds, while the disk is full
+ANSWER_TIMEOUT = 1.0
 
 
 def check_ports(settings: Settings) -> None:
@@ -34,7 +34,7 @@ def check_ports(settings: Settings) -> None:
 
 
 def processes(settings: Settings) -> list[Process]:
-    """Give what is to run: the Procfile's processes, with the sandbox when no Codat key is set."""
+    """Return the processes to run: the Procfile's, and the sandbox when no Codat key is set."""
     return [*PROCESSES, *([SANDBOX] if settings.uses_sandbox else [])]
 
 
@@ -45,20 +45,20 @@ def may_start(settings: Settings, process: Process) -> bool:
     return is_listening("127.0.0.1", settings.sandbox_at)
 
 
-def make_secrets(settings: Settings, here: Here) -> dict[str, str]:
-    """Give the environment that the processes need besides ours, making the sandbox's secret."""
+def make_secrets(settings: Settings, data_dir: DataDir) -> dict[str, str]:
+    """Return what the processes need in their environment besides ours; make missing secrets."""
     made = {}
     if settings.uses_sandbox and not settings.codat_webhook_secrets:
-        make_private(here.data_dir)
-        made["CODAT_WEBHOOK_SECRETS"] = here.make_webhook_secret()
+        make_private(data_dir.path)
+        made["CODAT_WEBHOOK_SECRETS"] = data_dir.make_webhook_secret()
     else:
         refuse_unprovable(settings)
     return made
 
 
 @dataclass
-class Attendant:
-    """Looks after what the runner does not: the embedded server, and the moment all is ready."""
+class Supervisor:
+    """Keeps the embedded server running, and announces the moment when all is ready."""
 
     settings: Settings
     server: EmbeddedServer | None
@@ -87,27 +87,27 @@ class Attendant:
             if now >= self._launch_at:
                 self._launch(server)
         elif not server.is_alive():
-            self._mourn(server, now)
+            self._plan_restart(server, now)
         elif now >= self._turn_over_at:
             server.turn_over_log()
-            self._turn_over_at = now + TURN_OVER_EVERY
+            self._turn_over_at = now + LOG_POLL_SECONDS
 
     def _launch(self, server: EmbeddedServer) -> None:
         if not server.has_room():  # it would end at once
-            self._launch_at = time.monotonic() + LOOK_FOR_ROOM_EVERY
+            self._launch_at = time.monotonic() + DISK_FULL_POLL_SECONDS
             return
         self._launch_at = None
         self._server_started = time.monotonic()
         try:
             server.launch()
         except (CannotStart, OSError):  # why, is said with the next try
-            self._mourn(server, time.monotonic())
+            self._plan_restart(server, time.monotonic())
         else:
             if self._is_down:
                 self.say("the embedded server is back")
             self._is_down = False
 
-    def _mourn(self, server: EmbeddedServer, now: float) -> None:
+    def _plan_restart(self, server: EmbeddedServer, now: float) -> None:
         lack = server.lacks_room()
         # A full disk is no fault of the server: it is tried again for as long as that lasts.
         pause = self.restarts.pause_after_death(self._server_started, now, excused=lack is not None)
@@ -124,10 +124,10 @@ class Attendant:
         if missing is None:
             self._announced = True
             self.announce()
-        elif now - self._began > SAY_AFTER and not self._said:
+        elif now - self._began > REPORT_AFTER and not self._said:
             self._said = True
             self.say(f"not ready yet: {missing}")
-        self._look_at = time.monotonic() + LOOK_EVERY
+        self._look_at = time.monotonic() + POLL_SECONDS
 
     def _missing(self) -> str | None:
         wanted = [f"{local(self.settings)}/readyz"]
@@ -135,7 +135,7 @@ class Attendant:
             wanted.append(f"{self.settings.api_url}/sandbox/state")
         for address in wanted:
             try:
-                answer = session_for(address).get(address, timeout=ANSWER_WITHIN)
+                answer = session_for(address).get(address, timeout=ANSWER_TIMEOUT)
             except requests.RequestException:
                 return f"{address} does not answer"
             if not answer.ok:

@@ -1,4 +1,4 @@
-"""Take leave of processes that were given to us when their parents ended, as by a container."""
+"""Reap processes that became ours when their parents ended, as in a container."""
 
 import os
 from collections.abc import Collection
@@ -15,6 +15,6 @@ def reap_orphans(ours: Collection[int]) -> None:
             found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
             return
-        if found is None or found.si_pid in ours:  # whoever started it asks for that one
+        if found is None or found.si_pid in ours:  # the part that started it waits for it
             return
         os.waitpid(found.si_pid, 0)

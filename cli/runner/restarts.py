@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 FIRST_PAUSE = 1.0  # seconds
-LONGEST_PAUSE = 30.0
+MAX_PAUSE = 30.0
 HEALTHY_AFTER = 60.0  # seconds of life after which a death counts as the first
 TOO_MANY = 5
 WITHIN = 60.0  # seconds
@@ -19,7 +19,7 @@ class Restarts:
     def pause_after_death(
         self, started: float, now: float, *, excused: bool = False
     ) -> float | None:
-        """Give the seconds to wait before starting again; None when it died too often.
+        """Return the seconds to wait before starting again; None when it died too often.
 
         An `excused` death makes the pauses longer, but never leads to giving up.
         """
@@ -29,5 +29,5 @@ class Restarts:
                 return None
         if now - started >= HEALTHY_AFTER:
             self._pause = FIRST_PAUSE
-        pause, self._pause = self._pause, min(self._pause * 2, LONGEST_PAUSE)
+        pause, self._pause = self._pause, min(self._pause * 2, MAX_PAUSE)
         return pause

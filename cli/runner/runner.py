@@ -14,7 +14,7 @@ from cli.runner.orphans import reap_orphans
 from cli.runner.processes import Process
 
 STOP_WITHIN = 10.0  # seconds for each turn
-LOOK_EVERY = 0.1  # seconds
+POLL_SECONDS = 0.1  # seconds
 LAST_READS = 100  # of what a pipe may still hold; it is at its end long before
 
 
@@ -94,11 +94,11 @@ class Runner:
             return
         if child.alive():
             return
-        child.make_an_end()  # what it had started would stand in its successor's way
+        child.kill_all()  # what it had started would stand in its successor's way
         self._drain(child)
-        self._mourn(child, now)
+        self._plan_restart(child, now)
 
-    def _mourn(self, child: Child, now: float) -> None:
+    def _plan_restart(self, child: Child, now: float) -> None:
         how = _in_words(child.exit_code())
         # Redis away is no fault of the process: it is tried again for as long as that lasts.
         waits = child.exit_code() == UNREACHABLE
@@ -121,8 +121,8 @@ class Runner:
                 if child.output is not None:
                     selector.register(child.output, selectors.EVENT_READ, child)
             if not selector.get_map():
-                time.sleep(LOOK_EVERY)
-            for key, _ in selector.select(LOOK_EVERY) if selector.get_map() else []:
+                time.sleep(POLL_SECONDS)
+            for key, _ in selector.select(POLL_SECONDS) if selector.get_map() else []:
                 self._show(key.data)
 
     def _show(self, child: Child) -> None:
@@ -150,7 +150,7 @@ class Runner:
                     self._output.say(
                         f"{child.name} did not stop within {STOP_WITHIN:.0f} s: killed"
                     )
-                child.make_an_end()
+                child.kill_all()
                 self._drain(child)
 
 

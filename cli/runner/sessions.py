@@ -26,7 +26,7 @@ def kill_session(leader: int) -> None:
 
 
 def members(leader: int) -> list[int]:
-    """Give the ids of the living processes in the session `leader` began."""
+    """Return the ids of the living processes in the session `leader` began."""
     return [
         int(entry.name)
         for entry in Path("/proc").glob("[0-9]*")

@@ -1,1 +1,1 @@
-"""The web process in front of the WSGI apps: takes requests in, keeps room. No routes."""
+"""The web process in front of the WSGI apps: reads requests, limits connections. No routes."""

@@ -19,7 +19,7 @@ from flask import Flask
 from redis.exceptions import RedisError
 
 from cli import tokens
-from cli.data_dir import check_brand, refuse_unprovable, settings_here
+from cli.data_dir import check_brand, local_settings, refuse_unprovable
 from cli.web.bodies import RequestLimits
 from cli.web.connections import Connections, raise_limit
 from cli.web.front import Front
@@ -55,7 +55,7 @@ log = structlog.get_logger(__name__)
 
 def app() -> Front:
     """Return the app of one web process; the server calls this in each."""
-    settings = settings_here()
+    settings = local_settings()
     set_up(settings.relay_log_level)
     Heartbeat("web", lambda: Store.open(settings, timeout=ANSWER_TIMEOUT, retries=0)).start()
     late = LateApp(lambda: build(settings), public_url=settings.public_url)
@@ -116,7 +116,7 @@ def check(settings: Settings) -> None:
 
 
 def warn_without_tokens(settings: Settings, store: Store) -> None:
-    """Log that nobody can be let in, and how to change that; raises redis.RedisError."""
+    """Log that no token is valid, and how to change that; raises redis.RedisError."""
     if tokens.are_missing(settings, store):
         log.warning("web.nobody_let_in", why=tokens.NOBODY_LET_IN)
 
@@ -186,7 +186,7 @@ class LateApp:
             self._app.end_waits()
 
     def _look(self) -> "WSGIApplication | None":
-        """Try to build, unless one has just failed; whoever comes meanwhile waits a little."""
+        """Try to build, unless one has just failed; requests that come meanwhile wait a little."""
         if not self._looking.acquire(timeout=WAIT_FOR_ANOTHER):
             return None
         try:
@@ -195,7 +195,7 @@ class LateApp:
         except RedisError:
             self._wait("Redis does not answer; try again later.")
         except (ServerRefused, WrongStore) as error:
-            log.error("store.refused", error=str(error))  # noqa: TRY400 (the trace tells nothing)
+            log.error("store.refused", error=str(error))  # noqa: TRY400 (the trace adds nothing)
             self._wait("The store cannot be used as it is set up; the log says why.")
         except Exception:
             # Whatever it is, the sender of a webhook must hear "later": after a 500 Codat's older

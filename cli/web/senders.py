@@ -1,4 +1,4 @@
-"""Tell senders apart: by address, of IPv6 by the network that one of them has to itself."""
+"""Which sender a request is of: its address, or for IPv6 the /64 network of one site."""
 
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -9,7 +9,7 @@ SUBNET = 64  # bits
 
 
 def sender_of(peer: str, forwarded: str | None = None, proxies: tuple[Network, ...] = ()) -> str:
-    """Tell whose request it is: the nearest address that is none of our proxies'.
+    """Return the sender of a request: the nearest address that is none of our proxies'.
 
     `forwarded` is the header X-Forwarded-For, which counts only as far as proxies of ours wrote it.
     """

@@ -89,7 +89,7 @@ def test_the_embedded_servers_log_is_turned_over_while_it_runs(server, monkeypat
 
     server.turn_over_log()
     assert server.log.exists()
-    monkeypatch.setattr(embedded, "LARGEST_LOG", 10)
+    monkeypatch.setattr(embedded, "MAX_LOG_BYTES", 10)
     server.turn_over_log()
     assert server.log.with_name(server.log.name + ".1").exists()
-    monkeypatch.setattr(embedded, "LARGEST_LOG", 10**9)
+    monkeypatch.setattr(embedded, "MAX_LOG_BYTES", 10**9)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.app import main
-from cli.data_dir import Here
+from cli.data_dir import DataDir
 from cli.runner import embedded
 from relay.queues import DRAIN, Hints
 from relay.server_address import BadAddress, read_address, socket_address
@@ -137,10 +137,10 @@ def test_files_that_settings_name_may_lie_anywhere(
 def test_what_is_made_in_an_odd_place_is_private_and_found_again(
     name: bytes, tmp_path: Path
 ) -> None:
-    here = Here(odd(tmp_path, name))
+    here = DataDir(odd(tmp_path, name))
     embedded.make_private(here.data_dir)
     made = here.make_webhook_secret()
-    assert Here(odd(tmp_path, name)).webhook_secret() == made
+    assert DataDir(odd(tmp_path, name)).webhook_secret() == made
     kept = next(here.data_dir.iterdir())
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from cli import tokens
 from cli.app import main
-from cli.data_dir import Here
+from cli.data_dir import DataDir
 from cli.faults import CannotStart
 from cli.tokens import keep_operator, place_of
 from portal.api.stream.routes import Follow
@@ -152,7 +152,7 @@ def portal_tokens(portal: Portal):
     return portal_parts(portal).tokens
 
 
-def operator(settings: Settings, store: Store, here: Here, *, owns_store: bool = True):
+def operator(settings: Settings, store: Store, here: DataDir, *, owns_store: bool = True):
     return keep_operator(settings, store, here, owns_store=owns_store)
 
 
@@ -163,7 +163,7 @@ def names_of(store: Store) -> list[str]:
 def test_the_operator_token_is_made_once_and_kept_private(
     make_settings: MakeSettings, store: Store, tmp_path: Path
 ) -> None:
-    here = Here(tmp_path / "data")
+    here = DataDir(tmp_path / "data")
     made = operator(make_settings(), store, here).made
     assert made is not None
     assert store.tokens.owner(digest_of(made)) == OPERATOR
@@ -177,16 +177,16 @@ def test_the_operator_token_is_made_once_and_kept_private(
 def test_a_kept_token_works_on_an_emptied_store(
     make_settings: MakeSettings, store: Store, tmp_path: Path
 ) -> None:
-    made = operator(make_settings(), store, Here(tmp_path)).made
+    made = operator(make_settings(), store, DataDir(tmp_path)).made
     store.client.flushall()
-    assert operator(make_settings(), store, Here(tmp_path)).made is None
+    assert operator(make_settings(), store, DataDir(tmp_path)).made is None
     assert names_of(store) == [digest_of(made or "")]
 
 
 def test_a_start_gives_no_token_more_than_it_was_made_for(
     make_settings: MakeSettings, store: Store, tmp_path: Path
 ) -> None:
-    here = Here(tmp_path)
+    here = DataDir(tmp_path)
     view = Token("operator", "view")  # as earlier versions made it where asked to
     made = tokens.make(store, here, view, everywhere=True)
     operator(make_settings(), store, here)
@@ -197,7 +197,7 @@ def test_a_start_gives_no_token_more_than_it_was_made_for(
 def test_a_deleted_file_ends_its_token(
     make_settings: MakeSettings, store: Store, tmp_path: Path, owns_store: bool
 ) -> None:
-    here = Here(tmp_path)
+    here = DataDir(tmp_path)
     first = operator(make_settings(), store, here, owns_store=owns_store).made
     here.token_file.unlink()
     second = operator(make_settings(), store, here, owns_store=owns_store)
@@ -209,7 +209,7 @@ def test_a_deleted_file_ends_its_token(
 def test_a_file_that_was_written_anew_is_what_counts(
     make_settings: MakeSettings, store: Store, tmp_path: Path
 ) -> None:
-    here = Here(tmp_path)
+    here = DataDir(tmp_path)
     operator(make_settings(), store, here)
     here.token_file.write_bytes(b"\xef\xbb\xbf" + TWO.encode() + b"\r\n")
     assert operator(make_settings(), store, here).made is None
@@ -229,7 +229,7 @@ def test_a_file_that_was_written_anew_is_what_counts(
 def test_a_file_that_holds_no_token_is_a_fault(
     make_settings: MakeSettings, store: Store, tmp_path: Path, content: bytes, said: str
 ) -> None:
-    here = Here(tmp_path)
+    here = DataDir(tmp_path)
     here.token_file.write_bytes(content)
     with pytest.raises(CannotStart, match=said):
         operator(make_settings(), store, here)
@@ -239,7 +239,7 @@ def test_a_file_that_holds_no_token_is_a_fault(
 def test_machines_that_share_a_store_leave_each_others_tokens_alone(
     make_settings: MakeSettings, store: Store, tmp_path: Path
 ) -> None:
-    here, there = Here(tmp_path / "here"), Here(tmp_path / "there")
+    here, there = DataDir(tmp_path / "here"), DataDir(tmp_path / "there")
     first = operator(make_settings(), store, here, owns_store=False).made
     assert operator(make_settings(), store, there, owns_store=False) == tokens.Operator(None)
     there.data_dir.mkdir()
@@ -252,7 +252,7 @@ def test_no_token_is_made_where_tokens_are_set(
     make_settings: MakeSettings, store: Store, tmp_path: Path
 ) -> None:
     own = make_settings(relay_tokens="me:operate:0123456789abcdef")
-    assert operator(own, store, Here(tmp_path)) == tokens.Operator(None)
+    assert operator(own, store, DataDir(tmp_path)) == tokens.Operator(None)
     assert names_of(store) == []
     assert not tokens.are_missing(own, store)
     assert tokens.are_missing(make_settings(), store)
@@ -285,7 +285,7 @@ def test_a_token_is_made_kept_in_a_file_and_not_printed(run: Run, store: Store, 
     assert store.tokens.owner(digest_of(kept)) == Token("ci", "view")
     [row] = listed(run)
     assert (row["name"], row["role"], row["valid"]) == ("ci", "view", True)
-    assert row["from"] == place_of(Here(Path("data")))
+    assert row["from"] == place_of(DataDir(Path("data")))
     assert kept not in run("list").output
     assert run("new", "ci").exit_code == 2
     refused = run("new", "operator", "--role", "view")
@@ -302,7 +302,7 @@ def test_it_is_printed_where_that_is_asked_for(run: Run, tmp_path) -> None:
 def test_the_operators_token_is_replaced_and_the_one_before_ends(
     run: Run, store: Store, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
-    here, portal = Here(tmp_path / "data"), Portal(store=store, relay_tokens=())
+    here, portal = DataDir(tmp_path / "data"), Portal(store=store, relay_tokens=())
     first = operator(make_settings(), store, here).made or ""
     assert status(portal, first) == 200
     assert run("rotate").exit_code == 0
@@ -315,7 +315,7 @@ def test_the_operators_token_is_replaced_and_the_one_before_ends(
 def test_a_revoked_token_does_not_come_back_with_its_file(
     run: Run, store: Store, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
-    here, portal = Here(tmp_path / "data"), Portal(store=store, relay_tokens=())
+    here, portal = DataDir(tmp_path / "data"), Portal(store=store, relay_tokens=())
     first = operator(make_settings(), store, here).made or ""
     done = run("revoke", "operator")
     assert (done.exit_code, done.stdout) == (0, "Revoked 1 called operator.\n")

@@ -9,7 +9,7 @@ from cli.schedules import schedules_of
 from cli.selection import Chosen, may_choose
 
 ORDER = 10
-NONE_WAITS = "Nothing has fallen due in a pause; `codat-relay pause` shows what each speaks of."
+NONE_WAITS = "Nothing has fallen due in a pause; `codat-relay pause` shows what each covers."
 
 
 @click.command("list")

@@ -12,7 +12,7 @@ from cli.schedules import warn
 from cli.selection import Chosen, may_choose
 
 ORDER = 60
-LONGEST_BAR = 40  # so that a line fits into 80 characters
+MAX_BAR = 40  # so that a line fits into 80 characters
 BAR = "\N{FULL BLOCK}"
 
 
@@ -37,7 +37,7 @@ def load(*, api: Api, chosen: Chosen, hours: int, as_json: bool) -> None:
         return
     console, peak = Console(), max(1, answer["peak"])
     for row in answer["hours"]:
-        bar = BAR * -(-row["syncs"] * LONGEST_BAR // peak)
+        bar = BAR * -(-row["syncs"] * MAX_BAR // peak)
         console.print(Text(f"{row['hour']}  {row['syncs']:>9,}  {bar}".rstrip()))
     console.print(f"{answer['total']:,} syncs, from {answer['schedules']:,} schedules.")
     covers = answer["covers"]

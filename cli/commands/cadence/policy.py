@@ -10,7 +10,7 @@ from cli.client import Api, uses_api
 from cli.faults import Failed, NotAccepted
 from cli.output import Columns, as_json, print_json, show_facts, show_rows
 from cli.schedules import agree, warn
-from cli.selection import MOST, Chosen, batched, may_choose
+from cli.selection import MAX_IDS, Chosen, batched, may_choose
 from cli.work import NO_COMPANY, each
 from relay.syncs.definition import Definition
 from relay.syncs.policy import BadPolicy, Policy
@@ -107,7 +107,7 @@ def _apply(api: Api, chosen: Chosen, *, preview: bool, yes: bool) -> Any:
 
 
 def _look(api: Api, chosen: Chosen) -> Any:
-    """Preview in pieces of what one request takes, and give them as one."""
+    """Preview in pieces of what one request takes, and return them as one."""
     pieces = list(chosen.parts())
     shown = each(
         pieces,
@@ -125,13 +125,13 @@ def _look(api: Api, chosen: Chosen) -> Any:
         name: sum(one[name] for one in previews) for name in ("looked_at", "companies", "kept")
     }
     examples = [example for one in previews for example in one["examples"]][:SHOWN]
-    told = {"peak": then["peak"], "warnings": then["warnings"]}
-    preview = whole | told | {"changes": dict(kinds), "load": load, "examples": examples}
+    totals = {"peak": then["peak"], "warnings": then["warnings"]}
+    preview = whole | totals | {"changes": dict(kinds), "load": load, "examples": examples}
     return shown[-1] | {"preview": preview}
 
 
 def _bring(api: Api, chosen: Chosen) -> Any:
-    """Leave it to be done for each company, some at a time."""
+    """Enqueue it for each company, some at a time."""
     ids = chosen.ids(api)
     if not ids and not chosen.all:
         raise Failed(NO_COMPANY)
@@ -139,7 +139,7 @@ def _bring(api: Api, chosen: Chosen) -> Any:
     def bring(some: tuple[str, ...]) -> int:
         return int(api.post("/v1/policy/apply", {"companies": some})["applied_to"])
 
-    applied = sum(each(batched(ids, MOST), "Applying", bring, len))
+    applied = sum(each(batched(ids, MAX_IDS), "Applying", bring, len))
     return api.get("/v1/policy") | {"saved": True, "applied_to": applied, "preview": None}
 
 

@@ -35,7 +35,7 @@ def new(
     key: str,
     as_json: bool,
 ) -> None:
-    """Create a company and give a link by which its customer connects.
+    """Create a company and print a link by which its customer connects.
 
     \b
     Examples:

@@ -21,7 +21,7 @@ ORDER = 30
 def reconnect(
     *, api: Api, company_id: str, connection: str | None, hours: int, key: str, as_json: bool
 ) -> None:
-    """Give a link by which COMPANY, whose connection broke, connects again.
+    """Print a link by which COMPANY, whose connection broke, connects again.
 
     A company that has no broken connection gets a link to connect another platform.
 

@@ -15,6 +15,6 @@ ORDER = 60
 @as_json
 @uses_api
 def renew(api: Api, journey_id: str, hours: int, as_json: bool) -> None:
-    """Give another link for JOURNEY; the one before stops working."""
+    """Print another link for JOURNEY; the one before stops working."""
     body = {"expires_in_hours": hours}
     show_link(api.post(f"/v1/journeys/{path_part(journey_id)}/link", body), as_json)

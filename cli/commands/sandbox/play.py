@@ -1,4 +1,4 @@
-"""Play a scenario on the running sandbox, and judge how the service ends."""
+"""Play a scenario on the running sandbox, and check how the service ends."""
 
 from operator import itemgetter
 from typing import Any
@@ -9,15 +9,15 @@ import requests
 from cli.addresses import session_for
 from cli.choices import OneOf
 from cli.client import open_api, url_option
-from cli.data_dir import settings_here
+from cli.data_dir import local_settings
 from cli.faults import CannotStart, Failed, Unreachable
 from cli.output import as_json, print_json, show_rows
-from cli.verdict import Judge, Verdict
+from cli.scenario_check import Ending, ScenarioCheck
 from relay.settings import Settings
 from sandbox import scenarios
 
 ORDER = 20
-LONGEST_PLAY = 600.0  # seconds
+PLAY_TIMEOUT = 600.0  # seconds
 
 
 @click.command()
@@ -38,23 +38,23 @@ def play(
 ) -> None:
     """Play a scenario on the running sandbox, and see that the service ends as the file states.
 
-    The same seed tells the same story, every id included. Ends with 1 when the service holds
+    The same seed gives the same story, every id included. Ends with 1 when the service holds
     anything else a minute later.
 
     \b
     Examples:
       codat-relay sandbox play relink --seed 1
     """
-    settings = settings_here()
-    judge = Judge(open_api(settings, url, token)) if check else None
+    settings = local_settings()
+    checking = ScenarioCheck(open_api(settings, url, token)) if check else None
     played = _play(settings, scenario, seed)
-    verdicts = judge.judge(played) if judge else []
+    endings = checking.endings(played) if checking else []
     if as_json:
-        print_json({**played, "verdicts": [verdict.shown() for verdict in verdicts]})
+        print_json({**played, "verdicts": [ending.shown() for ending in endings]})
     else:
-        _show(played, verdicts, scenarios.load(scenario).about)
-    if wrong := [verdict for verdict in verdicts if not verdict.is_met]:
-        raise Failed(f"{len(wrong)} of {len(verdicts)} ended otherwise than the scenario states.")
+        _show(played, endings, scenarios.load(scenario).about)
+    if wrong := [ending for ending in endings if not ending.is_met]:
+        raise Failed(f"{len(wrong)} of {len(endings)} ended otherwise than the scenario states.")
 
 
 def _play(settings: Settings, scenario: str, seed: int | None) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def _play(settings: Settings, scenario: str, seed: int | None) -> dict[str, Any]
         raise CannotStart("The service asks Codat itself; scenarios play on the sandbox only.")
     asked = {"scenario": scenario, **({} if seed is None else {"seed": seed})}
     try:
-        answer = session_for(address).post(address, json=asked, timeout=LONGEST_PLAY)
+        answer = session_for(address).post(address, json=asked, timeout=PLAY_TIMEOUT)
     except requests.RequestException:
         raise Unreachable(f"The sandbox at {settings.api_url} does not answer.") from None
     if not answer.ok:
@@ -72,7 +72,7 @@ def _play(settings: Settings, scenario: str, seed: int | None) -> dict[str, Any]
     return played
 
 
-def _show(played: dict[str, Any], verdicts: list[Verdict], about: str) -> None:
+def _show(played: dict[str, Any], endings: list[Ending], about: str) -> None:
     click.echo(f"{about}\nPlayed with seed {played['seed']}.\n")
-    rows = [verdict.shown() for verdict in verdicts] or played["companies"]
+    rows = [ending.shown() for ending in endings] or played["companies"]
     show_rows(rows, {name: itemgetter(name) for name in rows[0]} if rows else {})

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from cli.addresses import ANY, local
-from cli.data_dir import settings_here
+from cli.data_dir import local_settings
 from cli.faults import Failed
 from cli.output import as_json, print_json, show_facts
 from cli.signing import webhook_secret
@@ -55,7 +55,7 @@ def storm(
     Examples:
       codat-relay sandbox storm
     """
-    settings = settings_here()
+    settings = local_settings()
     url = url or f"{local(settings)}/webhooks/codat"
     wanted = StormConfig(companies, webhooks, seed, duplicates, reorder)
     console = Console(stderr=True)
@@ -80,7 +80,7 @@ def storm(
 
 
 def _writer(file: Any) -> Note:
-    """Give what notes each attempt in a file, in the words of the sandbox's journal."""
+    """Return what notes each attempt in a file, in the words of the sandbox's journal."""
     if file is None:
         return lambda *what: None
 

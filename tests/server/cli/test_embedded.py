@@ -98,7 +98,7 @@ def test_a_directory_open_to_all_is_refused_and_left_as_it_is(tmp_path: Path) ->
 def test_a_long_path_gets_a_short_private_socket_that_is_removed(tmp_path: Path) -> None:
     with embedded.start(tmp_path / ("long" * 30)) as running:
         socket = Path(running.url.removeprefix("unix://"))
-        assert len(os.fsencode(socket)) <= embedded.LONGEST_SOCKET_PATH
+        assert len(os.fsencode(socket)) <= embedded.MAX_SOCKET_PATH
         assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
         assert open_client(running).ping()
     assert not socket.parent.exists()
@@ -220,7 +220,7 @@ def test_a_server_that_could_not_write_keeps_all_it_acknowledged(
     monkeypatch.setattr(local, "LOOK_FOR_ROOM_EVERY", 0.0)
     said: list[str] = []
     with embedded.start(tmp_path) as running:
-        attend = local.Attendant(make_settings(), running, said.append, lambda: None)
+        attend = local.Supervisor(make_settings(), running, said.append, lambda: None)
         attend.restarts = Restarts(0.0)
         client = open_client(running)
         client.set("kept", "x" * (SMALL + 1))

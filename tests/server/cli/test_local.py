@@ -18,9 +18,9 @@ from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
 from cli.app import main
-from cli.data_dir import Here
+from cli.data_dir import DataDir
 from cli.faults import CannotStart, Failed
-from cli.runner.local import Attendant, check_ports, make_secrets, processes
+from cli.runner.local import Supervisor, check_ports, make_secrets, processes
 from cli.runner.ports import address_of
 from cli.runner.processes import PROCESSES
 from cli.runner.restarts import TOO_MANY, Restarts
@@ -71,7 +71,7 @@ def test_two_services_on_one_port_are_refused(make_settings: MakeSettings) -> No
 def test_the_sandbox_secret_is_made_once_and_kept_private(
     make_settings: MakeSettings, tmp_path: Path
 ) -> None:
-    here = Here(tmp_path / "data")
+    here = DataDir(tmp_path / "data")
     made = make_secrets(make_settings(), here)
     assert made["CODAT_WEBHOOK_SECRETS"].startswith("whsec_")
     assert make_secrets(make_settings(), here) == made
@@ -80,7 +80,7 @@ def test_the_sandbox_secret_is_made_once_and_kept_private(
 
 
 def test_a_secret_that_is_set_is_not_replaced(make_settings: MakeSettings, tmp_path: Path) -> None:
-    assert make_secrets(make_settings(codat_webhook_secrets=SECRET), Here(tmp_path)) == {}
+    assert make_secrets(make_settings(codat_webhook_secrets=SECRET), DataDir(tmp_path)) == {}
     assert list(tmp_path.iterdir()) == []
 
 
@@ -89,7 +89,7 @@ def test_another_codat_without_a_secret_is_refused(
 ) -> None:
     elsewhere = make_settings(codat_api_url="http://127.0.0.1:9")
     with pytest.raises(CannotStart, match="CODAT_WEBHOOK_SECRETS"):
-        make_secrets(elsewhere, Here(tmp_path))
+        make_secrets(elsewhere, DataDir(tmp_path))
 
 
 @dataclass
@@ -124,7 +124,7 @@ def test_an_embedded_server_that_keeps_ending_stops_everything(
     """Whether it ends after it was started, or cannot be started."""
     server, said = FailingServer(fails=fails), []
     settings = make_settings(port=_free_port(), sandbox_port=_free_port())
-    attend = Attendant(settings, server, said.append, lambda: None)  # type: ignore[arg-type]
+    attend = Supervisor(settings, server, said.append, lambda: None)  # type: ignore[arg-type]
     attend.restarts = Restarts(0.0)
     with pytest.raises(Failed, match=r"keeps ending; see valkey\.log"):  # noqa: PT012
         for _ in range(2 * TOO_MANY):
@@ -139,7 +139,7 @@ def test_one_that_lacks_room_is_tried_for_as_long_as_that_lasts(
 ) -> None:
     server, said = FailingServer(lack="No space left on device", fails=fails), []
     settings = make_settings(port=_free_port(), sandbox_port=_free_port())
-    attend = Attendant(settings, server, said.append, lambda: None)  # type: ignore[arg-type]
+    attend = Supervisor(settings, server, said.append, lambda: None)  # type: ignore[arg-type]
     attend.restarts = Restarts(0.0)
     for _ in range(10 * TOO_MANY):
         attend()
@@ -151,7 +151,7 @@ def test_one_that_lacks_room_is_tried_for_as_long_as_that_lasts(
 def test_all_is_announced_once_and_only_when_it_is_ready(make_settings: MakeSettings) -> None:
     announced: list[str] = []
     settings = make_settings(port=_free_port(), sandbox_port=_free_port())
-    attend = Attendant(settings, None, announced.append, lambda: announced.append("ready"))
+    attend = Supervisor(settings, None, announced.append, lambda: announced.append("ready"))
     attend()
     assert announced == []
     with ready_at(settings.port), ready_at(settings.sandbox_at):

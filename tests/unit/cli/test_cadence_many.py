@@ -129,8 +129,8 @@ def test_the_policy_in_force_is_applied_to_some_after_a_preview(run, portal, fil
 
 
 def test_a_preview_of_a_long_file_is_of_all_its_companies(run, portal, tmp_path, monkeypatch):
-    monkeypatch.setattr("cli.selection.MOST", 1)
-    monkeypatch.setattr("cli.commands.cadence.policy.MOST", 1)
+    monkeypatch.setattr("cli.selection.MAX_IDS", 1)
+    monkeypatch.setattr("cli.commands.cadence.policy.MAX_IDS", 1)
     # At the full hour: the week of a preview begins with the hour, and a run of it may be over.
     monkeypatch.setattr(
         "portal.api.policy.routes.now_ms", lambda: now_ms() // 3_600_000 * 3_600_000

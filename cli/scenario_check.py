@@ -1,4 +1,4 @@
-"""Judges how the service ends after a scenario: what it holds, against what the scenario states."""
+"""Compare what the service holds after a scenario with what the scenario states."""
 
 import time
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from typing import Any
 from cli.client import Api
 from cli.faults import Failed
 
-PATIENCE = 60.0  # seconds
-LOOK = 0.3
+TIMEOUT = 60.0  # seconds
+POLL_SECONDS = 0.3
 PAGE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Ending:
     """One company, or the log itself: how it should end, and how it has."""
 
     about: str
@@ -37,43 +37,44 @@ class Verdict:
         }
 
 
-class Judge:
-    """Reads the service's log from the moment it is made."""
+class ScenarioCheck:
+    """Reads the service's log from the moment when it is made."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
         self._began = int(api.get("/v1/status")["last_event"])
 
-    def judge(self, played: dict[str, Any]) -> list[Verdict]:
-        """Look again and again until all has ended as stated, for a minute at most."""
-        deadline = time.monotonic() + PATIENCE
+    def endings(self, played: dict[str, Any]) -> list[Ending]:
+        """Return how all ended, once that is as stated or after a minute."""
+        deadline = time.monotonic() + TIMEOUT
         while True:
-            verdicts = self._look(played)
-            if all(one.is_met for one in verdicts) or time.monotonic() > deadline:
-                return verdicts
-            time.sleep(LOOK)
+            found = self._look(played)
+            if all(one.is_met for one in found) or time.monotonic() > deadline:
+                return found
+            time.sleep(POLL_SECONDS)
 
-    def _look(self, played: dict[str, Any]) -> list[Verdict]:
-        told: dict[str | None, set[str]] = {}
+    def _look(self, played: dict[str, Any]) -> list[Ending]:
+        by_company: dict[str | None, set[str]] = {}
         everything: set[str] = set()
         for event in self._events():
-            told.setdefault(event.get("subject"), set()).add(event["type"])
+            by_company.setdefault(event.get("subject"), set()).add(event["type"])
             everything.add(event["type"])
-        verdicts = [
-            self._company(one, told.get(one["id"], set()), played) for one in played["companies"]
+        found = [
+            self._company(one, by_company.get(one["id"], set()), played)
+            for one in played["companies"]
         ]
         if lacks := tuple(kind for kind in played["told"] if kind not in everything):
-            verdicts.append(Verdict("the log", "told", "not told", lacks))
-        return verdicts
+            found.append(Ending("the log", "complete", "incomplete", lacks))
+        return found
 
-    def _company(self, one: dict[str, Any], told: set[str], played: dict[str, Any]) -> Verdict:
-        lacks = [kind for kind in played["events"] if kind not in told]
-        lacks += [f"not {kind}" for kind in played["never"] if kind in told]
+    def _company(self, one: dict[str, Any], types: set[str], played: dict[str, Any]) -> Ending:
+        lacks = [kind for kind in played["events"] if kind not in types]
+        lacks += [f"not {kind}" for kind in played["never"] if kind in types]
         try:
             held = str(self._api.get(f"/v1/companies/{one['id']}")["status"])
         except Failed:
             held = "unknown"
-        return Verdict(one["id"], one["status"], held, tuple(lacks))
+        return Ending(one["id"], one["status"], held, tuple(lacks))
 
     def _events(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
