@@ -165,7 +165,7 @@ def company_or_all(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def cost_in_words(cost: dict[str, Any]) -> str:
-    """Say what the API's `cost` means: how many companies and calls, of how many left today.
+    """Return the API's `cost` in words: how many companies and calls, of how many left today.
 
     The calls are the least it takes: what follows depends on what Codat answers.
     """

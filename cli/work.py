@@ -238,7 +238,7 @@ def _fail(not_done: Sequence[dict[str, str]], asked: int, *, as_json: bool) -> N
 
 
 def _count_of(not_done: Sequence[dict[str, str]], asked: int) -> str:
-    """Say how many were not done, by reason, and where the rest of them is seen."""
+    """Return how many were not done, by reason, and where to see the rest of them."""
     reasons: dict[str, int] = {}
     for one in not_done:
         reasons[one["reason"]] = reasons.get(one["reason"], 0) + 1

@@ -15,7 +15,7 @@ LOG, GROUP = "{relay}:log", "books"
 
 
 def refuse(why: str) -> NoReturn:
-    """Say why this cannot start."""
+    """Exit with the reason why this cannot start."""
     print(why, file=sys.stderr)
     sys.exit(2)
 
@@ -31,7 +31,7 @@ def main(url: str, name: str) -> None:
         entries = answer[0][1] if answer else []
         position = position if entries else ">"
         for entry, fields in entries:
-            if fields:  # the work: it may come twice after a kill, so tell by the number
+            if fields:  # the work: it may come twice after a kill, so compare the number
                 kind = fields.get(b"type", b"damaged").decode(errors="replace")
                 print(entry.decode().split("-")[0], kind, flush=True)
             server.xack(LOG, GROUP, entry)

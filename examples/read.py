@@ -39,7 +39,7 @@ def main(url: str, token: str, file: Path) -> None:
 
 
 def refuse(why: str) -> NoReturn:
-    """Say why this cannot start."""
+    """Exit with the reason why this cannot start."""
     print(why, file=sys.stderr)
     sys.exit(2)
 
@@ -52,7 +52,7 @@ def keep(file: Path, place: str) -> None:
 
 
 def recovered(problem: dict[str, str]) -> str:
-    """Say why the log cannot be read on as it was, and return where it goes on now."""
+    """Print why the log cannot be read on as it was; return where it goes on now."""
     print(problem["detail"], file=sys.stderr, flush=True)
     # The work: what was missed stands in /v1/companies. After 409, numbers may come again.
     if problem["status"] == 410:

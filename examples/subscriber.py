@@ -10,7 +10,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 
 def refuse(why: str) -> NoReturn:
-    """Say why this cannot start."""
+    """Exit with the reason why this cannot start."""
     print(why, file=sys.stderr)
     sys.exit(2)
 
@@ -40,7 +40,7 @@ class Handler(BaseHTTPRequestHandler):
         except WebhookVerificationError:
             self.send_error(401)
             return
-        event = json.loads(body)  # the work: it may come twice, so tell by epoch and id
+        event = json.loads(body)  # the work: it may come twice, so compare epoch and id
         print(event["id"], event["type"], flush=True)
         self.send_response(204)
         self.end_headers()

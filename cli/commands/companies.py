@@ -119,7 +119,7 @@ def show(api: Api, company_id: str, as_json: bool) -> None:
 @click.argument("company_id", metavar="ID")
 @uses_api
 def accept(api: Api, company_id: str) -> None:
-    """Say that a company is the right one although its books name another than before.
+    """Confirm that a company is the right one although its books name another than before.
 
     \b
     Examples:

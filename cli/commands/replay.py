@@ -54,7 +54,7 @@ def replay(
     go_on: str | None,
     as_json: bool,
 ) -> None:
-    """Handle messages that Codat sent once more; what stands in the log is not added again.
+    """Handle messages that Codat sent once more; events that are in the log are not added again.
 
     MESSAGE is an id of /v1/messages; without any, the options choose, and no option takes all.
 

@@ -135,7 +135,7 @@ def _remembering(process: Process, data_dir: DataDir) -> Process:
 
 
 def say_loss(console: Console, loss: Loss | None) -> None:
-    """Say loudly that data is missing, if any is."""
+    """Warn that data is missing, if any is."""
     if loss is not None:
         console.print(f"WARNING: {loss}.", style="bold red", soft_wrap=True, markup=False)
 
@@ -143,7 +143,7 @@ def say_loss(console: Console, loss: Loss | None) -> None:
 def announce(
     console: Console, settings: Settings, token: Operator, loss: Loss | None = None
 ) -> None:
-    """Say where everything is and what to try next."""
+    """Print where everything is and what to try next."""
     at = local(settings)
     rows = [("Portal", f"{at}/"), ("API", f"{at}/docs"), ("Webhooks", f"{at}/webhooks/codat")]
     if settings.uses_sandbox:

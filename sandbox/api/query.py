@@ -102,7 +102,7 @@ def _values(shown: Any, path: list[str]) -> Iterable[Any]:
 
 
 def _compare(sign: str, held: Any, wanted: str) -> bool:
-    """Compare as numbers or as times where both are, else as text whatever its case."""
+    """Compare as numbers or as times where both are, else as text in any case."""
     if sign != "~":
         for read in (_number, _time):
             one, other = read(held), read(wanted)

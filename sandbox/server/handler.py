@@ -146,7 +146,7 @@ class _Taken:
 
 
 def cut(connection: socket.socket) -> None:
-    """Close a connection at once, whatever is still on its way."""
+    """Close a connection at once, without waiting for what is on its way."""
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:

@@ -52,7 +52,7 @@ class Server(ApplicationServer):
             self._places.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing when a client goes away."""
+        """Log nothing when a client goes away."""
 
     def stop(self) -> None:
         """Stop taking requests and cut the connections that are open."""

@@ -10,7 +10,7 @@ MAX_STEPS = 100_000
 
 
 class Clock:
-    """Tells the time in seconds since the epoch, `ahead` of the machine's.
+    """A clock in seconds since the epoch, `ahead` of the machine's.
 
     Signatures of webhooks keep the machine's time: a receiver compares them with its own clock.
     """

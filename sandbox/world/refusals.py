@@ -29,37 +29,37 @@ class Refusal(Exception):
 
 
 def bad_request(error: str = "Error processing request - not valid.") -> Refusal:
-    """Say that the request cannot be understood."""
+    """Return a refusal: the request cannot be understood."""
     return Refusal(400, error)
 
 
 def unauthorized() -> Refusal:
-    """Say that the API key is not ours."""
+    """Return a refusal: the API key is not ours."""
     return Refusal(401, "Unauthorized")
 
 
 def no_company(company_id: str) -> Refusal:
-    """Say that there is no such company."""
+    """Return a refusal: there is no such company."""
     return Refusal(404, f"No company was found with ID {company_id}", "ClientsApi")
 
 
 def no_connection(connection_id: str) -> Refusal:
-    """Say that there is no such connection."""
+    """Return a refusal: there is no such connection."""
     return Refusal(404, f"Data connection {connection_id} not found")
 
 
 def not_found(what: str) -> Refusal:
-    """Say that there is no such thing."""
+    """Return a refusal: there is no such thing."""
     return Refusal(404, f"{what} not found")
 
 
 def not_requested() -> Refusal:
-    """Say that the data set has not been read yet."""
+    """Return a refusal: the data set has not been read yet."""
     return Refusal(409, "The data set has not been requested.")
 
 
 def in_progress(data_type: str, company_id: str, pull_id: str) -> Refusal:
-    """Say that the data type is being read (Codat: using-the-api/queueing-data-syncs)."""
+    """Return a refusal: the data type is being read (Codat: using-the-api/queueing-data-syncs)."""
     return Refusal(
         400,
         f"DatasetAlreadyInProgressException: Cannot queue {data_type} sync for {company_id} "
@@ -69,12 +69,12 @@ def in_progress(data_type: str, company_id: str, pull_id: str) -> Refusal:
 
 
 def not_linked(company_id: str) -> Refusal:
-    """Say that nothing can be read."""
+    """Return a refusal: nothing can be read."""
     return bad_request(f"Cannot queue sync for {company_id} as it has no linked connection")
 
 
 def free_plan_is_full() -> Refusal:
-    """Say that a free plan ends at 50 companies, in Codat's words."""
+    """Return a refusal: a free plan ends at 50 companies, in Codat's words."""
     return Refusal(
         402,
         "You have exceeded the 50-company limit that applies to a Free plan. We recommend that "
@@ -83,17 +83,17 @@ def free_plan_is_full() -> Refusal:
 
 
 def schedule_not_allowed() -> Refusal:
-    """Say that the plan has no hourly syncs (Codat: core-concepts/data-type-settings)."""
+    """Return a refusal: the plan has no hourly syncs (Codat: core-concepts/data-type-settings)."""
     return Refusal(402, "SyncSettingsValidationException: Sync schedule not allowed", "PullApi")
 
 
 def not_supported(data_type: str, platforms: str) -> Refusal:
-    """Say that no platform of the company has this data type."""
+    """Return a refusal: no platform of the company has this data type."""
     return Refusal(404, f"Datatype {data_type} not supported by platform(s) {platforms}")
 
 
 def too_many(retry_after: int) -> Refusal:
-    """Say that a quota is used up; `retry_after` in seconds (Codat: using-the-api/rate-limits)."""
+    """Return a refusal: a quota is used up (Codat: using-the-api/rate-limits); in seconds."""
     return Refusal(
         429,
         "You have made too many requests in a given amount of time; please retry later.",

@@ -26,7 +26,7 @@ def _defaults() -> dict[str, Setting]:
 
 @dataclass(slots=True)
 class SyncSettings:
-    """Settings by data type; `overrides` tells a company's own from the profile's."""
+    """Settings by data type; `overrides` says that they are a company's own."""
 
     by_type: dict[str, Setting] = field(default_factory=_defaults)
     overrides: bool = False

@@ -95,7 +95,7 @@ def test_a_key_without_a_way_to_prove_webhooks_does_not_start() -> None:
 
 
 @pytest.mark.parametrize("command", ["up", "web"])
-def test_a_brand_file_that_cannot_be_used_is_refused_with_every_fault(tmp_path, command) -> None:
+def test_a_wrong_brand_file_is_refused_with_every_fault(tmp_path, command) -> None:
     brand = tmp_path / "brand.toml"
     brand.write_text('[brand]\ncolour = "red"\n[words.de.pick]\ntitel = "Welche?"\n')
     secret = "whsec_c2VjcmV0IG9mIGEgZ29vZCBsZW5ndGghIQ=="
@@ -232,7 +232,7 @@ def test_the_doctor_names_the_first_thing_that_is_wrong() -> None:
         ("not named", "", "ok", "RELAY_BRAND_FILE is not set"),
     ],
 )
-def test_the_doctor_says_what_customers_would_stumble_over(
+def test_the_doctor_says_what_customers_pages_lack(
     tmp_path: Path, brand: str | None, key: str, verdict: str, said: str
 ) -> None:
     if brand is not None:

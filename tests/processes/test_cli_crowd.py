@@ -52,7 +52,7 @@ SLOW = (
 )
 
 
-def test_slow_bodies_do_not_keep_webhooks_out_and_end_by_the_deadline(web: Web) -> None:
+def test_slow_bodies_do_not_keep_webhooks_out(web: Web) -> None:
     with ExitStack() as open_ones:
         crowd = [
             (text, open_ones.enter_context(opened(web.port, text)))

@@ -137,7 +137,7 @@ def test_a_process_that_dies_is_started_again(monkeypatch: pytest.MonkeyPatch) -
     assert any("mortal ended with code 7; it is started again" in said for said in heard.said)
 
 
-def test_one_that_keeps_dying_stops_everything_with_its_last_words(
+def test_a_process_that_keeps_dying_stops_everything(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(runner, "Child", quick_child(pause=0.0))
@@ -180,7 +180,7 @@ def test_processes_stop_turn_by_turn() -> None:
     assert endings == ["first", "second", "third"]
 
 
-def test_one_that_will_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_will_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "STOP_WITHIN", 0.3)
     done, heard = run_until([dummy("stubborn", STUBBORN)], lambda h: len(h.lines) == 1)
     assert done
@@ -211,7 +211,7 @@ def test_sigterm_stops_everything_and_counts_as_done() -> None:
     assert members(pids(heard)[0]) == []
 
 
-def test_a_fault_of_the_attendant_stops_everything_and_comes_out() -> None:
+def test_a_fault_of_the_supervisor_stops_everything() -> None:
     heard = Heard()
 
     def attend() -> None:
@@ -239,7 +239,7 @@ def test_the_fifth_death_within_a_minute_is_the_last() -> None:
     assert deaths.pause_after_death(40, 59) is None
 
 
-def test_five_deaths_in_more_than_a_minute_are_borne() -> None:
+def test_five_deaths_in_more_than_a_minute_stop_nothing() -> None:
     deaths = Restarts()
     pauses = [deaths.pause_after_death(now, now) for now in (0.0, 15, 30, 45, 60)]
     assert None not in pauses

@@ -25,7 +25,7 @@ def asked(path: str) -> str:
     return f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n\r\n"
 
 
-def test_streams_polls_and_what_is_slow_end_and_a_webhook_is_answered(tmp_path: Path) -> None:
+def test_a_stop_ends_streams_and_answers_webhooks(tmp_path: Path) -> None:
     """Each ends openly, long before the server would end the process with all of them."""
     with (
         embedded.start(tmp_path / "data") as stalling,

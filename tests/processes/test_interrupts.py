@@ -116,7 +116,7 @@ def test_every_signal_to_stop_interrupts(number: int) -> None:
         time.sleep(60)
 
 
-def test_a_second_signal_does_not_break_the_ending_off() -> None:
+def test_a_second_signal_does_not_interrupt_the_stop() -> None:
     ended = []
     with pytest.raises(StoppedEarly), StopSignals():  # noqa: PT012
         try:

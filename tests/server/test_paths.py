@@ -138,10 +138,10 @@ def test_what_is_made_in_an_odd_place_is_private_and_found_again(
     name: bytes, tmp_path: Path
 ) -> None:
     here = DataDir(odd(tmp_path, name))
-    embedded.make_private(here.data_dir)
+    embedded.make_private(here.path)
     made = here.make_webhook_secret()
     assert DataDir(odd(tmp_path, name)).webhook_secret() == made
-    kept = next(here.data_dir.iterdir())
+    kept = next(here.path.iterdir())
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 
 

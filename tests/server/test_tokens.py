@@ -242,7 +242,7 @@ def test_machines_that_share_a_store_leave_each_others_tokens_alone(
     here, there = DataDir(tmp_path / "here"), DataDir(tmp_path / "there")
     first = operator(make_settings(), store, here, owns_store=False).made
     assert operator(make_settings(), store, there, owns_store=False) == tokens.Operator(None)
-    there.data_dir.mkdir()
+    there.path.mkdir()
     there.token_file.write_text(TWO)
     assert operator(make_settings(), store, there, owns_store=False).made is None
     assert sorted(names_of(store)) == sorted([digest_of(first or ""), digest_of(TWO)])

@@ -17,7 +17,7 @@ from codat.records import PullOperation
 from codat.times import (
     EARLIEST,
     LATEST,
-    MAX_IDS,
+    MOST,
     is_plausible,
     parse_http_date,
     parse_moment,
@@ -36,7 +36,7 @@ from support.commands import commands
 from support.every_reader import succeeded
 from support.parts import START, company_id, moment
 from support.portal_bench import Portal, make_company
-from workers.intents.kinds.track import MAX_IDS as MOST_OPERATIONS
+from workers.intents.kinds.track import MOST as MOST_OPERATIONS
 from workers.intents.kinds.track import _since
 
 NOW = 1_780_000_000.0
@@ -114,8 +114,8 @@ def test_whatever_a_header_says_it_is_a_moment_that_somebody_can_mean_or_none(te
 @given(st.integers() | st.floats() | st.booleans() | st.none() | st.text(max_size=3))
 def test_a_count_is_a_whole_number_that_fits(value):
     count = read_count(value)
-    assert count is None or (type(count) is int and 0 <= count <= MAX_IDS)
-    if type(value) is int and 0 <= value <= MAX_IDS:
+    assert count is None or (type(count) is int and 0 <= count <= MOST)
+    if type(value) is int and 0 <= value <= MOST:
         assert count == value
 
 

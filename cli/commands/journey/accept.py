@@ -11,7 +11,7 @@ ORDER = 50
 @click.argument("journey_id", metavar="JOURNEY")
 @uses_api
 def accept(api: Api, journey_id: str) -> None:
-    """Say that the other company linked in JOURNEY is the right one."""
+    """Confirm that the other company linked in JOURNEY is the right one."""
     found = api.post(f"/v1/journeys/{path_part(journey_id)}/accept")
     name = (found["found"] or {}).get("name") or found["company_id"]
     click.echo(f"Accepted: {name} is the right company; its customer can go on.")

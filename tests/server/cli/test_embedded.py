@@ -118,7 +118,7 @@ def test_a_long_path_for_temporary_files_is_passed_by(
     assert not socket.parent.exists()
 
 
-def test_without_a_short_place_for_the_socket_there_is_a_sentence(
+def test_no_short_place_for_the_socket_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / ("t" * 90)
@@ -144,7 +144,7 @@ def test_a_server_that_cannot_load_its_data_says_why(tmp_path: Path) -> None:
         embedded.start(tmp_path)
 
 
-def test_data_without_its_manifest_is_not_taken_for_a_first_start(tmp_path: Path) -> None:
+def test_data_without_its_manifest_is_no_first_start(tmp_path: Path) -> None:
     """The server would begin with nothing, and join old and new at the start after that."""
     with embedded.start(tmp_path) as server:
         open_client(server).set("a", "1")
@@ -170,7 +170,7 @@ def test_what_a_first_start_that_was_killed_left_is_no_data(tmp_path: Path) -> N
         embedded._refuse_without_manifest(folder)
 
 
-def test_the_server_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> None:
+def test_the_server_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     program = (
         "import sys, time\nfrom pathlib import Path\nfrom cli.runner import embedded\n"
         "running = embedded.start(Path(sys.argv[1]))\n"
@@ -217,7 +217,7 @@ def files_may_hold(running: embedded.EmbeddedServer, size: int) -> Iterator[None
 def test_a_server_that_could_not_write_keeps_all_it_acknowledged(
     tmp_path: Path, make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "LOOK_FOR_ROOM_EVERY", 0.0)
+    monkeypatch.setattr(local, "DISK_FULL_POLL_SECONDS", 0.0)
     said: list[str] = []
     with embedded.start(tmp_path) as running:
         attend = local.Supervisor(make_settings(), running, said.append, lambda: None)
@@ -243,7 +243,7 @@ def test_a_server_that_could_not_write_keeps_all_it_acknowledged(
         pass
 
 
-def test_room_is_seen_by_writing(tmp_path: Path) -> None:
+def test_free_space_is_checked_by_writing(tmp_path: Path) -> None:
     with embedded.start(tmp_path) as running:
         assert running.has_room()
         with files_may_hold(running, SMALL):

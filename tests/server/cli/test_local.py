@@ -75,7 +75,7 @@ def test_the_sandbox_secret_is_made_once_and_kept_private(
     made = make_secrets(make_settings(), here)
     assert made["CODAT_WEBHOOK_SECRETS"].startswith("whsec_")
     assert make_secrets(make_settings(), here) == made
-    kept = here.data_dir / "webhook-secret"
+    kept = here.path / "webhook-secret"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 
 
@@ -134,7 +134,7 @@ def test_an_embedded_server_that_keeps_ending_stops_everything(
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_one_that_lacks_room_is_tried_for_as_long_as_that_lasts(
+def test_a_server_on_a_full_disk_is_restarted_forever(
     make_settings: MakeSettings, fails: bool
 ) -> None:
     server, said = FailingServer(lack="No space left on device", fails=fails), []

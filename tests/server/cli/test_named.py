@@ -124,7 +124,7 @@ def test_what_is_no_address_is_refused_as_that(tmp_path: Path, monkeypatch, word
     assert "must be an http:// or https:// address" in result.stderr
 
 
-def test_a_token_is_read_as_every_setting_and_what_is_none_is_refused() -> None:
+def test_a_token_is_read_as_every_setting_is() -> None:
     for around in (f"{OPERATOR}\r\n", f"\ufeff{OPERATOR} ", f"\n{OPERATOR}"):
         api = open_api(Settings(), "http://127.0.0.1:1", around)
         assert api._session.headers["Authorization"] == f"Bearer {OPERATOR}"

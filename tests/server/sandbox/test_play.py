@@ -64,7 +64,7 @@ def test_a_scenario_played_to_a_relay_ends_as_its_file_states(relay, name):  # n
 
 
 @pytest.mark.parametrize("name", scenarios.names())
-def test_the_same_seed_tells_the_same_story_and_another_tells_another(name):
+def test_one_seed_gives_one_story_and_another_seed_another(name):
     journals = []
     with mailbox() as box:
         for seed in (SEED, SEED, SEED + 1):
@@ -93,7 +93,7 @@ def test_a_play_ends_after_webhooks_about_no_company_are_taken():
         assert {"client.rateLimit.reached", "client.rateLimit.reset"} <= set(taken)
 
 
-def test_a_story_is_told_once_to_one_sandbox():
+def test_a_story_is_played_once_on_one_sandbox():
     with running() as (_, call):
         play(call, "link")
         again = call.control("play", scenario="link", seed=SEED)
@@ -114,7 +114,7 @@ def test_the_scenarios_are_listed_with_what_they_are_about():
         assert all(one["title"] and one["about"] for one in listed)
 
 
-def test_all_the_stories_of_the_issue_are_there():
+def test_every_story_there_should_be_is_there():
     assert set(scenarios.names()) >= {
         "link", "reject", "deauthorise", "relink", "unlink", "delete", "slow-on-premise",
         "quota-exhausted", "missed-webhooks", "storm",

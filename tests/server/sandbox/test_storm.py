@@ -63,7 +63,7 @@ def test_every_message_of_a_storm_is_signed_and_scored():
     assert {entry["messageId"] for entry in entries} == {m.id for m in storm.messages}
 
 
-def test_what_is_refused_is_thrown_again_under_the_same_id():
+def test_what_is_refused_is_sent_again_under_the_same_id():
     with mailbox() as box:
         storm = made(StormConfig(1, 3, duplicate_share=0.0), box.url)
         box.answers = [503, 500, 404]
@@ -73,7 +73,7 @@ def test_what_is_refused_is_thrown_again_under_the_same_id():
         assert sorted(ids.values()) == [2, 2, 2]
 
 
-def test_what_nobody_takes_is_given_up(monkeypatch):
+def test_what_is_never_taken_is_given_up(monkeypatch):
     monkeypatch.setattr("sandbox.load.load_generator.WAIT", 0.001)
     with mailbox() as box:
         storm = made(StormConfig(1, 1, duplicate_share=0.0), box.url)

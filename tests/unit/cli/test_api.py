@@ -52,7 +52,7 @@ def problem(status: int) -> Callable[[Request], Response]:
         (503, Unreachable),
     ],
 )
-def test_a_problem_is_told_in_its_own_words(status: int, fault: type[Exception]) -> None:
+def test_a_problem_is_shown_in_its_own_words(status: int, fault: type[Exception]) -> None:
     with answering(problem(status)) as url, pytest.raises(fault) as told:
         Api(url, "token").get("/v1/status")
     assert str(told.value) == (
@@ -60,7 +60,7 @@ def test_a_problem_is_told_in_its_own_words(status: int, fault: type[Exception])
     )
 
 
-def test_an_answer_that_is_no_problem_is_told_by_its_status() -> None:
+def test_an_answer_that_is_no_problem_is_shown_by_its_status() -> None:
     with answering(lambda _: Response("<html>", 500)) as url, pytest.raises(Failed, match="500"):
         Api(url, "token").get("/v1/status")
 

@@ -74,7 +74,7 @@ def test_a_csv_file_that_cannot_be_meant_sets_nothing(run: Run, tmp_path, text, 
     assert said in " ".join(result.output.split())
 
 
-def test_a_refused_line_does_not_stop_the_others_and_is_told(run, portal, tmp_path) -> None:
+def test_a_refused_line_is_named_and_stops_no_other(run, portal, tmp_path) -> None:
     file = tmp_path / "cadences.csv"
     lines = [f"{company_id(9)},all,daily", f"{company_id(1)},invoices,daily"]
     file.write_text("\n".join(["company_id,data_type,cadence", *lines]))

@@ -60,7 +60,7 @@ def test_what_is_removed_of_one_company_must_be_there(run, portal) -> None:
     assert row["error"] == "There is no such schedule."
 
 
-def test_a_file_that_names_nobody_and_a_filter_of_one_company_are_refused(run, portal, tmp_path):
+def test_an_empty_file_and_a_filter_of_one_company_are_refused(run, portal, tmp_path):
     empty = tmp_path / "empty.csv"
     empty.write_text("company_id\n")
     for words in (
@@ -92,9 +92,7 @@ def test_schedules_are_listed_for_some_and_the_next_come_first(run, portal, file
     assert first["next_due"] == min(row["next_due"] for row in listed if row["next_due"])
 
 
-def test_a_change_that_the_budget_would_not_cover_is_warned_of_before_it_is_saved(
-    run, portal, monkeypatch
-) -> None:
+def test_a_schedule_over_the_budget_is_warned_of_first(run, portal, monkeypatch) -> None:
     monkeypatch.setattr("relay.syncs.load.CALLS_PER_SYNC", 60 * 900)  # one sync an hour is covered
     words = ("cadence", "set", "all", "invoices", "hourly")
     run("cadence", "set", company_id(1), "all", "hourly")
@@ -148,9 +146,7 @@ def test_a_preview_of_a_long_file_is_of_all_its_companies(run, portal, tmp_path,
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["a file", "all"])
-def test_a_policy_that_the_budget_would_not_cover_is_warned_of_before_it_is_applied(
-    run, portal, file, monkeypatch, named
-) -> None:
+def test_a_policy_over_the_budget_is_warned_of_first(run, portal, file, monkeypatch, named) -> None:
     monkeypatch.setattr("relay.syncs.load.CALLS_PER_SYNC", 60 * 3000)
     words = ("cadence", "policy", "--apply", *(("--file", str(file)) if named else ()))
     asked = []

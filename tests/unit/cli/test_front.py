@@ -144,7 +144,7 @@ def test_a_body_in_chunks_has_a_length_once_it_is_whole() -> None:
     run(test)
 
 
-def test_a_body_that_broke_off_is_the_senders_fault_but_a_webhook_comes_again() -> None:
+def test_a_cut_off_body_is_400_but_503_for_a_webhook() -> None:
     async def test() -> None:
         for path, status, kind in ((OTHER, 400, b"#malformed"), (WEBHOOK, 503, b"ended early")):
             front, client = make(cut_off=status), Client(b"x", more=True)
@@ -184,7 +184,7 @@ def test_a_body_over_the_limit_ends_the_connection_openly(
 
 
 @pytest.mark.parametrize("path", [WEBHOOK, OTHER, "/pc", "/ops/", "/nowhere"])
-def test_a_body_that_does_not_come_ends_by_the_deadline_and_holds_no_thread(
+def test_a_late_body_ends_at_the_deadline_and_holds_no_thread(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading, "POLL_SECONDS", 0.01)
@@ -227,7 +227,7 @@ def test_a_quick_body_is_taken_however_many_slow_ones_there_are(
 
 
 @pytest.mark.parametrize("path", ["/v1", "/v1/syncs", "/v1/nowhere"])
-def test_what_is_refused_before_the_api_is_a_problem_as_the_api_has_it(
+def test_a_refusal_before_the_api_is_a_problem_too(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading, "POLL_SECONDS", 0.01)
@@ -369,7 +369,7 @@ def test_a_stream_ends_when_its_reader_has_gone() -> None:
     run(test)
 
 
-def test_a_stream_that_nobody_takes_gives_its_thread_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stalled_stream_frees_its_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fronting, "STALL_TIMEOUT", 0.05)
 
     async def test() -> None:
@@ -480,7 +480,7 @@ def test_nothing_holds_a_request_that_is_answered(
         gc.enable()
 
 
-def test_a_body_that_is_on_its_way_when_the_process_stops_is_asked_for_again() -> None:
+def test_a_body_under_way_at_a_stop_is_answered_503() -> None:
     async def test() -> None:
         front = make()
         clients = [Client(b"x", more=True) for _ in range(2)]

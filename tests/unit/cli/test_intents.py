@@ -57,7 +57,7 @@ def give_up(portal: Portal) -> None:
     end(portal, "dead")
 
 
-def test_a_sync_of_one_company_is_left_without_a_question(run: Run, portal: Portal) -> None:
+def test_a_sync_of_one_company_asks_no_question(run: Run, portal: Portal) -> None:
     result = run("sync", "now", company_id(1), "--data-type", "invoices", "--no-wait")
     assert (result.exit_code, result.output) == (0, "1 left.\n")
     [name] = waiting(portal)
@@ -109,9 +109,7 @@ def test_a_spent_day_is_said_instead_of_waited_for(run: Run, portal: Portal) -> 
     assert waiting(portal) == [f"reread:{company_id(1)}"]
 
 
-def test_dead_intents_are_listed_and_run_again_by_name_filter_or_all(
-    run: Run, portal: Portal, worker
-) -> None:
+def test_dead_intents_are_listed_and_run_again(run: Run, portal: Portal, worker) -> None:
     give_up(portal)
     listed = json.loads(run("intents", "--state", "dead", "--json").output)
     assert sorted(one["name"] for one in listed["intents"]) == INFO
@@ -128,9 +126,7 @@ def test_dead_intents_are_listed_and_run_again_by_name_filter_or_all(
     assert portal.store.intents.counts()["dead"] == 0
 
 
-def test_a_reconciliation_is_shown_with_what_differed_by_type_and_hour(
-    run: Run, portal: Portal
-) -> None:
+def test_a_reconciliation_shows_differences_by_type_and_hour(run: Run, portal: Portal) -> None:
     assert run("reconcile", "show").exit_code == 1
     begun = json.loads(run("reconcile", "--no-wait", "--json").output)
     runs = portal.store.reconciles

@@ -36,7 +36,7 @@ def run(portal, tmp_path, monkeypatch):
         yield invoke
 
 
-def test_a_new_company_gets_a_link_that_works_until_it_is_renewed_or_revoked(run, portal):
+def test_a_link_works_until_it_is_renewed_or_revoked(run, portal):
     made = json.loads(run("new", "--reference", "LOAN-7", "--type", "Banking", "--json"))
     link = "/link/" + made["link"].rpartition("/")[2]
     assert "TrueLayer" in portal.web.get(link).text
@@ -82,7 +82,7 @@ def stopped(portal, made, before, now):
     portal.hold(replace(other, connections=linked, identity_mismatch=FLAG))
 
 
-def test_a_company_that_another_was_linked_for_is_shown_with_both_and_accepted(run, portal):
+def test_a_mismatch_is_shown_with_both_companies_and_accepted(run, portal):
     made = json.loads(run("reconnect", company_id(2), "--json"))
     assert made["reconnects"] == connection_id(2)
     stopped(portal, made, BEFORE, NOW)
@@ -101,7 +101,7 @@ def test_a_company_that_another_was_linked_for_is_shown_with_both_and_accepted(r
     assert [m[b"type"] for m in portal.messages(2)][-1] == b"journey.mismatch_accepted"
 
 
-def test_a_mismatch_by_books_alone_says_so_to_the_customer_and_to_the_firm(run, portal):
+def test_a_mismatch_by_books_alone_is_shown_as_such(run, portal):
     made = json.loads(run("reconnect", company_id(2), "--json"))
     stopped(portal, made, before={**BEFORE, BOOKS: "one"}, now={**BEFORE, BOOKS: "two"})
     page = portal.web.get("/link/" + made["link"].rpartition("/")[2]).text
@@ -131,7 +131,7 @@ def undoing(portal, made, now):
     portal.store.journeys.change(made["id"], lambda held: Change(replace(held, is_unlinking=now)))
 
 
-def test_a_command_that_was_not_answered_names_the_key_to_run_it_again_with(run, portal):
+def test_an_unanswered_command_names_its_key(run, portal):
     made = [json.loads(run("new", "--reference", "L", "--key", "k-1", "--json")) for _ in range(2)]
     assert made[0] == made[1]
     assert made[0] != json.loads(run("new", "--reference", "L", "--json"))

@@ -51,7 +51,7 @@ def interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cli.work.time.sleep", press)
 
 
-def test_a_sync_that_the_log_tells_as_missed_is_not_done(run: Run, at_work: Bench) -> None:
+def test_a_sync_logged_as_missed_is_not_done(run: Run, at_work: Bench) -> None:
     result = run("sync", "now", company_id(1), company_id(3), "--data-type", "invoices")
     assert result.exit_code == 1
     assert "1 done." in result.stdout.splitlines()
@@ -59,7 +59,7 @@ def test_a_sync_that_the_log_tells_as_missed_is_not_done(run: Run, at_work: Benc
     assert "1 of 2 were not done. 1: the company is Unlinked." in result.stderr
 
 
-def test_all_that_was_asked_for_and_none_of_it_done_says_so_to_programs_too(run, at_work) -> None:
+def test_json_says_too_that_nothing_was_done(run, at_work) -> None:
     result = run("sync", "now", company_id(3), "--json")
     assert result.exit_code == 1
     [one] = json.loads(result.stdout[result.stdout.index("{\n") :])["not_done"]
@@ -71,9 +71,7 @@ def test_a_sync_that_is_done_is_done(run: Run, at_work: Bench) -> None:
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "2 done.")
 
 
-def test_what_the_log_does_not_tell_in_time_is_not_called_done(
-    run: Run, portal: Portal, monkeypatch
-) -> None:
+def test_a_sync_without_an_event_in_time_is_not_done(run: Run, portal: Portal, monkeypatch) -> None:
     monkeypatch.setattr("cli.commands.sync.OUTCOME_WITHIN", 0.0)
     bench, stopping = Bench(portal.store, portal.settings), threading.Event()
 
@@ -132,7 +130,7 @@ def test_what_the_log_does_not_tell_in_time_is_not_called_done(
         (("worker", "drian"), "Did you mean drain?"),
     ],
 )  # fmt: skip
-def test_an_unknown_value_is_refused_with_the_nearest_and_nothing_is_done(
+def test_an_unknown_value_is_refused_with_the_nearest(
     run: Run, portal: Portal, words, said
 ) -> None:
     portal.hold(make_company(4, tags={"region": "EU"}))
@@ -184,7 +182,7 @@ def test_with_nothing_to_do_all_of_it_is_done(run: Run, words) -> None:
     assert (result.exit_code, len(result.stdout.splitlines())) == (0, 1), result.output
 
 
-def test_who_is_interrupted_is_told_what_goes_on_and_how_to_stop_it(
+def test_an_interruption_says_what_goes_on_and_how_to_stop_it(
     run: Run, portal: Portal, interrupted
 ) -> None:
     result = run("reread", "--all", "--yes")
@@ -202,7 +200,7 @@ def test_who_is_interrupted_is_told_what_goes_on_and_how_to_stop_it(
     assert portal.store.intents.counts()["now"] == 3
 
 
-def test_a_sync_that_is_withdrawn_is_told_as_missed(run: Run, portal: Portal) -> None:
+def test_a_withdrawn_sync_counts_as_missed(run: Run, portal: Portal) -> None:
     run("sync", "now", company_id(1), "--data-type", "invoices", "--no-wait")
     assert run("intents", "withdraw", "--like", "sync:*").exit_code == 0
     bench = Bench(portal.store, portal.settings)
@@ -261,7 +259,7 @@ def test_a_question_that_is_not_answered_with_yes_does_nothing(run: Run, portal:
     assert "Aborted" not in result.output
 
 
-def test_dead_letters_that_are_dead_again_are_told_with_the_reason(
+def test_dead_letters_that_fail_again_show_the_reason(
     run: Run, portal: Portal, at_work: Bench, monkeypatch
 ) -> None:
     monkeypatch.setattr("cli.commands.replay.POLL", 0.02)
@@ -322,7 +320,7 @@ def test_statuses_are_taken_in_any_case(run: Run) -> None:
         ("recncile", "reconcile"),
     ],
 )
-def test_what_would_have_no_effect_is_refused_and_nothing_is_done(run, portal, words, said) -> None:
+def test_options_without_effect_are_refused(run, portal, words, said) -> None:
     before = portal.store.schedules.of(company_id(1)), portal.store.pauses.all()
     result = run(*words.format(company_id(1)).split())
     assert (result.exit_code, result.stdout) == (2, "")
@@ -330,7 +328,7 @@ def test_what_would_have_no_effect_is_refused_and_nothing_is_done(run, portal, w
     assert (portal.store.schedules.of(company_id(1)), portal.store.pauses.all()) == before
 
 
-def test_schedules_of_which_all_were_refused_are_not_called_saved(run, portal) -> None:
+def test_schedules_that_were_all_refused_are_not_saved(run, portal) -> None:
     result = run("cadence", "remove", company_id(1), "bills", "--json")
     assert result.exit_code == 1
     assert json.loads(result.stdout)["saved"] is False

@@ -78,7 +78,7 @@ def test_json_logs_are_readable_on_a_terminal() -> None:
     assert readable("not json {").plain == "not json {"
 
 
-def test_lines_are_named_and_aligned_on_a_terminal_and_untouched_elsewhere() -> None:
+def test_lines_are_named_and_aligned_on_a_terminal_only() -> None:
     shown = io.StringIO()
     terminal = Lines(Console(file=shown, force_terminal=True, color_system=None), ["web", "sched"])
     terminal.line("web", "[bold]hello")

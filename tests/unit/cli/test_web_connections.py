@@ -95,7 +95,7 @@ def test_connections_of_other_ports_are_left_alone(opened: Open) -> None:
     assert opened.ended() == []
 
 
-def test_at_the_end_all_go_but_those_that_are_spared_or_were_so_a_moment_ago(
+def test_at_the_end_only_spared_connections_stay(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Over(Exception): ...

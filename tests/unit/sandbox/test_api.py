@@ -153,7 +153,7 @@ def test_the_older_api_replaces_by_the_id_in_the_body(call):
     assert call("PUT", "/companies", json={"name": "New"}).status_code == 400
 
 
-def test_the_older_api_creates_company_and_connection_and_shows_a_status(call):
+def test_the_older_api_creates_company_and_connection_at_once(call):
     made = call("POST", "/companies", json={"name": "Acme", "platformType": "gbol"}).json()
     assert made["status"] == "PendingAuth"
     assert made["platform"] == "Xero"

@@ -45,7 +45,7 @@ def test_the_projects_client_walks_the_whole_way(call, codat):
     assert list(codat.list_companies()) == []
 
 
-def test_the_journal_tells_every_call_and_every_attempt(serving):
+def test_the_journal_has_every_call_and_every_attempt(serving):
     sandbox, call = serving
     sandbox.deliver_to("http://127.0.0.1:9/hook")
     company = call.company("Acme")

@@ -52,7 +52,7 @@ def stage():
 
 
 @pytest.mark.parametrize("operation", operations())
-def test_no_request_brings_a_500_or_an_answer_that_is_not_published(schema, stage, operation):
+def test_every_answer_is_a_published_one_and_none_is_500(schema, stage, operation):
     call, ids = stage
     method, path = operation.split()
     deletes_the_stage = method == "delete" and path.endswith(("{companyId}", "{connectionId}"))

@@ -36,7 +36,7 @@ def with_key(call, method, path, key, **body):
     return call(method, path, json=body, headers={"Idempotency-Key": key})
 
 
-def test_a_repeated_key_gives_the_first_answer_and_does_nothing_more(call):
+def test_a_repeated_key_gives_the_first_answer_only(call):
     key = str(uuid4())
     first = with_key(call, "POST", "/companies", key, name="Acme")
     again = with_key(call, "POST", "/companies", key, name="Acme")
@@ -51,7 +51,7 @@ def test_a_key_used_for_another_body_is_refused(call):
 
 
 @pytest.mark.parametrize("status", [500, 503, 404])
-def test_a_failure_is_repeated_for_its_key_until_ninety_minutes_have_passed(call, status):
+def test_a_failure_is_repeated_for_its_key_for_ninety_minutes(call, status):
     key = str(uuid4())
     call.control("faults", status=status, count=1)
     for _ in range(2):
@@ -81,7 +81,7 @@ def test_a_key_whose_request_still_runs_is_refused(call):
         assert slow.result().status_code == 200
 
 
-def test_a_reply_that_was_lost_is_given_to_whoever_repeats_the_key(call):
+def test_a_lost_reply_is_given_again_for_its_key(call):
     key = str(uuid4())
     call.control("faults", kind="lost", count=1)
     with pytest.raises(OSError, match="onnection"):
@@ -100,7 +100,7 @@ def test_a_put_knows_no_keys(call):
 # Ten at once
 
 
-def test_the_eleventh_call_at_once_about_a_linked_company_is_refused(call):
+def test_the_eleventh_concurrent_call_of_a_company_is_refused(call):
     company = call.linked()
     call.control("faults", kind="slow", seconds=1.5, companyId=company)
     inside = threading.Barrier(11)
@@ -122,7 +122,7 @@ def test_the_eleventh_call_at_once_about_a_linked_company_is_refused(call):
 # Plans, keys, rules
 
 
-def test_a_free_plan_ends_at_fifty_companies_and_knows_no_hourly_sync():
+def test_a_free_plan_has_fifty_companies_and_no_hourly_sync():
     hourly = {"dataType": "bills", "fetchOnFirstLink": True, "syncSchedule": 1, "syncOrder": 0}
     with running(is_free_plan=True) as (_, call):
         for _ in range(50):
@@ -153,7 +153,7 @@ def test_there_are_ten_keys_at_most(call):
     assert statuses == [201] * 9 + [409]
 
 
-def test_a_rule_gets_the_older_bodies_of_its_kind_and_company_alone():
+def test_a_rule_gets_only_its_kind_and_company():
     with mailbox() as box, running() as (sandbox, call):
         call("PUT", "/profile", json={"name": "x", "redirectUrl": "", "alertAuthHeader": "Raw v"})
         one, other = call.company("One"), call.company("Other")
@@ -170,7 +170,7 @@ def test_a_rule_gets_the_older_bodies_of_its_kind_and_company_alone():
         assert "webhook-signature" not in headers
 
 
-def test_a_consumer_that_asks_for_an_older_type_gets_the_older_body_signed():
+def test_a_consumer_of_an_older_type_gets_its_body_signed():
     with mailbox() as box, running() as (sandbox, call):
         types = ["DataConnectionStatusChanged", "company.created"]
         call("POST", "/webhooks", json={"url": box.url, "eventTypes": types})
@@ -183,7 +183,7 @@ def test_a_consumer_that_asks_for_an_older_type_gets_the_older_body_signed():
 # Delivery
 
 
-def test_an_endpoint_that_fails_for_five_days_is_disabled_and_what_it_missed_can_be_replayed():
+def test_an_endpoint_that_fails_for_five_days_is_disabled():
     with mailbox() as box, running(time_scale=10**7) as (sandbox, call):
         box.answers = [500] * 100
         made = call("POST", "/webhooks", json={"url": box.url, "eventTypes": []}).json()
@@ -338,7 +338,7 @@ def test_the_clock_moves_on_only(call, wrong):
     assert call.control("clock", move=wrong).status_code == 400
 
 
-def test_signatures_keep_the_machines_time_when_the_clock_is_moved():
+def test_signatures_keep_the_machines_time():
     with mailbox() as box, running(webhook_url=box.url) as (sandbox, call):
         call.control("clock", move=30 * DAY)
         call.company()

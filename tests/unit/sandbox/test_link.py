@@ -40,7 +40,7 @@ def status_of(call, company, connection):
     return call("GET", f"/companies/{company}/connections/{connection}").json()["status"]
 
 
-def test_the_picker_shows_platforms_by_kind_and_says_it_is_a_sandbox(call):
+def test_the_picker_groups_platforms_and_names_the_sandbox(call):
     company = call.company("Plain & Sons")
     page = call("GET", f"/link/company/{company}").text
     for words in ("Sandbox.", "Nothing here is real", "Plain &amp; Sons", "Xero", "Banking"):
@@ -61,7 +61,7 @@ def test_sandbox_platforms_can_be_hidden(call):
     assert "Codat Sandbox" not in call("GET", path).text
 
 
-def test_choosing_a_platform_leads_to_its_page_and_agreeing_links(call):
+def test_a_chosen_platform_leads_to_its_page_and_is_linked(call):
     company = call.company()
     chosen = call("POST", f"/link/company/{company}", data={"platformKey": "gbol"})
     assert chosen.status_code == 303
@@ -103,7 +103,7 @@ def test_nobody_links_without_the_password(call, otp):
     assert status_of(call, company, connection) == "PendingAuth"
 
 
-def test_the_customer_goes_back_with_codats_parameters_and_the_clients_own(call):
+def test_the_return_has_codats_and_the_clients_parameters(call):
     template = (
         "https://firm.example/back?company={companyId}&code={statusCode}"
         "&name={platformName}&mine={userId}&odd={unknown}&error={errorMessage}"
@@ -130,7 +130,7 @@ def test_a_linked_connection_says_so(call):
     assert "You are linked" in call("GET", link).text
 
 
-def test_an_on_premise_link_is_a_download_that_leads_to_the_licence_key(call):
+def test_an_on_premise_link_downloads_and_asks_for_the_key(call):
     company, connection, link = pending(call, "hbql")
     sent = call("GET", f"{link}&journey=j-1")
     assert sent.headers["Content-Disposition"] == 'attachment; filename="hbql-connector.txt"'
@@ -170,7 +170,7 @@ def test_names_cannot_bring_markup_and_scripts_cannot_run(serving):
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
 
-def test_a_company_has_one_active_accounting_connection_and_many_of_other_kinds(call):
+def test_a_company_has_at_most_one_accounting_connection(call):
     """Codat: core-concepts/connections."""
     company = call.linked("gbol")
     for key, status in (("zsth", 200), ("qhyg", 409)):

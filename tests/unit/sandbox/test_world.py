@@ -73,7 +73,7 @@ def test_linking_tells_its_story_in_order(world, clock, told):
     ]
 
 
-def test_stamps_rise_even_when_the_clock_stands_still_or_goes_back(world, clock, told):
+def test_stamps_rise_also_when_the_clock_does_not(world, clock, told):
     world.create_company("One")
     world.create_company("Two")
     clock.now -= 3600
@@ -253,7 +253,7 @@ def test_reaching_the_quota_is_told_once_and_its_reset_once(clock, told):
     assert told[-1].payload["quotaRemaining"] == 2
 
 
-def test_the_quotas_day_can_be_shortened_for_those_who_cannot_wait(clock):
+def test_the_quotas_day_can_be_shortened(clock):
     world = make_world(clock, [], daily_quota=1, quota_day=20.0)
     world.spend("a")
     wait = world.spend("a").retry_after
@@ -271,7 +271,7 @@ def test_the_minute_limit_is_by_address(clock):
     assert world.spend("a").retry_after is None
 
 
-def test_an_outcome_set_beforehand_ends_the_read_and_keeps_the_last_success(world):
+def test_a_set_outcome_ends_the_read_and_keeps_the_last_success(world):
     company, _ = link(world)
     world.advance(NOW + 0.3)
     good = company.succeeded["bills"]
