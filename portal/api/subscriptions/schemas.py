@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from codat.capabilities import hidden_text
 from portal.api.events.routes import ToldType
-from portal.http.groups import LARGEST, Sent
+from portal.http.groups import LARGEST, Given, Sent
 from relay.delivery import addresses
 from relay.delivery.subscription import MAX_BATCH, Secret
 from relay.store.delivery.subscriptions import Attempt, Held
@@ -45,6 +45,19 @@ After = Annotated[
 ]
 
 
+class SubscriptionPath(BaseModel):
+    """Which subscription."""
+
+    subscription_id: Annotated[str, Field(max_length=64)]
+
+
+class AttemptQuery(Given):
+    """How many, and whether all or only those that were taken, or were not."""
+
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    taken: bool | None = None
+
+
 class SubscriptionBody(Sent):
     """A new subscription."""
 
@@ -67,7 +80,7 @@ class SubscriptionChange(Sent):
     after: After | None = None
 
     @model_validator(mode="after")
-    def _something(self) -> Self:
+    def _changes_something(self) -> Self:
         if not self.model_fields_set:
             raise ValueError("name what to change")
         return self
@@ -82,7 +95,7 @@ class SecretBody(Sent):
 
     @model_validator(mode="before")
     @classmethod
-    def _nothing_is_the_usual(cls, value: Any) -> Any:
+    def _nothing_is_the_default(cls, value: Any) -> Any:
         return {} if value is None else value
 
 
@@ -156,8 +169,8 @@ class Tested(BaseModel):
     error: str
 
 
-def shape(held: Held, last: int) -> SubscriptionShape:
-    """Give a subscription as the API shows it; `last` is the newest number of the log."""
+def subscription_shape(held: Held, last: int) -> SubscriptionShape:
+    """Return a subscription as the API shows it; `last` is the newest number of the log."""
     one, now = held.subscription, now_ms()
     return SubscriptionShape(
         id=one.id,
@@ -178,8 +191,8 @@ def shape(held: Held, last: int) -> SubscriptionShape:
     )
 
 
-def attempt(one: Attempt) -> AttemptShape:
-    """Give an attempt as the API shows it."""
+def attempt_shape(one: Attempt) -> AttemptShape:
+    """Return an attempt as the API shows it."""
     return AttemptShape(
         at=iso_from_ms(one.at),
         events=one.events,
