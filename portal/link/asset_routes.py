@@ -11,15 +11,15 @@ from relay.store.journeys.platforms import Logo
 link = Blueprint("link_files", __name__, url_prefix="/link")
 errors.register(link)
 
-LOGO_SECONDS, MARK_SECONDS = 86_400, 300
+LOGO_SECONDS, FALLBACK_SECONDS = 86_400, 300
 FOR_GOOD = "public, max-age=31536000, immutable"
-# A logo is a picture and nothing else, also for whoever opens its address.
+# A logo is a picture and nothing else, also when its address is opened by itself.
 LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
 @link.get("/script-<digest>.js")
 def script(digest: str) -> Response:
-    """Give the script; under an older address too, as a page may be older."""
+    """Return the script; under an older address too, as a page may be older."""
     assets = services().assets
     answer = make_response(assets.script)
     answer.mimetype = "text/javascript"
@@ -29,28 +29,28 @@ def script(digest: str) -> Response:
 
 @link.get("/logos/<key>")
 def logo(key: str) -> Response:
-    """Give a platform's logo from our own address, or a mark of ours in its place."""
+    """Return a platform's logo from our own address, or a fallback logo."""
     try:
         integration = services().platforms.one(key)
     except Refusal:
         integration = None
     if integration is None:
-        return _picture(platforms.mark(key), MARK_SECONDS)
+        return _picture(platforms.fallback_logo(key), FALLBACK_SECONDS)
     found, is_own = services().platforms.logo(integration)
-    return _picture(found, LOGO_SECONDS if is_own else MARK_SECONDS)
+    return _picture(found, LOGO_SECONDS if is_own else FALLBACK_SECONDS)
 
 
 @link.get("/icon")
 def icon() -> Response:
-    """Give the firm's initial in its colour, for the browser's tab."""
+    """Return the firm's initial in its colour, for the browser's tab."""
     brand = services().brand
-    mark = platforms.mark(brand.name, brand.colour, brand.on_colour, most=1)
-    return _picture(mark, LOGO_SECONDS)
+    initial = platforms.fallback_logo(brand.name, brand.colour, brand.on_colour, max_letters=1)
+    return _picture(initial, LOGO_SECONDS)
 
 
 @link.get("/brand-logo")
 def brand_logo() -> Response:
-    """Give the firm's logo."""
+    """Return the firm's logo."""
     brand = services().brand
     if not brand.logo_content:
         return gone()

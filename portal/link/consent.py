@@ -13,7 +13,7 @@ from relay.journeys.journey import Consent, Journey, Platform
 from relay.syncs.policy import KEEP_ALIVE, Policy
 from relay.syncs.schedule import ALL, Cadence, Schedule
 
-# As the words name them, the most frequent first: what is said is never less than what is done.
+# As the words name them, the most frequent first: a consent never names less than is done.
 OFTEN = (Cadence.HOURLY, Cadence.DAILY, Cadence.WEEKLY, Cadence.MONTHLY)
 NOT = "none"
 Say = tuple[Brand, Words]
@@ -86,7 +86,7 @@ class Sharing:
     version: str  # of the text, as it was shown
 
     def consent(self, journey: Journey, platform: Platform, at: int) -> Consent:
-        """Give the record of agreeing to this; `at` in ms since the epoch."""
+        """Return the record of agreeing to this; `at` in ms since the epoch."""
         return Consent(
             at=at,
             text_version=self.version,
@@ -99,7 +99,7 @@ class Sharing:
 
 
 def readable(integration: Integration) -> tuple[str, ...]:
-    """Give the data types that Codat can read from a platform (Codat: datatypeFeatures)."""
+    """Return the data types that Codat can read from a platform (Codat: datatypeFeatures)."""
     found = []
     features = integration.raw.get("datatypeFeatures")
     for one in features if isinstance(features, list) else []:
@@ -109,10 +109,10 @@ def readable(integration: Integration) -> tuple[str, ...]:
 
 
 def shared(integration: Integration, read: Collection[str] | None) -> tuple[str, ...]:
-    """Give the data types that linking shares: those that are `read`, all when that is not known.
+    """Return the data types that linking shares: those that are `read`, all if that is unknown.
 
-    A platform that does not say what it has is taken to have all that its type can have: what is
-    said is never less than what is done.
+    A platform that does not say what it has counts as having all that its type can have: the
+    consent must never name less than is read.
     """
     can = readable(integration)
     can = can or tuple(sorted(BY_TYPE.get(integration.source_type or "", DATA_TYPES)))
@@ -154,9 +154,9 @@ def sharing(
 def planned(
     company: Company, integration: Integration, schedules: dict[str, Schedule], policy: Policy
 ) -> list[Schedule]:
-    """Give the schedules by which data would be read: the company's own.
+    """Return the schedules by which data would be read: the company's own.
 
-    A company without any gets what the policy gives on such a link.
+    A company without schedules gets those that the policy sets on such a link.
     """
     connection = Connection(
         id="",
@@ -174,9 +174,9 @@ def planned(
 def read_types(
     company: Company, wanted: Sequence[Schedule], by_codat: frozenset[str] | None
 ) -> frozenset[str] | None:
-    """Give the data types that would be read, by Codat itself and by schedules; None: not known.
+    """Return the data types that Codat itself and schedules would read; None: not known.
 
-    One that was linked before may have settings of its own at Codat.
+    A company that was linked before may have settings of its own at Codat.
     """
     if by_codat is None or any(one.ever_linked for one in company.connections.values()):
         return None
@@ -184,14 +184,14 @@ def read_types(
 
 
 def cadence_of(wanted: Sequence[Schedule], policy: Policy) -> str:
-    """Give how often data would be read: the most frequent of the schedules."""
+    """Return how often data would be read: the most frequent of the schedules."""
     found = {str(one.cadence) for one in wanted}
     known = next((cadence for cadence in OFTEN if cadence in found), None)
     return known or (OFTEN[0] if found else str(Cadence.MONTHLY) if policy.keep_alive else NOT)
 
 
 def in_words(words: Words, language: str, data_type: str) -> str:
-    """Give a data type in plain words: the file's, else its own name taken apart."""
+    """Return a data type in plain words: the text for it, else its name as separate words."""
     if words.has(f"type.{data_type}"):
         return words.plain(language, f"type.{data_type}")
     _, _, name = data_type.rpartition("-")

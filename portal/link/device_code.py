@@ -1,6 +1,6 @@
 """A customer's link on another computer: a short address, and a code that opens it once.
 
-The link itself is kept nowhere: the code is made slow to guess (scrypt), and seals it.
+The link is not stored in plain: a key made from the code by a slow hash (scrypt) encrypts it.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from portal.http.problems import Refusal
 from portal.link import errors, views
-from portal.link.visit import LONGEST_TOKEN, WornOut, find_visit, page
+from portal.link.visit import MAX_TOKEN_LENGTH, WornOut, find_visit, page
 from portal.services import services
 from relay.journeys import rules
 from relay.journeys.stage import Stage
@@ -25,7 +25,7 @@ ALIKE = str.maketrans("OIL", "011", "- ")
 LENGTH = 8
 BEFORE_LINK = (Stage.AUTHORISE, Stage.WAITING, Stage.REFUSED)
 SALT = b"codat-relay: a link on another computer"
-FULL = "Others have their codes worked on; try again in a moment."
+BUSY = "Other codes are being worked on; try again in a moment."
 
 log = structlog.get_logger(__name__)
 
@@ -54,33 +54,33 @@ def ask() -> Response:
 
 @pc.post("/pc")
 def take() -> AnyResponse:
-    """Open the link that the code stands for; each that opens none has one same answer.
+    """Open the link that the code stands for; every wrong code gets the same answer.
 
-    What would not be heard is not made slow to guess either, which is what costs.
+    The slow hash, which is expensive, is made only for a code that will be looked up.
     """
     code = request.form.get("code", "")[:64].upper().translate(ALIKE)
     if len(code) != LENGTH or set(code) - set(ALPHABET):
-        return _opens_nothing()
-    if services().store.codes.are_shut():
-        log.warning("link.codes_shut", reason="many codes were tried that open nothing")
-        return _opens_nothing()
+        return _wrong_code()
+    if services().store.codes.are_locked():
+        log.warning("link.codes_locked", reason="many codes were tried that open nothing")
+        return _wrong_code()
     digest, pad = _keys(code)
     sealed = services().store.codes.take(digest)
     if sealed is None:
-        return _opens_nothing()
+        return _wrong_code()
     return redirect(f"/link/{_xor(bytes.fromhex(sealed), pad).decode()}", 303)
 
 
-def _opens_nothing() -> Response:
+def _wrong_code() -> Response:
     return page("pc", status=404, missed=True)
 
 
 def _keys(code: str) -> tuple[str, bytes]:
-    """Give what the code is known by, and what seals the one link it opens; raises Refusal."""
+    """Return the digest a code is stored under, and the pad that encrypts its link; may refuse."""
     if not services().code_hash_limit.acquire(blocking=False):
-        raise Refusal("busy", FULL)
+        raise Refusal("busy", BUSY)
     try:
-        size = 32 + LONGEST_TOKEN
+        size = 32 + MAX_TOKEN_LENGTH
         derived = hashlib.scrypt(code.encode(), salt=SALT, n=2**14, r=8, p=1, dklen=size)
     finally:
         services().code_hash_limit.release()

@@ -1,4 +1,4 @@
-"""Saying "not now": the customer leaves, the firm is told, and the link goes on working."""
+"""The customer says "not now": an event tells the firm, and the link goes on working."""
 
 from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -13,24 +13,24 @@ link = Blueprint("link_leaving", __name__, url_prefix="/link")
 errors.register(link)
 
 REASONS = ("later", "ask", "no_access", "unwilling")
-# Where there is something to say no to; after that there is a wrong company to be told of.
-MAY_LEAVE = (Stage.PICK, Stage.CONSENT, Stage.AUTHORISE, Stage.WAITING, Stage.REFUSED)
+# Later there is a linked company, which the customer can call wrong instead.
+MAY_DECLINE = (Stage.PICK, Stage.CONSENT, Stage.AUTHORISE, Stage.WAITING, Stage.REFUSED)
 
 
 @link.get("/<token>/leave")
 def ask(token: str) -> AnyResponse:
     """Ask whether the customer wants to stop, and why, which they need not say."""
     visit = find_visit(token)
-    if visit.stage not in MAY_LEAVE:
+    if visit.stage not in MAY_DECLINE:
         return redirect(f"/link/{token}", 303)
     return page("leave", visit, reasons=REASONS)
 
 
 @link.post("/<token>/leave")
-def leave(token: str) -> AnyResponse:
-    """Note where and why the customer leaves, then take them back to the firm if it said where."""
+def decline(token: str) -> AnyResponse:
+    """Record where and why the customer stops, then offer the way back to the firm if any."""
     visit = find_visit(token)
-    if visit.stage not in MAY_LEAVE:
+    if visit.stage not in MAY_DECLINE:
         return redirect(f"/link/{token}", 303)
     given = request.form.get("reason", "")
     reason = given if given in REASONS else ""
@@ -41,7 +41,7 @@ def leave(token: str) -> AnyResponse:
 
 
 def firms_address(visit: Visit, status: str) -> str | None:
-    """Give where the firm wants its customer back, if anywhere, with how it went."""
+    """Return the firm's address for its customer, with the outcome; None if it gave none."""
     url = visit.journey.return_url
     if url is None:
         return None
@@ -49,6 +49,6 @@ def firms_address(visit: Visit, status: str) -> str | None:
 
 
 def _failed(visit: Visit) -> bool:
-    """Whether linking failed, by Codat's word and not by the customer's own will."""
+    """Whether Codat reported that linking failed, and not that the customer refused."""
     connection = connection_of(visit.journey, visit.company)
     return visit.stage is Stage.REFUSED and not (connection and connection.is_refusal)

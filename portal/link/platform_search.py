@@ -7,8 +7,8 @@ from difflib import SequenceMatcher
 
 from codat.records import Integration
 
-CLOSE = 0.74  # of 1: how much of a word must be as typed
-SHORTEST_GUESSED = 4  # letters; a shorter word is taken as it stands
+MIN_RATIO = 0.74  # of 1: how much of a word must be as typed
+MIN_GUESSED_LENGTH = 4  # letters; a shorter word is taken as it stands
 # What people call them.
 ALSO = {
     "qb": "quickbooks",
@@ -26,7 +26,7 @@ _BETWEEN = re.compile(r"[^a-z0-9]+")
 
 
 def find(integrations: Sequence[Integration], asked: str) -> list[Integration]:
-    """Give those that fit what was typed, the best first; all of them for nothing typed.
+    """Return those that fit what was typed, the best first; all of them if nothing was typed.
 
     Of those that fit as well, what runs in the cloud comes before what runs on a computer.
     """
@@ -52,31 +52,31 @@ def _score(name: str, shown: str, wanted: str) -> float:
 
 
 def _word_score(word: str, name: str) -> float:
-    """Tell how well one word typed fits any word of the name: 0 not, 1 as typed."""
+    """Return how well one word typed fits any word of the name: 0 not, 1 as typed."""
     best = 0.0
     for part in name.split():
         if part.startswith(word):
             return 1.0
-        if min(len(word), len(part)) >= SHORTEST_GUESSED:
+        if min(len(word), len(part)) >= MIN_GUESSED_LENGTH:
             # Whole words, and beginnings of them: the list follows what is typed.
             for meant in (part, part[: len(word) + 1]):
                 alike = SequenceMatcher(None, word, meant).ratio()
-                best = max(best, alike if alike >= CLOSE else 0.0)
+                best = max(best, alike if alike >= MIN_RATIO else 0.0)
     return best
 
 
 def _joined(name: str, wanted: str) -> float:
-    """Tell how well it fits once spaces do not count: `quick boks` for QuickBooks."""
+    """Return how well it fits without spaces: `quick boks` for QuickBooks."""
     typed = wanted.replace(" ", "")
-    if len(typed) < SHORTEST_GUESSED:
+    if len(typed) < MIN_GUESSED_LENGTH:
         return 0.0
-    parts = [part for part in name.split() if len(part) >= SHORTEST_GUESSED]
+    parts = [part for part in name.split() if len(part) >= MIN_GUESSED_LENGTH]
     alike = max((SequenceMatcher(None, typed, part).ratio() for part in parts), default=0.0)
-    return alike if alike >= CLOSE else 0.0
+    return alike if alike >= MIN_RATIO else 0.0
 
 
 def _initials(name: str) -> str:
-    """Give the capitals and figures: QBO of QuickBooks Online."""
+    """Return the capitals and figures: QBO of QuickBooks Online."""
     return "".join(re.findall(r"[A-Z0-9]", name)).lower()
 
 

@@ -17,8 +17,8 @@ from relay.store import Store
 from relay.store.journeys.platforms import Logo
 from relay.times import now_ms
 
-LOOK_MS = 60_000  # between looks whether a newer list was read
-PATIENCE = 0.5  # seconds that a logo waits for its turn to be fetched
+POLL_MS = 60_000  # between looks for a newer list
+LOGO_TIMEOUT = 0.5  # seconds that a logo waits for its turn to be fetched
 LOGO_TYPES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif", "image/svg+xml"})
 TYPES = ("Accounting", "Banking", "BankFeed", "Commerce", "Expense", "Other")
 # Codat Sandbox and QuickBooks Online Sandbox (Codat: integrations/accounting/overview).
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 
 class PlatformList:
-    """One process's view of the integrations, which workers read anew each night."""
+    """The integrations as one process holds them; workers read them again each night."""
 
     def __init__(self, store: Store, codat: Codat, call_limit: BoundedSemaphore) -> None:
         self._store = store
@@ -40,15 +40,15 @@ class PlatformList:
         self._held: list[Integration] = []
 
     def all(self) -> list[Integration]:
-        """Give every enabled platform; raises Refusal when none was ever read and Codat fails."""
-        if now_ms() - self._looked > LOOK_MS:
+        """Return every enabled platform; raises Refusal when none was ever read and Codat fails."""
+        if now_ms() - self._looked > POLL_MS:
             self._look()
         if not self._held:
             self._ask()
         return [one for one in self._held if one.enabled]
 
     def one(self, key: str) -> Integration | None:
-        """Give one enabled platform by its key."""
+        """Return one enabled platform by its key."""
         wanted = key.casefold()
         return next((one for one in self.all() if one.key.casefold() == wanted), None)
 
@@ -59,20 +59,20 @@ class PlatformList:
         try:
             if kept := store.logo(integration.key, url):
                 return kept, True
-            if not url or not self._call_limit.acquire(timeout=PATIENCE):
-                return mark(integration.name), False
+            if not url or not self._call_limit.acquire(timeout=LOGO_TIMEOUT):
+                return fallback_logo(integration.name), False
             try:
                 media_type, content = self._codat.download_logo(integration)
             finally:
                 self._call_limit.release()
             media_type = media_type.partition(";")[0].strip().lower()
             if media_type not in LOGO_TYPES or not content:
-                return mark(integration.name), False
+                return fallback_logo(integration.name), False
             found = Logo(media_type, content)
             store.keep_logo(integration.key, url, found)
         except (CodatError, ValueError, RedisError) as error:
             log.info("logo.not_fetched", platform_key=integration.key, error=str(error)[:200])
-            return mark(integration.name), False
+            return fallback_logo(integration.name), False
         return found, True
 
     def _look(self) -> None:
@@ -81,7 +81,7 @@ class PlatformList:
             self._held = [Integration.from_json(record) for record in kept[1]]
 
     def _ask(self) -> None:
-        """Ask Codat ourselves, one thread for all: nobody has read any yet."""
+        """Ask Codat, in one thread for all: no worker has read the list yet."""
         with self._asking:
             if self._held:
                 return
@@ -92,9 +92,9 @@ class PlatformList:
 
 
 def offered(journey: Journey, integrations: list[Integration], *, tests: bool) -> list[Integration]:
-    """Give those that the firm lets this journey link.
+    """Return those that the firm lets this journey link.
 
-    What only tests use is shown to `tests`, and where the firm names it.
+    Platforms that only tests use are shown if `tests` is set, and where the firm names them.
     """
     named = {key.casefold() for key in journey.allowed_platforms}
     return [
@@ -113,9 +113,11 @@ def by_type(integrations: list[Integration]) -> list[tuple[str, list[Integration
     return [(name, group) for name, group in found.items() if group]
 
 
-def mark(name: str, colour: str = "", on_colour: str = "#fff", most: int = 2) -> Logo:
-    """Draw a plain mark from a name's first letters, for want of a logo."""
-    words = re.findall(r"\w+", name)[:most]
+def fallback_logo(
+    name: str, colour: str = "", on_colour: str = "#fff", max_letters: int = 2
+) -> Logo:
+    """Draw the first letters of a name's words, where there is no logo."""
+    words = re.findall(r"\w+", name)[:max_letters]
     letters = escape("".join(word[0] for word in words).upper() or "?")
     colour = colour or COLOURS[sha256(name.encode()).digest()[0] % len(COLOURS)]
     drawn = (

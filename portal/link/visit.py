@@ -20,9 +20,9 @@ from relay.times import now_ms
 
 COOKIE = "link-"  # + journey id: brings a customer who returns from Codat back to their link
 COOKIE_PATH = "/link"
-LONGEST_TOKEN = 64
+MAX_TOKEN_LENGTH = 64
 LATE_MS = 60_000
-# By where the journey stands, which of the four steps shown above each page is the present one.
+# For each stage, which of the four steps shown above each page is the present one.
 STEP_OF = {
     Stage.PICK: 0,
     Stage.CONSENT: 1,
@@ -35,20 +35,20 @@ STEP_OF = {
     Stage.DONE: 4,
 }
 
-# Characters that turn the text after them around, so that a name could read as another.
+# Characters that reverse the text after them, so that a name could read as another.
 OVERRIDES = dict.fromkeys(range(0x202A, 0x202F))
 
 
 class NoJourney(Exception):
-    """The link is not one that works, whatever the reason."""
+    """The link does not work: unknown, expired, replaced or revoked."""
 
 
 class WornOut(Exception):
-    """More was done by the link than one customer does; the firm can renew it."""
+    """The link was used for too many acts; the firm can renew it."""
 
 
 class NotOffered(Exception):
-    """The platform that was chosen is not open to the firm any more."""
+    """The platform that was chosen is not offered any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Visit:
 
     @property
     def stamp(self) -> str:
-        """What changes when there is something new to show; the stage and attempt stand first."""
+        """A text that changes when there is something new to show; stage and attempt come first."""
         states = progress(self.journey, self.company).values()
         finished = (
             sum(state != "waiting" for state in states) if self.stage in SHOWS_PROGRESS else 0
@@ -113,13 +113,13 @@ class Visit:
 
 
 def find_visit(token: str) -> Visit:
-    """Give the visit behind a link; raises NoJourney, the same for each that does not work.
+    """Return the visit behind a link; raises NoJourney for every link that does not work.
 
-    The first opening is noted, though not by a HEAD: mail scanners send those. So is that the time
-    is over, and what Codat told since.
+    Records the first opening, the end of its time, and what Codat reported since. A HEAD records
+    nothing: mail scanners send those.
     """
     now = now_ms()
-    journey = services().store.journeys.by_token(token) if len(token) <= LONGEST_TOKEN else None
+    journey = services().store.journeys.by_token(token) if len(token) <= MAX_TOKEN_LENGTH else None
     if journey is None:
         raise NoJourney
     rule = rules.open_link if journey.is_open(now) else rules.expire
@@ -146,7 +146,7 @@ def _make_visit(token: str, journey: Journey, now: int) -> Visit:
 
 
 def current_visit() -> Visit | None:
-    """Give the visit that this request is, once it was found: a fault's page is theirs too."""
+    """Return this request's visit once it was found; error pages are for its customer too."""
     held: Visit | None = g.get("visit")
     return held
 
@@ -197,7 +197,7 @@ def page(name: str, visit: Visit | None = None, status: int = 200, **more: Any) 
 
 
 def _browsers_language() -> str:
-    """Choose a language for whoever comes without a journey."""
+    """Choose a language for a visitor without a journey."""
     return request.accept_languages.best_match(services().words.languages, ENGLISH) or ENGLISH
 
 

@@ -1,7 +1,7 @@
 """The firm's brand and every text of the customer's pages: our file, and the firm's over it.
 
-The firm's file (RELAY_BRAND_FILE, TOML) may hold `[brand]` and `[words.<language>]`. What a
-translation leaves out stays English.
+The firm's file (RELAY_BRAND_FILE, TOML) may hold `[brand]` and `[words.<language>]`. A text
+that a translation lacks stays English.
 """
 
 import re
@@ -21,8 +21,8 @@ ENGLISH = "en"
 TABLES = ("brand", "words")
 SHIPPED = "words.toml"
 LOGO_TYPES = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg"}
-NAMED = 5  # texts that a translation leaves out, in a warning
-LARGEST_LOGO = 200 * 1024  # bytes
+MAX_NAMED = 5  # texts that a translation lacks, in a warning
+MAX_LOGO_BYTES = 200 * 1024
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})?")
 
@@ -76,7 +76,7 @@ class Words:
         return len(self._texts[ENGLISH])
 
     def missing(self, language: str) -> list[str]:
-        """Name the texts that a translation leaves out."""
+        """Return the names of the texts that a translation lacks."""
         return sorted(set(self._texts[ENGLISH]) - set(self._texts[language]))
 
     def has(self, name: str) -> bool:
@@ -84,26 +84,26 @@ class Words:
         return name in self._texts[ENGLISH]
 
     def plain(self, language: str, name: str, /, **values: object) -> str:
-        """Give a text with its values put in, as text."""
+        """Return a text with its values put in, as plain text."""
         text = self._texts.get(language, {}).get(name) or self._texts[ENGLISH][name]
         return text.format(**values)
 
     def html(self, language: str, name: str, /, **values: object) -> Markup:
-        """Give a text with its values put in, safe to stand in a page."""
+        """Return a text with its values put in, escaped for HTML."""
         shown = {key: Markup("<bdi>{}</bdi>").format(value) for key, value in values.items()}
         text = self._texts.get(language, {}).get(name) or self._texts[ENGLISH][name]
         return escape(text).format(**shown)
 
 
 def lacks(path: Path | None, brand: Brand, words: Words, *, is_real: bool) -> list[str]:
-    """Say what customers would stumble over, though it works; a sandbox's need no firm's name."""
+    """Return warnings about the brand and translations; a sandbox needs no firm's name."""
     found = []
     if is_real and brand.name == Brand.name:
         where = f"in {path}" if path else "in a file named by RELAY_BRAND_FILE"
         found.append(f"customers read “{brand.name}”: set `name` under [brand] {where}")
     for language in words.languages:
         if missing := words.missing(language):
-            named = ", ".join(missing[:NAMED]) + (", ..." if len(missing) > NAMED else "")
+            named = ", ".join(missing[:MAX_NAMED]) + (", ..." if len(missing) > MAX_NAMED else "")
             count = f"{len(missing)} of {words.count}"
             found.append(f"[words.{language}] leaves {count} texts English: {named}")
     return found
@@ -142,7 +142,7 @@ def _table(given: Mapping[str, Any], name: str, where: str, faults: list[str]) -
 
 
 def _line_of(fault: str, text: str) -> str:
-    """Say on which line of the file a fault stands, which begins with what it is about."""
+    """Return on which line of the file a fault is; its text begins with the name it is about."""
     about = fault.strip().partition(": ")[0]
     found = place(text, about.split("."))
     return f" ({found.strip()})" if found else ""
@@ -176,7 +176,7 @@ def _read_logo(brand: Brand, path: Path, faults: list[str]) -> None:
         why = error.strerror if isinstance(error, OSError) else error
         faults.append(f"  brand.logo: {path} cannot be read ({why})")
         return
-    if not kind or len(content) > LARGEST_LOGO:
+    if not kind or len(content) > MAX_LOGO_BYTES:
         faults.append("  brand.logo: must be a .png, .jpg or .svg file up to 200 kB")
         return
     object.__setattr__(brand, "logo_type", kind)

@@ -116,7 +116,7 @@ def check_operator() -> None:
 
 @ops.before_request
 def require_session() -> Response | None:
-    """Send everyone who is not signed in to the first page, whatever page they ask for."""
+    """Redirect everyone who is not signed in to the first page."""
     if request.endpoint in OPEN_ENDPOINTS or session.signed_in():
         return None
     return session.redirect_home()

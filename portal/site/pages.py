@@ -54,7 +54,7 @@ def _api_doc() -> dict[str, Any]:
 
 
 def _once(name: str, make: Callable[[], dict[str, Any]]) -> Reply:
-    """Give a document that is written out once in a process: anyone may ask, and it takes long."""
+    """Return a document that is made once in a process, as anyone may ask and it takes long."""
     written: dict[str, bytes] = current_app.extensions.setdefault(WRITTEN, {})
     with writing:
         if name not in written:

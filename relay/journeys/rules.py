@@ -292,7 +292,7 @@ def revoke(journey: Journey, by: str, now: int) -> Change | None:
 
 
 def renew_link(journey: Journey, token_hash: str, expires: int, now: int) -> Change | None:
-    """Give the journey another link; the one before stops working. A revoked one stays ended."""
+    """Replace the journey's link; the one before stops working. A revoked one stays ended."""
     if journey.step is Step.REVOKED:
         return None
     step = _step_resumed(journey) if journey.step in ENDED else journey.step

@@ -335,7 +335,7 @@ LEFT = {
     ),
     "tries of codes": (
         lambda s: s.client.set(keys.CODE_TRIES, "5000", px=LEAP_MS),
-        lambda s: not s.codes.are_shut(),
+        lambda s: not s.codes.are_locked(),
     ),
     "a session": (
         lambda s: s.client.set(

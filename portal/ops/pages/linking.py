@@ -34,7 +34,7 @@ page = add_page(
 
 @page.get()
 def show() -> Reply:
-    """Show the companies whose link needs somebody."""
+    """Show the companies whose link an operator must repair."""
     return _list()
 
 

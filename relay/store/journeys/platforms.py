@@ -8,7 +8,7 @@ from redis import Redis
 
 from relay.store import keys
 
-LOGOS_FOR = 7 * 86_400  # seconds
+LOGO_LIFETIME_SECONDS = 7 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Platforms:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
 
     def read(self) -> tuple[int, list[dict[str, Any]]] | None:
-        """Give when they were read (ms since the epoch) and Codat's records of them."""
+        """Return when they were read (ms since the epoch) and Codat's records of them."""
         raw = self._client.get(keys.INTEGRATIONS)
         if raw is None:
             return None
@@ -39,7 +39,7 @@ class Platforms:
         self._client.set(keys.INTEGRATIONS, orjson.dumps(kept))
 
     def read_by_codat(self) -> frozenset[str] | None:
-        """Give the data types that Codat reads by itself, on link or later; None: not known."""
+        """Return the data types that Codat reads by itself, on link or later; None: not known."""
         raw = self._client.get(keys.READ_BY_CODAT)
         return frozenset(orjson.loads(raw)) if raw else None
 
@@ -47,17 +47,17 @@ class Platforms:
         """Keep which data types Codat reads by itself."""
         self._client.set(keys.READ_BY_CODAT, orjson.dumps(sorted(data_types)))
 
-    def client_id(self, key_mark: str) -> str | None:
-        """Return the id of the Codat client that a key is of, None if Codat has not told it."""
-        mark, _, client_id = (self._client.get(keys.CLIENT) or b"").decode().partition(" ")
-        return client_id if client_id and mark == key_mark else None
+    def client_id(self, key_fingerprint: str) -> str | None:
+        """Return the id of the Codat client that a key is of, None if Codat has not said it."""
+        fingerprint, _, client_id = (self._client.get(keys.CLIENT) or b"").decode().partition(" ")
+        return client_id if client_id and fingerprint == key_fingerprint else None
 
-    def keep_client_id(self, key_mark: str, client_id: str) -> None:
-        """Keep which Codat client a key is of; `key_mark` is that of the settings."""
-        self._client.set(keys.CLIENT, f"{key_mark} {client_id}")
+    def keep_client_id(self, key_fingerprint: str, client_id: str) -> None:
+        """Keep which Codat client a key is of; `key_fingerprint` is that of the settings."""
+        self._client.set(keys.CLIENT, f"{key_fingerprint} {client_id}")
 
     def logo(self, key: str, url: str) -> Logo | None:
-        """Give the logo that was kept for a platform from this address."""
+        """Return the logo that was kept for a platform from this address."""
         raw = self._client.get(keys.LOGO + key)
         if raw is None:
             return None
@@ -67,4 +67,4 @@ class Platforms:
     def keep_logo(self, key: str, url: str, logo: Logo) -> None:
         """Keep a platform's logo and where it came from."""
         value = b"\n".join((url.encode(), logo.media_type.encode(), logo.content))
-        self._client.set(keys.LOGO + key, value, ex=LOGOS_FOR)
+        self._client.set(keys.LOGO + key, value, ex=LOGO_LIFETIME_SECONDS)

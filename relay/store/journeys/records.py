@@ -1,4 +1,4 @@
-"""Journeys: found by their link or id, and moved on together with what is told of it."""
+"""Journeys in Redis: found by link or id, and changed together with the events about it."""
 
 import hashlib
 import time
@@ -26,7 +26,7 @@ Rule = Callable[[Journey], Change | None]
 
 
 class Contended(Exception):
-    """Others were at it each time we tried, or all the time that we waited for our turn."""
+    """Others changed it each time we tried, or held the turn all the time that we waited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,12 @@ class Journeys:
         self._inbox = inbox
 
     def get(self, journey_id: str) -> Journey | None:
-        """Give one journey."""
+        """Return one journey."""
         raw = self._client.hget(keys.JOURNEY + journey_id, "state")
         return Journey.from_json(raw) if raw else None
 
     def by_token(self, token: str) -> Journey | None:
-        """Give the journey whose link holds this token; only hashes are kept and compared."""
+        """Return the journey whose link holds this token; only hashes are kept and compared."""
         digest = hash_of(token)
         found = self._client.hget(keys.JOURNEY_TOKENS, digest)
         journey = self.get(found.decode()) if found else None
@@ -68,7 +68,7 @@ class Journeys:
     def change(self, journey_id: str, rule: Rule) -> Moved | None:
         """Move a journey by a rule, which is asked again when someone was quicker.
 
-        None: there is no such journey. A rule that gives None leaves it as it is. Raises
+        None: there is no such journey. A rule that returns None keeps it as it is. Raises
         Contended, redis.RedisError or NotDurable.
         """
         for _ in range(TRIES):
@@ -101,7 +101,7 @@ class Journeys:
             self._scripts.lease(names, [owner, 0])
 
     def page(self, before: str = "", limit: int = 100) -> list[Journey]:
-        """Give up to `limit` journeys, the newest first, older than the id `before`."""
+        """Return up to `limit` journeys, the newest first, older than the id `before`."""
         top = f"({before}" if before else "+"
         found = self._client.zrange(
             keys.JOURNEYS, top, "-", desc=True, bylex=True, offset=0, num=limit
@@ -151,5 +151,5 @@ class Journeys:
 
 
 def hash_of(token: str) -> str:
-    """Give what is kept of a link's token."""
+    """Return the hash under which a link's token is stored."""
     return hashlib.sha256(token.encode(errors="replace")).hexdigest()

@@ -9,7 +9,7 @@ from relay.store import keys
 from relay.store.inbox.lanes import LONGEST_LEASE_MS
 from relay.store.intents.budget import LEASE_MS, LONGEST_CALL, LONGEST_HOLD
 from relay.store.intents.queue import HINT_MS, Priority
-from relay.store.journeys.codes import WITHIN
+from relay.store.journeys.codes import WITHIN_SECONDS
 from relay.store.log.rewriting import LONGEST_MS
 from relay.store.scripts import Scripts
 
@@ -27,7 +27,7 @@ FLAGS = {
     keys.DELIVERY_HINTED: HINT_MS,
     keys.REPLAY_HINTED: HINT_MS,
     keys.ERASING: LONGEST_MS,
-    keys.CODE_TRIES: WITHIN * 1000,
+    keys.CODE_TRIES: WITHIN_SECONDS * 1000,
 }
 
 

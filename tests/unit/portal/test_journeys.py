@@ -464,7 +464,7 @@ def test_what_codat_refused_is_for_the_firm_in_the_log(portal, codat):
 def test_a_platform_that_was_closed_after_it_was_chosen_leaves_the_way_to_another(
     portal, monkeypatch
 ):
-    monkeypatch.setattr("portal.link.platforms.LOOK_MS", -1)
+    monkeypatch.setattr("portal.link.platforms.POLL_MS", -1)
     _, at = invite(portal)
     portal.web.post(f"{at}/platform", data={"platform": "gbol"})
     at_ms, records = portal.store.platforms.read()
@@ -494,7 +494,7 @@ def test_platforms_that_were_once_read_are_never_waited_for(portal, codat, monke
     fresh = Portal(codat=codat, store=portal.store)
     assert "Xero" in fresh.web.get(at).text
     assert codat.asked.count("list_integrations") == 1
-    monkeypatch.setattr("portal.link.platforms.LOOK_MS", -1)
+    monkeypatch.setattr("portal.link.platforms.POLL_MS", -1)
     portal.store.platforms.keep([one for one in records if one["key"] != "gbol"], at_ms)
     assert 'value="gbol"' not in fresh.web.get(at).text  # read anew by a worker meanwhile
 

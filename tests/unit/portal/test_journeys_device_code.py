@@ -84,16 +84,16 @@ def test_many_customers_behind_one_address_do_not_lock_each_other_out(portal):
 
 def test_after_many_guesses_nobody_is_heard_nor_worked_for_for_a_while(portal, monkeypatch):
     code = made(portal, offline(portal))
-    monkeypatch.setattr(codes, "MOST", 3)
+    monkeypatch.setattr(codes, "MAX_FAILURES", 3)
     for _ in range(3):
-        assert not portal.store.codes.are_shut()
+        assert not portal.store.codes.are_locked()
         assert portal.store.codes.take("0" * 64) is None
     wrong = portal.web.post("/pc", data={"code": ""}).data
     with monkeypatch.context() as patched, capture_logs() as said:
         patched.setattr(device_code.hashlib, "scrypt", None)
         answer = portal.web.post("/pc", data={"code": code})
     assert (answer.status_code, answer.data) == (404, wrong)
-    assert [one["event"] for one in said] == ["link.codes_shut"]
+    assert [one["event"] for one in said] == ["link.codes_locked"]
     assert portal.store.codes.take("0" * 64) is None
     assert portal.client.ttl(keys.CODE_TRIES) > 0
     portal.client.delete(keys.CODE_TRIES)  # its time is over
