@@ -54,7 +54,7 @@ class SharedGate:
         self._now = store.now_ms
 
     def enter(self, company_id: str | None) -> str:
-        """Give the id under which the call counts; raises NoCallNow."""
+        """Return the id under which the call counts; raises NoCallNow."""
         speaker, call, now = _speaker.get(), uuid4().hex, self._now()
         short = self._budget.take(
             call,
@@ -93,7 +93,7 @@ class SharedGate:
 
 
 def refusal(short: Short, now: int) -> NoCallNow:
-    """Give the error for a call that may not leave yet."""
+    """Return the error for a call that may not leave yet."""
     return NoCallNow(
         f"no call left: {WORDS.get(short.what, short.what)}",
         retry_after=Seconds(max(0.0, (short.until - now) / 1000)),
@@ -101,7 +101,7 @@ def refusal(short: Short, now: int) -> NoCallNow:
 
 
 def open_priorities(state: BudgetState, now: int) -> list[Priority]:
-    """Give what the budget lets work on now, most urgent first."""
+    """Return what the budget lets work on now, most urgent first."""
     return [
         priority
         for priority in Priority
@@ -110,7 +110,7 @@ def open_priorities(state: BudgetState, now: int) -> list[Priority]:
 
 
 def may_be_claimed(store: Store, now: int) -> list[Priority]:
-    """Give what may be worked on now (ms), most urgent first; the rest waits without being asked.
+    """Return what may be worked on now (ms), most urgent first; the rest waits without being asked.
 
     While everything is paused, no scheduled sync needs a look.
     """
@@ -123,7 +123,7 @@ def may_be_claimed(store: Store, now: int) -> list[Priority]:
 
 
 def make_client(settings: Settings, store: Store) -> Codat:
-    """Give the client for Codat that the settings name, behind the shared budget."""
+    """Return the client for Codat that the settings name, behind the shared budget."""
     return Codat(
         settings.api_key,
         settings.api_url,

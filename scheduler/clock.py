@@ -68,7 +68,7 @@ class Clock:
         return int(self._store.time())
 
     def _look_after_the_rest(self) -> None:
-        """Look at the clocks, sweep, and give a sign of life."""
+        """Compare the clocks, sweep, and send a heartbeat."""
         self.last_tick = time.monotonic()
         self._safely("clock", lambda: self.compare(Reading.take(self._store)))
         self._safely("sweep", lambda: maintenance.sweep(self._store, self._hints))
@@ -92,7 +92,7 @@ class Clock:
         self._clock.look(self._store, self._hints, read)
 
     def adopt(self) -> None:
-        """Have what is parked under pauses that nobody knows any more let go."""
+        """Release what is parked under pauses that are not recorded any more."""
         self._safely("adopt", self._store.pauses.find_parked)
 
     def trim(self) -> None:
@@ -120,7 +120,7 @@ class Clock:
         self._safely("tidy", lambda: tidy(self._store.client))
 
     def platforms(self) -> None:
-        """Have the platforms to choose from read anew, once a night."""
+        """Request a new read of the platforms to choose from, once a night."""
         store, hints = self._store, self._hints
         self._safely(
             "platforms", lambda: maintenance.refresh_platforms(store, hints, store.now_ms())

@@ -1,4 +1,4 @@
-"""Tell that the clock which all go by, the server's, was moved."""
+"""Log that the server's clock, by which all processes go, was moved."""
 
 import structlog
 
@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 def tell_jump(store: Store, hints: Hints, read: Reading, seconds: float) -> None:
     """Put a jump of the server's clock into the event log.
 
-    Every scheduler notices it; what they tell within a minute is told once.
+    Every scheduler notices it; what they report within a minute is logged once.
     """
     log.error("clock.jumped", seconds=round(seconds))
     name = f"clock:{round(seconds / 10)}:{int(read.server) // 60}"

@@ -1,6 +1,6 @@
-"""Tell in the log that the server became too weak to keep what it is told, and that it is mended.
+"""Log that the server could lose what it acknowledges, and that it is mended.
 
-While it takes no writes nothing can be told: then what was found is told, in order, once it does.
+While it takes no writes nothing can be logged: what was found is logged in order once it does.
 Any number of schedulers find the same, each a moment apart; a change is known by its number.
 """
 
@@ -14,14 +14,14 @@ from relay.queues import Hints
 from relay.services.enqueue_action import enqueue_action
 from relay.store import Store
 
-MOST_KEPT = 100  # changes not told yet; the oldest are dropped first
+MAX_UNLOGGED = 100  # changes not logged yet; the oldest are dropped first
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass
 class Strength:
-    """What one scheduler has found of the server, and what is still to be told of it."""
+    """What one scheduler has found of the server, and what is still to be logged of it."""
 
     store: Store
     hints: Hints
@@ -29,11 +29,11 @@ class Strength:
     _found: frozenset[str] | None = None
 
     def look(self) -> None:
-        """Look at the server, and tell what changed; raises redis.RedisError or NotDurable."""
+        """Check the server, and log what changed; raises redis.RedisError or NotDurable."""
         faults = dict(self.store.guard.faults())
         if frozenset(faults) != self._found and (faults or self._found is not None):
-            self.untold = [*self.untold, (self.store.now_ms(), faults)][-MOST_KEPT:]
-        if self._found is None:  # what another scheduler told before we began may be over
+            self.untold = [*self.untold, (self.store.now_ms(), faults)][-MAX_UNLOGGED:]
+        if self._found is None:  # what another scheduler logged before we began may be over
             held = self.store.weakening()
             if held.risks and not faults:
                 self.untold.append((self.store.now_ms(), {}))
@@ -44,7 +44,7 @@ class Strength:
             self.untold.pop(0)
 
     def _tell(self, at: int, faults: dict[str, str]) -> bool:
-        """Tell one change unless it is told already; False when the server takes no writes."""
+        """Log one change unless it is logged already; False when the server takes no writes."""
         held = self.store.weakening()
         risks = tuple(sorted(faults))
         if at <= held.at or risks == held.risks:

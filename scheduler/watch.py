@@ -67,7 +67,7 @@ class Watch:
         return f"daily-{moment:%Y-%m-%d}", FIRST if is_first else "daily"
 
     def _outage(self, now: int) -> tuple[str, str] | None:
-        """Look who was silent for long; whoever came back last says when the outage was over."""
+        """Find processes that were silent for long; the last to return ended the outage."""
         if now - self.store.heartbeats().get("web", now) > OUTAGE_MS:
             return None  # webhooks are still refused, so it would come too early
         spans = self.store.silences()
@@ -78,7 +78,7 @@ class Watch:
         return f"outage-{until}", f"after an outage of ours: no {ended[until]} process was alive"
 
     def _silence(self, now: int) -> tuple[str, str] | None:
-        """Codat has told nothing since a sync was requested, for longer than is likely.
+        """Codat has sent nothing since a sync was requested, for longer than is likely.
 
         That is the first one since its last webhook: others may have followed every few minutes.
         """
@@ -88,7 +88,7 @@ class Watch:
         patience = self.settings.relay_silence_minutes * MINUTE_MS
         if not asked or heard >= asked or now - asked < patience:
             return None
-        # Its id makes it known once, whichever watch tells it.
+        # Its id makes it known once, whichever watch logs it.
         self._tell(
             "relay.codat_silent",
             asked,

@@ -33,7 +33,7 @@ def use(context: Context) -> None:
 
 
 def current() -> Context:
-    """Give the process's context; raises NoContext when none was set."""
+    """Return the process's context; raises NoContext when none was set."""
     if not _current:
         raise NoContext("start workers with `codat-relay worker <queue>`")
     return _current[0]

@@ -114,7 +114,7 @@ class Deliverer:
                 self._idle.notify_all()
 
     def _broke(self, claim: Claim, error: Exception) -> None:
-        """Have a fault of ours tried again ever later, and told like any other failure."""
+        """Record a fault of ours like any other failure: it is tried again ever later."""
         subscriptions = self._context.store.subscriptions
         try:
             held = subscriptions.get(claim.id)
@@ -188,11 +188,11 @@ class Deliverer:
             claim, "go on", wait=LEASE_MS, cursor=to, attempt=attempt, slow=answer.ms > SLOW_MS
         )
         if not recorded:
-            return None  # changed or taken over meanwhile: delivered again by whoever holds it now
+            return None  # changed or taken over meanwhile: its present holder delivers again
         return replace(held, cursor=to, failures=0, failing_since=None, window=None)
 
     def _next(self, held: Held) -> tuple[list[EncodedEvent], int]:
-        """Give the events of the next delivery, and the cursor past them and what is left out."""
+        """Return the events of the next delivery, and the cursor after them."""
         subscription = held.subscription
         fits = selection(subscription.companies, subscription.types)
         up_to = held.cursor + SCAN if held.window is None else held.window
@@ -254,6 +254,6 @@ def deliver() -> None:
 
 
 def finish() -> None:
-    """Give deliveries under way a moment when the worker ends; the rest goes to another."""
+    """Wait a moment for deliveries under way when the worker ends; another takes the rest."""
     for deliverer in _current:
         deliverer.stop(DOZE)

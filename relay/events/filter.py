@@ -17,7 +17,7 @@ class Typed(Protocol):
 
 
 def selection(companies: Collection[str], types: Collection[str]) -> Callable[[Typed], bool] | None:
-    """Give the filter, None to take all; no companies or no types means any."""
+    """Return the filter, None to take all; no companies or no types means any."""
     if not companies and not types:
         return None
     exact = {name for name in types if not name.endswith("*")}

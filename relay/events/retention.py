@@ -38,7 +38,7 @@ class Retention:
         return sorted({self.days, *(rule.days for rule in self.rules)} - {self.longest})
 
     def choice(self, days: int) -> list[tuple[str, bool]]:
-        """Give types, as rules have them, and whether they go after `days`; the first decides."""
+        """Return types, as rules have them, and whether they go after `days`; the first decides."""
         chosen = [(rule.type, rule.days == days) for rule in self.rules]
         return [*chosen, ("*", self.days == days)]
 

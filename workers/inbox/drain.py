@@ -57,7 +57,7 @@ def _drain_lane(context: Context, lease: Lease, until: float) -> int:
             if inbox.release(lease, unread=is_left):
                 return applied
             # One came in between. If none can be read now either, the server's cursor is not ours:
-            # it took over from one on which we committed. What is left there is claimed anew.
+            # it took over from one on which we committed. What is left there is claimed again.
             is_left = True
             continue
         now = context.store.now_ms()  # limits and claims go by the server's clock
@@ -86,20 +86,20 @@ def fold_all(context: Context, messages: Sequence[Message], lane: int, now: Mill
     hidden = frozenset(context.settings.relay_redact_fields)
     changed: dict[str, Company] = {}
     needs: dict[str, NewIntent] = {}
-    told = _told_before(context, messages)
+    logged = _logged_before(context, messages)
     source = context.settings.relay_webhook_source
     for message in messages:
         if source and message.kind == "action":
             message = replace(message, source=source)  # noqa: PLW2901
         company_id = message.company_id or ""
         try:
-            before = told.setdefault((company_id, message.message_id), set())
+            before = logged.setdefault((company_id, message.message_id), set())
             folded = fold(
                 companies.get(company_id),
                 message,
                 now=now,
                 placeholders=context.placeholders,
-                told=before,
+                logged_before=before,
             )
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"[:500]
@@ -116,7 +116,7 @@ def fold_all(context: Context, messages: Sequence[Message], lane: int, now: Mill
         for one in folded.counted:
             batch.counts[one.run, one.what] += one.more
         if message.kind == "webhook" and not message.replay:
-            # Types that nobody knows count together, as there may be any number of them.
+            # Unknown types count together, as there may be any number of them.
             known = message.type if handler_for(message.type) else UNKNOWN
             batch.counts["", f"webhook:{known}"] += 1
             batch.marks["last_webhook"] = message.received
@@ -141,13 +141,13 @@ def fold_all(context: Context, messages: Sequence[Message], lane: int, now: Mill
 
 
 def _both(one: NewIntent, other: NewIntent) -> NewIntent:
-    """Give the more urgent of two needs of one name, due when the sooner is."""
+    """Return the more urgent of two requests for one intent, due when the sooner is."""
     first = one if one.priority <= other.priority else other
     return replace(first, due=min(one.due, other.due))
 
 
 def _note_limits(batch: Batch, folded: Folded) -> None:
-    """Keep what Codat said last of its limits, in whatever order it came."""
+    """Keep what Codat said last of its limits, whatever the order of arrival."""
     if folded.limits_dated:
         batch.limits_said = max(batch.limits_said or 0, folded.limits_at)
     if folded.hold_until is not None and folded.limits_at >= batch.limits_at:
@@ -155,16 +155,18 @@ def _note_limits(batch: Batch, folded: Folded) -> None:
         batch.limits_at = folded.limits_at
 
 
-def _told_before(context: Context, messages: Sequence[Message]) -> dict[tuple[str, str], set[str]]:
+def _logged_before(
+    context: Context, messages: Sequence[Message]
+) -> dict[tuple[str, str], set[str]]:
     """Return what messages that may come again have caused before, by company and message id."""
     replayed: dict[str, set[str]] = {}
     for message in messages:
         if message.replay or message.again:
             replayed.setdefault(message.company_id or "", set()).add(message.message_id)
     return {
-        (company, cause): told
+        (company, cause): identities
         for company, causes in replayed.items()
-        for cause, told in context.store.events.caused(company, causes).items()
+        for cause, identities in context.store.events.caused(company, causes).items()
     }
 
 

@@ -1,4 +1,4 @@
-"""Fold one message into its company: the handler's outcome, and what every change is told as."""
+"""Fold one message into its company: the handler's outcome, and an event for each change."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -50,18 +50,17 @@ def fold(
     *,
     now: int,
     placeholders: re.Pattern[str] | None = None,
-    told: Collection[str] = (),
+    logged_before: Collection[str] = (),
 ) -> Folded:
     """Apply a message to the company as held; raises what the handler or the parser raises.
 
     `now` is in ms since the epoch. A company that we do not hold begins blank, and is kept only if
-    the message tells something of it: hints alone do not make one.
+    the message holds facts of it: hints alone do not make one.
 
-    A replay adds what is missing: of the events it comes to, those that `told` holds (by
-    `catalogue.book.identity`) stand in the log already, and where nothing is missing and nothing
-    changes, nothing is left to be done either. So does what may have been handled before (`again`),
-    where `told` shows that it was. Where nothing does, as of a hint, it counts as new: what it
-    leads to is harmless twice, and nothing else would tell of it.
+    A replay adds what is missing. Of the events it leads to, `logged_before` names those in the
+    log (by `catalogue.identity`). Where none is missing and nothing changes, it does nothing.
+    The same goes for a message that may have been handled before (`again`), if one of its events
+    is in the log. If none is, it counts as new: handling it twice is harmless.
     """
     event = _dated(message)
     latest = max(now, message.received) * 1000 + AHEAD
@@ -79,17 +78,17 @@ def fold(
     logged = list(_logged(held, before, after, outcome, event, keep=keep))
     nobody = isinstance(event, Event) and not after.id
     if nobody and (after != before or outcome.requests or not logged):
-        # Told of nobody it would be lost: as a dead letter it is kept, and an operator hears of it.
+        # Without a company it would be lost. As a dead letter it is kept, and an operator sees it.
         raise Malformed(NOBODY)
-    if message.replay or (message.again and told):
-        logged = [one for one in logged if _is_missing(one, told)]
+    if message.replay or (message.again and logged_before):
+        logged = [one for one in logged if _is_missing(one, logged_before)]
         if not logged and after == before:
             return Folded(None, [], [], None, already=True)
     if keep and message.kind == "webhook" and not message.replay:
         after = fast_replace(after, last_webhook=max(after.last_webhook, message.received))
     # What Codat said of its limits long ago says nothing of now, when they may be reached again.
-    told_at = _told_at(event)
-    said = message.received if told_at is None else told_at
+    sent_at = _sent_at(event)
+    said = message.received if sent_at is None else sent_at
     speaks_of_now = not message.replay and (outcome.hold_until != 0 or now - said <= LATE)
     return Folded(
         company=after if keep else None,
@@ -108,7 +107,7 @@ def fold(
         hold_until=outcome.hold_until if speaks_of_now else None,
         quota=outcome.quota if speaks_of_now else None,
         limits_at=said,
-        limits_dated=told_at is not None and outcome.hold_until is not None and not message.replay,
+        limits_dated=sent_at is not None and outcome.hold_until is not None and not message.replay,
         counted=outcome.counted,
     )
 
@@ -149,14 +148,16 @@ def _priority(request: IntentRequest, message: Message) -> Priority:
     return Priority.RECONCILE if kind.in_background else Priority.NOW
 
 
-def _told_at(event: Event | Action) -> int | None:
-    """Give when Codat told of it, in ms; rule webhooks of the older service do not say."""
-    told = None if isinstance(event, Action) else event.generated
-    return None if told is None else told // 1000
+def _sent_at(event: Event | Action) -> int | None:
+    """Return when Codat sent it, in ms; rule webhooks of the older service do not say."""
+    sent = None if isinstance(event, Action) else event.generated
+    return None if sent is None else sent // 1000
 
 
-def _is_missing(logged: NewEvent, told: Collection[str]) -> bool:
-    return logged.type != "webhook.stale" and identity(logged.type, logged.data) not in told
+def _is_missing(logged: NewEvent, logged_before: Collection[str]) -> bool:
+    return (
+        logged.type != "webhook.stale" and identity(logged.type, logged.data) not in logged_before
+    )
 
 
 def _seen(before: Company, event: Event | Action) -> Company:
@@ -188,7 +189,7 @@ def _logged(
     *,
     keep: bool,
 ) -> Iterator[NewEvent]:
-    """Give what the handler logged and what the change itself says, the change first."""
+    """Return the events of the change itself, then those that the handler logged."""
     if keep and held is None:
         yield NewEvent("company.created", {"name": after.name, "status": after.status})
     if after is not before:
@@ -227,7 +228,7 @@ def _changes(before: Company, after: Company) -> Iterator[NewEvent]:
                 "needs_attention": after.needs_attention,
             },
         )
-    # A placeholder's end is told by the handlers in `names`, which know who ended it.
+    # The handlers in `names` log the end of a placeholder: they know who ended it.
     told_elsewhere = before.name_source is NameSource.PLACEHOLDER or after.given_name == after.name
     if before.name and after.name != before.name and not told_elsewhere:
         yield NewEvent(

@@ -21,7 +21,7 @@ class Router:
         self.handlers: dict[str, Handler] = {}
 
     def on(self, *types: str) -> Callable[[Handler], Handler]:
-        """Give events of these types to the decorated function."""
+        """Route events of these types to the decorated function."""
 
         def register(handler: Handler) -> Handler:
             for event_type in types:
@@ -35,7 +35,7 @@ class Router:
 
 @cache
 def table() -> dict[str, Handler]:
-    """Give all handlers of `workers/inbox/handlers/` by type."""
+    """Return all handlers of `workers/inbox/handlers/` by type."""
     package = importlib.import_module("workers.inbox.handlers")
     joined = Router()
     for module in pkgutil.iter_modules(package.__path__):
@@ -45,9 +45,9 @@ def table() -> dict[str, Handler]:
     return joined.handlers
 
 
-@lru_cache(maxsize=1024)  # types are whatever is sent
+@lru_cache(maxsize=1024)  # senders choose the types, so there may be any number
 def handler_for(event_type: str) -> Handler | None:
-    """Give the handler of a type: the exact one, else the one whose pattern fits, else None."""
+    """Return the handler of a type: the exact one, else the one whose pattern fits, else None."""
     handlers = table()
     if event_type in handlers:
         return handlers[event_type]

@@ -4,7 +4,7 @@ import pytest
 
 from support.folding import apply, logged, payload, webhook
 from support.paths import PAYLOADS
-from workers.inbox.handlers.solutions import LARGEST_PAYLOAD
+from workers.inbox.handlers.solutions import MAX_ENTRIES
 
 BEGINNINGS = ("bankFeeds.", "expenses.", "report", "legacy-Account", "legacy-Sync")
 SAMPLES = sorted(p.stem for p in PAYLOADS.glob("*.json") if p.stem.startswith(BEGINNINGS))
@@ -26,6 +26,6 @@ def test_a_solutions_event_is_told_on(name):
 
 def test_a_long_list_is_told_in_part():
     sample = payload("expenses.sync.successful")
-    sample["payload"]["transactions"] = [{"id": str(n)} for n in range(LARGEST_PAYLOAD * 3)]
+    sample["payload"]["transactions"] = [{"id": str(n)} for n in range(MAX_ENTRIES * 3)]
     details = logged(apply(None, webhook(sample)))[-1][1]["details"]
-    assert details["transactions"] == sample["payload"]["transactions"][:LARGEST_PAYLOAD]
+    assert details["transactions"] == sample["payload"]["transactions"][:MAX_ENTRIES]

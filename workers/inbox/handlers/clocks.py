@@ -1,4 +1,4 @@
-"""That the clock which all go by was moved, or a machine's differs from it: alarms."""
+"""Alarms about clocks: the server's was moved, or a machine's differs from it."""
 
 from relay.companies.company import Company
 from relay.events.event_type import EventData, EventType
@@ -48,11 +48,11 @@ EVENT_TYPES = (
 
 @router.on("relay.clock_jumped")
 def jumped(company: Company, action: Action) -> Outcome:
-    """Tell by how many seconds; forward is positive."""
+    """Log by how many seconds; forward is positive."""
     return Outcome(company).log("clock.jumped", **action.payload)
 
 
 @router.on("relay.clock_differed")
 def differed(company: Company, action: Action) -> Outcome:
-    """Tell by how many seconds the machine's is ahead, and which it is."""
+    """Log which machine's clock differs, and by how many seconds it is ahead."""
     return Outcome(company).log("clock.differed", **action.payload)

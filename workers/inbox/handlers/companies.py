@@ -58,7 +58,7 @@ def deleted(company: Company, event: Event) -> Outcome:
 
 @router.on("company.product.added", "company.product.removed")
 def products_changed(company: Company, event: Event) -> Outcome:
-    """Tell which product the company was given or lost."""
+    """Log which product was added to the company or removed."""
     return Outcome(company).log(
         "company.products_changed",
         change=event.type.rpartition(".")[2],

@@ -39,7 +39,7 @@ EVENT_TYPES = (
 
 @router.on("relay.freshness_judged")
 def judged(company: Company, action: Action) -> Outcome:
-    """Tell of each data type that became stale, and of each that is fresh again."""
+    """Log each data type that became stale, and each that is fresh again."""
     stale = tuple(action.payload["stale"])
     outcome = learned(Outcome(company), action.payload.get("reads", ()))
     outcome = outcome.with_company(replace(outcome.company, stale=stale))

@@ -1,4 +1,4 @@
-"""Company info as Codat gave it: kept, told on when it changed, and the source of the real name."""
+"""Company info as Codat gave it: kept, logged when it changes, the source of the real name."""
 
 from dataclasses import replace
 from typing import Any
@@ -108,9 +108,9 @@ def accepted(outcome: Outcome, action: Action) -> Outcome:
 def info_fetched(company: Company, action: Action) -> Outcome:
     """Keep the info unless a newer is held; replace the name if it is still a placeholder.
 
-    After a relink the books may be another company's: that is told and flagged, not just taken.
+    After a relink the books may be another company's: that is logged and flagged, not just taken.
     From then on they are compared with whom the company was, until someone accepts the other.
-    Other books of the same company, as after a change of software, are told and taken.
+    Other books of the same company, as after a change of software, are logged and taken.
     """
     if action.version <= company.info_version:
         return Outcome(company, stale=True)

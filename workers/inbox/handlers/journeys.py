@@ -1,4 +1,4 @@
-"""Steps of a customer's journey, told in the log; the company notes which links are awaited."""
+"""Steps of a customer's journey, as logged; the company notes which links it awaits."""
 
 from dataclasses import replace
 from typing import Any
@@ -209,15 +209,15 @@ EVENT_TYPES = (
 
 @router.on("journey.authorising")
 def authorising(company: Company, action: Action) -> Outcome:
-    """Await the link, so that its coming is told as the journey's."""
+    """Await the link, so that it is logged as the journey's when it is made."""
     awaited = {**company.awaited, action.payload["connection_id"]: action.payload["journey"]}
-    return _told(replace(company, awaited=awaited), action)
+    return _logged(replace(company, awaited=awaited), action)
 
 
 @router.on("journey.confirmed", "journey.expired", "journey.revoked")
 def ended(company: Company, action: Action) -> Outcome:
-    """Await nothing more for this journey."""
-    return _told(_without(company, action), action)
+    """Stop awaiting links for this journey."""
+    return _logged(_without(company, action), action)
 
 
 @router.on("journey.wrong_company")
@@ -229,24 +229,24 @@ def wrong_company(company: Company, action: Action) -> Outcome:
     """
     company = _without(company, action)
     if action.payload.get("still_linked"):
-        return _told(company, action)
+        return _logged(company, action)
     if company.name_source is NameSource.CODAT:
         company = replace(company, placeholder=company.name, given_name=None)
     if action.version > company.info_version:
         company = replace(company, info=None, info_version=action.version, identity_mismatch=None)
-    return _told(company, action)
+    return _logged(company, action)
 
 
 @router.on("journey.mismatch_accepted")
 def mismatch_accepted(company: Company, action: Action) -> Outcome:
     """Let the company be whom the books name now; the journey goes on from there."""
-    return accepted(_told(company, action), action)
+    return accepted(_logged(company, action), action)
 
 
 @router.on("journey.*")
 def passed(company: Company, action: Action) -> Outcome:
-    """Tell any other step."""
-    return _told(company, action)
+    """Log any other step."""
+    return _logged(company, action)
 
 
 def _without(company: Company, action: Action) -> Company:
@@ -255,5 +255,5 @@ def _without(company: Company, action: Action) -> Company:
     return replace(company, awaited=awaited)
 
 
-def _told(company: Company, action: Action) -> Outcome:
+def _logged(company: Company, action: Action) -> Outcome:
     return Outcome(company).log(action.type, **action.payload)

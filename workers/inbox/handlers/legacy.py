@@ -26,26 +26,26 @@ def something_changed(company: Company, event: Event) -> Outcome:
 
 @router.on("DataSyncCompleted")
 def sync_completed(company: Company, event: Event) -> Outcome:
-    """Tell of the sync, and fetch the info if that is what was read."""
+    """Log the sync, and fetch the info if that is what was read."""
     return _about_data(company, event, "sync.completed", status="Complete")
 
 
 @router.on("DatasetDataChanged")
 def data_changed(company: Company, event: Event) -> Outcome:
-    """Tell that a data type has new data."""
+    """Log that a data type has new data."""
     return _about_data(company, event, "data.changed", status="Complete")
 
 
 @router.on("DataSyncStatusChangedToError")
 def sync_failed(company: Company, event: Event) -> Outcome:
-    """Tell of the failed sync; the connection may be the reason, so ask how it stands."""
+    """Log the failed sync; the connection may be the reason, so ask how it stands."""
     status = event.text("datasetStatus")
     return _about_data(company, event, "sync.failed", status=status).request("reread")
 
 
 @router.on("PushOperationStatusChanged", "PushOperationTimedOut")
 def push_ended(company: Company, event: Event) -> Outcome:
-    """Tell how a push operation stands."""
+    """Log the state of a push operation."""
     status = event.text("status")
     if event.type == "PushOperationTimedOut":
         status = "TimedOut"

@@ -1,4 +1,4 @@
-"""Tell that a company was forgotten, or events dropped that someone had not read, or soon will."""
+"""A company was forgotten, or a reader lost events that it had not read, or soon will."""
 
 from relay.companies.company import Company
 from relay.events.event_type import EventData, EventType
@@ -62,17 +62,17 @@ EVENT_TYPES = (
 
 @router.on("relay.company_forgotten")
 def forgotten(company: Company, action: Action) -> Outcome:
-    """Leave the one line that stays."""
+    """Log the one event that stays of the company."""
     return Outcome(company).log("company.forgotten", **action.payload)
 
 
 @router.on("relay.log_trimmed")
 def trimmed(company: Company, action: Action) -> Outcome:
-    """Tell who was passed."""
+    """Log which readers lost events."""
     return Outcome(company).log("log.trimmed", **action.payload)
 
 
 @router.on("relay.log_limit_neared")
 def neared(company: Company, action: Action) -> Outcome:
-    """Tell who will be passed unless it reads on."""
+    """Log which reader will lose events unless it reads on."""
     return Outcome(company).log("log.limit_neared", **action.payload)

@@ -45,7 +45,7 @@ EVENT_TYPES = (
 
 @router.on("relay.renamed")
 def renamed(company: Company, action: Action) -> Outcome:
-    """Note the name we wrote, and tell old and new; one that stood there already is only noted."""
+    """Note the name we wrote, and log old and new where they differ."""
     name = action.payload["name"]
     if company.given_name == name:
         return Outcome(company)
@@ -77,5 +77,5 @@ def name_kept(company: Company, action: Action) -> Outcome:
 
 @router.on("relay.name_unavailable")
 def name_unavailable(company: Company, action: Action) -> Outcome:
-    """Tell that Codat's info holds no name to put in the placeholder's place."""
+    """Log that Codat's info holds no name to replace the placeholder with."""
     return Outcome(company).log("company.name_unavailable", reason=action.payload.get("reason"))

@@ -109,7 +109,7 @@ LOGGED = {
 
 @router.on("read.completed", "read.completed.initial")
 def read_completed(company: Company, event: Event) -> Outcome:
-    """Record every data type's outcome, tell of changed data, and fetch info that is now there."""
+    """Record every data type's outcome, log changed data, and fetch info that is now there."""
     outcome = Outcome(company)
     version = version_of(event)
     reads = event.reads
@@ -158,15 +158,15 @@ def read_completed(company: Company, event: Event) -> Outcome:
 
 @router.on("relay.data_status_read")
 def data_status_read(company: Company, action: Action) -> Outcome:
-    """Take over the reads that Codat's data status showed and no webhook told of."""
+    """Take over reads that Codat's data status showed and no webhook reported."""
     return learned(Outcome(company), action.payload["reads"])
 
 
 def learned(outcome: Outcome, reads: Iterable[Mapping[str, Any]]) -> Outcome:
-    """Take over reads that Codat told of when asked; those heard of meanwhile are left out.
+    """Take over reads that Codat reported when asked, except those known by now.
 
     `reads` are `relay.syncs.data_status.Read`s as mappings. Whether records changed is not known of
-    them, so `data.changed` is not told.
+    them, so `data.changed` is not logged.
     """
     company = outcome.company
     new = [

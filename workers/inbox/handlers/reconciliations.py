@@ -1,4 +1,4 @@
-"""Heal what a reconciliation found to differ, tell of it, and count it in the run's figures."""
+"""Heal what a reconciliation found to differ, log it, and count it in the run's figures."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -202,7 +202,7 @@ def heard_late(outcome: Outcome, connection_id: str, event: Event) -> Outcome:
 
 
 def _hour(at: int | None, action: Action) -> str:
-    """Give the hour of a change at Codat, or where that is not known, when it was looked at."""
+    """Return the hour of a change at Codat, or of the comparison where that is not known."""
     return iso_from_micros(action.at if at is None else at)[HOUR]
 
 
@@ -224,7 +224,7 @@ def reconciled_gone(company: Company, action: Action) -> Outcome:
     )
 
 
-TOLD_AS = {
+LOGGED_AS = {
     "relay.reconcile_begun": "reconcile.started",
     "relay.reconcile_progressed": "reconcile.progressed",
     "relay.reconcile_ended": "reconcile.completed",
@@ -234,7 +234,7 @@ TOLD_AS = {
 }
 
 
-@router.on(*TOLD_AS)
-def told(company: Company, action: Action) -> Outcome:
-    """Tell downstream how a reconciliation goes, and that Codat has gone silent."""
-    return Outcome(company).log(TOLD_AS[action.type], **action.payload)
+@router.on(*LOGGED_AS)
+def progressed(company: Company, action: Action) -> Outcome:
+    """Log how a reconciliation goes, and that Codat has gone silent."""
+    return Outcome(company).log(LOGGED_AS[action.type], **action.payload)

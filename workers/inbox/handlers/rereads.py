@@ -27,7 +27,7 @@ def company_read(company: Company, action: Action) -> Outcome:
 def company_gone(company: Company, action: Action) -> Outcome:
     """Mark a company deleted that Codat does not know; one we never held stays unknown.
 
-    One of which Codat told something after it was asked is there, whatever it said then.
+    One of which Codat reported something later is there, although Codat did not know it when asked.
     Should Codat show it when asked again (the key was another client's), it is there again.
     """
     if company.deleted or not company.known or company.name_version > action.version:
@@ -40,7 +40,7 @@ def company_gone(company: Company, action: Action) -> Outcome:
 
 
 def as_shown(company: Company, shown: CodatCompany, version: Version) -> Outcome:
-    """Give the company as Codat showed it at `version`, except what is known to be newer."""
+    """Return the company as Codat showed it at `version`, except what is known to be newer."""
     newly_linked = False
     after = company.named(shown.name, version)
     if after.deleted and version > after.deleted_version:

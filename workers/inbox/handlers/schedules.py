@@ -65,7 +65,7 @@ EVENT_TYPES = (
 
 @router.on("relay.schedules_changed")
 def schedules_changed(company: Company, action: Action) -> Outcome:
-    """Tell of each schedule given, changed, suspended, resumed or removed."""
+    """Log each schedule that was given, changed, suspended, resumed or removed."""
     outcome = Outcome(company)
     for told in action.payload["schedules"]:
         outcome = outcome.log(

@@ -1,4 +1,4 @@
-"""That the server became too weak to keep for sure what it is told, and that it was mended."""
+"""The server could lose what it acknowledges, or can no longer: alarms."""
 
 from relay.companies.company import Company
 from relay.events.event_type import EventData, EventType
@@ -44,11 +44,11 @@ EVENT_TYPES = (
 
 @router.on("relay.server_weakened")
 def weakened(company: Company, action: Action) -> Outcome:
-    """Tell by which risks, and what to do."""
+    """Log which risks there are, and what to do."""
     return Outcome(company).log("server.weakened", **action.payload)
 
 
 @router.on("relay.server_mended")
 def mended(company: Company, action: Action) -> Outcome:
-    """Tell which risks are over."""
+    """Log which risks are over."""
     return Outcome(company).log("server.mended", risks=action.payload["risks"])

@@ -1,4 +1,4 @@
-"""Events of Codat's solutions (bank feeds, expenses, reports): told on as they are."""
+"""Events of Codat's solutions (bank feeds, expenses, reports): logged as they are."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ EVENT_TYPES = (
     ),
 )
 
-LARGEST_PAYLOAD = 50  # entries of a list that are told on; the message itself keeps them all
+MAX_ENTRIES = 50  # of a list that are logged; the message itself keeps them all
 
 
 @router.on(
@@ -46,9 +46,9 @@ LARGEST_PAYLOAD = 50  # entries of a list that are told on; the message itself k
     "SyncConnectionDeleted",
 )
 def solution_event(company: Company, event: Event) -> Outcome:
-    """Tell what a solution reported, without the company's own record in it."""
+    """Log what a solution reported, without the company's own record in it."""
     details = {
-        name: value[:LARGEST_PAYLOAD] if isinstance(value, list) else value
+        name: value[:MAX_ENTRIES] if isinstance(value, list) else value
         for name, value in event.payload.items()
         if name != "referenceCompany"
     }

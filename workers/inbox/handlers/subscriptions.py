@@ -1,4 +1,4 @@
-"""Tell that a subscription was paused, or goes on."""
+"""A subscription was paused, or resumed."""
 
 from relay.companies.company import Company
 from relay.events.event_type import EventData, EventType
@@ -41,11 +41,11 @@ EVENT_TYPES = (
 
 @router.on("relay.subscription_paused")
 def paused(company: Company, action: Action) -> Outcome:
-    """Tell it."""
+    """Log why deliveries stopped."""
     return Outcome(company).log("subscription.paused", **action.payload)
 
 
 @router.on("relay.subscription_resumed")
 def resumed(company: Company, action: Action) -> Outcome:
-    """Tell it."""
+    """Log that deliveries go on."""
     return Outcome(company).log("subscription.resumed", **action.payload)

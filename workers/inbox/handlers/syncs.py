@@ -106,9 +106,9 @@ DAY = 86_400_000_000  # microseconds
 
 @router.on("relay.sync_requested")
 def sync_requested(company: Company, action: Action) -> Outcome:
-    """Tell that Codat took the request, or that the sync was running already, and follow it."""
-    told = {name: value for name, value in action.payload.items() if name != "running"}
-    outcome = Outcome(company).log("sync.requested", **told)
+    """Log that Codat took the request, or ran the sync already, and follow it."""
+    data = {name: value for name, value in action.payload.items() if name != "running"}
+    outcome = Outcome(company).log("sync.requested", **data)
     data_type, operation = action.payload["data_type"], action.payload.get("operation_id")
     if not company.known:
         return outcome
@@ -122,7 +122,7 @@ def sync_requested(company: Company, action: Action) -> Outcome:
         outcome = outcome.log("sync.skipped", **overtaken)
     after = settle(begin(company, sync, data_type), data_type)
     settled = after.syncs[data_type]
-    if not settled.is_open:  # its read was told of before we heard that it was asked for
+    if not settled.is_open:  # its read was reported before the request was
         return outcome.with_company(after).log(
             f"sync.{settled.state}", **event_data(data_type, settled)
         )
@@ -164,13 +164,13 @@ def syncs_checked(company: Company, action: Action) -> Outcome:
 
 @router.on("relay.sync_missed")
 def sync_missed(company: Company, action: Action) -> Outcome:
-    """Tell that a period has no sync, and why."""
+    """Log that a period has no sync, and why."""
     return Outcome(company).log("sync.missed", **action.payload)
 
 
 @router.on("relay.periods_missed")
 def periods_missed(company: Company, action: Action) -> Outcome:
-    """Tell of each period that passed while nothing ran."""
+    """Log each period that passed while nothing ran."""
     outcome = Outcome(company)
     for one in missed.event_data(action.payload["data_type"], action.payload):
         outcome = outcome.log("sync.missed", **one)
@@ -179,5 +179,5 @@ def periods_missed(company: Company, action: Action) -> Outcome:
 
 @router.on("relay.intent_given_up")
 def given_up(company: Company, action: Action) -> Outcome:
-    """Tell of something that could not be done at Codat; it can be run again."""
+    """Log an intent that was given up; a person can run it again."""
     return Outcome(company).log("intent.given_up", **action.payload)

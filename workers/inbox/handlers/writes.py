@@ -1,4 +1,4 @@
-"""Writes into the customer's books: told on, nothing of ours to keep."""
+"""Writes into the customer's books: logged, with nothing kept of the company."""
 
 from codat.webhook import Event
 from relay.companies.company import Company
@@ -42,7 +42,7 @@ EVENT_TYPES = (
 
 @router.on("*.write.successful", "*.write.unsuccessful")
 def write_ended(company: Company, event: Event) -> Outcome:
-    """Tell how a push operation ended."""
+    """Log how a push operation ended."""
     return Outcome(company).log(
         "push.completed" if event.type.endswith(".successful") else "push.failed",
         data_type=event.type.partition(".")[0],

@@ -70,7 +70,7 @@ def _ask(context: Context, company: Company, at: int) -> list[Read]:
 
 
 def judge(company: Company, wanted: Iterable[Schedule], at: int) -> tuple[tuple[str, ...], float]:
-    """Give the data types that are stale at `at` (microseconds), and seconds to the next look.
+    """Return the data types that are stale at `at` (microseconds), and seconds to the next look.
 
     A schedule for everything has each data type judged that was ever read.
     """
@@ -91,7 +91,7 @@ def judge(company: Company, wanted: Iterable[Schedule], at: int) -> tuple[tuple[
 
 
 def _reads(company: Company) -> dict[str, int]:
-    """Give when each data type that was ever read was last read well, over linked connections.
+    """Return when each data type that was ever read was last read well, over linked connections.
 
     Of several the one read longest ago counts. Reads of which Codat named no connection, or of a
     company that has none linked, count where there are no others.

@@ -61,7 +61,7 @@ def _already_other(
 
 
 def _same(present: str, ours: str) -> bool:
-    """Tell whether Codat's present name is ours, but for the characters that Codat leaves out."""
+    """Report whether Codat's present name is ours, but for the characters that Codat leaves out."""
     if present == ours or (present == kept_by_codat(ours) and not loses_letters(ours)):
         return True
     whole = not loses_letters(present) and not loses_letters(ours)

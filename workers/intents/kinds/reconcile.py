@@ -142,7 +142,7 @@ def _ask_for_each(
 
 
 def _is_too_much(run: Run, of: int) -> bool:
-    """Tell whether so many of `of` companies are gone that a person must say so is right."""
+    """Report whether so many of `of` companies are gone that a person must say so is right."""
     gone = run.figures.get("gone", 0)
     if run.accepts_deletions:
         return False

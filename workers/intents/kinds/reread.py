@@ -26,7 +26,7 @@ def run(context: Context, intent: Intent) -> AttemptResult:
 
 
 def shown_fields(company: Company) -> dict[str, Any]:
-    """Give what is told of a company that Codat showed: no link URLs, which may hold a password."""
+    """Return what is kept of a company: no link URLs, which may hold a password."""
     shown = {name: company.raw.get(name) for name in KEPT}
     connections = shown["dataConnections"]
     if isinstance(connections, list):

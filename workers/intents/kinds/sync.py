@@ -106,7 +106,7 @@ def _held_back(context: Context, intent: Intent, company: Company | None) -> Att
 
 
 def _given_up_at(context: Context, intent: Intent, left: int) -> tuple[float, str]:
-    """Give from when on (epoch seconds) a sync that is held back does not run any more, and why.
+    """Return from when on (epoch seconds) a sync that is held back does not run any more, and why.
 
     By the rule by which a schedule that fell due in the pause is decided: `skip` does not run what
     is late, and of `once` the next period stands for this one.

@@ -62,7 +62,7 @@ def run(context: Context, intent: Intent) -> AttemptResult:
 
 
 def stands_ahead(company: Company, at: int) -> bool:
-    """Tell whether the company holds dates of a time when the server's clock was ahead.
+    """Report whether the company holds dates of a time when the server's clock was ahead.
 
     By them nothing would end, or be too old, until that time has come. `at` in microseconds.
     """
@@ -75,7 +75,7 @@ def mend_first(at: int) -> AttemptResult:
 
 
 def _is_silent(waiting: Mapping[str, Sync], at: int) -> bool:
-    """Tell whether a sync was asked for so long ago that something should be known of it."""
+    """Report whether a sync was asked for so long ago that something should be known of it."""
     return any(at - sync.requested > SILENT * SECOND for sync in waiting.values())
 
 
