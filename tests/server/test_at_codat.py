@@ -46,7 +46,7 @@ def test_a_linked_company_gets_its_info_its_real_name_and_its_cadence(relay):
     assert places[0] == 0
 
 
-def test_a_name_changed_by_a_person_meanwhile_is_left_alone_and_the_log_says_so(relay):
+def test_a_name_a_person_changed_meanwhile_is_kept_and_logged(relay):
     company = relay.create("Session 2")
     relay.fault(kind="status", status=503, path="/companies/{id}/data/info", companyId=company)
     relay.control(company, "authorise", **XERO)
@@ -193,7 +193,7 @@ TROUBLES = {
 
 
 @pytest.mark.parametrize("fault", TROUBLES.values(), ids=TROUBLES.keys())
-def test_trouble_at_codat_is_recorded_and_the_work_is_done_once_it_is_over(relay, fault):
+def test_trouble_at_codat_is_recorded_and_the_work_done_afterwards(relay, fault):
     company = relay.create("Session 5")
     relay.fault(**fault)
     relay.control(company, "authorise", **XERO)
@@ -233,7 +233,7 @@ def test_info_that_is_not_there_yet_is_asked_for_again_when_it_is(relay):
     assert (statuses[0], statuses[-1], statuses.count(200)) == (409, 200, 1)
 
 
-def test_a_company_codat_does_not_know_is_told_of_once_and_changes_nothing(relay):
+def test_a_company_unknown_to_codat_is_logged_once_without_change(relay):
     unknown = "00000000-0000-4000-8000-00000000dead"
     need = NewIntent(f"reread:{unknown}", unknown, Priority.LINK, now_ms(), "test")
     relay.store.intents.put([need], now_ms())
@@ -242,7 +242,7 @@ def test_a_company_codat_does_not_know_is_told_of_once_and_changes_nothing(relay
     assert relay.store.companies.get(unknown) is None
 
 
-def test_a_reread_heals_what_no_webhook_told(relay):
+def test_a_reread_heals_what_no_webhook_reported(relay):
     company = linked(relay)
     relay.sandbox.deliver_to("http://127.0.0.1:9/nowhere")
     relay.control(company, "unlink")
@@ -274,7 +274,7 @@ def quota(relay: Relay, **figures: int) -> None:
     assert answer.ok, answer.text
 
 
-def test_with_the_quota_down_to_the_reserve_links_go_on_and_all_else_waits(relay):
+def test_at_the_reserve_links_go_on_and_all_else_waits(relay):
     """At noon the day is nearly spent: five per cent are kept for customers who link now."""
     company = linked(relay)
     quota(relay, daily=1000, used=960)

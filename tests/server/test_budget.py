@@ -77,7 +77,7 @@ def test_the_reserve_is_kept_for_follow_ups_of_links(budget):
     assert take(budget, 4, LINK).what == "day"
 
 
-def test_the_lower_figure_holds_while_calls_are_under_way_and_codats_when_none_is(budget):
+def test_the_lower_figure_counts_during_calls_and_codats_otherwise(budget):
     learn(budget, 500)
     take(budget, 1)
     take(budget, 2)
@@ -100,7 +100,7 @@ def test_an_answer_that_is_read_late_raises_no_figure(budget):
     assert budget.state(NOW).remaining == 197
 
 
-def test_once_a_day_is_over_the_next_ones_figure_counts_whatever_is_under_way(budget):
+def test_a_new_days_figure_counts_even_during_calls(budget):
     learn(budget, 0, reset=NOW + 5000)
     later = NOW + 6000
     assert take(budget, 1, now=later) is None
@@ -174,7 +174,7 @@ def test_a_claimed_intent_is_not_counted_again_by_its_call(store):
     assert stranger.what == "company"
 
 
-def test_a_claim_that_has_passed_to_another_worker_makes_no_more_calls(store):
+def test_a_claim_lost_to_another_worker_makes_no_more_calls(store):
     """It may have slept through its lease in the middle of an attempt."""
     name = f"name:{company_id(1)}"
     store.intents.put([NewIntent(name, company_id(1), Priority.LINK, NOW, "m")], NOW)
@@ -273,7 +273,7 @@ def test_a_call_renews_the_claim_of_the_intent_that_makes_it(store):
     assert (other.name, other.priority) == (name, Priority.LINK)
 
 
-def test_what_is_short_is_not_worked_on_and_what_calls_nobody_always_is(budget):
+def test_calls_left_decide_what_is_worked_on_local_work_always_is(budget):
     assert open_priorities(budget.state(NOW), NOW) == list(Priority)
     learn(budget, 50)
     assert open_priorities(budget.state(NOW), NOW) == [Priority.LINK, Priority.LOCAL]
@@ -281,7 +281,7 @@ def test_what_is_short_is_not_worked_on_and_what_calls_nobody_always_is(budget):
     assert open_priorities(budget.state(NOW), NOW) == [Priority.LOCAL]
 
 
-def test_the_gate_refuses_with_the_time_to_wait_and_speaks_for_its_intent(store):
+def test_the_gate_refuses_with_a_wait_for_its_own_intent(store):
     gate = SharedGate(store)
     call = gate.enter(None)
     reset = now_ms() / 1000 + 3600
@@ -293,7 +293,7 @@ def test_the_gate_refuses_with_the_time_to_wait_and_speaks_for_its_intent(store)
         gate.leave(gate.enter(company_id(1)), company_id(1), None, None)
 
 
-def test_an_ended_call_is_no_longer_under_way_however_often_it_is_told(client, budget):
+def test_a_call_reported_ended_twice_ends_once(client, budget):
     take(budget, 1, company=company_id(1))
     assert budget.state(NOW).under_way == 1
     for _ in range(2):

@@ -34,7 +34,7 @@ def test_one_call_creates_a_company_with_its_connection(relay):
     relay.until(lambda: relay.status(company) == "PendingAuth", "the connection")
 
 
-def test_a_linked_company_gets_its_info_and_its_real_name_and_keeps_all_else(relay):
+def test_a_linked_company_gets_info_and_real_name_and_keeps_the_rest(relay):
     company = create(relay)
     relay.control(company, "authorise", **XERO)
     relay.until(lambda: relay.named(company), "the rename")

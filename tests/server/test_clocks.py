@@ -84,7 +84,7 @@ def test_our_time_is_the_servers_whatever_the_host_says(store, host_is_off, seco
     assert abs(times.host_is_ahead() - seconds) < 1
 
 
-def test_our_time_follows_the_servers_when_that_is_moved_and_not_a_slow_reading():
+def test_our_time_follows_the_servers_but_not_a_slow_reading():
     began = times.steady_ns()
     times.follow(1_000_000.0, began)
     assert 1_000_000_000 <= now_ms() < 1_000_010_000
@@ -141,7 +141,7 @@ def test_what_is_old_by_both_clocks_is_refused(bench):
     assert bench.intake.take(Delivery(late, "default"), body).status == 401
 
 
-def test_each_process_tells_once_that_its_clock_is_apart_and_again_when_that_changes(bench):
+def test_each_process_logs_a_change_of_its_clocks_distance_once(bench):
     web, worker = Comparison("web"), Comparison("worker drain")
     for second, ahead in enumerate([0, 20, 3600, 3605, -10, 3600, -86400, -80000]):
         web.look(bench.store, bench.hints, Reading(1e6 + second, 1e6 + second + ahead, second))
@@ -159,7 +159,7 @@ def test_each_process_tells_once_that_its_clock_is_apart_and_again_when_that_cha
     assert {data["host"] for _, data in bench.log()} == {host()}
 
 
-def test_it_is_told_the_next_time_when_it_could_not_be(bench, monkeypatch):
+def test_what_could_not_be_logged_is_logged_the_next_time(bench, monkeypatch):
     web = Comparison("web")
     with monkeypatch.context() as patched:
         patched.setattr(bench.store.inbox, "ingest", lambda *_, **__: 1 / 0)
@@ -200,7 +200,7 @@ def test_a_clock_that_is_apart_is_said_in_words():
 @pytest.mark.parametrize(
     "leap", [timedelta(seconds=1.5), timedelta(days=400), timedelta(days=9000)]
 )
-def test_a_leap_of_the_schedulers_host_is_one_tick_and_no_list_of_millions(leap):
+def test_a_leap_of_the_schedulers_host_is_one_tick(leap):
     began = datetime(2026, 11, 30, tzinfo=UTC)
     job = Job(BackgroundScheduler(timezone=UTC), id="1", func=print, trigger=Every(seconds=1),
               args=(), kwargs={}, name="tick", next_run_time=began, misfire_grace_time=None,
@@ -379,7 +379,7 @@ def test_what_ends_later_than_it_can_is_mended(store, what):
              "a company's calls", "a day's budget", "a day's budget, learnt anew",
              "the flag of a hint to perform", "the flag of what was left lately", "a session"]
 )  # fmt: skip
-def test_where_it_is_met_first_nobody_waits_for_the_mending(store, what):
+def test_what_a_clock_ahead_left_is_mended_on_first_contact(store, what):
     leave, is_mended = LEFT[what]
     leave(store)
     assert is_mended(store)
@@ -423,7 +423,7 @@ def seen(store, ms: int) -> None:
         (-3600, 3600, checkup.WRONG),
     ],
 )
-def test_the_doctor_says_that_webhooks_are_refused_only_where_both_clocks_are_off(
+def test_the_doctor_says_webhooks_fail_only_if_both_clocks_are_off(
     here, server, verdict, monkeypatch, make_settings, host_is_off
 ):
     """Which clock counts: see `test_a_web_host_that_is_off_refuses_nothing_genuine`."""
@@ -438,7 +438,7 @@ def test_the_doctor_says_that_webhooks_are_refused_only_where_both_clocks_are_of
 
 
 @pytest.mark.parametrize("leap", [3_600_000, DAY_MS, LEAP_MS])
-def test_a_clock_that_came_back_ends_usual_waits_but_none_that_codat_asked_for(store, leap):
+def test_a_clock_set_back_ends_our_waits_but_not_codats(store, leap):
     leave_intent(store)
     leave_intent(store, "name", not_before=1)
     due = f"{keys.INTENTS_DUE}{int(Priority.NOW)}"
@@ -476,7 +476,7 @@ def test_schedules_that_a_clock_took_along_run_again_when_it_is_back(store, leap
     assert mending.look() == 0
 
 
-def test_a_period_that_ran_before_the_clock_was_set_back_does_not_run_twice(store):
+def test_a_period_does_not_run_twice_after_the_clock_is_set_back(store):
     now = int(store.time())
     this = next_run(DAILY, now)
     store.schedules.put(DAILY, this.due, over=None)
@@ -488,7 +488,7 @@ def test_a_period_that_ran_before_the_clock_was_set_back_does_not_run_twice(stor
     assert store.schedules.next_due([DAILY]) == [after]
 
 
-def test_a_schedule_far_ahead_is_brought_forward_though_nobody_saw_the_clock_come_back(store):
+def test_a_schedule_far_ahead_is_mended_even_if_no_one_saw_the_leap(store):
     store.schedules.put(HOURLY, far(store) // 1000, over=None)
     Mending(store).look()
     assert store.schedules.next_due([HOURLY]) == [next_run(HOURLY, int(store.time())).due]
@@ -513,9 +513,7 @@ def test_many_schedules_are_looked_at_bit_by_bit(store, monkeypatch):
     assert all(at <= next_run(one, now).due for one, at in zip(wanted, due, strict=True))
 
 
-def test_nothing_is_deleted_for_a_day_by_a_clock_that_went_on_by_more_than_a_day(
-    bench, monkeypatch
-):
+def test_a_clock_a_day_ahead_deletes_nothing_for_a_day(bench, monkeypatch):
     store, deleted = bench.store, []
     clock = Clock(bench.settings, store, SentHints())
     for name in ("trim", "trim_log", "expire_journeys"):
@@ -539,7 +537,7 @@ def test_nothing_is_deleted_for_a_day_by_a_clock_that_went_on_by_more_than_a_day
 # --- what a company was told while the clock was ahead
 
 
-def test_what_codat_tells_is_newer_than_what_was_read_while_the_clock_was_ahead(bench):
+def test_codats_news_beats_what_was_read_while_the_clock_was_ahead(bench):
     """And the company is read again, as nobody knows any more what is older than what."""
     action = Action("reread-1", "relay.company_created", ONE, now_micros(), {"name": "One"})
     bench.store.inbox.ingest(action.id, ONE, action_fields(action))
@@ -570,7 +568,7 @@ def test_what_codat_tells_is_newer_than_what_was_read_while_the_clock_was_ahead(
 @pytest.mark.parametrize(
     "kind", ["expenses.sync.successful", "connection.connected", "read.completed"]
 )
-def test_what_is_sent_again_after_markers_were_lost_is_told_once(bench, kind):
+def test_a_resend_after_lost_markers_is_logged_once(bench, kind):
     read = {"dataType": "invoices", "recordsModified": True, "status": "Complete", "issues": []}
     more = {
         "connection.connected": {"connection": (1, "Linked")},
@@ -593,7 +591,7 @@ def test_what_is_sent_again_after_markers_were_lost_is_told_once(bench, kind):
 
 
 @pytest.mark.parametrize("kind", ["track", "fresh"])
-def test_no_sync_stays_open_and_no_data_fresh_by_dates_of_a_clock_that_was_ahead(bench, kind):
+def test_dates_of_a_clock_ahead_keep_no_sync_open_and_no_data_fresh(bench, kind):
     """Codat's history was looked at every half minute, and silence no alarm, until 2028."""
     bench.deliver(make_event("connection.connected", connection=(1, "Linked")))
     bench.drain()
@@ -621,7 +619,7 @@ DATES = {"as sent": {}, "undated": {"generatedDate": "0001-01-01T00:00:00Z"}}
 
 @pytest.mark.parametrize("dated", DATES)
 @pytest.mark.parametrize("name", sorted(path.stem for path in PAYLOADS.glob("*.json")))
-def test_what_no_log_shows_to_have_been_handled_is_handled_though_markers_are_missing(name, dated):
+def test_an_unlogged_message_is_handled_though_markers_are_missing(name, dated):
     message = webhook(payload(name, **DATES[dated]))
     held = apply(None, message).company
     for before in (None, held):
@@ -653,7 +651,7 @@ def test_a_leap_between_two_webhooks_is_seen_by_the_mending_too(bench, leap):
     assert [one.again for one in store.inbox.read(lease, lease.cursor, 10)] == [False, True]
 
 
-def test_schedules_that_are_years_late_leave_room_for_what_else_the_clock_does(store, monkeypatch):
+def test_schedules_years_late_leave_time_for_the_clocks_other_work(store, monkeypatch):
     """A scheduler that looks at them for over a minute ends itself."""
     from scheduler import dispatch
 

@@ -198,7 +198,7 @@ CODATS = [
 
 
 @pytest.mark.parametrize(("date", "shown"), CODATS)
-def test_a_date_of_codats_is_told_in_utc_and_what_only_reads_like_one_stays(date, shown):
+def test_codats_dates_are_shown_in_utc_and_lookalikes_are_kept(date, shown):
     portal = Portal()
     info = {"createdDate": date, "companyName": "2020-03-09T15:19:26", "more": [{"endUtc": date}]}
     told = {"createdDate": shown, "companyName": "2020-03-09T15:19:26", "more": [{"endUtc": shown}]}

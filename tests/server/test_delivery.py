@@ -85,7 +85,7 @@ def test_a_filter_leaves_out_the_rest_and_the_cursor_passes_it(store, portal, de
     assert held(store, 1).cursor == held(store, 2).cursor == 4
 
 
-def test_what_is_not_taken_is_tried_again_the_same_before_anything_newer(store, portal, deliverer):
+def test_a_refused_delivery_is_retried_unchanged_before_newer_ones(store, portal, deliverer):
     portal.log(*(("a.b", 1),) * 3)
     with subscriber(in_turn(answer(500), good)) as one:
         subscribe(store, one, batch=10)
@@ -147,9 +147,7 @@ def test_days_of_failure_pause_it_and_resuming_loses_nothing(store, portal, deli
     assert one.ids() == [1, 1, 1, 2, 3]
 
 
-def test_one_that_is_further_behind_than_the_log_reaches_is_paused_with_the_reason(
-    store, portal, deliverer
-):
+def test_a_subscription_behind_the_logs_start_is_paused_with_a_reason(store, portal, deliverer):
     portal.log(*(("a.b", 1),) * 5)
     trim(store, 3)
     with subscriber() as one:

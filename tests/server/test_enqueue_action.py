@@ -7,7 +7,7 @@ from support.parts import SentHints, company_id
 COMPANY = company_id(1)
 
 
-def test_an_action_told_twice_is_in_its_lane_once_and_hinted_once(store):
+def test_an_action_enqueued_twice_is_in_its_lane_and_hinted_once(store):
     hints = SentHints()
     for _ in range(2):
         enqueue_action(store, hints, Action("created:1", "relay.company_created", COMPANY, 1, {}))
@@ -19,7 +19,7 @@ def test_an_action_told_twice_is_in_its_lane_once_and_hinted_once(store):
     assert hints.drained == [lane]
 
 
-def test_an_action_without_a_company_goes_to_the_lane_of_what_concerns_all(store):
+def test_an_action_without_a_company_goes_to_the_common_lane(store):
     hints = SentHints()
     enqueue_action(store, hints, Action("clock:1", "relay.clock_jumped", "", 1, {}))
     assert hints.drained == [store.inbox.lane_of(None)]

@@ -140,7 +140,7 @@ def test_a_page_that_is_read_while_the_server_changes_is_of_one_epoch(site):
     assert kind(portal.get("/v1/events?after=0")) == "log-reset"
 
 
-def test_one_without_memory_of_the_log_reads_what_stands_in_it_after_the_server_changed(site):
+def test_a_reader_without_memory_reads_the_log_of_a_changed_server(site):
     """As those who deliver: each event once, all of the new epoch."""
     portal = Portal(store=site.store())
     fails_over_once_asked(site, portal)
@@ -184,7 +184,7 @@ def test_a_server_that_is_started_again_keeps_its_epoch(site):
 
 
 @pytest.mark.parametrize("grown", [0, 5])
-def test_a_server_that_comes_back_with_older_data_begins_another_epoch(site, grown):
+def test_a_server_back_with_older_data_begins_a_new_epoch(site, grown):
     """As from a backup, or after a crash within the second that `everysec` may lose."""
     portal = Portal(store=site.store())
     portal.log(*(("a.b", 1),) * 7)
@@ -217,9 +217,7 @@ def test_what_has_gone_from_the_log_meanwhile_is_no_reset(site):
     assert portal.store.events.head().epoch == epoch
 
 
-def test_a_subscriber_who_drops_what_it_had_before_loses_nothing_by_a_fail_over(
-    site, make_settings: Callable
-):
+def test_a_subscriber_that_drops_repeats_loses_nothing_by_a_failover(site, make_settings: Callable):
     """Epoch and number name an event, and so does the id of its delivery."""
     store = site.store()
     portal = Portal(store=store)
@@ -247,7 +245,7 @@ def test_a_subscriber_who_drops_what_it_had_before_loses_nothing_by_a_fail_over(
         assert list(kept.values()).count("log.reset") == 1
 
 
-def test_one_who_reads_on_after_a_reset_does_not_pass_what_takes_its_number(site):
+def test_a_reader_after_a_reset_does_not_skip_reused_numbers(site):
     """As a subscription whose cursor was read before the server changed."""
     portal = Portal(store=site.store())
     lose_three(site, portal)

@@ -153,7 +153,7 @@ def files(client) -> bytes:
     return found
 
 
-def test_a_forgotten_company_leaves_no_trace_on_the_server_or_its_disk(held):
+def test_a_forgotten_company_leaves_no_trace_in_memory_or_on_disk(held):
     store, client, company = held.store, held.store.client, company_id(2)
     client.config_set("rdbcompression", "no")
     client.config_set("save", "3600 1")
@@ -209,7 +209,7 @@ def test_files_are_not_called_clean_for_an_answer_that_says_later(
     assert refused_files(client) == ["aof"] * is_refused
 
 
-def test_files_that_may_not_be_written_are_noted_until_somebody_writes_them(
+def test_files_that_cannot_be_rewritten_are_noted_until_they_are(
     store, server, make_settings, monkeypatch
 ):
     client, settings = store.client, make_settings(redis_url=server.url)
@@ -235,7 +235,7 @@ def test_files_that_may_not_be_written_are_noted_until_somebody_writes_them(
     assert refused_files(client) == []
 
 
-def test_files_that_are_being_written_anew_are_written_once_more_for_who_is_forgotten_meanwhile(
+def test_a_forgetting_during_a_rewrite_causes_one_more_rewrite(
     held,
 ):
     store, client = held.store, held.store.client
@@ -248,7 +248,7 @@ def test_files_that_are_being_written_anew_are_written_once_more_for_who_is_forg
     until_files_are_clean(client)
 
 
-def test_a_forgetting_that_was_killed_half_way_is_finished_by_the_clock(held, monkeypatch):
+def test_a_forgetting_killed_half_way_is_finished_by_the_clock(held, monkeypatch):
     store, company = held.store, company_id(2)
     last = store.events.last()
 
@@ -276,7 +276,7 @@ def dumped(client) -> bytes:
     return b"".join(client.dump(key) or b"" for key in client.scan_iter(count=1000))
 
 
-def test_a_company_that_only_messages_name_can_be_forgotten_and_one_nobody_names_is_unknown(bench):
+def test_a_company_named_only_in_messages_can_be_forgotten(bench):
     store = bench.store
     bench.deliver(b'{"eventType": "x", "id": "1", "companyId": 7, "of": "%s"}' % UNSEEN.encode())
     bench.drain()
@@ -305,7 +305,7 @@ def test_a_company_by_an_older_sort_of_id_is_forgotten_to_its_end_too(bench, mon
     assert NAME.encode() not in dumped(store.client)
 
 
-def test_messages_that_can_be_read_stay_though_a_word_of_the_company_stands_in_them(bench):
+def test_readable_messages_stay_even_with_a_word_of_the_company(bench):
     store = bench.store
     bench.deliver(make_event("company.created", company=1, name="Client Reset"))
     bench.deliver(make_event("company.created", company=2, name="Reached"))
@@ -319,7 +319,7 @@ def test_messages_that_can_be_read_stay_though_a_word_of_the_company_stands_in_t
     assert (b"The Reached" in kept, b"Unreached" in kept, quota in kept) == (False, True, True)
 
 
-def test_answers_that_show_a_word_of_it_go_though_their_events_went_before(held):
+def test_answers_that_hold_a_word_of_it_go_even_after_their_events(held):
     store = held.store
     trim(store, store.events.last())
     assert store.subscriptions.attempts("sub_1", 10)
@@ -408,7 +408,7 @@ def test_the_api_forgets_and_says_how_much(held):
     assert kind(portal.post(f"/v1/companies/{company_id(9)}/forget")) == "unknown-company"
 
 
-def test_a_consumer_group_goes_on_at_its_oldest_open_event_after_a_forgetting(held):
+def test_a_consumer_group_resumes_at_its_oldest_open_event(held):
     client = held.store.client
     client.xgroup_create(keys.LOG, "books", "0")
     [[_, got]] = client.xreadgroup("books", "one", {keys.LOG: ">"}, count=5)

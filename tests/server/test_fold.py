@@ -66,7 +66,7 @@ def test_info_that_is_read_again_is_urgent_only_after_a_link():
 @pytest.mark.parametrize(
     ("priority", "looks"), [(Priority.NOW, "NOW"), (Priority.SCHEDULED, "RECONCILE")]
 )
-def test_the_look_at_a_sync_that_was_asked_for_is_as_urgent_others_come_last(priority, looks):
+def test_tracking_a_requested_sync_is_urgent_other_tracking_is_last(priority, looks):
     requested = action("relay.sync_requested", data_type="invoices", period="p", operation_id="x")
     folded = apply(company_after(LINKED), told_at(priority, requested))
     assert urgency(folded) == {"track": looks}
@@ -79,7 +79,7 @@ def test_a_name_is_as_urgent_as_the_info_it_follows():
         assert urgency(apply(held, told_at(priority, fetched))) == {"name": priority.name}
 
 
-def test_a_link_that_a_reread_finds_is_one_and_a_link_that_a_comparison_finds_is_not_urgent():
+def test_a_link_found_by_a_reread_is_urgent_by_a_comparison_not():
     reread = told_at(Priority.SCHEDULED, action("relay.company_read", company=COMPANY))
     assert urgency(apply(None, reread))["info"] == "LINK"
     compared = action("relay.reconciled", run="r", company=COMPANY)
@@ -87,19 +87,19 @@ def test_a_link_that_a_reread_finds_is_one_and_a_link_that_a_comparison_finds_is
     assert urgency(folded) == {"info": "RECONCILE", "cadence": "LOCAL"}
 
 
-def test_what_calls_nobody_is_nobodys_burden():
+def test_work_without_calls_has_local_priority():
     held = replace(company_after(LINKED), stale=("invoices",))
     assert urgency(apply(held, read_of("read.completed")))["fresh"] == "LOCAL"
 
 
-def test_work_that_calls_nobody_lends_its_place_to_none_that_does():
+def test_work_with_calls_never_inherits_local_priority():
     held = company_after(action("relay.company_created", name="Session 1", placeholder=True))
     fetched = action("relay.info_fetched", info={"companyName": "Bakery Ltd"})
     assert urgency(apply(held, told_at(Priority.LOCAL, fetched))) == {"name": "RECONCILE"}
 
 
 @pytest.mark.parametrize("kind", ["reread", "info", "name", "track", "cadence"])
-def test_nothing_that_a_message_leads_to_waits_for_the_end_of_a_pause_of_everything(kind):
+def test_nothing_a_message_requests_waits_for_a_pause_to_end(kind):
     for priority in (None, *Priority):
         message = replace(LINKED, priority=priority if priority is None else int(priority))
         for link in (True, False):
@@ -128,7 +128,7 @@ def test_a_replay_of_long_ago_uses_no_reserve():
     assert set(urgency(again).values()) == {"RECONCILE", "LOCAL"}
 
 
-def test_of_two_needs_in_one_batch_the_more_urgent_and_the_sooner_count(bench):
+def test_of_two_requests_in_a_batch_the_urgent_and_sooner_count(bench):
     def info_of(*messages):
         batch = fold_all(bench.context, messages, 0, bench.store.now_ms())
         [info] = [need for need in batch.needs if need.name.startswith("info:")]
@@ -182,7 +182,7 @@ def test_what_is_about_a_company_and_names_none_is_set_aside(given):
             assert not told & {"connection.status_changed", "company.status_changed"}, name
 
 
-def test_a_disconnect_of_nobody_is_kept_and_told(bench):
+def test_a_disconnect_without_a_company_is_kept_and_logged(bench):
     for number, kind in enumerate(("connection.disconnected", "company.deleted"), 1):
         event = make_event(kind, connection=(number, "Unlinked"))
         bench.deliver(without_company(event, {"id": "?"}))

@@ -36,7 +36,7 @@ def test_work_that_was_given_up_is_kept_as_long_as_messages_are(bench):
     assert store.intents.get("sync:c") is not None
 
 
-def test_webhooks_of_types_nobody_knows_are_counted_together(bench):
+def test_webhooks_of_unknown_types_are_counted_together(bench):
     for number in range(30):
         bench.deliver(make_event(f"made.up.{number}"))
     bench.deliver(make_event("company.created"))

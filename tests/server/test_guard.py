@@ -109,7 +109,7 @@ def site(
 
 
 @pytest.mark.parametrize("what", WEAKENED)
-def test_nothing_is_acknowledged_on_a_server_that_was_weakened_until_it_is_mended(site, what):
+def test_a_weakened_server_acknowledges_nothing_until_it_is_mended(site, what):
     changes, names = WEAKENED[what]
     site.put("before")
     site.weaken(changes)
@@ -192,9 +192,7 @@ def test_a_server_that_can_be_waited_for_is_waited_for_from_then_on(site):
     assert site.store.server.must_wait
 
 
-def test_a_write_that_reached_a_server_that_must_be_waited_for_is_waited_for_after_all(
-    site, monkeypatch
-):
+def test_a_write_that_reached_a_server_with_replicas_awaits_them(site, monkeypatch):
     """As in a fail-over: the connection is a new one, and leads to a server set up otherwise."""
     inbox, waited = site.store.inbox, []
     ingest = inbox._scripts.ingest
@@ -244,9 +242,7 @@ def says_busy(site: Site) -> bool:
 
 
 @pytest.mark.parametrize("accepted", ["", "unknown-config"])
-def test_a_busy_server_is_not_taken_for_one_that_hides_its_configuration(
-    site, make_settings, accepted
-):
+def test_a_busy_server_is_not_said_to_hide_its_configuration(site, make_settings, accepted):
     settings = make_settings(
         redis_url=site.settings.redis_url,
         codat_webhook_secrets=SECRET,
@@ -306,7 +302,7 @@ def test_what_a_managed_server_does_not_show_is_unknown_not_off(site, monkeypatc
     assert "no-aof" in judge(site.store.client, ["unknown-config"]).faults
 
 
-def test_behind_sentinel_what_is_demanded_of_replicas_must_be_seen_too(site, monkeypatch):
+def test_behind_sentinel_the_replicas_demands_must_be_visible_too(site, monkeypatch):
     monkeypatch.setattr(server_module, "SentinelConnectionPool", redis.ConnectionPool)
     for name in NEEDED_OF_REPLICAS:
         shown = {one: value for one, value in SHOWN.items() if one != name}
@@ -314,9 +310,7 @@ def test_behind_sentinel_what_is_demanded_of_replicas_must_be_seen_too(site, mon
         assert name in judge(site.store.client).faults["unknown-config"]
 
 
-def test_a_user_who_may_not_read_the_configuration_is_a_risk_that_can_be_accepted(
-    site, make_settings
-):
+def test_an_unreadable_configuration_is_a_risk_that_can_be_accepted(site, make_settings):
     site.admin.execute_command("ACL SETUSER managed on >pw ~* &* +@all -config")
     try:
         url = f"{site.settings.redis_url}?username=managed&password=pw"
@@ -337,9 +331,7 @@ def test_a_user_who_may_not_read_the_configuration_is_a_risk_that_can_be_accepte
      ("-zadd", "refuses-writes"), ("resetkeys %R~*", "refuses-writes"), ("-info", "no-permission"),
      ("-config", "unknown-config")],
 )  # fmt: skip
-def test_a_right_that_is_taken_from_us_is_told_until_it_is_given_back(
-    site, make_settings, taken, name
-):
+def test_a_right_taken_from_us_is_reported_until_it_is_restored(site, make_settings, taken, name):
     if "%" in taken and site.store.server.version.startswith("6."):
         pytest.skip("needs a server that tells rights to read and to write apart")
     site.admin.execute_command("ACL SETUSER ours on >pw ~* &* +@all")
@@ -373,7 +365,7 @@ def test_an_append_only_file_that_could_not_be_written_is_a_fault(site, monkeypa
         site.put("refused")
 
 
-def test_the_server_is_not_judged_for_each_webhook_but_for_each_connection(site, monkeypatch):
+def test_the_server_is_judged_per_connection_not_per_webhook(site, monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(guard, "LOOK_EVERY", 1.0)
     monkeypatch.setattr(guard.time, "monotonic", lambda: now[0])
@@ -443,7 +435,7 @@ def test_a_look_that_fails_fails_for_all_who_wait_for_it(site, monkeypatch):
     assert len(looks) == 1
 
 
-def test_what_befalls_the_server_is_told_once_by_any_number_of_schedulers(site):
+def test_a_change_of_the_server_is_logged_once_by_many_schedulers(site):
     bench = Bench(site.store, site.settings)
     first, second = (Strength(site.store, SentHints()) for _ in range(2))
 
@@ -468,7 +460,7 @@ def test_what_befalls_the_server_is_told_once_by_any_number_of_schedulers(site):
     assert len(look()) == 4
 
 
-def test_what_could_not_be_told_while_no_writes_were_taken_is_told_after(site):
+def test_what_could_not_be_written_is_logged_once_writes_work_again(site):
     bench = Bench(site.store, site.settings)
     first, second = (Strength(site.store, SentHints()) for _ in range(2))
     for one in (first, second):

@@ -67,7 +67,7 @@ def test_it_goes_on_after_the_store_was_away(store, begin, monkeypatch):
     until(store.heartbeats)
 
 
-def test_a_silence_is_noted_once_it_is_over_and_survives_a_second_sending(store):
+def test_a_silence_is_noted_once_it_ends_even_if_sent_twice(store):
     store.client.hset(keys.HEARTBEATS, "web", now_ms() - 61_000)
     for _ in range(2):
         store.beat("web")

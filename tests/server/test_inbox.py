@@ -91,7 +91,7 @@ def test_a_resend_of_what_an_older_version_took_in_is_a_duplicate(store, client)
     assert store.inbox.depths()["duplicates"] == 1
 
 
-def test_another_body_under_the_id_of_what_an_older_version_took_in_is_new(store, client):
+def test_another_body_under_an_older_versions_id_is_new(store, client):
     first = as_an_older_version_kept_it(store, client, b'{"id":"e-1"}')
     other = resend(store, b'{"id":"e-1","eventType":"x"}')
     assert not other.duplicate
@@ -100,7 +100,7 @@ def test_another_body_under_the_id_of_what_an_older_version_took_in_is_new(store
     assert client.xlen(keys.LANE + str(first.lane)) == 2
 
 
-def test_what_is_no_longer_kept_of_an_older_version_counts_as_the_same(store, client):
+def test_an_older_versions_message_no_longer_kept_counts_as_the_same(store, client):
     first = as_an_older_version_kept_it(store, client, b'{"id":"e-1"}')
     client.xdel(keys.LANE + str(first.lane), first.entry)
     assert resend(store, b"{}").duplicate
@@ -212,7 +212,7 @@ def test_a_commit_of_what_another_server_held_changes_nothing(store, client, ins
     assert [one.body for one in store.inbox.read(again, again.cursor, 10)] == [b"taken meanwhile"]
 
 
-def test_an_emptied_lane_is_given_back_and_wakes_anew(store):
+def test_an_emptied_lane_is_released_and_wakes_again(store):
     entry = put(store).entry
     lease = store.inbox.claim(None, LEASE)
     commit(store, lease, lease.cursor, entry, Batch())
@@ -231,7 +231,7 @@ def test_a_lane_is_kept_when_a_message_came_in_between(store):
     assert store.inbox.claim(None, LEASE) is not None
 
 
-def test_the_sweeper_names_waiting_lanes_nobody_works_on(store, client):
+def test_the_sweeper_finds_waiting_lanes_without_a_worker(store, client):
     lane = put(store).lane
     assert store.inbox.sweep(10_000) == []
     client.zadd(keys.WAITING, {lane: 1})  # since long ago
@@ -246,7 +246,7 @@ def test_the_sweeper_leaves_waiting_lanes_in_their_order(store, client):
     assert store.inbox.sweep(10_000) == [7, 30, 4]
 
 
-def test_a_lane_that_is_given_back_with_messages_waits_behind_the_others(store):
+def test_a_lane_released_with_messages_waits_behind_the_others(store):
     lanes = {put(store, number).lane for number in range(1, 6)}
     assert len(lanes) > 2
     for _ in range(2):
@@ -270,7 +270,7 @@ def test_trimming_leaves_unread_messages(store, client):
     assert [m.entry for m in store.inbox.read(lease, first.entry, 10)] == [_second.entry]
 
 
-def test_trimming_leaves_nothing_of_a_quiet_lane_and_of_its_dead_letters(store, client):
+def test_trimming_clears_a_quiet_lane_and_its_dead_letters(store, client):
     entry = put(store, 1).entry
     lease = store.inbox.claim(None, LEASE)
     [message] = store.inbox.read(lease, lease.cursor, 10)

@@ -42,7 +42,7 @@ def test_what_is_not_due_is_not_claimed(store):
     assert len(claim(store, now=NOW + 1)) == 1
 
 
-def test_a_sooner_need_moves_a_waiting_one_forward_and_a_later_never_back(store):
+def test_a_sooner_request_moves_an_intent_forward_a_later_never_back(store):
     store.intents.put([need(due=NOW + 5000)], NOW)
     store.intents.put([need(due=NOW + 9000)], NOW)
     assert claim(store, now=NOW + 4999) == []
@@ -82,7 +82,7 @@ def test_a_claim_of_an_earlier_life_does_not_end_a_later_one(store):
     assert finish(store, anew) == (True, False)
 
 
-def test_an_ending_sent_twice_tells_its_company_once(store, client):
+def test_an_end_sent_twice_enqueues_its_action_once(store, client):
     store.intents.put([need()], NOW)
     [intent] = claim(store)
     script = client.register_script(source("finish_intent"))
@@ -169,7 +169,7 @@ def test_a_dead_intent_is_kept_and_a_new_need_revives_it(store):
     assert store.intents.counts()["dead"] == 0
 
 
-def test_a_revived_intent_begins_anew_but_that_it_was_tried_stays_known(store):
+def test_a_revived_intent_starts_over_but_stays_known_as_tried(store):
     store.intents.put([need()], NOW)
     [intent] = claim(store)
     assert (intent.tried, intent.failing_since, intent.refusals) == (None, None, 0)
@@ -216,7 +216,7 @@ def test_what_was_tried_stays_known_where_a_need_came_meanwhile(store, verdict):
     assert (again.attempts, again.tried) == (1, NOW)
 
 
-def test_needs_that_arise_while_it_is_worked_on_keep_the_soonest_and_most_urgent(store):
+def test_requests_during_the_work_keep_the_soonest_and_most_urgent(store):
     store.intents.put([need(priority=Priority.RECONCILE)], NOW)
     [intent] = claim(store)
     waiting = need(priority=Priority.LINK, due=NOW + 1)
@@ -229,7 +229,7 @@ def test_needs_that_arise_while_it_is_worked_on_keep_the_soonest_and_most_urgent
     assert claim(store, now=NOW + LEASE) == []
 
 
-def test_one_whose_worker_died_is_claimed_as_urgently_as_it_was_needed_since(store):
+def test_an_intent_of_a_dead_worker_keeps_its_later_urgency(store):
     store.intents.put([need(priority=Priority.RECONCILE)], NOW)
     claim(store)
     store.intents.put([need(priority=Priority.LINK)], NOW)
@@ -238,7 +238,7 @@ def test_one_whose_worker_died_is_claimed_as_urgently_as_it_was_needed_since(sto
     assert again.priority is Priority.LINK
 
 
-def test_what_waits_long_may_wait_less_urgently_until_it_is_needed_again(store):
+def test_a_long_wait_lowers_the_urgency_until_the_next_request(store):
     store.intents.put([need()], NOW)
     [intent] = claim(store)
     less = {"due": NOW, "expected": True, "priority": Priority.SCHEDULED}
@@ -288,7 +288,7 @@ def test_only_the_priorities_asked_for_are_claimed(store):
     assert not store.intents.any_due(NOW, open_ones)
 
 
-def test_a_busy_company_hides_nobody(store):
+def test_a_busy_company_hides_no_other(store):
     many = [NewIntent(f"sync:1:{n}", company_id(1), Priority.NOW, NOW - 1, "m") for n in range(300)]
     store.intents.put([*many, need(number=2, priority=Priority.NOW)], NOW)
     assert len(claim(store, limit=20)) == AT_ONCE_PER_COMPANY

@@ -91,7 +91,7 @@ def test_one_that_is_behind_and_moves_is_not_stuck(store, portal):
     assert one.stuck
 
 
-def test_how_late_one_is_counts_from_when_the_first_event_that_it_lacks_was_logged(store, portal):
+def test_lateness_counts_from_the_first_event_a_reader_lacks(store, portal):
     portal.log(("a.b", 1))
     long_ago(store, 3_600_000)
     store.client.hset(keys.META, "marked", 0)
@@ -111,7 +111,7 @@ def test_a_subscription_of_before_says_nothing_of_when_it_moved(store, portal):
     assert at(store, later=2 * LATE_MS)["sub_1"].stuck
 
 
-def test_a_fault_of_ours_is_a_failure_that_is_told_and_tried_again(
+def test_a_fault_of_ours_is_a_failure_that_is_logged_and_retried(
     store, server, portal, make_settings, monkeypatch
 ):
     portal.log(("a.b", 1))

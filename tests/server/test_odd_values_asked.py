@@ -109,7 +109,7 @@ def likely(schema: dict[str, Any], described: dict[str, Any]) -> Any:
     return {"integer": one.get("minimum", 1), "number": 1.0, "boolean": True}.get(kind, "x")
 
 
-def test_no_odd_date_or_number_in_a_query_is_taken_for_a_fault_of_ours(portal):
+def test_an_odd_date_or_number_in_a_query_is_never_our_fault(portal):
     asked, faults = set(), []
     for method, path, operation, described in operations(portal):
         for parameter in operation.get("parameters", ()):
@@ -208,7 +208,7 @@ def test_a_place_in_the_log_is_plain_digits(portal):
     assert portal.get("/v1/events?after=002").json["events"][0]["id"] == "3"
 
 
-def test_a_reader_that_keeps_since_beside_its_cursor_is_told(portal):
+def test_since_beside_a_cursor_is_refused(portal):
     """It would read the same page for ever, as `since` stood above `after`."""
     answer = portal.get("/v1/events?since=2026-01-05T09:00:00Z&after=2")
     assert answer.status_code == 422

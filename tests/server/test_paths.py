@@ -78,7 +78,7 @@ def test_a_server_in_an_odd_place_is_reached_and_its_work_done(
 
 
 @pytest.mark.parametrize("name", ["my dir", "na\u00efve", "100%25", "a%20b", "a%0Ab", "%FF"])
-def test_a_socket_of_ones_own_may_be_written_plainly_where_that_is_clear(name: str) -> None:
+def test_a_socket_path_may_hold_plain_characters_where_it_is_clear(name: str) -> None:
     settings = Settings.from_env({"REDIS_URL": f"unix:///run/{name}/s"}, env_file=None)
     assert settings.redis_url == f"unix:///run/{name}/s"
 

@@ -47,7 +47,7 @@ def told(bench):
     return [(kind, data.get("pause") or data.get("period")) for kind, data in bench.log()]
 
 
-def test_what_is_due_in_a_pause_waits_and_then_follows_its_catch_up_rule(bench):
+def test_what_is_due_in_a_pause_waits_and_follows_its_catch_up_rule(bench):
     store = bench.store
     put(store, 1)
     put(store, 2, catch_up=CatchUp.SKIP)
@@ -108,7 +108,7 @@ def test_of_nested_pauses_the_last_to_end_lets_go(store):
     assert tick(store, NOW + 2 * DAY) == 1
 
 
-def test_a_window_holds_back_only_while_it_lasts_and_tells_each_time(bench):
+def test_a_window_holds_back_while_it_lasts_and_is_logged_each_time(bench):
     store = bench.store
     put(store)
     window = Window("UTC", "23:00", "05:00")
@@ -122,7 +122,7 @@ def test_a_window_holds_back_only_while_it_lasts_and_tells_each_time(bench):
     assert kinds == ["pause.set", "pause.started", "pause.ended"]
 
 
-def test_a_schedule_set_anew_or_removed_in_a_pause_is_not_brought_back_as_it_was(store):
+def test_a_schedule_reset_or_removed_in_a_pause_does_not_come_back(store):
     first, second = put(store, 1), put(store, 2)
     held = pause(store, ends=NOW + DAY)
     tick(store, DUE)
@@ -135,7 +135,7 @@ def test_a_schedule_set_anew_or_removed_in_a_pause_is_not_brought_back_as_it_was
     assert store.schedules.next_due([weekly, second]) == [later, None]
 
 
-def test_a_pause_that_changed_meanwhile_is_not_written_over_and_told_once(bench):
+def test_a_pause_changed_meanwhile_is_not_overwritten_and_logged_once(bench):
     store = bench.store
     pause(store)
     assert store.pauses.write(EVERYTHING, over=None, at=NOW) == (True, True)  # sent twice
@@ -174,7 +174,7 @@ def test_a_pause_holds_back_its_own_although_all_others_go_at_once(store, held):
     assert store.pauses.parked([held]) == [1]
 
 
-def test_one_that_was_set_anew_while_held_back_does_not_run_when_it_was_due_before(store):
+def test_a_schedule_reset_while_held_back_drops_its_old_due_time(store):
     held = put(store)
     assert tick(store, DUE) == 1
     pause(store, ends=DUE + DAY + 60)
@@ -188,7 +188,7 @@ def test_one_that_was_set_anew_while_held_back_does_not_run_when_it_was_due_befo
 
 
 @pytest.mark.parametrize("scope", [Scope.EVERYTHING, Scope.COMPANY])
-def test_nothing_is_parked_by_one_who_has_not_seen_that_the_pause_is_over(store, scope):
+def test_nothing_is_parked_under_a_pause_that_is_over(store, scope):
     """As nobody would let it go again: it stays due, and the next look finds no pause."""
     put(store)
     value = "" if scope is Scope.EVERYTHING else company_id(1)
@@ -203,7 +203,7 @@ def test_nothing_is_parked_by_one_who_has_not_seen_that_the_pause_is_over(store,
 
 
 @pytest.mark.parametrize("scope", [Scope.EVERYTHING, Scope.DATA_TYPE])
-def test_a_pause_that_ends_while_another_scheduler_parks_under_it_loses_no_schedule(store, scope):
+def test_a_pause_that_ends_during_another_parking_loses_no_schedule(store, scope):
     count, schedulers = 900, 3
     with store.client.pipeline() as pipe:
         for number in range(count):
@@ -230,7 +230,7 @@ def test_a_pause_that_ends_while_another_scheduler_parks_under_it_loses_no_sched
     assert store.client.keys(keys.PARKED + "*") == []
 
 
-def test_what_is_parked_under_a_pause_that_nobody_knows_is_let_go_within_the_hour(bench):
+def test_parked_under_an_unknown_pause_is_released_within_the_hour(bench):
     """As an earlier version could leave it."""
     store = bench.store
     put(store)
@@ -243,7 +243,7 @@ def test_what_is_parked_under_a_pause_that_nobody_knows_is_let_go_within_the_hou
     assert store.schedules.count() == 1
 
 
-def test_one_who_has_not_seen_a_pause_begin_lets_nothing_go_that_it_holds_back(store):
+def test_a_scheduler_unaware_of_a_pause_releases_nothing_under_it(store):
     put(store)
     held = pause(store)
     assert tick(store, DUE) == 0
@@ -251,7 +251,7 @@ def test_one_who_has_not_seen_a_pause_begin_lets_nothing_go_that_it_holds_back(s
     assert store.pauses.parked([held]) == [1]
 
 
-def test_pauses_are_read_anew_only_when_one_has_changed(store, monkeypatch):
+def test_pauses_are_reread_only_when_one_has_changed(store, monkeypatch):
     other = Store(store.client, store.server)
     held = pause(other, ends=NOW + DAY)
     assert store.pauses.standing(NOW).on.pauses == (held,)
@@ -268,7 +268,7 @@ def test_pauses_are_read_anew_only_when_one_has_changed(store, monkeypatch):
     assert store.pauses.standing(NOW).on.pauses == ()
 
 
-def test_a_tick_with_nothing_due_asks_no_more_of_the_server_for_many_pauses(store):
+def test_an_idle_tick_costs_the_same_with_many_pauses(store):
     def commands():
         return int(store.client.info("stats")["total_commands_processed"])
 
@@ -287,7 +287,7 @@ def test_a_tick_with_nothing_due_asks_no_more_of_the_server_for_many_pauses(stor
     assert asked() == without
 
 
-def test_a_pause_whose_zone_is_not_known_here_stays_as_it_was_and_stops_nobody(store):
+def test_a_pause_in_an_unknown_zone_stays_and_stops_no_schedule(store):
     put(store, 1)
     put(store, 2)
     lost = Window("Gone/Zone", "22:00", "06:00")
@@ -321,9 +321,7 @@ HELD_LONG = [
 
 
 @pytest.mark.parametrize(("catch_up", "minutes", "reason"), HELD_LONG)
-def test_a_sync_that_waits_in_a_pause_runs_no_more_once_its_rule_says_so(
-    bench, catch_up, minutes, reason
-):
+def test_a_sync_waiting_in_a_pause_expires_by_its_rule(bench, catch_up, minutes, reason):
     intent = waiting(bench, catch_up, minutes)
     pause(bench.store, scope=Scope.COMPANY, value=company_id(1), begins=NOW)
     ended = sync.run(bench.context, intent)
@@ -336,9 +334,7 @@ def test_a_sync_that_waits_in_a_pause_runs_no_more_once_its_rule_says_so(
 
 
 @pytest.mark.parametrize(("catch_up", "minutes", "reason"), HELD_LONG)
-def test_a_sync_that_waited_through_a_pause_of_everything_is_judged_by_its_rule(
-    bench, catch_up, minutes, reason
-):
+def test_a_sync_that_waited_through_a_full_pause_follows_its_rule(bench, catch_up, minutes, reason):
     intent = waiting(bench, catch_up, minutes)
     now = now_ms() // 1000
     pause(bench.store, begins=NOW, ends=now - 1)
@@ -351,7 +347,7 @@ def test_a_sync_that_waited_through_a_pause_of_everything_is_judged_by_its_rule(
     assert told.payload.get("reason") == any_pause
 
 
-def test_a_sync_that_an_earlier_attempt_may_have_requested_is_not_told_as_missed(bench):
+def test_a_sync_possibly_requested_already_is_not_logged_as_missed(bench):
     intent = replace(waiting(bench, CatchUp.SKIP, 20), tried=NOW * 1000)
     pause(bench.store, scope=Scope.COMPANY, value=company_id(1), begins=NOW)
     assert sync.run(bench.context, intent).kind is ResultKind.LATER
@@ -369,7 +365,7 @@ def test_a_paused_sync_waits_for_the_end_it_knows_of(bench, ends_in, minutes, sh
     assert shortest <= sync.run(bench.context, intent).wait <= longest
 
 
-def test_while_everything_is_paused_scheduled_syncs_are_not_claimed_and_all_else_is(bench):
+def test_a_pause_of_everything_stops_only_scheduled_syncs(bench):
     store, now = bench.store, now_ms()
     waiting(bench, CatchUp.ONCE, 0)
     bench.settle()

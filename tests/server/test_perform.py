@@ -72,7 +72,7 @@ def test_a_store_that_fails_over_makes_no_dead_letter(bench, monkeypatch, error)
     assert bench.store.intents.counts()["dead"] == 0
 
 
-def test_a_host_whose_clock_is_ahead_takes_nothing_out_of_anothers_hands(bench, monkeypatch):
+def test_a_host_with_a_clock_ahead_takes_no_claim_from_another(bench, monkeypatch):
     """It would ask Codat a second time, and before Codat lets it."""
     gate = SharedGate(bench.store)
     put(bench)
@@ -139,7 +139,7 @@ def test_a_name_that_we_wrote_before_it_was_given_up_is_ours(linked, bench):
     assert (renamed["current"], renamed["source"]) == (REAL, "codat")
 
 
-def test_a_sync_whose_answer_was_lost_before_it_was_given_up_is_not_sent_twice(linked, bench):
+def test_a_sync_given_up_after_a_lost_answer_is_not_sent_twice(linked, bench):
     clear(bench)
     put_sync(bench)
     heal = lose_answers(bench, "refresh_data_type")

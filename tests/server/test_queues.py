@@ -77,7 +77,7 @@ def test_one_hint_has_a_burst_over_all_lanes_drained(store, client, hints, bench
     assert store.companies.count() == BURST
 
 
-def test_a_drain_whose_commit_the_new_primary_lacks_begins_anew_there(store, client, bench):
+def test_a_drain_whose_commit_the_new_primary_lacks_starts_over(store, client, bench):
     """It is ahead of the server's cursor then: it must neither wait for ever nor pass a message."""
     post(store, bench.context.hints, 1)
     lane = store.inbox.lane_of(company_id(1))
@@ -110,7 +110,7 @@ def test_a_hint_that_was_lost_stands_in_no_other_ones_way(store, client, hints, 
     assert left.args == (2,) or left.args == [2]
 
 
-def test_the_sweeper_makes_up_for_a_lost_hint_and_adds_none_beside_one(
+def test_the_sweeper_replaces_a_lost_hint_and_adds_none_beside_one(
     store, client, hints, monkeypatch
 ):
     monkeypatch.setattr(maintenance, "MAX_WAIT_MS", 0)
@@ -173,7 +173,7 @@ def test_a_drain_whose_time_is_over_hands_on_whatever_waits(store, client, bench
     assert store.companies.count() == 3
 
 
-def test_what_tests_drain_is_drained_whole_however_slow_the_machine_is(store, bench, monkeypatch):
+def test_tests_drain_everything_on_a_slow_machine_too(store, bench, monkeypatch):
     monkeypatch.setattr(draining, "HAND_ON_AFTER", -1.0)
     for number in range(1, 4):
         post(store, bench.context.hints, number)
@@ -182,7 +182,7 @@ def test_what_tests_drain_is_drained_whole_however_slow_the_machine_is(store, be
 
 
 @pytest.mark.parametrize("busy", [1, 3])
-def test_no_lane_starves_behind_busy_ones_though_one_worker_takes_all_hints(
+def test_no_lane_starves_behind_busy_ones_with_a_single_worker(
     store, client, hints, bench, monkeypatch, busy
 ):
     """Each job does one message of a lane that has hundreds, and others come to idle lanes."""
@@ -231,7 +231,7 @@ def test_the_doctor_warns_of_hints_that_pile_up(length, verdict):
     assert verdict == "ok" or f"{length} in drain" in found.detail
 
 
-def test_a_worker_that_misses_its_server_tries_again_every_few_seconds(client, monkeypatch):
+def test_a_worker_without_its_server_retries_every_few_seconds(client, monkeypatch):
     """By itself RQ would wait for up to a minute, though the server is long back."""
     waits = []
 

@@ -42,7 +42,7 @@ def context(store, make_settings, sandbox) -> Context:
     return Context(settings, store, SentHints(), make_codat(KEY, sandbox.url, store))  # type: ignore[arg-type]
 
 
-def test_links_go_on_and_all_else_waits_for_the_reset_and_not_a_call_longer(context, sandbox):
+def test_links_go_on_and_all_else_waits_exactly_until_the_reset(context, sandbox):
     customers = [linked(context, sandbox) for _ in range(3)]
     reset = spend_down_to_the_reserve(context, sandbox)
     spent = sandbox.world.quota.used
@@ -67,7 +67,7 @@ def test_links_go_on_and_all_else_waits_for_the_reset_and_not_a_call_longer(cont
     assert len(calls) == len(waiting)
 
 
-def test_what_follows_a_scheduled_sync_waits_too_and_leaves_the_reserve_to_links(context, sandbox):
+def test_work_after_a_scheduled_sync_leaves_the_reserve_to_links(context, sandbox):
     """A look at the history, and the info that was read again: of a company known for long."""
     customer = linked(context, sandbox)
     sync = need("sync", customer, Priority.SCHEDULED, ":invoices:p1")

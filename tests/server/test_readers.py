@@ -190,7 +190,7 @@ def test_every_reader_survives_every_field_of_every_event_fuzzed(store, bench, p
 
 
 @pytest.mark.parametrize("at", ["generatedDate", "payload"])
-def test_no_date_that_nobody_can_mean_stops_a_reader(bench, portal, at):
+def test_no_impossible_date_stops_a_reader(bench, portal, at):
     """Every type of event, with each of them as its own date, or as each date that it carries."""
     bodies = []
     for number, raw in enumerate(BODIES.values()):
@@ -225,7 +225,7 @@ def test_one_webhook_stops_no_reader(bench, portal):
 @pytest.mark.parametrize(
     ("kind", "now"), [("connection.disconnected", "Unlinked"), ("connection.deleted", None)]
 )
-def test_what_nobody_can_have_dated_so_is_looked_up_at_codat(bench, date, kind, now):
+def test_an_event_with_an_impossible_date_is_looked_up_at_codat(bench, date, kind, now):
     """A true disconnect with a date that stands for none: the company must not stay `Linked`."""
     bench.deliver(make_event("connection.connected", connection=(1, "Linked")))
     bench.settle()
@@ -452,7 +452,7 @@ def test_an_entry_of_any_type_with_any_data_is_written_out(kind, found, between)
     assert b"\n" not in told.json
 
 
-def test_readers_of_every_kind_pass_what_is_damaged_and_the_operator_is_told(bench, portal):
+def test_every_reader_skips_damaged_events_and_the_operator_learns_it(bench, portal):
     bench.deliver(make_event("company.created"))
     bench.drain()
     client = bench.store.client
@@ -485,7 +485,7 @@ def test_no_number_in_an_older_log_stops_a_reader(bench, portal, ends):
     assert by_timeline(portal, company_id(1)) == shown
 
 
-def test_what_is_damaged_goes_and_stays_like_any_other_when_the_log_is_thinned(bench, portal):
+def test_trimming_treats_damaged_events_like_any_other(bench, portal):
     client = bench.store.client
     laid = [
         lay(client, GOOD),

@@ -66,7 +66,7 @@ def test_a_step_is_counted_once(runs):
     assert runs.get("a").figures["calls"] == 1
 
 
-def test_those_found_gone_are_given_with_when_until_they_are_told(runs):
+def test_companies_found_gone_are_listed_until_they_are_logged(runs):
     begin(runs, "a")
     runs.move_on(runs.get("a"), Phase.UNSEEN, "one", seen=["one"])
     for company in ("two", "three"):

@@ -63,7 +63,7 @@ def states(bench):
     return {c.id: c.to_json() for c in bench.store.companies.all()}
 
 
-def test_replaying_everything_twice_changes_nothing_and_says_already_applied(bench):
+def test_replaying_all_twice_changes_nothing_and_says_already_applied(bench):
     fill(bench)
     log, before = bench.log(), states(bench)
     intents = bench.store.intents.counts()
@@ -218,7 +218,7 @@ def test_fields_are_left_out_at_any_depth():
     }
 
 
-def test_why_a_message_could_not_be_handled_shows_nothing_of_what_is_left_out():
+def test_the_reason_of_a_dead_letter_hides_redacted_values():
     body = b'{"name": "Zyxwvut", "of": [{"name": 7041, "open": true}], "id": "m-1"}'
     reason = "ValueError: cannot take 'Zyxwvut' and 7041 of m-1"
     shown = redacted_reason(reason, body, frozenset({"name"}))
@@ -227,7 +227,7 @@ def test_why_a_message_could_not_be_handled_shows_nothing_of_what_is_left_out():
     assert redacted_reason("Malformed: Zyxwvut", b"{Zyxwvut", frozenset({"name"})) == "Malformed"
 
 
-def test_where_few_are_wanted_a_job_looks_at_so_many_and_another_goes_on(bench, monkeypatch):
+def test_a_job_scans_a_limited_number_and_another_goes_on(bench, monkeypatch):
     monkeypatch.setattr("workers.replay.LOOKED_AT", 2)
     fill(bench)
     wanted = MessageFilter(types=("client.rateLimit.reached",))

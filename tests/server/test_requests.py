@@ -44,7 +44,7 @@ def test_one_works_on_a_request_at_a_time(store):
     assert begin(store).company_id == "c-2"
 
 
-def test_another_request_under_the_key_is_told_apart_and_another_key_is_another(store):
+def test_another_request_under_the_same_key_is_recognised(store):
     begin(store)
     assert begin(store, asked="b").state is State.OTHER
     assert begin(store, key="k2").state is State.RUN

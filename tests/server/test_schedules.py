@@ -99,9 +99,7 @@ def test_a_dispatch_sent_twice_leaves_one_intent(store):
     assert store.schedules.dispatch(batch, NOW * 1000)[0] == 0
 
 
-def test_a_dispatch_that_comes_late_finds_the_schedule_moved_on_although_its_sync_is_done(
-    store, client
-):
+def test_a_late_dispatch_finds_the_schedule_moved_on(store, client):
     """As of a scheduler that was frozen between its look and its write."""
     put(store, schedule())
     due = store.schedules.due(NOW + 10 * DAY, 10)
@@ -115,7 +113,7 @@ def test_a_dispatch_that_comes_late_finds_the_schedule_moved_on_although_its_syn
     assert store.schedules.next_due([schedule()]) == before
 
 
-def test_the_same_period_is_not_dispatched_again_although_due_anew(store):
+def test_the_same_period_is_not_dispatched_again_although_due_again(store):
     """As when a schedule is set back to an earlier time of the same day."""
     wanted = schedule(anchor=Anchor(hour=13))
     run = put(store, wanted)
@@ -130,7 +128,7 @@ def alike(store, count):
     return max(put(store, schedule(n, Cadence.HOURLY, spread=600)).due for n in range(count))
 
 
-def test_schedules_of_a_plan_that_was_seen_leave_their_syncs_in_pieces(store, client):
+def test_schedules_of_a_known_plan_enqueue_their_syncs_in_pieces(store, client):
     last = alike(store, 700)
     assert dispatch.dispatch(store, SentHints(), last) == 700
     assert client.llen(keys.SYNCS_WAITING) > 0
@@ -149,7 +147,7 @@ def test_schedules_of_a_plan_that_was_seen_leave_their_syncs_in_pieces(store, cl
     assert store.intents.counts()["scheduled"] == 700
 
 
-def test_schedules_of_many_plans_are_moved_on_together_each_by_its_own_calendar(store):
+def test_schedules_of_many_plans_move_on_together_by_their_calendars(store):
     """Some plans share one, some have one of their own, and ids stand in no plan's order."""
     hourly = Cadence.HOURLY
     plans = [schedule(n, hourly, anchor=Anchor(1 + n % 3), cap=1 + n % 5) for n in range(60)]
@@ -187,7 +185,7 @@ def test_taking_what_is_due_twice_leaves_each_sync_once(store):
     assert len(names) == len(set(names)) == 60
 
 
-def test_a_schedule_changed_after_its_run_does_not_run_that_period_again(store):
+def test_a_schedule_changed_after_its_run_does_not_repeat_that_period(store):
     """Although it has no longer the score that said so: it was suspended in between."""
     wanted = schedule(anchor=Anchor(hour=13))
     run = put(store, wanted)
@@ -199,7 +197,7 @@ def test_a_schedule_changed_after_its_run_does_not_run_that_period_again(store):
     assert store.schedules.next_due([later]) == [run.due + 7200 + DAY]
 
 
-def test_a_schedule_that_has_not_run_yet_may_be_set_to_an_earlier_time_of_its_day(store):
+def test_an_unrun_schedule_may_move_to_an_earlier_time_of_its_day(store):
     wanted = schedule(anchor=Anchor(hour=15))
     put(store, wanted)
     earlier = schedule(anchor=Anchor(hour=13))
@@ -207,7 +205,7 @@ def test_a_schedule_that_has_not_run_yet_may_be_set_to_an_earlier_time_of_its_da
     assert dispatch.dispatch(store, SentHints(), NOW + 3600) == 1
 
 
-def test_a_schedule_that_was_dispatched_between_look_and_write_is_not_written(store, monkeypatch):
+def test_a_schedule_dispatched_before_the_write_is_not_overwritten(store, monkeypatch):
     wanted = schedule(anchor=Anchor(hour=13))
     run = put(store, wanted)
     read = store.schedules._score
@@ -221,7 +219,7 @@ def test_a_schedule_that_was_dispatched_between_look_and_write_is_not_written(st
     assert not store.schedules.put(schedule(), NOW + DAY, over=wanted)
 
 
-def test_after_downtime_the_latest_period_runs_and_the_missed_ones_are_told(store, bench):
+def test_after_downtime_the_latest_period_runs_and_others_are_missed(store, bench):
     run = put(store, schedule())
     back = run.due + 3 * DAY + 5
     hints = SentHints()
@@ -299,7 +297,7 @@ FAULTY = {
 
 
 @pytest.mark.parametrize("raw", FAULTY.values(), ids=FAULTY.keys())
-def test_a_schedule_that_cannot_be_computed_is_told_and_keeps_no_other_waiting(bench, client, raw):
+def test_an_uncomputable_schedule_is_logged_and_blocks_no_other(bench, client, raw):
     store = bench.store
     client.hset(keys.SCHEDULES + company_id(1), ALL, raw)
     client.zadd(keys.SCHEDULES_DUE, {member(company_id(1), ALL, raw): NOW})
@@ -339,7 +337,7 @@ def test_what_else_the_clock_does_has_its_turn_between_rounds(bench, monkeypatch
     assert hints.performed > 1
 
 
-def test_a_pause_that_begins_during_a_long_dispatch_holds_back_what_is_left(store, monkeypatch):
+def test_a_pause_that_begins_during_a_dispatch_holds_back_the_rest(store, monkeypatch):
     monkeypatch.setattr(dispatch, "ROUND_SECONDS", 0.0)
     last = alike(store, 700)
 
@@ -353,7 +351,7 @@ def test_a_pause_that_begins_during_a_long_dispatch_holds_back_what_is_left(stor
     assert store.pauses.parked(store.pauses.all()) == [700 - left]
 
 
-def test_more_plans_than_a_batch_has_room_for_all_go_at_once_when_they_were_seen(store):
+def test_more_known_plans_than_a_batch_holds_all_go_at_once(store):
     """Only the calendars of what is due are sent along, so there may be thousands."""
     count = 2 * dispatch.TAKE_SIZE
     with store.client.pipeline() as pipe:

@@ -164,9 +164,7 @@ def test_a_wrong_address_is_refused_without_a_word_of_its_secrets(url):
     ("option", "module"),
     [("ssl_validate_ocsp", "cryptography"), ("ssl_validate_ocsp_stapled", "OpenSSL")],
 )
-def test_an_option_that_needs_a_package_says_so_where_it_is_not_installed(
-    option, module, monkeypatch
-):
+def test_an_option_that_needs_a_missing_package_says_so(option, module, monkeypatch):
     monkeypatch.setattr(server_address, "find_spec", lambda name: None)
     assert read_address(f"rediss://h?{option}=no").options == {option: False}
     with pytest.raises(BadAddress, match=f"{option}, which needs the Python package"):

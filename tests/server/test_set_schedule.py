@@ -38,7 +38,7 @@ def waiting(store):
     return [record.name.rpartition(":")[2] for record in store.intent_list.walk("waiting", 100)]
 
 
-def test_one_that_is_due_stays_due_through_a_change_that_leaves_its_calendar(bench):
+def test_a_due_schedule_stays_due_if_its_calendar_stays(bench):
     store = bench.store
     assert change(store, None, DAILY)
     assert change(store, DAILY, replace(DAILY, fresh=24), now=DUE + 30)
@@ -52,7 +52,7 @@ def test_one_that_is_due_stays_due_through_a_change_that_leaves_its_calendar(ben
     [(None, REMOVED), (replace(DAILY, cadence=Cadence.WEEKLY), CHANGED)],
     ids=["removed", "changed"],
 )
-def test_one_that_is_due_is_told_as_missed_when_it_goes(bench, after, reason):
+def test_a_due_schedule_is_logged_as_missed_when_removed(bench, after, reason):
     store, before = bench.store, DAILY
     assert change(store, None, before)
     assert change(store, before, after, now=DUE + DAY + 30)
@@ -82,7 +82,7 @@ def test_one_that_waits_under_a_pause_waits_on_as_it_was_due(bench):
     assert missed["period"] == "2026-03-02"
 
 
-def test_what_waits_under_a_pause_is_told_when_the_company_unlinks_and_does_not_come_back(bench):
+def test_a_schedule_parked_at_an_unlink_is_missed_and_stays_away(bench):
     store = bench.store
     parked(store)
     asleep = DAILY.suspend("the company is Unlinked", DUE + 60)
@@ -93,7 +93,7 @@ def test_what_waits_under_a_pause_is_told_when_the_company_unlinks_and_does_not_
     assert waiting(store) == ["2026-03-03"]
 
 
-def test_what_a_pause_held_back_is_told_with_that_pause(bench, client):
+def test_what_a_pause_held_back_is_logged_with_that_pause(bench, client):
     store = bench.store
     parked(store)
     dispatch.dispatch(store, SentHints(), DUE + DAY)
@@ -104,7 +104,7 @@ def test_what_a_pause_held_back_is_told_with_that_pause(bench, client):
     assert client.exists(keys.HELD_BACK) == 0
 
 
-def test_what_a_pause_held_back_and_ran_leaves_no_reason_for_a_later_one(bench, client):
+def test_a_run_after_a_pause_leaves_no_reason_for_a_later_one(bench, client):
     store = bench.store
     parked(store)
     assert store.pauses.write(
@@ -129,7 +129,7 @@ def test_what_a_pause_made_late_keeps_its_reason_through_a_change(bench, client)
     assert client.exists(keys.HELD_BACK) == 0
 
 
-def test_what_a_pause_held_back_for_a_moment_is_on_time_and_needs_no_reason(store, client):
+def test_a_run_held_back_for_a_moment_is_on_time_without_a_reason(store, client):
     now = now_ms() // 1000
     assert store.schedules.put(DAILY, now - 60, over=None)
     held = replace(EVERYTHING, begins=now - 90)
@@ -142,7 +142,7 @@ def test_what_a_pause_held_back_for_a_moment_is_on_time_and_needs_no_reason(stor
 
 
 @pytest.mark.parametrize("between", [None, replace(DAILY, cadence=Cadence.WEEKLY)])
-def test_a_period_that_ran_is_remembered_through_a_removal_and_another_cadence(store, between):
+def test_a_period_that_ran_is_remembered_through_changes(store, between):
     assert change(store, None, DAILY)
     assert dispatch.dispatch(store, SentHints(), DUE) == 1
     assert change(store, DAILY, between, now=DUE + 60)
@@ -158,7 +158,7 @@ def test_a_period_remembered_by_an_earlier_version_counts(store, client):
     assert store.schedules.next_due([DAILY]) == [DUE + DAY]
 
 
-def test_a_change_sent_twice_is_told_once(bench):
+def test_a_change_sent_twice_is_logged_once(bench):
     store = bench.store
     assert change(store, None, DAILY)
     at, after = store.schedules.standing(company_id(1), ALL), replace(DAILY, cap=3)
@@ -193,7 +193,7 @@ def test_what_happens_between_look_and_write_stops_the_write(store, monkeypatch,
     assert store.schedules.of(company_id(1)) == {ALL: DAILY}
 
 
-def test_a_change_that_changes_nothing_is_not_told(bench):
+def test_a_change_that_changes_nothing_is_not_logged(bench):
     assert change(bench.store, None, DAILY)
     assert change(bench.store, DAILY, DAILY, now=NOW + 60)
     assert told(bench, "schedule.changed") == []

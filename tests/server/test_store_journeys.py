@@ -22,7 +22,7 @@ def start(store):
     return store.journeys.start(rules.start(NEW))
 
 
-def test_a_call_sent_twice_is_written_and_told_once(store, monkeypatch):
+def test_a_call_sent_twice_is_written_and_logged_once(store, monkeypatch):
     """redis-py sends a script again when its answer is lost."""
     journey = store.journeys
     once = journey._scripts.put_journey
@@ -121,7 +121,7 @@ def test_a_turn_that_does_not_come_is_not_waited_for_for_ever(store, monkeypatch
         pass
 
 
-def test_a_lease_sent_twice_is_one_lease_and_given_back_it_is_the_next_ones(store):
+def test_a_lease_sent_twice_is_one_and_passes_on_when_released(store):
     lease, key = store.journeys._scripts.lease, [keys.CONNECTING + "c-1"]
     assert [lease(key, ["a", 9000]), lease(key, ["a", 9000]), lease(key, ["b", 9000])] == [1, 1, 0]
     assert [lease(key, ["b", 0]), lease(key, ["a", 0]), lease(key, ["b", 9000])] == [0, 1, 1]

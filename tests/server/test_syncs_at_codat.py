@@ -66,7 +66,7 @@ def test_a_scheduled_sync_is_followed_from_its_period_to_its_outcome(relay):
     assert len(relay.journal("POST", company, "/data/queue/invoices")) == 1
 
 
-def test_a_failure_at_the_source_is_told_with_its_period(relay):
+def test_a_failure_at_the_source_is_logged_with_its_period(relay):
     company = linked(relay)
     world = relay.sandbox.world
     with world.lock:
@@ -76,7 +76,7 @@ def test_a_failure_at_the_source_is_told_with_its_period(relay):
     assert (sync.state, sync.failed) == ("failed", 1)
 
 
-def test_a_deauthorised_company_has_every_step_told_and_no_call_meanwhile(relay):
+def test_a_deauthorised_company_logs_every_step_and_gets_no_call(relay):
     company = linked(relay)
     relay.until(lambda: relay.store.schedules.of(company), "the cadence")
     now = int(time.time()) // 60 * 60
@@ -155,7 +155,7 @@ def test_a_company_of_which_a_person_took_all_away_is_kept_alive(relay, platform
     relay.until(lambda: list(schedules.of(company)) == [ALL], "the end of the keep-alive")
 
 
-def test_with_every_webhook_lost_the_reads_of_a_new_link_are_known_all_the_same(relay):
+def test_reads_of_a_new_link_are_known_with_every_webhook_lost(relay):
     company = relay.create("Session 14")
     relay.deliver_webhooks(dropShare=1.0)
     relay.control(company, "authorise", **XERO)

@@ -92,7 +92,7 @@ def test_settings_that_changed_are_what_counts() -> None:
     assert status(again, ONE) == 200
 
 
-def test_a_revoked_token_is_refused_at_once_by_every_process_and_for_good(store: Store) -> None:
+def test_a_revoked_token_is_refused_at_once_everywhere_and_for_good(store: Store) -> None:
     processes = [Portal(store=store, relay_tokens=()) for _ in range(3)]
     store.tokens.put(ONE, OPERATOR, made=1)
     assert [status(one, ONE) for one in processes] == [200] * 3
@@ -206,9 +206,7 @@ def test_a_deleted_file_ends_its_token(
     assert names_of(store) == [digest_of(second.made or "")]
 
 
-def test_a_file_that_was_written_anew_is_what_counts(
-    make_settings: MakeSettings, store: Store, tmp_path: Path
-) -> None:
+def test_a_rewritten_file_counts(make_settings: MakeSettings, store: Store, tmp_path: Path) -> None:
     here = DataDir(tmp_path)
     operator(make_settings(), store, here)
     here.token_file.write_bytes(b"\xef\xbb\xbf" + TWO.encode() + b"\r\n")

@@ -45,7 +45,7 @@ def test_events_older_than_their_days_go_and_younger_ones_stay(store, make_setti
     assert store.client.zcard(keys.TIMELINE + company_id(1)) == 5
 
 
-def test_no_event_goes_before_every_subscription_has_it_or_the_hard_limit_passes(bench):
+def test_no_event_is_trimmed_before_its_readers_or_the_hard_limit(bench):
     store, portal = bench.store, Portal(store=bench.store)
     portal.log(*(("a.b", 1),) * 5)
     age(store, 31)
@@ -145,7 +145,7 @@ def test_a_consumer_group_keeps_what_it_has_not_acknowledged(store):
     assert trim(portal) == 4
 
 
-def test_those_who_are_far_behind_are_told_of_once_a_day_before_they_lose_anything(bench):
+def test_readers_far_behind_are_logged_daily_before_they_lose_events(bench):
     portal = Portal(store=bench.store)
     old(portal, 80, *KINDS[:1] * 5)
     subscribe(bench.store, cursor=2)
@@ -161,7 +161,7 @@ def test_those_who_are_far_behind_are_told_of_once_a_day_before_they_lose_anythi
     assert [e.data for e in told] == [{"reader": "sub_1", "cursor": "2", "days": 9}]
 
 
-def test_a_log_with_many_holes_is_written_anew_and_reads_the_same(store):
+def test_a_log_with_many_holes_is_rewritten_and_reads_the_same(store):
     portal = Portal(store=store, **DAYS)
     for _ in range(20):
         portal.log(*((KINDS[1], 1),) * 90, (KINDS[0], 1))

@@ -62,7 +62,7 @@ def test_an_outage_over_a_minute_brings_one_when_it_is_over(store, make_settings
     assert one.look(now_ms()) == cause
 
 
-def test_an_outage_of_everything_brings_one_once_webhooks_are_taken_in_again(store, make_settings):
+def test_a_full_outage_brings_a_comparison_once_webhooks_come_again(store, make_settings):
     one = watch(store, make_settings, relay_reconcile_at="never")
     silent(store, "web", 100)
     silent(store, "scheduler", 100)
@@ -88,7 +88,7 @@ def test_an_outage_of_long_ago_brings_none(store, make_settings):
     assert one.look(NOON) is not None
 
 
-def test_silence_while_syncs_run_brings_one_and_is_told_once(bench, make_settings):
+def test_silence_while_syncs_run_brings_one_and_is_logged_once(bench, make_settings):
     store = bench.store
     now = now_ms()
     store.client.hset(keys.COUNTERS, mapping={"unheard_since": now - 3_700_000, "last_webhook": 5})

@@ -34,7 +34,7 @@ def fill(store: Store, events: int) -> None:
     Portal(store=store).log(*(("a.b", 1),) * events)
 
 
-def test_an_emptied_store_is_told_once_by_all_who_knew_more(store, tmp_path):
+def test_an_emptied_store_is_logged_once_by_all_who_knew_more(store, tmp_path):
     one, two = (Witness(tmp_path / name, AT) for name in ("one", "two"))
     fill(store, 12)
     epoch = store.events.head().epoch
@@ -62,7 +62,7 @@ def test_a_store_that_holds_what_was_known_or_more_is_whole(store, tmp_path, mor
     assert store.loss() is None
 
 
-def test_webhooks_that_are_missing_are_noticed_though_the_log_is_as_it_was(store, tmp_path):
+def test_missing_webhooks_are_noticed_though_the_log_is_unchanged(store, tmp_path):
     store.events.head()
     fields = {"kind": "webhook", "body": b"{}"}
     for number in range(4):
@@ -76,7 +76,7 @@ def test_webhooks_that_are_missing_are_noticed_though_the_log_is_as_it_was(store
 
 @pytest.mark.parametrize("text", ["", "nonsense", "[]", "{}", '{"epoch": 1, "last": "x"}',
                                   '{"epoch": "e", "last": "1", "accepted": 2}'])  # fmt: skip
-def test_a_witness_that_cannot_be_read_or_written_accuses_nobody(store, tmp_path, text):
+def test_an_unreadable_or_unwritable_witness_raises_no_alarm(store, tmp_path, text):
     (tmp_path / FILE).write_text(text)
     with capture_logs() as logs:
         assert Witness(tmp_path, AT).look(store) is None
@@ -110,7 +110,7 @@ def test_what_is_missing_is_said_everywhere_and_brings_a_comparison(
     assert check_loss(settings).verdict == UNSURE
 
 
-def test_a_process_that_runs_notices_that_the_store_was_emptied_under_it(store):
+def test_a_running_process_notices_that_the_store_was_emptied(store):
     fill(store, 3)
     epoch = store.events.head().epoch
     store.client.flushall()
@@ -120,7 +120,7 @@ def test_a_process_that_runs_notices_that_the_store_was_emptied_under_it(store):
 
 
 @pytest.mark.parametrize("part", [0.0, 0.5])
-def test_an_append_only_file_that_was_cut_short_is_noticed_at_the_next_start(tmp_path, part):
+def test_a_truncated_append_only_file_is_noticed_at_the_next_start(tmp_path, part):
     data, known = tmp_path / "data", tmp_path / "known"
     known.mkdir()
     with embedded.start(data) as running, redis.Redis.from_url(running.url) as client:

@@ -100,7 +100,7 @@ def history(journey, company):
     return [one.type for one in with_outcome(journey, company).history]
 
 
-def test_a_disconnection_after_the_confirmation_is_no_refusal_of_the_journeys():
+def test_a_disconnection_after_the_confirmation_is_no_refusal():
     done = confirm_company(linked(begun(), XERO, 1), ACME, 2).journey
     assert with_outcome(done, disconnected(9 * HOUR, ever_linked=True)) is done
 

@@ -24,7 +24,7 @@ def test_every_example_fits_its_model_and_its_published_schema(entry):
 
 
 @pytest.mark.parametrize("entry", event_types().values(), ids=lambda entry: entry.type)
-def test_readers_are_told_to_expect_further_fields(entry):
+def test_the_reference_tells_readers_to_expect_further_fields(entry):
     schema = event_schema(entry)
     further = example(entry) | {"extra": 1, "data": {**entry.example, "extra": 1}}
     jsonschema.validate(further, schema, cls=jsonschema.Draft202012Validator)
@@ -39,7 +39,7 @@ def test_what_is_not_in_the_catalogue_is_noticed():
         check("company.status_changed", {"previous": "Blank", "current": "Linked"})
 
 
-def test_every_type_that_the_code_tells_is_in_the_catalogue_and_in_the_reference():
+def test_every_type_logged_is_in_the_catalogue_and_the_reference():
     told = set()
     for folder in ("workers", "relay", "scheduler"):
         for path in (ROOT / folder).rglob("*.py"):
@@ -55,7 +55,7 @@ def test_every_type_that_the_code_tells_is_in_the_catalogue_and_in_the_reference
     assert not missing, f"docs/events.md does not list {missing}"
 
 
-def test_events_of_one_message_are_told_apart_by_what_they_are_about():
+def test_events_of_one_message_differ_by_their_subject():
     one = {"connection_id": "c", "data_type": "invoices", "status": "Complete"}
     assert identity("sync.completed", one) == identity("sync.completed", {**one, "status": "x"})
     assert identity("sync.completed", one) != identity("sync.completed", {**one, "data_type": "b"})

@@ -70,7 +70,7 @@ def test_no_more_is_made_up_for_than_the_cap():
     assert turn.runs[-1].period == "2026-03-04T13Z"
 
 
-def test_of_more_periods_than_are_told_one_by_one_the_earlier_are_told_together():
+def test_of_many_missed_periods_the_earlier_are_logged_together():
     turn = decide_due(schedule(SKIP, Cadence.HOURLY), NOW, NOW + 60 * DAY + DAY // 48)
     assert len(turn.missed.periods) == MAX_SINGLE
     assert turn.missed.older == ("2026-03-02T12Z", "2026-03-20T20Z", 60 * 24 + 1 - MAX_SINGLE)
@@ -102,7 +102,7 @@ kinds = st.builds(
 
 
 @given(kinds, st.lists(st.integers(0, 3 * DAY), max_size=8))
-def test_no_period_is_left_out_or_taken_twice_however_late_the_ticks_are(wanted, waits):
+def test_late_ticks_neither_skip_nor_repeat_a_period(wanted, waits):
     due, now = next_run(wanted, NOW).due, NOW
     taken = []
     for wait in waits:

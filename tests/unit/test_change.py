@@ -36,7 +36,7 @@ def late(schedule, days=0):
 
 @pytest.mark.parametrize("pause", [None, "p1"])
 @pytest.mark.parametrize("score", [NOON, NOON + 0.5, NOON + HOUR])
-def test_one_that_keeps_its_calendar_stays_as_due_and_as_parked_as_it_is(score, pause):
+def test_a_change_that_keeps_the_calendar_stays_due_and_parked(score, pause):
     at = ScheduleState(HOURLY, b"x", score, pause, ("2026-03-01",))
     to = reschedule(at, replace(HOURLY, fresh=24, cap=3), NOW)
     assert (to.score, to.pause, to.ran, to.missed) == (score, pause, ("2026-03-01",), ())
@@ -52,19 +52,19 @@ def test_one_that_keeps_its_calendar_stays_as_due_and_as_parked_as_it_is(score, 
     ],
     ids=["another cadence", "off", "suspended", "removed"],
 )
-def test_what_was_due_and_has_not_run_is_told_when_no_run_will_stand_for_it(after, reason):
+def test_a_due_period_that_no_run_will_cover_is_logged_as_missed(after, reason):
     to = reschedule(late(DAILY, days=1), after, NOW)
     assert told(to) == [("2026-03-01", reason), ("2026-03-02", reason)]
     assert to.pause is None
 
 
-def test_a_later_time_of_the_same_day_runs_that_days_period_and_tells_those_before():
+def test_a_later_time_of_day_runs_that_day_and_logs_those_missed():
     after = replace(DAILY, anchor=Anchor(hour=15))
     to = reschedule(late(DAILY, days=1), after, NOW)
     assert (to.score, told(to)) == (NOON + 3 * HOUR, [("2026-03-01", CHANGED)])
 
 
-def test_a_time_of_the_day_that_has_passed_tells_that_the_day_has_no_run():
+def test_a_time_of_day_already_past_logs_the_day_as_missed():
     afternoon = replace(DAILY, anchor=Anchor(hour=15))
     at = ScheduleState(afternoon, b"x", NOON + 3 * HOUR)
     to = reschedule(at, replace(DAILY, anchor=Anchor(hour=9)), NOW)
@@ -78,13 +78,13 @@ def test_hours_of_another_step_that_were_still_to_come_are_no_loss():
     assert (to.score, told(to)) == (NOON + 3 * HOUR, [])
 
 
-def test_after_a_link_codats_own_first_sync_stands_for_what_comes_within_its_hour():
+def test_codats_first_sync_covers_what_falls_within_an_hour_of_a_link():
     to = reschedule(ScheduleState(), HOURLY, NOW, NOW + HOUR)
     assert (to.score, told(to)) == (NOON + 2 * HOUR, [("2026-03-02T13Z", COVERED_BY_FIRST)])
     assert told(reschedule(ScheduleState(), HOURLY, NOW)) == []
 
 
-def test_one_that_comes_back_tells_what_passed_meanwhile_and_what_the_first_sync_stands_for():
+def test_a_return_logs_what_passed_and_what_the_first_sync_covers():
     asleep = HOURLY.suspend(UNLINKED, NOW - 2 * HOUR)
     to = reschedule(ScheduleState(asleep, b"x"), HOURLY, NOW, NOW + HOUR)
     assert told(to) == [
@@ -96,14 +96,14 @@ def test_one_that_comes_back_tells_what_passed_meanwhile_and_what_the_first_sync
 
 
 @pytest.mark.parametrize("after", [None, HOURLY.suspend(UNLINKED, NOW)], ids=["removed", "set"])
-def test_what_passed_in_a_suspension_is_told_when_that_is_removed_or_set_anew(after):
+def test_periods_of_a_suspension_are_logged_at_a_removal_or_reset(after):
     asleep = HOURLY.suspend(UNLINKED, NOW - HOUR)
     assert told(reschedule(ScheduleState(asleep, b"x"), after, NOW)) == [
         ("2026-03-02T12Z", UNLINKED)
     ]
 
 
-def test_while_the_time_of_its_suspension_goes_on_nothing_is_told():
+def test_while_a_suspension_goes_on_nothing_is_logged():
     asleep = HOURLY.suspend("the company is Deauthorised", NOW - 5 * HOUR)
     after = asleep.suspend(UNLINKED, asleep.suspended_at)
     assert reschedule(ScheduleState(asleep, b"x"), after, NOW).missed == ()
@@ -114,7 +114,7 @@ def test_one_that_a_person_switched_off_has_missed_nothing():
     assert reschedule(ScheduleState(off, b"x"), HOURLY, NOW).missed == ()
 
 
-def test_of_a_long_suspension_the_earliest_periods_are_told_together():
+def test_the_earliest_periods_of_a_long_suspension_are_grouped():
     asleep = HOURLY.suspend(UNLINKED, NOW - 60 * DAY)
     [missed] = reschedule(ScheduleState(asleep, b"x"), HOURLY, NOW).missed
     assert len(missed.periods) == MAX_SINGLE
@@ -129,7 +129,7 @@ def ran(score, schedule=DAILY):
 @pytest.mark.parametrize(
     "between", [replace(DAILY, cadence=Cadence.WEEKLY), None, replace(DAILY, off=True)]
 )
-def test_a_period_that_ran_does_not_run_again_whatever_was_set_in_between(between):
+def test_a_period_that_ran_does_not_run_again_after_any_change(between):
     first = reschedule(ran(NOON + DAY), between, NOW)
     at = ScheduleState(between, b"x", first.score, ran=first.ran)
     back = reschedule(at, replace(DAILY, anchor=Anchor(hour=18)), NOW)
@@ -137,7 +137,7 @@ def test_a_period_that_ran_does_not_run_again_whatever_was_set_in_between(betwee
     assert told(back) == []
 
 
-def test_a_zone_in_which_the_day_that_ran_comes_again_waits_for_the_next():
+def test_a_zone_where_the_day_that_ran_repeats_waits_for_the_next():
     """Also where the run after it was due, and waits under a pause."""
     at = replace(ran(NOON), pause="p1")
     pago = replace(DAILY, zone="Pacific/Pago_Pago", anchor=Anchor(hour=22))
@@ -173,7 +173,7 @@ story = st.lists(st.tuples(wakes, st.none() | st.just("tick") | calendars), max_
 
 
 @given(calendars, story)
-def test_through_any_changes_no_period_runs_twice_and_none_that_was_due_is_forgotten(first, acts):
+def test_no_changes_repeat_a_period_or_lose_a_due_one(first, acts):
     """Ticks come now and then, and between them it is set anew and removed."""
     now, at, owed, told_of, done = NOW, ScheduleState(), set(), set(), []
 

@@ -120,7 +120,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize(("held", "source"), NAMES)
-def test_a_name_tells_who_it_is_from(held, source):
+def test_a_name_shows_who_gave_it(held, source):
     assert Company("1", **held).name_source is source
 
 
@@ -205,7 +205,7 @@ def test_a_connection_is_held_as_codat_showed_it():
     )
 
 
-def test_a_newer_sight_of_a_connection_keeps_what_it_does_not_tell():
+def test_a_newer_view_of_a_connection_keeps_what_it_omits():
     first = shown(platform_key="gbol", platform_name="Xero", source_type="Accounting")
     held = Company("1").with_connection(first, (1, "a")).with_connection(shown("x"), (2, "b"))
     assert held.connections["c-1"] == Connection(
@@ -245,7 +245,7 @@ sights = st.lists(
 
 
 @given(sights, st.randoms(use_true_random=False))
-def test_connections_end_the_same_in_whatever_order_they_were_told(told, random):
+def test_connections_end_the_same_in_any_order_of_events(told, random):
     """Versions tie-break by event id, so that two events of one moment have an order too."""
     dated = [(sight, (sight[2], f"event-{n}")) for n, sight in enumerate(told)]
     shuffled = random.sample(dated, len(dated))
@@ -269,7 +269,7 @@ def test_names_tags_and_reads_of_one_moment_end_the_same_too(names, tags):
     assert held.data_types["c|bills"].status == "CompleteB"
 
 
-def test_of_two_reports_of_one_moment_the_later_in_a_connections_life_counts():
+def test_of_two_reports_of_one_moment_the_later_status_counts():
     statuses = [PENDING, LINKED, UNLINKED, DEAUTHORIZED, DELETED]
     for earlier, later in pairwise(statuses):
         held = Company("1").with_connection(shown(earlier), (1, "e"))
@@ -298,7 +298,7 @@ def test_the_last_of_the_dated_events_decides():
     st.lists(st.tuples(st.integers(1, 9), st.sampled_from(["Complete", "FetchError"]))),
     st.randoms(use_true_random=False),
 )
-def test_reads_end_the_same_in_whatever_order_they_were_told(told, random):
+def test_reads_end_the_same_in_any_order_of_events(told, random):
     dated = [((at, f"event-{n}"), status) for n, (at, status) in enumerate(told)]
     ends = []
     for order in (dated, random.sample(dated, len(dated)), sorted(dated)):
@@ -368,7 +368,7 @@ def test_a_company_known_by_its_id_alone_is_not_known():
     assert company(PENDING).known
 
 
-def test_what_a_connection_does_not_say_takes_no_room_and_what_it_says_stays():
+def test_a_connection_stores_only_the_fields_it_has():
     plain = Connection("c-1", "Linked", (1, "a"))
     raw = Company("1", name='","missed":"","code":""', connections={"c-1": plain}).to_json()
     assert (raw.count(b'"code"'), b"Linked" in raw) == (0, True)

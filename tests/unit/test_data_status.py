@@ -102,11 +102,11 @@ def test_codats_own_samples_are_read(sample, read):
         held("FetchError", AT + HOUR, AT + MINUTE),  # a later one failed
     ],
 )
-def test_a_read_that_a_webhook_told_of_is_no_news(known):
+def test_a_read_that_a_webhook_reported_is_no_news(known):
     assert missing_reads(linked(1, c1_invoices=known), status("Complete", AT), (), AT) == []
 
 
-def test_a_failure_that_a_webhook_told_of_is_no_news_but_one_after_a_success_is():
+def test_a_failure_known_by_webhook_is_no_news_unless_after_a_success():
     failing = status("FetchError", AT - HOUR, latest="b")
     told = linked(1, c1_invoices=held("MapError", AT, AT - HOUR))
     assert missing_reads(told, failing, (), AT) == []
@@ -161,7 +161,7 @@ def test_what_has_dates_needs_no_history():
     assert not needs_history(told, status("NotSupported"), AT)
 
 
-def test_a_failure_after_a_success_that_followed_another_failure_is_news():
+def test_a_failure_after_a_failure_and_a_success_is_news():
     """Else the data type would be held as read well, though its last read failed."""
     company = linked(1, c1_invoices=held("FetchError", AT - HOUR))
     found = missing_reads(company, status("FetchError", AT - MINUTE, latest="b"), (), AT)
@@ -192,7 +192,7 @@ def test_of_several_connections_the_history_says_which_was_read():
     assert facts(missing_reads(reader, status("Complete", AT), (), AT)) == [("c2", "Complete", AT)]
 
 
-def test_codats_record_tells_that_reads_are_missing():
+def test_codats_record_shows_that_reads_are_missing():
     def shown(last_sync):
         raw = {"id": COMPANY, "name": "Acme", "lastSync": None}
         connections = [make_connection(1, "Linked") | {"lastSync": iso_from_micros(last_sync)}]
@@ -212,7 +212,7 @@ def test_codats_record_tells_that_reads_are_missing():
         assert not may_miss_reads(company, shown(AT + ahead), NOW)
 
 
-def test_what_was_missed_is_told_and_begins_what_a_webhook_would_have():
+def test_a_missed_read_is_logged_and_starts_what_its_webhook_would():
     before = replace(linked(1), stale=("invoices",), info_reads=1)
     reads = [
         {"connection_id": "c1", "data_type": name, "status": word, "at": AT, "id": "x"}
@@ -227,7 +227,7 @@ def test_what_was_missed_is_told_and_begins_what_a_webhook_would_have():
     assert (again.events, again.company) == ([], folded.company)
 
 
-def test_info_that_was_asked_for_after_the_read_is_not_asked_for_again():
+def test_info_requested_after_the_read_is_not_requested_again():
     before = replace(linked(1), info={"companyName": "Acme"}, info_version=(AT + 1, "i"))
     read = {"connection_id": "c1", "data_type": "company", "status": "Complete", "at": AT}
     folded = apply(before, action("relay.data_status_read", reads=[{**read, "id": "x"}]))

@@ -50,7 +50,7 @@ def test_connections_only_one_side_has_are_missed_webhooks():
     assert found == [(DriftKind.MISSED, "connection.created")]
 
 
-def test_a_new_name_is_told_by_no_webhook():
+def test_no_webhook_reports_a_new_name():
     assert kinds(held(), shown(make_connection(1, "Linked"), name="New")) == [
         (DriftKind.WRONG, "name")
     ]

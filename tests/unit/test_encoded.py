@@ -60,7 +60,7 @@ def test_the_text_is_the_cloud_event_of_the_entry():
     assert (encoded.sequence, encoded.type, encoded.subject) == (7, "company.renamed", "c-1")
 
 
-def test_what_was_read_is_not_read_again_and_only_what_came_since_is_added():
+def test_only_events_since_the_last_read_are_fetched():
     log = Log()
     blocks = EventBlocks(log.fetch)
     assert numbers(blocks.after(0, 3, Head(3, "e"))) == [1, 2, 3]
@@ -87,7 +87,7 @@ def test_after_a_loss_or_a_reset_nothing_is_given_from_memory(later):
     assert {event.type for event in blocks.after(0, 3, later)[0]} == {"event.erased"}
 
 
-def test_a_block_that_was_read_in_parts_tells_from_where_on_none_is_missing():
+def test_a_block_read_in_parts_says_from_where_on_it_is_whole():
     log = Log()
     blocks = EventBlocks(log.fetch)
     assert blocks.after(0, 3, Head(9, "e"))[1] == 0
@@ -132,7 +132,7 @@ def test_readers_that_want_the_same_at_once_cause_one_reading():
     assert [numbers(events) for events in found] == [[1, 2, 3]] * readers
 
 
-def test_a_reading_that_failed_is_tried_anew_by_the_next():
+def test_a_failed_reading_is_tried_again_by_the_next():
     log = Log()
     blocks = EventBlocks(log.fetch)
     log.fails = True

@@ -115,7 +115,7 @@ def test_a_control_character_within_a_value_is_a_fault(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_value_of_nothing_but_spaces_is_a_fault_and_an_empty_one_is_unset(name):
+def test_a_value_of_spaces_is_a_fault_and_an_empty_one_is_unset(name):
     for blank in (" ", "\n", "\ufeff", "\t \r\n"):
         [fault] = faults({name: blank})
         assert fault == f"{name}: holds nothing but spaces"
@@ -209,7 +209,7 @@ def test_a_line_that_sets_nothing_is_a_fault(tmp_path, lines, said, ends):
     assert "abc" not in found[0]
 
 
-def test_an_env_file_that_opens_a_quote_and_closes_it_lines_later_is_a_fault(tmp_path):
+def test_an_env_file_with_a_quote_over_several_lines_is_a_fault(tmp_path):
     env_file = tmp_path / ".env"
     env_file.write_text('SANDBOX_API_KEY="abc\nRELAY_LANES=8\nRELAY_LOG_LEVEL="\n')
     [fault] = faults({}, env_file)
@@ -272,7 +272,7 @@ def test_what_is_empty_in_the_environment_does_not_hide_the_env_file(tmp_path):
     assert read({"PORT": ""}, env_file).port == 9000
 
 
-def test_what_the_env_file_refers_to_is_put_in_and_what_is_empty_takes_nothing_back(tmp_path):
+def test_env_file_references_resolve_and_empty_values_undo_nothing(tmp_path):
     env_file = tmp_path / ".env"
     env_file.write_text(
         "NAME=relay\nRELAY_PUBLIC_URL=https://${NAME}.${ZONE}/${NONE:-a}\nPORT=9000\nPORT=\n"

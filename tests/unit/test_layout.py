@@ -53,6 +53,7 @@ PURE = [
     "workers/inbox/outcome.py",
 ]
 SCRIPTS = sorted((ROOT / "relay/store").glob("*/lua/*.lua"))
+MAX_TEST_NAME = 65  # letters after `test_`
 KEY_WRITERS = {"relay/store/keys.py"}
 
 
@@ -289,7 +290,7 @@ def test_no_module_hides_its_purpose_behind_a_drawers_name():
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
-def test_every_script_says_what_it_takes_and_gives_and_why_it_may_be_sent_twice(script):
+def test_every_script_states_arguments_result_and_safe_resend(script):
     head = []
     for line in script.read_text(encoding="utf-8").splitlines():
         if not line.startswith("--"):
@@ -405,3 +406,17 @@ def test_nobody_names_a_machine():
     files += [ROOT / path for path in modules()] + SCRIPTS
     homes = ("/home/", "/Users/", "/root/")
     assert [f.name for f in files if any(h in f.read_text(encoding="utf-8") for h in homes)] == []
+
+
+def test_every_test_has_a_short_name_unique_in_its_file():
+    """A second test of one name would silently replace the first."""
+    wrong = []
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        defined = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+        names = [node.name for node in defined if node.name.startswith("test_")]
+        long = {name for name in names if len(name.removeprefix("test_")) > MAX_TEST_NAME}
+        wrong += [
+            f"{path.name}: {name}" for name in {n for n in names if names.count(n) > 1} | long
+        ]
+    assert wrong == []

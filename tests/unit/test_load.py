@@ -56,7 +56,7 @@ def test_an_hour_and_a_day_that_are_too_full_are_named():
     assert day.startswith("The fullest day holds 2,400 syncs, more than the daily quota of 4,000")
 
 
-def test_the_quota_that_codat_told_counts_not_its_rule():
+def test_the_quota_that_codat_reported_counts_not_its_rule():
     assert SyncCapacity(900, 306, quota=10).day == 5
     [day] = warnings([1] * 24, SyncCapacity(900, 306, quota=10))
     assert "daily quota of 10 requests" in day

@@ -73,7 +73,7 @@ actions = st.builds(
 
 
 @given(actions)
-def test_an_action_is_read_back_as_it_was_told(action):
+def test_an_action_is_read_back_as_it_was_written(action):
     message = entry(action_fields(action))
     assert message.read() == action
     assert (message.kind, message.source) == ("action", "default")
@@ -103,7 +103,7 @@ def test_an_entry_of_fields_that_are_not_text_is_still_read():
     assert (read.message_id, read.type, read.received) == ("\ufffd", "\ufffd", 5)
 
 
-def test_what_an_action_tells_is_json():
+def test_the_payload_of_an_action_is_json():
     body = action_fields(Action("a", "t", "c", 7, {"name": "Bäckerei"}))["body"]
     assert orjson.loads(body) == {"at": 7, "payload": {"name": "Bäckerei"}}
 
@@ -134,7 +134,7 @@ def test_a_resend_is_known_however_it_is_written(value):
     assert len(written) == 1
 
 
-def test_a_resend_of_bytes_that_are_no_text_is_known_however_it_is_written():
+def test_a_resend_of_bytes_that_are_no_text_is_recognised():
     bodies = [(text % "1").replace("\\u00e9", "é").encode("latin-1") for text in (ODD, TURNED)]
     assert len({fingerprint("e", body) for body in bodies}) == 1
 

@@ -119,7 +119,7 @@ def test_a_pause_comes_back_from_json_as_it_was():
         (Window("UTC", "09:00", "09:00"), "2026-03-07T10:00", None),
     ],
 )
-def test_a_window_tells_when_it_lets_go(window, now, until):
+def test_a_window_says_when_it_ends(window, now, until):
     assert window.holds(at(now))
     assert window.until(at(now)) == (until and at(until))
     assert until is None or not window.holds(at(until))

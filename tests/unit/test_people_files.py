@@ -225,7 +225,7 @@ def test_any_file_at_all_is_read_or_refused_in_a_sentence(tmp_path_factory, cont
             read(path)
 
 
-def test_the_place_of_a_value_is_found_in_tables_arrays_and_inline_tables() -> None:
+def test_the_line_of_a_value_is_found_in_tables_and_arrays() -> None:
     text = '[a.b]\nc = 1\n[[r]]\nx = 1\n[[r]]\nx = { y = 2, "z" = 3 }\n[r.s]\nt.u = 4\n'
     assert place(text, ("a", "b", "c")) == " line 2"
     assert place(text, ("r", 0, "x")) == " line 4"
@@ -235,7 +235,7 @@ def test_the_place_of_a_value_is_found_in_tables_arrays_and_inline_tables() -> N
     assert place(text, ("nothing",)) == ""
 
 
-def test_a_policy_file_that_goes_bad_while_we_run_is_told(tmp_path) -> None:
+def test_a_policy_file_that_breaks_while_we_run_is_reported(tmp_path) -> None:
     file = written(tmp_path, "rules = []\n")
     portal = Portal(relay_policy_file=file)
     assert portal.get("/v1/policy").json["origin"] == "file"

@@ -112,7 +112,7 @@ def test_what_a_person_set_is_left_alone():
     assert changes_for(LINKED, {ALL: mine}, DAILY, now=NOW, apply=True) == []
 
 
-def test_schedules_of_a_company_that_cannot_sync_are_suspended_and_come_back():
+def test_a_company_that_cannot_sync_has_its_schedules_suspended():
     [change] = changes_for(UNLINKED, {"invoices": PERSONS}, DAILY, now=NOW)
     stopped = PERSONS.suspend("the company is Unlinked", NOW)
     assert (change.after, change.kind) == (stopped, "suspended")
@@ -166,13 +166,13 @@ def test_a_sort_of_software_that_is_synced_needs_nothing_more():
     assert changes_for(both, everything, DAILY, now=NOW) == []
 
 
-def test_the_smallest_that_a_person_switched_off_stays_off_and_another_keeps_alive():
+def test_if_the_smallest_is_switched_off_another_keeps_alive():
     off = replace(PERSONS, data_type="company", off=True)
     [change] = changes_for(LINKED, {"company": off}, DAILY, now=NOW)
     assert (change.kind, change.after.data_type) == ("given", "taxRates")
 
 
-def test_what_a_person_removed_is_not_given_back_but_the_company_is_kept_alive():
+def test_a_removed_schedule_stays_away_but_the_company_is_kept_alive():
     assert kinds(changes_for(LINKED, {}, DAILY, now=NOW, keep=True)) == [("given", "company")]
     assert kinds(changes_for(LINKED, {}, DAILY, now=NOW)) == [("given", ALL)]
     assert changes_for(LINKED, {}, NONE, now=NOW, keep=True) == []

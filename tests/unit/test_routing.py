@@ -96,7 +96,7 @@ def test_every_legacy_rule_has_a_handler():
     ["", "company", "company.renamed", "Company.Created", "connection.connected.again",
      "write.successful", "relay.anything", "*", "[a-z]*"],
 )  # fmt: skip
-def test_a_type_that_nobody_knows_has_no_handler(event_type):
+def test_an_unknown_type_has_no_handler(event_type):
     assert handler_for(event_type) is None
 
 
@@ -104,7 +104,7 @@ def keep(company, event):
     return Outcome(company)
 
 
-def test_a_router_gives_the_function_back_and_remembers_it_for_each_type():
+def test_a_router_returns_the_function_and_remembers_it_per_type():
     router = Router()
     assert router.on("a.b", "c.*")(keep) is keep
     assert router.handlers == {"a.b": keep, "c.*": keep}
@@ -117,7 +117,7 @@ def test_two_handlers_for_one_type_are_refused():
         router.on("a.b")(keep)
 
 
-def test_an_outcome_is_built_step_by_step_and_a_stale_one_wants_nothing():
+def test_an_outcome_is_built_in_steps_and_requests_none_if_stale():
     company = Company("1")
     outcome = Outcome(company).log("x", self=1, logged_type=2).request("info", delay=5).hold(7)
     assert [(one.type, one.data) for one in outcome.events] == [

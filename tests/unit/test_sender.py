@@ -72,7 +72,7 @@ def test_a_2xx_takes_it_and_the_connection_serves_again():
     assert headers["host"] == f"127.0.0.1:{one.port}"
 
 
-def test_a_body_that_comes_after_the_head_is_read_though_the_connection_will_close():
+def test_a_body_after_the_head_is_read_before_a_closing_connection():
     def late(connection, body):
         connection.sendall(b"HTTP/1.1 401 No\r\nConnection: close\r\n\r\n")
         threading.Event().wait(0.1)
@@ -128,7 +128,7 @@ def test_retry_after_is_read_in_seconds_and_as_a_date(said, wait):
         assert courier(one).post(b"{}", {}).retry_after == wait
 
 
-def test_where_one_address_of_a_name_does_not_answer_the_next_is_tried():
+def test_if_one_address_of_a_name_does_not_answer_the_next_is_tried():
     with subscriber() as one:
         line = WebhookSender(
             one.url, LOOPBACK, lookup=lambda *_: ["127.0.0.2", "127.0.0.1"], seconds=SHORT
@@ -153,7 +153,7 @@ def test_without_a_named_network_loopback_is_refused():
     assert one.connections == 0
 
 
-def test_a_name_that_first_is_public_and_then_private_is_never_connected_to():
+def test_a_name_that_turns_private_is_never_connected_to():
     """The answer that was judged is the one connected to; each new connection is judged anew."""
     looked = iter([["93.184.216.34", "127.0.0.1"], ["127.0.0.1"]])
     with subscriber() as one:
@@ -175,7 +175,7 @@ def tls(one: Subscriber, host: str, context: ssl.SSLContext | None) -> WebhookSe
     )
 
 
-def test_tls_is_held_to_the_name_though_the_connection_goes_to_an_address():
+def test_tls_checks_the_name_though_the_connection_uses_an_address():
     trusting = ssl.create_default_context(cafile=PEM)
     with subscriber(good, PEM) as one:
         assert tls(one, "hooks.test", trusting).post(b"{}", {}).taken

@@ -48,7 +48,7 @@ def test_an_address_alone_means_a_stand_in_elsewhere():
     assert (settings.api_url, settings.api_key) == ("http://codat.test:9", "theirs")
 
 
-def test_ports_of_the_sandbox_and_addresses_without_a_slash_at_the_end():
+def test_sandbox_ports_are_read_and_trailing_slashes_dropped():
     settings = read(PORT="9000", RELAY_PUBLIC_URL="https://relay.test/")
     assert (settings.sandbox_at, settings.public_url) == (9001, "https://relay.test")
     assert read(SANDBOX_PORT="7").sandbox_at == 7
@@ -216,7 +216,7 @@ def test_a_secret_given_twice_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"), [(None, "No such file"), (b"\xff\xfe", "is UTF-16"), (" \n", "is empty")]
 )
-def test_a_secret_file_that_holds_no_secret_is_refused_not_passed_over(tmp_path, content, said):
+def test_a_secret_file_without_a_secret_is_refused(tmp_path, content, said):
     """Passed over, a key that was meant for Codat would start the sandbox instead."""
     path = tmp_path / "key"
     if content is not None:

@@ -71,7 +71,7 @@ def test_nobody_is_sent_without_consent():
     assert rules.send_to_codat(chosen, "k-1", T0, is_linked=False) is None
 
 
-def test_only_a_link_that_codat_told_of_counts():
+def test_only_a_link_that_codat_reported_counts():
     assert stage(sent(), None) is Stage.WAITING
     assert stage(sent(), Company("c-1")) is Stage.WAITING
     assert stage(sent(), company("PendingAuth")) is Stage.WAITING
@@ -104,7 +104,7 @@ def test_info_of_before_is_not_taken_for_the_new_companys():
     assert stage(replace(again, was_linked_already=True), other) is Stage.CONFIRM
 
 
-def test_where_reads_are_not_told_the_time_of_the_info_decides():
+def test_without_reads_the_time_of_the_info_decides():
     again = sent(reconnects="k-1")
     assert stage(again, company(info=INFO, info_at=-9)) is Stage.READING
     assert stage(again, company(info=INFO, info_at=9)) is Stage.CONFIRM
@@ -125,7 +125,7 @@ def test_a_journey_that_is_over_says_how_it_ended(step):
     assert stage(confirmed, company(info=INFO), now=NEW.expires) is Stage.CONFIRMED
 
 
-def test_progress_is_told_for_each_data_type_agreed_to():
+def test_progress_is_shown_for_each_data_type_agreed_to():
     read = {
         "k-1|invoices": DataTypeState("Complete", at(20), at(20)[0]),
         "k-1|bills": DataTypeState("FetchError", at(20), None),
@@ -135,7 +135,7 @@ def test_progress_is_told_for_each_data_type_agreed_to():
     assert told == {"company": "waiting", "invoices": "read", "bills": "failed"}
 
 
-def test_what_was_read_before_the_customer_was_sent_again_is_not_counted():
+def test_reads_from_before_the_customer_was_sent_again_do_not_count():
     read = {
         "k-1|invoices": DataTypeState("Complete", at(-900), at(-900)[0]),
         "k-1|bills": DataTypeState("Complete", at(20), at(20)[0]),
@@ -147,7 +147,7 @@ def test_what_was_read_before_the_customer_was_sent_again_is_not_counted():
     assert progress(already, held)["invoices"] == "read"
 
 
-def test_what_was_disowned_can_not_be_confirmed_and_what_was_confirmed_not_disowned():
+def test_a_company_is_either_confirmed_or_disowned_for_good():
     found = Identity("Acme")
     disowned = rules.begin_unlinking(sent()).journey
     assert rules.confirm_company(disowned, found, T0) is None
@@ -192,7 +192,7 @@ def test_the_stored_names_of_a_journey_stay():
     assert not {"history", "is_unlinking", "created_connection"} & set(stored)
 
 
-def test_a_wrong_company_starts_the_choice_anew_but_not_for_a_single_platform():
+def test_a_wrong_company_restarts_the_choice_unless_only_one_is_left():
     found = Identity("Wrong")
     assert rules.restart(sent(), found, T0) is None  # nobody said so before
     again = rules.restart(sent(is_unlinking=True), found, T0).journey
@@ -209,14 +209,14 @@ def test_a_renewed_link_takes_an_expired_journey_up_where_it_was():
     assert again.token_hash == "h"
 
 
-def test_nobody_is_sent_nor_chooses_before_the_wrong_company_is_unlinked():
+def test_until_the_wrong_company_is_unlinked_no_choice_is_taken():
     undoing = sent(is_unlinking=True)
     assert rules.send_to_codat(undoing, "k-2", T0, is_linked=False) is None
     assert rules.choose_platform(undoing, SQUARE, T0) is None
     assert rules.leave_platform(undoing, T0) is None
 
 
-def test_a_link_of_this_journeys_counts_from_when_the_customer_was_sent_for_it():
+def test_a_journeys_link_counts_from_when_its_customer_was_sent():
     agreed = replace(NEW, platform=XERO, step=Step.CONSENTED, consents=(CONSENT,), attempt=2)
     gone = rules.send_to_codat(agreed, "k-1", T0, is_linked=False, is_new=True).journey
     again = rules.choose_platform(gone, XERO, T0 + 9000).journey
@@ -227,7 +227,7 @@ def test_a_link_of_this_journeys_counts_from_when_the_customer_was_sent_for_it()
     assert rules.send_to_codat(back, "k-1", T0 + 9900, is_linked=True) is None
 
 
-def test_the_firm_accepts_one_company_and_not_whoever_comes_after_it():
+def test_the_firm_accepts_one_company_and_none_that_comes_after():
     before, found, third = Identity("Acme"), Identity("Other", platform_name="Xero"), Identity("3")
     stopped = rules.stop_at_mismatch(sent(reconnects="k-1"), before, found, T0).journey
     accepted = rules.accept_mismatch(stopped, before, found, "olga", T0)

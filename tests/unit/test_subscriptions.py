@@ -30,7 +30,7 @@ def test_secrets_are_not_shown():
     assert one.secrets[0].value not in repr(one)
 
 
-def test_while_secrets_overlap_either_verifies_and_afterwards_the_new_one_alone(monkeypatch):
+def test_both_secrets_verify_in_the_overlap_then_only_the_new_one(monkeypatch):
     one, new = make(), new_secret()
     former = one.secrets[0].value
     rotated = Subscription("sub_1", one.url, one.rotated(new, NOW, HOUR), NOW)
@@ -55,7 +55,7 @@ def test_the_same_events_have_the_same_message_id_on_every_attempt():
     assert message_id(make(batch=9), "e1", 7, 12) == "sub_1.e1.7-12"
 
 
-def test_waits_follow_the_published_schedule_and_what_the_subscriber_asks_for():
+def test_waits_follow_the_schedule_and_the_subscribers_retry_after():
     assert [retry_delay(n, None, 0.5) for n in range(1, 10)] == [*RETRY_DELAYS, RETRY_DELAYS[-1]]
     assert [round(retry_delay(1, None, luck), 6) for luck in (0.0, 1.0)] == [4.0, 6.0]
     assert retry_delay(1, 100.0, 0.5) == 100.0

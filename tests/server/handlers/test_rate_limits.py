@@ -26,7 +26,7 @@ def test_a_quota_reached_holds_all_calls_until_it_is_renewed(name):
 
 
 @pytest.mark.parametrize("name", RESET)
-def test_a_quota_renewed_lifts_the_hold_and_says_what_the_new_day_holds(name):
+def test_a_renewed_quota_lifts_the_hold_and_logs_the_new_days_figure(name):
     told = {} if name.startswith("legacy-") else {"generatedDate": iso_from_micros(RECEIVED * 1000)}
     folded = apply(None, webhook(payload(name, **told)))
     [(kind, data)] = logged(folded)
@@ -57,7 +57,7 @@ NO_DATES = ["2024-09-01T23:59:99Z", 7, None, "0001-01-01T00:00:00Z", "2026-03-06
 
 @pytest.mark.parametrize("expiry", NO_DATES)
 @pytest.mark.parametrize("name", REACHED)
-def test_a_quota_reached_until_nobody_knows_when_is_told_and_holds_nothing(name, expiry):
+def test_a_quota_reached_without_a_date_is_logged_and_holds_nothing(name, expiry):
     """The next call's answer will say how long."""
     if name.startswith("legacy-"):
         expiry = None if expiry == NO_DATES[-1] else expiry  # a rule webhook has no date to compare
@@ -115,7 +115,7 @@ def test_of_two_that_cross_the_one_that_codat_made_later_counts(bench, at_once):
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-def test_word_of_a_new_day_that_comes_too_late_still_makes_older_word_void(bench, at_once):
+def test_a_late_message_of_a_new_day_still_voids_older_ones(bench, at_once):
     then = now_ms() - 30 * 60_000
     bench.deliver(renewed(then + 1000))
     if not at_once:
@@ -136,7 +136,7 @@ def test_a_new_day_ends_no_wait_that_was_asked_for_after_it_began(bench):
     assert not held(bench)
 
 
-def test_word_without_a_date_ends_only_waits_from_before_it_was_received(bench):
+def test_an_undated_message_ends_only_waits_from_before_its_receipt(bench):
     now = now_ms()
     bench.store.budget.ended("c", None, now=now, not_before=now + 3_600_000)
     shared = {"authorization": SHARED, "content-type": "application/json"}
@@ -166,7 +166,7 @@ def test_figures_that_an_answer_brought_since_are_not_renewed(bench):
     assert bench.store.budget.state(now_ms()).remaining == 7
 
 
-def test_the_figure_of_the_day_is_codats_also_where_the_refusal_was_heard_before_the_word(bench):
+def test_codats_daily_figure_counts_even_if_the_refusal_came_first(bench):
     """Codat makes the word of it while it refuses, so the answer may well be noted later."""
     now, day_ends = now_ms(), now_ms() + 3_600_000
     budget = bench.store.budget

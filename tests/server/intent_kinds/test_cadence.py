@@ -98,7 +98,7 @@ def test_a_company_that_we_do_not_hold_needs_nothing(bench):
     assert bench.store.schedules.count() == 0
 
 
-def test_it_tells_what_it_changed_and_nothing_when_there_is_nothing(bench, monkeypatch):
+def test_only_a_change_of_the_cadence_is_logged(bench, monkeypatch):
     """Also when it is killed after its write, and begins again."""
     monkeypatch.setattr(cadence, "FIRST_AFTER", 0)  # in which a period of today may fall
     connect(bench, "connection.connected", "Linked")
@@ -108,7 +108,7 @@ def test_it_tells_what_it_changed_and_nothing_when_there_is_nothing(bench, monke
     assert told(bench) == [("schedule.given", None)]
 
 
-def test_periods_that_passed_in_a_suspension_are_told_although_the_worker_is_killed(bench):
+def test_periods_of_a_suspension_are_logged_despite_a_killed_worker(bench):
     connect(bench, "connection.connected", "Linked")
     asleep = HOURLY.suspend("the company is Unlinked", now_ms() // 1000 - 5 * 3600)
     assert bench.store.schedules.put(asleep, None, over=None)
@@ -118,14 +118,14 @@ def test_periods_that_passed_in_a_suspension_are_told_although_the_worker_is_kil
     assert reasons == ["the company is Unlinked"] * 5 + [COVERED_BY_FIRST]
 
 
-def test_a_deadline_is_watched_although_the_worker_was_killed_before_it_asked_for_that(bench):
+def test_a_deadline_is_watched_even_if_the_worker_died_before_asking(bench):
     connect(bench, "connection.connected", "Linked")
     held(bench, replace(PERSONS, fresh=24))
     do(bench)
     assert bench.store.intents.get(f"fresh:{COMPANY}")
 
 
-def test_periods_due_before_a_suspension_are_told_as_missed(bench):
+def test_periods_due_before_a_suspension_are_logged_as_missed(bench):
     connect(bench, "connection.disconnected", "Unlinked")
     assert bench.store.schedules.put(HOURLY, now_ms() // 1000 // 3600 * 3600 - 3600, over=None)
     do(bench)
@@ -135,7 +135,7 @@ def test_periods_due_before_a_suspension_are_told_as_missed(bench):
     ]
 
 
-def test_what_comes_within_an_hour_of_a_link_is_told_as_stood_for_by_codats_own_first_sync(bench):
+def test_codats_first_sync_covers_periods_within_an_hour_of_a_link(bench):
     connect(bench, "connection.connected", "Linked")
     bench.store.policies.put(Policy.of_cadence("hourly"))
     do(bench)

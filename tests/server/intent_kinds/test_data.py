@@ -46,7 +46,7 @@ def tell(bench, kind, **payload):
     bench.drain()
 
 
-def test_the_status_fills_in_what_no_webhook_told(silent):
+def test_the_status_fills_in_what_no_webhook_reported(silent):
     assert run(silent, "data", data).kind is ResultKind.DONE
     company = silent.store.companies.get(COMPANY)
     assert company.data_types[f"{connection_id(1)}|invoices"].status == "Complete"
@@ -60,7 +60,7 @@ def test_a_company_that_is_not_linked_is_not_asked_about(bench):
     assert bench.codat.asked == []
 
 
-def test_data_that_codat_has_read_is_not_told_as_stale(silent):
+def test_data_that_codat_has_read_is_not_logged_as_stale(silent):
     old = Read(connection_id(1), "invoices", "Complete", now_micros() - 9 * HOUR, "x")
     tell(silent, "relay.data_status_read", reads=[asdict(old)])
     assert silent.store.schedules.put(

@@ -42,7 +42,7 @@ def read(connections, linked=("c1", "c2")):
 EVERYTHING = replace(DAILY, data_type=ALL)
 
 
-def test_of_everything_each_data_type_that_was_ever_read_is_judged_by_itself():
+def test_each_data_type_ever_read_is_judged_by_itself():
     """What fails for weeks is stale although another was read an hour ago."""
     held = read({"c1": {"bills": 1, "invoices": 999, "items": 30, "journals": None}})
     assert judge(held, [EVERYTHING], AT)[0] == ("invoices", "items")
@@ -55,14 +55,14 @@ def test_each_schedule_is_judged_by_its_own_data():
     assert judge(held, [DAILY], AT)[0] == ()
 
 
-def test_of_several_linked_connections_the_one_read_longest_ago_counts():
+def test_the_linked_connection_read_longest_ago_counts():
     states = {"c1": {"invoices": 1}, "c2": {"invoices": 999}, "c3": {"invoices": None}}
     assert judge(read(states, ("c1", "c2", "c3")), [DAILY], AT)[0] == ("invoices",)
     assert judge(read(states, ("c1", "c3")), [DAILY], AT)[0] == ()
     assert judge(read(states, ()), [DAILY], AT)[0] == ("invoices",)
 
 
-def test_a_read_of_no_named_connection_counts_where_no_other_tells():
+def test_a_read_without_a_connection_counts_where_no_other_is_known():
     assert judge(read({"": {"invoices": 999}, "c1": {"bills": 1}}), [DAILY], AT)[0] != ()
     assert judge(read({"": {"invoices": 999}, "c1": {"invoices": 1}}), [DAILY], AT)[0] == ()
 
@@ -78,7 +78,7 @@ def do(bench):
     return fresh.run(bench.context, Intent(name, 1, COMPANY, 1, 0, {}, "m", Priority.RECONCILE))
 
 
-def test_what_became_stale_is_told_once_and_a_good_read_makes_it_fresh(bench):
+def test_stale_data_is_logged_once_and_a_good_read_makes_it_fresh(bench):
     bench.deliver(make_event("connection.connected", connection=(1, "Linked")))
     old = {"connectionId": connection_id(1), "dataType": "invoices", "status": "Complete"}
     bench.deliver(make_event("read.completed", dataTypes=[old], at=1))

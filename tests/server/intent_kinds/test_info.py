@@ -20,7 +20,7 @@ def do(bench, *, age_seconds=0):
     return info.run(bench.context, intent)
 
 
-def test_info_is_told_as_of_when_it_was_asked_for(bench):
+def test_info_is_dated_when_it_was_requested(bench):
     bench.codat.infos[COMPANY] = INFO | {"supplementalData": {"a": 1}, "sourceUrls": {"b": "c"}}
     before = now_micros()
     ended = do(bench)

@@ -49,7 +49,7 @@ def test_a_dummy_name_is_replaced_by_the_real_one_as_codat_keeps_it(pending):
     assert pending.codat.renamed == [(COMPANY, "Bakery Leeds Ltd")]
 
 
-def test_the_name_that_codat_made_of_ours_is_the_one_told(pending, monkeypatch):
+def test_the_name_as_codat_stored_it_is_logged(pending, monkeypatch):
     change = pending.codat.update_company
 
     def keep_less(company, wanted, **more):
@@ -88,7 +88,7 @@ def test_a_name_that_an_earlier_attempt_wrote_is_ours(pending):
     assert pending.codat.renamed == []
 
 
-def test_the_real_name_is_a_persons_choice_when_we_never_tried_to_write_it(pending):
+def test_a_real_name_we_never_tried_to_write_is_a_persons_choice(pending):
     rename_at_codat(pending, "Bakery Leeds Ltd")
     assert do(pending) == ("relay.name_kept", {"name": "Bakery Leeds Ltd"})
 
@@ -113,12 +113,12 @@ def test_a_dummy_name_that_a_person_brought_back_stays(pending):
     assert pending.codat.renamed == []
 
 
-def test_a_dummy_name_that_codat_shows_in_other_characters_is_still_the_dummy(pending):
+def test_a_dummy_name_in_codats_characters_is_still_the_dummy(pending):
     rename_at_codat(pending, f" {DUMMY}\u00ad ")
     assert do(pending)[0] == "relay.renamed"
 
 
-def test_a_dummy_name_that_is_the_real_one_is_not_written_and_a_dummy_no_more(bench):
+def test_a_dummy_equal_to_the_real_name_is_kept_and_no_dummy_anymore(bench):
     bench.codat.companies[COMPANY] = {"id": COMPANY, "name": "Bakery", "dataConnections": []}
     tell(bench, "relay.company_created", name="Bakery", placeholder=True)
     tell(bench, "relay.info_fetched", info={"companyName": "Bakery"})
@@ -132,7 +132,7 @@ def test_a_dummy_name_that_is_the_real_one_is_not_written_and_a_dummy_no_more(be
 
 
 @pytest.mark.parametrize("info", [{"companyName": None, "companyLegalName": " "}, {}])
-def test_info_without_a_name_is_told(bench, info):
+def test_info_without_a_name_is_logged(bench, info):
     bench.codat.companies[COMPANY] = {"id": COMPANY, "name": DUMMY}
     tell(bench, "relay.company_created", name=DUMMY, placeholder=True)
     tell(bench, "relay.info_fetched", info=info)

@@ -71,7 +71,7 @@ def test_what_codat_reads_by_itself_is_kept_besides(bench, codat):
     assert bench.store.platforms.read_by_codat() == {"invoices", "bills"}
 
 
-def test_which_client_our_key_is_of_is_kept_and_says_nothing_of_another_key(bench, codat):
+def test_the_client_of_our_key_is_kept_for_that_key_only(bench, codat):
     platforms, mark = bench.store.platforms, bench.settings.key_mark
     assert platforms.client_id(mark) is None
     nightly(bench, TWO)

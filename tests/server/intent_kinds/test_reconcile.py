@@ -99,7 +99,7 @@ def test_companies_codat_has_and_we_do_not_are_taken_in(context, sandbox):
     )
 
 
-def test_exactly_what_differs_is_healed_and_told_and_nothing_else(context, sandbox):
+def test_exactly_what_differs_is_healed_and_logged(context, sandbox):
     made = make_companies(context, sandbox, 40)
     begin(context)
     settle(context)
@@ -129,7 +129,7 @@ def test_exactly_what_differs_is_healed_and_told_and_nothing_else(context, sandb
     assert ended["drift"]["missed"] == 5
 
 
-def test_a_run_killed_between_any_two_steps_goes_on_and_tells_nothing_twice(context, sandbox):
+def test_a_run_killed_between_steps_resumes_and_logs_nothing_twice(context, sandbox):
     """Each step is done, then lost before it is noted; the next attempt does it again."""
     made = make_companies(context, sandbox, 30)
     begin(context)
@@ -164,7 +164,7 @@ def test_a_run_killed_between_any_two_steps_goes_on_and_tells_nothing_twice(cont
     assert sorted(drifted) == sorted(made)
 
 
-def test_how_it_goes_is_told_from_its_begin_to_its_end_each_once(context, sandbox):
+def test_each_step_of_a_run_is_logged_once(context, sandbox):
     make_companies(context, sandbox, 40)
     begin(context)
     end = context.store.intents.finish
@@ -204,7 +204,7 @@ def test_one_that_is_aborted_stops_and_says_so(context, sandbox):
     assert context.store.reconciles.get("r1").phase is Phase.ABORTED
 
 
-def test_dummy_names_are_found_when_the_pattern_is_set_later_and_replaced_once(context, sandbox):
+def test_dummy_names_are_replaced_once_after_the_pattern_is_set(context, sandbox):
     made = make_companies(context, sandbox, 5)
     begin(context)
     settle(context)
@@ -308,7 +308,7 @@ def test_an_attempt_ends_in_the_midst_of_a_step_when_its_time_is_over(bench, mon
         clock[0] += 1
 
 
-def test_many_companies_gone_at_once_stop_it_until_someone_accepts_that(bench):
+def test_many_companies_gone_at_once_stop_it_until_accepted(bench):
     hold(bench, 30, there=False)
     begin(bench)
     run = go_on(bench)
@@ -378,7 +378,7 @@ def test_one_run_over_all_at_a_time(context):
     assert begin(context, "r4") == "r4"
 
 
-def test_what_came_in_meanwhile_was_late_and_is_not_told_as_drift(context, sandbox, monkeypatch):
+def test_what_came_in_meanwhile_counts_as_late_not_as_drift(context, sandbox, monkeypatch):
     [company] = make_companies(context, sandbox, 1)
     begin(context)
     settle(context)
@@ -448,7 +448,7 @@ def test_a_failure_after_it_got_on_does_not_lengthen_its_waits(context, sandbox,
     assert context.store.reconciles.get("r1").compared == 30
 
 
-def test_two_workers_and_one_frozen_past_its_lease_tell_once(context, sandbox):
+def test_two_workers_one_frozen_past_its_lease_log_once(context, sandbox):
     """A worker that sleeps through its lease and wakes does the step again, without effect."""
     made = make_companies(context, sandbox, 10)
     begin(context)

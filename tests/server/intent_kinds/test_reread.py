@@ -15,7 +15,7 @@ COMPANY = company_id(1)
 INTENT = Intent(f"reread:{COMPANY}", 1, COMPANY, 1, 0, {}, "msg_1", Priority.LINK)
 
 
-def test_a_company_is_told_as_codat_shows_it(bench):
+def test_a_company_is_recorded_as_codat_shows_it(bench):
     connection = make_connection(1, "Unlinked")
     connection["linkUrl"] += "?otp=canary"
     bench.codat.companies[COMPANY] = {
@@ -36,7 +36,7 @@ def test_a_company_is_told_as_codat_shows_it(bench):
     assert before <= ended.at <= now_micros()
 
 
-def test_an_answer_without_connections_is_told_so(bench):
+def test_an_answer_without_connections_is_recorded_as_one(bench):
     bench.codat.companies[COMPANY] = {"id": COMPANY, "name": "Bakery"}
     ended = reread.run(bench.context, INTENT)
     assert ended.action.payload["company"]["dataConnections"] is None

@@ -43,7 +43,7 @@ def operation(data_type, requested, id="op-1"):
     return {"id": id, "dataType": data_type, "requested": requested}
 
 
-def test_one_data_type_is_requested_and_told_with_its_operation(linked):
+def test_one_data_type_is_requested_and_logged_with_its_operation(linked):
     told = do(linked)
     assert told.type == "relay.sync_requested"
     assert told.payload["operation_id"]
@@ -96,7 +96,7 @@ def test_a_request_whose_answer_was_lost_is_found_in_the_history(linked, data_ty
     assert linked.codat.refreshed == []
 
 
-def test_another_periods_request_since_does_not_stand_for_one_that_was_given_up(linked):
+def test_a_later_periods_request_does_not_cover_one_given_up(linked):
     week = 7 * 86_400_000
     tried = now_ms() - week
     linked.codat.history = [operation("invoices", iso_from_ms(now_ms()))]

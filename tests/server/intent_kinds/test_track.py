@@ -45,7 +45,7 @@ def shown(ended):
     return {name: sync[name] for name in ("state", "total", "done", "failed")}
 
 
-def test_a_first_sync_is_followed_from_the_link_until_all_its_reads_have_ended(linked):
+def test_a_first_sync_is_tracked_from_link_to_its_last_read(linked):
     assert linked.store.companies.get(COMPANY).syncs[ALL].period == FIRST
     linked.codat.history = [
         pull("invoices", "Complete"),
@@ -70,12 +70,12 @@ def test_one_failed_read_fails_the_sync(linked):
     assert ended.action.payload["syncs"][0]["why"] == "bills: The chart of accounts is empty."
 
 
-def test_a_look_that_finds_nothing_new_tells_nothing(linked):
+def test_a_look_that_finds_nothing_new_logs_nothing(linked):
     ended = do(linked)
     assert (ended.kind, ended.action) == (ResultKind.LATER, None)
 
 
-def test_nothing_open_and_nobody_known_cost_no_call(bench):
+def test_without_an_open_sync_or_connection_no_call_is_made(bench):
     bench.deliver(make_event("company.created"))
     bench.drain()
     assert do(bench).kind is ResultKind.DONE

@@ -100,7 +100,7 @@ def test_filters_choose_by_company_and_type(portal, query, expected):
     assert answer.json["cursor"] == "3"  # also past what the filter left out
 
 
-def test_a_type_that_is_never_told_is_refused_with_the_nearest(portal):
+def test_a_type_that_is_never_logged_is_refused_with_the_nearest(portal):
     for query in ("type=sync.faild", "type=sync.faild*", "type=sync"):
         for path in ("/v1/events", "/v1/events/stream"):
             [error] = portal.get(f"{path}?{query}").json["errors"]
@@ -116,7 +116,7 @@ def test_a_full_page_leaves_the_cursor_at_its_last_event(portal):
     assert (ids(answer), answer.json["cursor"]) == (["1", "3"], "3")
 
 
-def test_one_request_looks_at_so_many_events_only_and_the_next_goes_on(portal, monkeypatch):
+def test_one_request_scans_a_limited_number_and_the_next_goes_on(portal, monkeypatch):
     monkeypatch.setattr(routes, "MOST_SCANNED", 4)
     portal.log(*(("x.y", 1),) * 6, ("sync.failed", 1))
     first = portal.get("/v1/events?type=sync.failed")
@@ -147,7 +147,7 @@ def test_a_cursor_older_than_the_log_is_gone_and_the_oldest_works(portal):
 
 
 @pytest.mark.parametrize("read_before", [0, 100])
-def test_events_that_go_while_they_are_read_are_missed_by_nobody_unawares(store, read_before):
+def test_a_reader_learns_of_events_trimmed_while_it_reads(store, read_before):
     """Trimmed on a real server between the question how the log stands and the reading of it."""
     portal, log = Portal(store=store), store.events
     portal.log(*(("sync.failed", 1),) * 100)
@@ -177,7 +177,7 @@ def test_a_log_that_is_trimmed_while_it_is_read_whole_says_so(store):
     assert log.read(300, 1000).events[0].sequence == 301
 
 
-def test_a_cursor_ahead_of_the_log_is_told_that_the_log_was_reset(portal):
+def test_a_cursor_ahead_of_the_log_learns_that_the_log_was_reset(portal):
     portal.log(("sync.failed", 1))
     answer = portal.get("/v1/events?after=1").json
     assert (answer["events"], answer["cursor"]) == ([], "1")
@@ -186,7 +186,7 @@ def test_a_cursor_ahead_of_the_log_is_told_that_the_log_was_reset(portal):
     assert (problem(answer)["oldest"], problem(answer)["newest"]) == ("0", "1")
 
 
-def test_a_log_that_shrank_has_a_new_epoch_and_its_old_readers_hear_of_it(portal):
+def test_a_log_that_shrank_has_a_new_epoch_and_its_readers_learn_it(portal):
     """As after a fail-over to a replica that lacked the last writes."""
     portal.log(*(("sync.failed", 1),) * 5)
     first = portal.get("/v1/events?limit=3")
@@ -336,7 +336,7 @@ def test_a_poll_that_finds_events_does_not_wait(portal, monkeypatch):
     assert ids(portal.get("/v1/events?wait=25")) == ["1"]
 
 
-def test_half_the_threads_may_wait_and_the_next_is_told_when_to_come_back(monkeypatch):
+def test_half_the_threads_may_wait_and_the_next_gets_a_retry_time(monkeypatch):
     portal = Portal(web_threads=4)
     relay = portal.app.extensions["codat-relay"]
     assert relay.long_poll_limit.acquire(blocking=False)

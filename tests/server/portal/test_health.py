@@ -37,7 +37,7 @@ def test_the_process_is_alive_even_without_redis(portal):
     assert portal.get("/healthz", token=None).status_code == 200
 
 
-def test_ready_tells_what_is_missing(portal):
+def test_ready_says_what_is_missing(portal):
     assert portal.get("/readyz", token=None).json["ready"] is True
     portal.redis_server.connected = False
     answer = portal.get("/readyz", token=None)
@@ -55,12 +55,12 @@ def test_ready_tells_what_is_missing(portal):
         (Server("8", False, 0, ("eviction",)), "on disk before it answers"),
     ],
 )
-def test_ready_tells_how_durable_a_write_is(portal, server, durability):
+def test_ready_says_how_durable_a_write_is(portal, server, durability):
     portal.store.guard.server = server
     assert portal.get("/readyz", token=None).json["durability"] == durability
 
 
-def test_metrics_tell_what_the_store_holds(portal):
+def test_metrics_report_what_the_store_holds(portal):
     portal.hold(make_company(1), dead=[letter()])
     portal.log(("a.b", 1), ("a.b", 1))
     need = NewIntent(f"reread:{company_id(1)}", company_id(1), Priority.NOW, MOMENT // 1000, "test")
@@ -90,7 +90,7 @@ def test_metrics_without_redis_say_so(portal):
     assert figures(portal)["relay_redis_up"] == 0
 
 
-def test_status_tells_how_things_stand(portal):
+def test_status_reports_queues_and_readers(portal):
     portal.hold(make_company(1), dead=[letter()])
     portal.store.beat("scheduler-1")
     body = portal.get("/v1/status").json
@@ -137,7 +137,7 @@ def test_every_file_that_the_pages_name_is_served_from_here(portal):
     assert portal.get("/docs/..%2f..%2f__init__.py", token=None).status_code == 404
 
 
-def test_the_description_names_every_route_and_only_schemas_that_are_there(portal):
+def test_the_api_document_names_every_route_and_existing_schemas_only(portal):
     described = portal.get("/openapi.json", token=None).json
     assert described["openapi"].startswith("3.1")
     operations = {
@@ -161,13 +161,13 @@ def test_the_description_names_every_route_and_only_schemas_that_are_there(porta
     assert described["paths"]["/v1/events"]["get"]["security"] == [{"token": []}]
 
 
-def test_hints_that_wait_are_told_by_status_and_metrics(portal):
+def test_waiting_hints_show_in_status_and_metrics(portal):
     portal.store.client.rpush("rq:queue:drain", "drain-1", "drain-2")
     assert portal.get("/v1/status").json["queues"] == {"drain": 2, "codat": 0, "deliver": 0}
     assert figures(portal)["relay_queue_lengthdrain"] == 2
 
 
-def test_a_machine_whose_clock_is_apart_is_named_and_requests_are_served_all_the_same(portal):
+def test_a_clock_apart_is_reported_and_requests_are_still_served(portal):
     portal.store.note_clock("web on a", 3600.0)
     portal.store.note_clock("scheduler on b", 0.25)
     assert portal.get("/v1/status").json["clocks"] == {"scheduler on b": 0.25, "web on a": 3600.0}

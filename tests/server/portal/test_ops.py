@@ -111,7 +111,7 @@ def test_a_session_ends_with_its_token():
     assert not portal.client.keys("*session:*")  # it would not come back with the token either
 
 
-def test_the_pages_are_strict_about_what_they_load_and_are_kept_nowhere(portal):
+def test_pages_restrict_what_they_load_and_are_never_cached(portal):
     sign_in(portal)
     for path in ("/ops/", "/ops/load"):
         headers = get(portal, path).headers
@@ -169,7 +169,7 @@ def test_what_waits_for_a_pause_is_counted_apart(portal):
     assert "2 more wait for the end of a pause." in text_of(get(portal, "/ops/load"))
 
 
-def test_a_store_that_is_away_is_told_on_a_page(portal):
+def test_an_unreachable_store_is_said_on_a_page(portal):
     sign_in(portal)
     portal.redis_server.connected = False
     answer = get(portal, "/ops/load")
@@ -177,7 +177,7 @@ def test_a_store_that_is_away_is_told_on_a_page(portal):
     assert "Redis does not answer" in answer.text
 
 
-def test_a_spent_quota_is_the_same_figure_everywhere_and_the_load_page_says_so(bench):
+def test_a_spent_quota_shows_the_same_figure_everywhere(bench):
     """In the event, in the status, in what is covered, and on the page, which is green no more."""
     midnight = (now_ms() // 86_400_000 + 1) * 86_400_000
     told = payload("client.rateLimit.reached")["payload"] | {"dailyQuota": 10}

@@ -109,9 +109,7 @@ def test_only_so_many_messages_are_counted_before_a_replay_begins(bench, portal,
     assert (done["messages"], done["at_least"], done["state"]) == (6, False, "done")
 
 
-def test_only_so_many_are_looked_at_where_few_fit_and_the_replay_begins_all_the_same(
-    bench, portal, monkeypatch
-):
+def test_a_replay_begins_even_if_the_scan_limit_finds_few_messages(bench, portal, monkeypatch):
     monkeypatch.setattr("relay.services.replay.SCAN_LIMIT", 1)
     rare = {"type": ["connection.*"]}
     shown = portal.post("/v1/replays", json=rare | {"preview": True}).json
@@ -147,7 +145,7 @@ def test_dead_letters_are_not_read_whole_for_each_message(bench, portal):
     assert portal.get("/v1/messages?result=dead").json["messages"] == []
 
 
-def test_single_messages_are_replayed_by_id_and_nothing_is_said_to_be_missing(portal):
+def test_messages_replayed_by_id_are_not_called_missing(portal):
     [one] = portal.get(f"/v1/messages?company={company_id(2)}&limit=1").json["messages"]
     begun = portal.post("/v1/replays", json={"messages": [one["id"]]}).json
     assert begun["messages"] == 1

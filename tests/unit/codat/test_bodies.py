@@ -82,7 +82,7 @@ def test_what_is_nested_too_deeply_is_left_out_alone(opening, depth):
         b"\x00" * 1000,
     ],
 )
-def test_what_nobody_reads_is_a_value_error(body):
+def test_an_unreadable_body_is_a_value_error(body):
     with pytest.raises(ValueError):  # noqa: PT011 (as wide as what the caller catches)
         load(body)
 

@@ -395,14 +395,14 @@ def test_the_published_company_info_is_read():
 
 
 @needs_published
-def test_the_published_integration_is_read_though_two_of_its_fields_are_swapped():
+def test_an_integration_with_two_swapped_fields_is_read():
     sample = load("api-current/get-integration.response-200.schema-example-1.json")
     integration = Integration.from_json(sample)
     assert (integration.key, integration.name, integration.enabled) == ("gbol", "Xero", True)
 
 
 @needs_published
-def test_the_classic_answer_to_creating_a_company_holds_its_connection():
+def test_the_classic_answer_to_a_creation_holds_the_connection():
     company = Company.from_json(load("api-older/create-company.2021-commerce.response.json"))
     assert company.status == "PendingAuth"
     assert company.connections[0].link_url.endswith("/start")

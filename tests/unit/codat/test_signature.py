@@ -265,7 +265,7 @@ def test_any_other_authorization_is_not(given):
 
 
 @pytest.mark.parametrize("given", [None, "", "anything"])
-def test_nothing_accepted_means_nobody_is(given):
+def test_without_an_accepted_secret_every_webhook_is_refused(given):
     assert not authorised([], given)
     assert not authorised([""], given)
 

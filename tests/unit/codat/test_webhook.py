@@ -82,7 +82,7 @@ def test_a_company_event_is_about_the_company_itself():
     assert company.redirect == f"https://link.codat.io/company/{COMPANY}"
 
 
-def test_a_read_tells_of_every_data_type_and_connection():
+def test_a_read_names_every_data_type_and_connection():
     reads = event("read.completed").reads
     assert [(read.connection_id, read.data_type, read.status) for read in reads] == [
         (CONNECTION, "company", "Complete"),
@@ -108,11 +108,11 @@ def test_a_read_walks_over_what_it_does_not_understand():
 
 
 @pytest.mark.parametrize("data_types", [None, {}, "bills", 4])
-def test_a_read_without_a_list_tells_of_nothing(data_types):
+def test_a_read_without_a_list_names_nothing(data_types):
     assert event("read.completed", payload={"dataTypes": data_types}).reads == ()
 
 
-def test_other_events_tell_of_no_read_and_no_quota():
+def test_other_events_hold_no_read_and_no_quota():
     assert event("company.created", payload={"dataTypes": [{"dataType": "bills"}]}).reads == ()
     assert event("company.created").rate_limit is None
 

@@ -36,7 +36,7 @@ def test_a_company_is_known_once():
     assert types(apply(held, webhook(make_event("company.created", at=1)))) == []
 
 
-def test_a_deleted_company_is_told_of_once_and_its_cadence_ends():
+def test_a_deleted_company_is_logged_once_and_its_cadence_ends():
     held = company_after(webhook(make_event("connection.connected", connection=(1, "Linked"))))
     folded = apply(held, webhook(make_event("company.deleted", at=1)))
     assert types(folded) == ["company.status_changed", "company.deleted"]
@@ -55,7 +55,7 @@ def test_a_deleted_company_does_not_come_back_by_later_news():
 
 
 @pytest.mark.parametrize("change", ["added", "removed"])
-def test_a_product_given_or_taken_is_told(change):
+def test_a_product_given_or_taken_is_logged(change):
     sample = payload(f"company.product.{change}")
     folded = apply(None, webhook(sample))
     kind, data = logged(folded)[-1]
@@ -67,7 +67,7 @@ def test_a_product_given_or_taken_is_told(change):
     }
 
 
-def test_a_rename_at_codat_shows_in_any_event_and_is_told_as_a_persons():
+def test_a_rename_at_codat_is_seen_in_any_event_and_is_a_persons():
     held = company_after(webhook(make_event("company.created", name="Bakery")))
     folded = apply(held, webhook(make_event("read.completed", at=1, name="Our Bakery")))
     assert logged(folded) == [

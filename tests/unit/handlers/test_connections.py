@@ -67,7 +67,7 @@ def test_any_other_change_asks_for_the_cadence_alone(event):
     assert wanted(apply(None, told(*event))) == {"cadence": 0}
 
 
-def test_a_change_is_told_of_the_connection_and_of_the_company():
+def test_a_change_is_logged_for_the_connection_and_the_company():
     folded = apply(company_after(told(*LINKED)), told(*REVOKED))
     connection, company = logged(folded)
     assert connection == (
@@ -88,7 +88,7 @@ def test_a_change_is_told_of_the_connection_and_of_the_company():
     )
 
 
-def test_a_second_broken_connection_is_told_as_needing_attention():
+def test_a_second_broken_connection_is_logged_as_needing_attention():
     held = company_after(told(*LINKED), told("connection.connected", "Linked", 3, number=2))
     folded = apply(held, told(*REVOKED))
     assert logged(folded)[-1] == (
@@ -97,7 +97,7 @@ def test_a_second_broken_connection_is_told_as_needing_attention():
     )
 
 
-def test_a_change_to_the_status_it_has_is_not_told_again():
+def test_a_change_to_the_same_status_is_not_logged_again():
     folded = apply(company_after(told(*LINKED)), told(*RELINKED))
     assert types(folded) == []
     assert wanted(folded) == {
@@ -163,13 +163,13 @@ def test_an_event_without_its_connection_leads_to_a_reading_at_codat():
     assert folded.company.connections == {}
 
 
-def test_a_deleted_connection_stays_deleted_when_older_news_comes_late():
+def test_a_deleted_connection_stays_deleted_after_older_news():
     folded = apply(company_after(told(*DELETED)), told(*RELINKED))
     assert status(folded.company) == "deleted"
     assert types(folded) == ["webhook.stale"]
 
 
-def test_a_scheduled_sync_that_had_not_ended_when_another_connection_links_is_told_as_covered():
+def test_another_link_covers_a_scheduled_sync_under_way():
     asked = action(
         "relay.sync_requested", at=10, data_type="all", period="2026-01-05", operation_id=None
     )

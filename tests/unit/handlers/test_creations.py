@@ -10,7 +10,7 @@ def created(name="Pending 1", *, placeholder=True, at=0.0):
     return action("relay.company_created", name=name, placeholder=placeholder, at=at, by="web")
 
 
-def test_a_company_created_under_a_dummy_name_is_waiting_for_its_real_one():
+def test_a_company_under_a_dummy_name_waits_for_its_real_one():
     folded = apply(None, created())
     assert logged(folded) == [("company.created", {"name": "Pending 1", "status": "Blank"})]
     held = folded.company

@@ -10,7 +10,7 @@ def judged(*stale):
     return action("relay.freshness_judged", stale=list(stale))
 
 
-def test_only_what_changed_is_told():
+def test_only_what_changed_is_logged():
     first = apply(HELD, judged("bills", "invoices"))
     assert logged(first) == [
         ("data.stale", {"data_type": "bills"}),

@@ -17,7 +17,7 @@ def fetched(info=INFO, at=1.0, **more):
     return action("relay.info_fetched", info=info, at=at, **more)
 
 
-def test_info_is_kept_and_told_with_what_it_was():
+def test_info_is_kept_and_logged_with_its_former_value():
     folded = apply(company_after(PERSONS), fetched())
     assert logged(folded) == [("company.info_fetched", {"previous": None, "current": INFO})]
     assert folded.company.info == INFO
@@ -27,7 +27,7 @@ def test_info_is_kept_and_told_with_what_it_was():
     assert (data["previous"]["baseCurrency"], data["current"]["baseCurrency"]) == ("GBP", "EUR")
 
 
-def test_the_same_info_is_not_told_again():
+def test_the_same_info_is_not_logged_again():
     folded = apply(company_after(PERSONS, fetched()), fetched(at=2))
     assert types(folded) == []
     assert folded.company.info_version[0] == micros(2)
@@ -70,7 +70,7 @@ FIRST = {"companyLegalName": "Toft Ltd", "registrationNumber": "100", "accountin
         ({"companyLegalName": None, "registrationNumber": None}, None),
     ],
 )
-def test_books_of_another_company_are_told_and_flagged_until_someone_accepts_them(second, changed):
+def test_books_of_another_company_are_flagged_until_accepted(second, changed):
     company = company_after(action("relay.info_fetched", at=1, info=FIRST))
     folded = apply(company, action("relay.info_fetched", at=2, info=FIRST | second))
     told = [data for kind, data in logged(folded) if kind == "company.identity_mismatch"]
@@ -86,7 +86,7 @@ def test_books_of_another_company_are_told_and_flagged_until_someone_accepts_the
     assert types(apply(accepted.company, action("relay.identity_accepted", at=4, by="x"))) == []
 
 
-def test_other_books_of_the_same_company_are_told_and_taken():
+def test_other_books_of_the_same_company_are_logged_and_taken():
     company = company_after(action("relay.info_fetched", at=1, info=FIRST))
     folded = apply(
         company, action("relay.info_fetched", at=2, info=FIRST | {"accountingPlatformRef": "b"})
@@ -108,7 +108,7 @@ def test_other_books_under_the_same_trading_name_alone_are_flagged():
     assert sorted(folded.company.identity_mismatch) == ["accountingPlatformRef"]
 
 
-def test_books_are_compared_with_the_company_as_it_was_until_the_other_is_accepted():
+def test_books_are_compared_with_the_last_accepted_company():
     other, blank = {"companyLegalName": "Other Ltd", "registrationNumber": "9"}, {"taxNumber": "1"}
     flagged = company_after(
         action("relay.info_fetched", at=1, info=FIRST),
@@ -129,7 +129,7 @@ def test_books_are_compared_with_the_company_as_it_was_until_the_other_is_accept
     assert "company.identity_mismatch" in types(returned)
 
 
-def test_an_acceptance_is_of_whom_was_shown_and_of_nobody_who_came_after():
+def test_an_acceptance_counts_only_for_the_company_shown():
     books = [FIRST | {"registrationNumber": str(number)} for number in (100, 200, 300)]
     fetched = [action("relay.info_fetched", at=at, info=one) for at, one in enumerate(books, 1)]
     company = company_after(*fetched)

@@ -12,31 +12,31 @@ INFO = action("relay.info_fetched", info={"companyName": "Wrong Ltd"}, at=3)
 RENAMED = action("relay.renamed", previous="Pending 1", name="Wrong Ltd", at=4)
 
 
-def test_any_step_is_told_with_its_data():
+def test_every_stage_is_logged_with_its_data():
     folded = apply(company_after(CREATED), action("journey.opened", journey="j-1"))
     assert logged(folded) == [("journey.opened", {"journey": "j-1"})]
 
 
-def test_a_link_that_a_journey_awaits_is_told_as_its_own():
+def test_a_link_that_a_journey_awaits_is_logged_as_its_own():
     folded = apply(company_after(CREATED, SENT), LINKED)
     told = dict(logged(folded))
     assert told["journey.linked"]["journey"] == "j-1"
     assert told["journey.linked"]["connection_id"] == connection_id(1)
 
 
-def test_a_link_told_twice_is_the_journeys_once():
+def test_a_link_reported_twice_is_the_journeys_once():
     held = company_after(CREATED, SENT, LINKED)
     again = webhook(make_event("connection.connected", connection=(1, "Linked"), at=5))
     assert "journey.linked" not in types(apply(held, again))
 
 
-def test_a_link_that_nobody_awaits_is_told_without_a_journey():
+def test_a_link_no_journey_awaits_is_logged_without_one():
     assert "journey.linked" not in types(apply(company_after(CREATED), LINKED))
     ended = action("journey.revoked", at=2, journey="j-1", left_at="authorising")
     assert "journey.linked" not in types(apply(company_after(CREATED, SENT, ended), LINKED))
 
 
-def test_a_refusal_is_told_with_its_reasons():
+def test_a_refusal_is_logged_with_its_reasons():
     event = make_event("connection.failed", connection=(1, "PendingAuth"), at=2)
     event["payload"]["connection"]["dataConnectionErrors"] = [{"errorMessage": "User cancelled"}]
     told = dict(logged(apply(company_after(CREATED, SENT), webhook(event))))
@@ -61,7 +61,7 @@ def test_a_name_that_a_person_chose_survives_the_wrong_company():
     assert (after.name, after.name_source) == ("Ours", "person")
 
 
-def test_accepting_another_company_in_a_journey_takes_the_companys_flag_away():
+def test_accepting_another_company_in_a_journey_clears_the_flag():
     other = action("relay.info_fetched", info={"companyName": "Other"}, at=5)
     held = company_after(CREATED, SENT, LINKED, INFO, other)
     assert held.identity_mismatch
@@ -74,7 +74,7 @@ def test_accepting_another_company_in_a_journey_takes_the_companys_flag_away():
     assert types(apply(folded.company, accepted)) == ["journey.mismatch_accepted"]
 
 
-def test_the_right_company_is_still_known_after_the_wrong_one_was_taken_back():
+def test_the_right_company_is_known_after_the_wrong_one_is_undone():
     other = action("relay.info_fetched", info={"companyName": "Other"}, at=5)
     wrong = action("journey.wrong_company", at=6, company=WRONG, **JOURNEY)
     held = company_after(CREATED, SENT, LINKED, INFO, other, wrong)

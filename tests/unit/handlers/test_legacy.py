@@ -27,7 +27,7 @@ def test_a_hint_makes_no_company():
 
 
 @pytest.mark.parametrize(("data_type", "left"), [("invoices", {}), ("company", {"info": 0})])
-def test_a_completed_sync_is_told_and_fetches_info_if_that_was_read(data_type, left):
+def test_a_completed_sync_is_logged_and_fetches_info_if_it_was_read(data_type, left):
     folded = apply(None, legacy("DataSyncCompleted", dataType=data_type))
     [(kind, data)] = logged(folded)
     assert (kind, data["data_type"], data["status"]) == ("sync.completed", data_type, "Complete")
@@ -35,13 +35,13 @@ def test_a_completed_sync_is_told_and_fetches_info_if_that_was_read(data_type, l
     assert wanted(folded) == left
 
 
-def test_changed_data_is_told():
+def test_changed_data_is_logged():
     folded = apply(None, legacy("DatasetDataChanged", dataType="company"))
     assert types(folded) == ["data.changed"]
     assert wanted(folded) == {}
 
 
-def test_a_failed_sync_is_told_and_the_connection_looked_at():
+def test_a_failed_sync_is_logged_and_the_connection_reread():
     folded = apply(None, legacy("DataSyncStatusChangedToError"))
     [(kind, data)] = logged(folded)
     assert (kind, data["data_type"], data["status"]) == ("sync.failed", "bills", "FetchError")
@@ -58,7 +58,7 @@ PUSHES = [
 
 
 @pytest.mark.parametrize(("name", "data", "kind", "status"), PUSHES)
-def test_a_push_is_told_by_how_it_stands(name, data, kind, status):
+def test_a_push_is_logged_by_its_status(name, data, kind, status):
     folded = apply(None, legacy(name, **data))
     [(told, facts)] = logged(folded)
     assert (told, facts["status"], facts["data_type"]) == (kind, status, "invoices")

@@ -11,13 +11,13 @@ def test_a_forgotten_company_leaves_one_line_and_no_state():
     assert (folded.company, logged(folded)) == (None, [("company.forgotten", facts)])
 
 
-def test_events_that_were_dropped_unread_are_told_of():
+def test_events_dropped_unread_are_logged():
     facts = {"up_to": "7", "passed": ["sub_1"]}
     message = replace(action("relay.log_trimmed", **facts), company_id=None)
     assert logged(apply(None, message)) == [("log.trimmed", facts)]
 
 
-def test_a_reader_that_will_be_passed_is_told_of():
+def test_a_reader_about_to_lose_events_is_logged():
     facts = {"reader": "sub_1", "cursor": "2", "days": 9}
     message = replace(action("relay.log_limit_neared", **facts), company_id=None)
     assert logged(apply(None, message)) == [("log.limit_neared", facts)]

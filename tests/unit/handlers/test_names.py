@@ -16,7 +16,7 @@ def seen(name, at):
     return webhook(make_event("read.completed", name=name, at=at))
 
 
-def test_a_replaced_name_is_told_with_old_and_new():
+def test_a_replaced_name_is_logged_with_old_and_new():
     folded = apply(company_after(CREATED), RENAMED)
     assert logged(folded) == [("company.renamed", OURS)]
     held = folded.company
@@ -24,14 +24,14 @@ def test_a_replaced_name_is_told_with_old_and_new():
     assert folded.needs == []
 
 
-def test_a_replacement_told_twice_is_told_of_once():
+def test_a_replacement_reported_twice_is_logged_once():
     held = company_after(CREATED, RENAMED)
     folded = apply(held, RENAMED)
     assert (types(folded), folded.company) == ([], held)
 
 
 @pytest.mark.parametrize("at", [1, 3])
-def test_a_webhook_that_shows_our_new_name_first_does_not_tell_of_it_too(at):
+def test_a_webhook_that_shows_our_new_name_first_logs_nothing(at):
     """Whoever wrote it, the `name` intent finds out; its answer says so, once."""
     shown = apply(company_after(CREATED), seen("Bakery Ltd", at))
     assert types(shown) == []
@@ -41,7 +41,7 @@ def test_a_webhook_that_shows_our_new_name_first_does_not_tell_of_it_too(at):
     assert (folded.company.name, folded.company.name_source) == ("Bakery Ltd", "codat")
 
 
-def test_a_later_rename_by_a_person_is_told_as_theirs():
+def test_a_later_rename_by_a_person_is_logged_as_theirs():
     folded = apply(company_after(CREATED, RENAMED), seen("Our Bakery", 3))
     assert logged(folded) == [
         (
@@ -71,7 +71,7 @@ def test_our_own_name_found_again_is_nothing_new():
     assert (types(folded), folded.company) == ([], held)
 
 
-def test_info_without_a_name_is_told_and_the_dummy_name_stays():
+def test_info_without_a_name_is_logged_and_the_dummy_name_stays():
     told = action("relay.name_unavailable", reason="no name")
     folded = apply(company_after(CREATED), told)
     assert logged(folded) == [("company.name_unavailable", {"reason": "no name"})]
@@ -89,14 +89,14 @@ def shown(name, *connections, at=10):
 
 
 @pytest.mark.parametrize("first", [seen("Session 1", 1), shown("Session 1", 1, at=1)])
-def test_a_company_made_elsewhere_under_a_dummy_name_is_ours_to_rename_once_its_info_comes(first):
+def test_a_dummy_name_made_elsewhere_is_ours_to_replace(first):
     held = company_after(first, **DUMMIES)
     assert (held.placeholder, held.name_source) == ("Session 1", "placeholder")
     assert wanted(apply(held, INFO, **DUMMIES)) == {"name": 0}
 
 
 @pytest.mark.parametrize("next_one", [seen("Session 1", 20), shown("Session 1", 1, at=20)])
-def test_a_pattern_set_later_takes_hold_with_the_next_word_of_a_company(next_one):
+def test_a_pattern_set_later_applies_at_the_next_event_of_a_company(next_one):
     held = company_after(seen("Session 1", 1), shown("Session 1", 1, at=2), INFO)
     assert held.placeholder is None
     folded = apply(held, next_one, **DUMMIES)
@@ -114,7 +114,7 @@ def test_an_old_event_too_can_show_that_a_name_is_a_dummy():
 
 
 @pytest.mark.parametrize("name", ["Session 1 Ltd", "My Session 1", "Bakery"])
-def test_a_name_that_does_not_fit_the_pattern_whole_is_nobodys_to_replace(name):
+def test_a_name_that_fits_the_pattern_only_in_part_is_kept(name):
     folded = apply(company_after(seen(name, 1)), INFO, **DUMMIES)
     assert (folded.company.placeholder, wanted(folded)) == (None, {})
 
@@ -125,7 +125,7 @@ def test_a_name_that_we_gave_is_no_dummy_whatever_the_pattern_says():
     assert (folded.company.name_source, wanted(folded)) == ("codat", {})
 
 
-def test_the_replacement_of_a_recognised_dummy_is_told_with_old_new_and_source():
+def test_a_recognised_dummys_replacement_is_logged_with_its_source():
     held = company_after(seen("Session 1", 1), INFO, **DUMMIES)
     told = action("relay.renamed", previous="Session 1", name="Bakery Ltd", at=6)
     facts = {"previous": "Session 1", "current": "Bakery Ltd", "source": "codat"}

@@ -10,7 +10,7 @@ FACTS = {"pause": "p1", "scope": "everything", "value": "", "owner": "olga", "re
 
 
 @pytest.mark.parametrize("word", ["started", "set", "ended"])
-def test_a_pause_is_told_and_makes_no_company(word):
+def test_a_pause_is_logged_and_makes_no_company(word):
     message = replace(action(f"relay.pause_{word}", **FACTS), company_id=None)
     folded = apply(None, message)
     assert logged(folded) == [(f"pause.{word}", FACTS)]

@@ -22,7 +22,7 @@ def read(*results, at=1.0, event_type="read.completed", **more):
     return webhook(make_event(event_type, at=at, dataTypes=data_types, **more))
 
 
-def test_every_data_type_is_told_of_and_kept():
+def test_every_data_type_is_logged_and_kept():
     folded = apply(
         None,
         read(
@@ -47,11 +47,11 @@ def test_every_data_type_is_told_of_and_kept():
     assert wanted(folded) == {}
 
 
-def test_every_outcome_of_a_pull_is_told():
+def test_every_outcome_of_a_pull_is_logged():
     assert set(LOGGED) == set(PullOutcome)
 
 
-def test_a_read_is_told_with_its_connection_status_and_issues():
+def test_a_read_is_logged_with_its_connection_status_and_issues():
     folded = apply(None, webhook(payload("read.completed")))
     completed = [data for kind, data in logged(folded) if kind == "sync.completed"]
     assert completed[1] == {
@@ -80,7 +80,7 @@ def test_info_is_not_fetched_when_its_read_did_not_succeed(status):
     assert wanted(apply(None, read(*results))) == {}
 
 
-def test_a_source_that_lets_codat_in_no_more_leads_to_a_reading_of_the_connections():
+def test_a_source_that_refuses_codat_leads_to_a_reread():
     folded = apply(None, read((1, "bills", "AuthError", False)))
     assert wanted(folded) == {"reread": 0}
     assert "sync.failed" in types(folded)
@@ -95,7 +95,7 @@ def test_a_failure_keeps_the_last_success_in_any_order():
     assert (state.status, state.last_success) == ("FetchError", state.version[0] - 1_000_000)
 
 
-def test_a_read_with_a_bad_date_is_told_and_changes_no_freshness():
+def test_a_read_with_a_bad_date_is_logged_and_changes_no_freshness():
     event = make_event("read.completed", dataTypes=[{"dataType": "bills", "status": "Complete"}])
     folded = apply(None, webhook(event | {"generatedDate": "2024-09-01T23:59:99Z"}))
     assert types(folded) == ["sync.completed"]

@@ -27,7 +27,7 @@ def counts(folded):
     return sorted(one.what for one in folded.counted)
 
 
-def test_a_missed_webhook_is_healed_told_and_counted_by_type_and_hour():
+def test_a_missed_webhook_is_healed_and_counted_by_type_and_hour():
     folded = apply(company_after(LINKED), found((1, "Unlinked")))
     assert folded.company.status == "Unlinked"
     assert types(folded)[-1] == "company.drift_found"
@@ -46,14 +46,14 @@ def test_a_missed_webhook_is_healed_told_and_counted_by_type_and_hour():
     assert counts(folded) == sorted(["healed", "missed", by_hour])
 
 
-def test_a_webhook_that_came_in_first_was_late_and_nothing_is_told():
+def test_a_webhook_that_came_in_first_was_late_and_nothing_is_logged():
     unlinked = told("connection.disconnected", "Unlinked", 5)
     folded = apply(company_after(LINKED, unlinked), found((1, "Unlinked")))
     assert types(folded) == []
     assert counts(folded) == ["late"]
 
 
-def test_what_was_late_is_counted_by_its_type_and_the_hour_in_which_it_came_about():
+def test_late_changes_are_counted_by_type_and_hour():
     unlinked = told("connection.disconnected", "Unlinked", 5)
     differed = [("connection.disconnected", connection_id(1))]
     seen = found((1, "Unlinked"), differed=differed, at=7300)
@@ -61,7 +61,7 @@ def test_what_was_late_is_counted_by_its_type_and_the_hour_in_which_it_came_abou
     assert counts(apply(company_after(LINKED, unlinked), seen)) == ["late", by_hour]
 
 
-def test_a_change_is_counted_in_the_hour_in_which_codat_says_it_came_about():
+def test_a_change_is_counted_in_the_hour_codat_dates_it():
     errors = [{"errorMessage": "revoked", "erroredOnUtc": "2026-01-05T08:59:00Z"}]
     seen = found((1, "Deauthorized"), at=7300, dataConnectionErrors=errors)
     folded = apply(company_after(LINKED), seen)
@@ -90,7 +90,7 @@ def test_a_webhook_that_comes_after_the_heal_was_late_and_not_missed():
         assert counts(apply(late.company, told("connection.disconnected", "Unlinked", 6))) == []
 
 
-def test_of_two_differences_only_the_one_that_it_healed_is_told_as_drift():
+def test_only_the_healed_one_of_two_differences_is_logged_as_drift():
     second = webhook(make_event("connection.connected", connection=(2, "Linked"), at=1))
     newer = webhook(make_event("connection.disconnected", connection=(2, "Unlinked"), at=20))
     differed = [("connection.disconnected", connection_id(1))]
@@ -130,7 +130,7 @@ def test_a_company_codat_no_longer_knows_is_deleted_and_counted_once():
     assert counts(again) == ["late"]
 
 
-def test_a_company_taken_for_deleted_is_there_again_when_codat_shows_it():
+def test_a_company_thought_deleted_returns_when_codat_shows_it():
     gone = apply(company_after(LINKED), action("relay.reconciled_gone", run="r1", at=10.0))
     older = apply(gone.company, found((1, "Linked"), at=9))
     assert older.company is None or older.company.status == "Deleted"
@@ -150,6 +150,6 @@ def test_a_company_taken_for_deleted_is_there_again_when_codat_shows_it():
         ("relay.codat_silent", "codat.silent"),
     ],
 )
-def test_how_it_goes_is_told_as_it_is(kind, told_as):
+def test_progress_is_logged_unchanged(kind, told_as):
     facts = next(entry.example for entry in EVENT_TYPES if entry.type == told_as)
     assert logged(apply(None, action(kind, **facts))) == [(told_as, facts)]

@@ -45,7 +45,7 @@ def test_what_is_as_we_hold_it_leads_to_nothing():
     assert folded.company.connections[connection_id(1)].version[0] == micros(10)
 
 
-def test_a_link_that_no_webhook_told_starts_the_companys_work():
+def test_a_link_without_a_webhook_starts_the_companys_work():
     folded = apply(
         company_after(told("connection.created", "PendingAuth", 1)), shown((1, "Linked"))
     )
@@ -71,7 +71,7 @@ def test_a_connection_that_codat_no_longer_shows_is_gone():
     assert types(late) == ["webhook.stale"]
 
 
-def test_an_older_event_does_not_bring_in_a_connection_that_codat_listed_no_more():
+def test_an_older_event_adds_no_connection_codat_stopped_listing():
     held = company_after(LINKED, shown((1, "Linked"), at=10))
     late = apply(held, told("connection.connected", "Linked", 5, number=2))
     assert types(late) == ["webhook.stale"]
@@ -95,7 +95,7 @@ def test_an_answer_that_lists_no_connections_says_nothing_of_them(connections):
     assert statuses(late.company) == {1: "Linked", 2: "Linked"}
 
 
-def test_what_a_webhook_told_later_than_the_question_stands():
+def test_a_webhook_later_than_the_question_wins():
     """An answer is never newer than its question."""
     held = company_after(LINKED, told("connection.disconnected", "Unlinked", 20))
     folded = apply(held, shown((1, "Linked"), at=10))
@@ -105,7 +105,7 @@ def test_what_a_webhook_told_later_than_the_question_stands():
     assert statuses(gone.company) == {1: "Unlinked"}
 
 
-def test_a_rename_that_no_webhook_told_is_told():
+def test_a_rename_without_a_webhook_is_logged():
     folded = apply(company_after(LINKED), shown((1, "Linked"), name="Our Bakery"))
     assert logged(folded) == [
         ("company.renamed", {"previous": "Company 1", "current": "Our Bakery", "source": "person"})
@@ -136,13 +136,13 @@ def test_a_company_that_codat_does_not_know_is_deleted():
     assert (types(again), wanted(again)) == ([], {})
 
 
-def test_a_company_of_which_codat_told_something_later_is_not_gone():
+def test_a_company_with_later_news_from_codat_is_not_gone():
     held = company_after(told("connection.connected", "Linked", 11))
     for kind in ("relay.company_gone", "relay.reconciled_gone"):
         folded = apply(held, action(kind, at=10, run="r1"))
         assert (types(folded), folded.company.status) == ([], "Linked")
 
 
-def test_a_company_that_nobody_knows_is_not_taken_in():
+def test_an_unknown_company_is_not_taken_in():
     folded = apply(None, action("relay.company_gone"))
     assert (folded.company, types(folded), wanted(folded)) == (None, [], {})

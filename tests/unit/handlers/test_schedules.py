@@ -11,7 +11,7 @@ def told(**more):
     return FACTS | {"was": None, "missed": []} | more
 
 
-def test_each_change_is_told_by_its_kind():
+def test_each_change_is_logged_by_its_kind():
     changed = [told(change="given"), told(change="suspended", reason="the company is Unlinked")]
     folded = apply(HELD, action("relay.schedules_changed", schedules=changed))
     assert logged(folded) == [
@@ -20,7 +20,7 @@ def test_each_change_is_told_by_its_kind():
     ]
 
 
-def test_periods_that_passed_while_it_was_suspended_are_told_as_missed():
+def test_periods_of_a_suspension_are_logged_as_missed():
     changed = [told(change="resumed", was="the company is Unlinked", missed=["2026-03-02"])]
     folded = apply(HELD, action("relay.schedules_changed", schedules=changed))
     assert logged(folded)[1] == (

@@ -11,7 +11,7 @@ SAMPLES = sorted(p.stem for p in PAYLOADS.glob("*.json") if p.stem.startswith(BE
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_a_solutions_event_is_told_on(name):
+def test_a_solutions_event_is_logged(name):
     sample = payload(name)
     folded = apply(None, webhook(sample))
     kind, data = logged(folded)[-1]
@@ -24,7 +24,7 @@ def test_a_solutions_event_is_told_on(name):
     assert {key.lower() for key in data["details"]} == {key.lower() for key in told}
 
 
-def test_a_long_list_is_told_in_part():
+def test_a_long_list_is_logged_in_part():
     sample = payload("expenses.sync.successful")
     sample["payload"]["transactions"] = [{"id": str(n)} for n in range(MAX_ENTRIES * 3)]
     details = logged(apply(None, webhook(sample)))[-1][1]["details"]

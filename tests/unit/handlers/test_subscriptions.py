@@ -11,12 +11,12 @@ def about_none(kind, **facts):
     return replace(action(kind, **facts), company_id=None)
 
 
-def test_a_pause_is_told_with_its_reason():
+def test_a_pause_is_logged_with_its_reason():
     folded = apply(None, about_none("relay.subscription_paused", **FACTS, reason="gone"))
     assert logged(folded) == [("subscription.paused", {**FACTS, "reason": "gone"})]
     assert (folded.company, folded.events[0].subject) == (None, "")
 
 
-def test_that_it_goes_on_is_told():
+def test_a_resumption_is_logged():
     folded = apply(None, about_none("relay.subscription_resumed", **FACTS))
     assert logged(folded) == [("subscription.resumed", FACTS)]

@@ -9,7 +9,7 @@ HELD = company_after(webhook(make_event("company.created")))
 FACTS = {"data_type": "all", "period": "2026-01-05", "operation_id": None}
 
 
-def test_a_requested_sync_is_told_as_it_was_requested():
+def test_a_requested_sync_is_logged_as_it_was_requested():
     folded = apply(HELD, action("relay.sync_requested", **FACTS))
     assert logged(folded) == [("sync.requested", FACTS)]
     assert wanted(folded) == {"track": LOOK_AFTER}
@@ -17,12 +17,12 @@ def test_a_requested_sync_is_told_as_it_was_requested():
     assert (event.subject, event.cause) == (company_id(1), "i#1")
 
 
-def test_a_period_without_a_sync_is_told_with_its_reason():
+def test_a_period_without_a_sync_is_logged_with_its_reason():
     facts = {"data_type": "all", "period": "2026-01-05", "reason": "the company is Unlinked"}
     assert logged(apply(HELD, action("relay.sync_missed", **facts))) == [("sync.missed", facts)]
 
 
-def test_each_period_that_passed_meanwhile_is_told():
+def test_each_period_that_passed_meanwhile_is_logged():
     told = action(
         "relay.periods_missed", data_type="all", periods=["2026-W01", "2026-W02"], reason="away"
     )
@@ -32,7 +32,7 @@ def test_each_period_that_passed_meanwhile_is_told():
     ]
 
 
-def test_periods_told_together_are_told_by_the_first_the_last_and_their_number():
+def test_grouped_periods_are_logged_with_first_last_and_count():
     told = action(
         "relay.periods_missed",
         data_type="all",
@@ -48,13 +48,13 @@ def test_periods_told_together_are_told_by_the_first_the_last_and_their_number()
     ]
 
 
-def test_what_was_given_up_is_told():
+def test_a_sync_given_up_is_logged():
     facts = {"intent": f"info:{company_id(1)}", "ending": "gave_up", "reason": "503"}
     folded = apply(HELD, action("relay.intent_given_up", **facts))
     assert logged(folded) == [("intent.given_up", facts)]
 
 
-def test_a_sync_of_a_company_that_we_do_not_hold_is_told_and_makes_none():
+def test_a_sync_of_an_unknown_company_is_logged_and_makes_none():
     facts = {"data_type": "all", "period": "2026-01-05", "reason": "the company is unknown"}
     folded = apply(None, action("relay.sync_missed", **facts))
     assert folded.company is None
@@ -77,7 +77,7 @@ def sync(folded, data_type="invoices"):
     return folded.company.syncs[data_type]
 
 
-def test_one_data_types_sync_is_accepted_with_its_operation_and_closed_by_its_read():
+def test_a_data_types_sync_opens_with_its_operation_ends_by_its_read():
     begun = apply(HELD, requested())
     assert types(begun) == ["sync.requested", "sync.accepted"]
     assert (sync(begun).state, wanted(begun)) == (SyncState.ACCEPTED, {"track": LOOK_AFTER_ONE})
@@ -101,7 +101,7 @@ def test_a_read_from_before_the_request_says_nothing_of_it():
     assert "period" not in logged(folded)[0][1]
 
 
-def test_a_sync_that_was_running_already_is_closed_by_the_read_it_began_with():
+def test_a_running_sync_is_closed_by_the_read_it_began_with():
     folded = apply(HELD, read("Complete", 9.5), requested(running=True, note="running"))
     assert not sync(folded).is_open
     assert "running" not in logged(folded)[0][1]
@@ -124,7 +124,7 @@ def look(reason=None, **told):
     )
 
 
-def test_what_the_history_shows_is_told_when_it_begins_and_when_it_ends():
+def test_a_sync_in_the_history_is_logged_at_its_begin_and_end():
     everything = action("relay.sync_requested", at=10, **FACTS)
     begun = apply(HELD, everything, look())
     assert [(kind, told["done"], told["total"]) for kind, told in logged(begun)] == [
@@ -137,7 +137,7 @@ def test_what_the_history_shows_is_told_when_it_begins_and_when_it_ends():
     assert types(apply(ended.company, look(done=3))) == []
 
 
-def test_a_sync_that_nobody_tells_of_fails_with_the_reason():
+def test_a_sync_without_news_fails_with_the_reason():
     everything = action("relay.sync_requested", at=10, **FACTS)
     folded = apply(HELD, everything, look(reason="no word", total=0, done=0))
     assert [(kind, told["reason"]) for kind, told in logged(folded)] == [("sync.failed", "no word")]
@@ -148,7 +148,7 @@ def test_a_look_at_another_period_changes_nothing():
     assert types(folded) == []
 
 
-def test_with_two_connections_a_sync_ends_with_the_last_of_their_reads():
+def test_with_two_connections_a_sync_ends_with_the_last_read():
     two = [
         webhook(make_event("connection.connected", connection=(number, "Linked"), at=number))
         for number in (1, 2)
@@ -165,7 +165,7 @@ def test_with_two_connections_a_sync_ends_with_the_last_of_their_reads():
     assert not sync(apply(held, gone, read("Complete", 12, number=1))).is_open
 
 
-def test_a_sync_that_a_later_one_overtakes_is_told_as_covered_by_it():
+def test_a_sync_that_a_later_one_overtakes_is_logged_as_covered():
     begun = apply(HELD, requested()).company
     folded = apply(begun, requested(at=20, period="2026-01-06", operation_id="op-2"))
     kinds = [(kind, told["period"]) for kind, told in logged(folded)]
@@ -180,12 +180,12 @@ def test_a_sync_that_a_later_one_overtakes_is_told_as_covered_by_it():
     assert sync(late).period == "2026-01-05"
 
 
-def test_a_sync_that_has_ended_is_not_told_again_when_the_next_is_asked_for():
+def test_a_sync_that_ended_is_not_logged_again_at_the_next_request():
     ended = apply(HELD, requested(), read("Complete", 12)).company
     assert "sync.skipped" not in types(apply(ended, requested(at=20, period="2026-01-06")))
 
 
-def test_a_failure_that_the_history_shows_is_told_with_codats_reason():
+def test_a_failure_in_the_history_is_logged_with_codats_reason():
     everything = action("relay.sync_requested", at=10, **FACTS)
     shown = look(done=3, failed=1, state="failed", ended=5, why="bills: Timed out.")
     [_, (kind, told)] = logged(apply(HELD, everything, shown))

@@ -11,7 +11,7 @@ SAMPLES = [
 
 
 @pytest.mark.parametrize(("name", "kind", "data_type"), SAMPLES)
-def test_a_write_is_told_with_its_operation_and_status(name, kind, data_type):
+def test_a_write_is_logged_with_its_operation_and_status(name, kind, data_type):
     sample = payload(name)
     folded = apply(None, webhook(sample))
     assert logged(folded)[-1] == (

@@ -92,7 +92,7 @@ def test_a_token_kept_in_the_store_is_let_in_with_its_role():
     assert kind(answer) == "forbidden"
 
 
-def test_an_address_that_does_not_exist_is_not_told_apart_without_a_token(portal):
+def test_without_a_token_a_missing_address_looks_like_any_other(portal):
     assert portal.get("/v1/nothing", token=None).status_code == 401
     assert kind(portal.get("/v1/nothing")) == "not-found"
 

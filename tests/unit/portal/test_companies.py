@@ -150,13 +150,13 @@ def test_many_companies_are_not_all_named(portal):
     assert said == "Look at /v1/companies for the companies there are."
 
 
-def test_a_name_in_place_of_an_id_is_told_whose_id_is_meant(portal):
+def test_a_name_in_place_of_an_id_is_answered_with_the_id_meant(portal):
     portal.hold(make_company(1), make_company(2))
     answer = portal.get("/v1/companies/Company%202")
     assert answer.json["detail"].endswith(f"; the id of Company 2 is {company_id(2)}.")
 
 
-def test_a_platform_that_nobody_knows_is_refused_with_the_nearest(portal):
+def test_an_unknown_platform_is_refused_with_the_nearest(portal):
     portal.hold(make_company(1))
     for path in ("/v1/companies", "/v1/journeys"):
         [error] = portal.get(f"{path}?platform=Xeroo").json["errors"]
@@ -170,7 +170,7 @@ def test_a_name_of_which_codat_would_keep_a_part_is_refused(portal):
     assert portal.messages(77) == []
 
 
-def test_a_company_created_without_a_name_is_told_to_its_lane_as_a_placeholder(portal):
+def test_a_company_created_without_a_name_is_enqueued_as_placeholder(portal):
     answer = portal.post("/v1/companies", json={"reference": "LOAN_1042 / é", "tags": {"a": "b"}})
     assert answer.status_code == 201
     assert answer.json == {
@@ -193,7 +193,7 @@ def test_a_company_created_without_a_name_is_told_to_its_lane_as_a_placeholder(p
     assert portal.codat.asked[0]["tags"] == {"a": "b"}
 
 
-def test_placeholders_differ_and_hold_only_characters_that_codat_keeps(portal):
+def test_placeholders_differ_and_hold_only_characters_codat_keeps(portal):
     made = [portal.post("/v1/companies", json={"reference": r} if r else {}) for r in ("", "", "/")]
     sent = [asked["name"] for asked in portal.codat.asked]
     assert [answer.status_code for answer in made] == [201, 201, 201]
@@ -299,7 +299,7 @@ def test_a_codat_that_hangs_takes_a_quarter_of_the_threads_at_most():
     assert portal.post("/v1/companies", json={}).status_code == 201
 
 
-def test_when_recording_fails_the_answer_names_the_company_that_codat_has(portal):
+def test_if_recording_fails_the_answer_names_the_company_at_codat(portal):
     create = portal.codat.create_company
 
     def create_and_cut(name, **given):
@@ -349,7 +349,7 @@ def test_the_key_and_the_tokens_are_in_no_answer(portal):
         assert "sandbox_api_key" not in text
 
 
-def test_how_far_a_companys_syncs_have_come_is_told_newest_first():
+def test_the_progress_of_a_companys_syncs_is_listed_newest_first():
     portal = Portal()
     first = Sync("first", MOMENT, total=4, done=1, state=SyncState.ACCEPTED)
     later = Sync("2026-01-05", MOMENT + 1, "op", SyncState.COMPLETED, 1, 1, 0, MOMENT + 2)

@@ -118,7 +118,7 @@ def test_a_key_belongs_to_its_caller():
     assert other.json["id"] != first.json["id"]
 
 
-def test_a_request_under_way_is_a_conflict_that_says_when_to_come_again(portal, codat):
+def test_a_request_under_way_is_a_conflict_with_a_retry_time(portal, codat):
     inner = []
     codat.list_integrations()
     create = codat.create_company
@@ -153,9 +153,7 @@ def test_a_company_whose_creation_was_not_answered_is_found_at_codat(portal, cod
     assert next(m[b"type"] for m in portal.messages(1)) == b"relay.company_created"
 
 
-def test_codats_own_key_stays_while_the_outcome_is_unknown_and_changes_after_a_refusal(
-    portal, codat
-):
+def test_the_key_sent_to_codat_changes_only_after_a_refusal(portal, codat):
     """Codat repeats a refusal to the same key for 90 minutes."""
     for failing in (
         errors.Unreachable("no answer in time"),
@@ -295,7 +293,7 @@ def test_one_tag_is_left_for_finding_the_company(portal, codat):
     assert set(codat.held[-1].tags) == {"a", "relayRequest"}
 
 
-def test_the_api_document_tells_of_the_key(portal):
+def test_the_api_document_describes_the_key(portal):
     paths = portal.get("/openapi.json").json["paths"]
     for path in PATHS:
         told = paths[path]["post"]

@@ -15,7 +15,7 @@ def keys(portal, query=""):
     return [one["key"] for one in portal.get(f"/v1/integrations{query}").json["integrations"]]
 
 
-def test_enabled_platforms_are_listed_with_what_can_be_read_and_a_logo_of_ours(portal):
+def test_platforms_are_listed_with_their_data_types_and_our_logo(portal):
     answer = portal.get("/v1/integrations").json
     xero = next(one for one in answer["integrations"] if one["key"] == "gbol")
     assert xero["logo"].startswith(portal.settings.public_url)
@@ -25,13 +25,13 @@ def test_enabled_platforms_are_listed_with_what_can_be_read_and_a_logo_of_ours(p
 
 
 @pytest.mark.parametrize("word", ["source_type", "integration_type"])
-def test_they_are_narrowed_by_both_words_for_a_type_and_found_by_what_is_typed(portal, word):
+def test_both_words_for_a_type_filter_and_typed_text_searches(portal, word):
     banking = keys(portal, f"?{word}=banking")
     assert 0 < len(banking) < len(keys(portal))
     assert keys(portal, "?q=xreo")[0] == "gbol"
 
 
-def test_an_operator_has_them_read_anew(portal):
+def test_an_operator_has_them_reread(portal):
     assert portal.post("/v1/integrations/refresh").status_code == 202
     assert portal.store.intents.get("platforms:all")["cause"] == "asked for"
     assert portal.hints.performed == 1

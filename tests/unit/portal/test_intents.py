@@ -43,7 +43,7 @@ def names(*needs: NewIntent) -> list[str]:
     return [one.name for one in needs]
 
 
-def test_what_waits_is_listed_the_soonest_due_first_and_found_by_kind_company_and_name(portal):
+def test_waiting_intents_are_listed_soonest_first_and_filtered(portal):
     late, soon, other = (
         need("info:{}", 1, NOW + 9),
         need("reread:{}", 1, NOW + 1),
@@ -61,14 +61,14 @@ def test_what_waits_is_listed_the_soonest_due_first_and_found_by_kind_company_an
     assert kind(portal.get("/v1/intents?like=[a]")) == "invalid"
 
 
-def test_what_runs_is_told_from_what_waits(portal):
+def test_running_intents_are_listed_apart_from_waiting_ones(portal):
     leave(portal, need("info:{}", 1), need("info:{}", 2, NOW + 60_000))
     portal.store.intents.claim(now=NOW, lease_ms=9000, limit=9, priorities=[Priority.NOW])
     assert listed(portal, "?state=running") == [f"info:{company_id(1)}"]
     assert len(listed(portal)) == 2
 
 
-def test_dead_ones_are_listed_with_the_reason_and_run_again_one_by_one(portal):
+def test_dead_intents_are_listed_with_the_reason_and_run_one_by_one(portal):
     one, two = need("info:{}", 1), need("info:{}", 2)
     give_up(portal, one, two)
     [*dead] = portal.get("/v1/intents?state=dead").json["intents"]
@@ -118,7 +118,7 @@ def test_which_dead_ones_must_be_said_and_by_whom_it_may_be(portal):
     assert kind(refused) == "forbidden"
 
 
-def test_a_preview_of_syncs_counts_linked_companies_against_what_is_left_today(portal):
+def test_a_preview_counts_linked_companies_against_todays_quota(portal):
     now = now_ms()
     portal.store.budget.ended("call", None, now=now, limit=100, remaining=6, reset=now + 10**7)
     answer = portal.post("/v1/syncs", json={"all": True, "preview": True})
@@ -132,7 +132,7 @@ def test_a_preview_of_syncs_counts_linked_companies_against_what_is_left_today(p
     assert listed(portal) == []
 
 
-def test_syncs_are_left_for_the_linked_of_a_filter_and_counted_by_their_name(portal):
+def test_syncs_are_enqueued_for_linked_companies_and_counted_by_name(portal):
     answer = portal.post("/v1/syncs", json={"all": True, "data_type": "invoices"})
     assert (answer.status_code, answer.json["left"]) == (202, 2)
     [like] = answer.json["like"]

@@ -104,7 +104,7 @@ def steps(portal, made):
     return [one["type"].removeprefix("journey.") for one in shown["steps"]]
 
 
-def test_a_journey_makes_a_company_under_a_placeholder_and_a_link_that_is_not_kept(portal):
+def test_a_journey_makes_a_placeholder_company_and_an_unstored_link(portal):
     made, at = invite(portal)
     assert (made["company_id"], made["stage"]) == (company_id(1), "pick")
     assert len(at) > 25
@@ -144,7 +144,7 @@ def test_links_that_do_not_work_have_one_same_answer(portal):
     assert steps(portal, over)[-1] == "expired"
 
 
-def test_a_clock_ends_journeys_whose_time_is_over_and_tells_of_it_once(portal):
+def test_the_clock_ends_expired_journeys_and_logs_it_once(portal):
     made, _ = invite(portal)
     confirmed, _ = invite(portal)
     step = Step.CONFIRMED
@@ -176,7 +176,7 @@ def test_steps_reach_the_companys_lane_in_order_and_once(portal):
     assert (data["platform_key"], data["platform_name"]) == ("gbol", "Xero")
 
 
-def test_consent_holds_the_words_as_shown_and_a_forged_version_is_no_consent(portal, codat):
+def test_consent_holds_the_words_shown_and_refuses_a_forged_version(portal, codat):
     made, at = invite(portal)
     portal.web.post(f"{at}/platform", data={"platform": "gbol"})
     for data in ({}, {"agree": "yes"}, {"agree": "yes", "version": "0" * 16}):
@@ -192,7 +192,7 @@ def test_consent_holds_the_words_as_shown_and_a_forged_version_is_no_consent(por
     assert "profitAndLoss" in consent["data_types"]
 
 
-def test_the_link_is_minted_anew_for_each_click_over_one_connection(portal, codat):
+def test_each_click_gets_a_new_link_for_the_same_connection(portal, codat):
     _, at = invite(portal)
     assert LINK_URL in agreed(portal, at).text
     [held] = codat.connections
@@ -229,9 +229,7 @@ def test_two_clicks_at_once_make_one_connection_and_one_consent(portal, codat):
 
 
 @pytest.mark.parametrize("act", ["back", "platform"])
-def test_a_connection_left_for_another_platform_is_to_be_deleted_and_never_used_again(
-    portal, codat, act
-):
+def test_a_connection_of_an_abandoned_platform_is_deleted(portal, codat, act):
     made, at = invite(portal)
     agreed(portal, at)
     left = connection_id(1)
@@ -268,7 +266,7 @@ def test_going_back_after_the_link_was_made_goes_on_with_that_link(portal, codat
     assert "disconnects it at once" in portal.web.get(at).text  # by this journey, so its to unlink
 
 
-def test_a_connection_that_was_there_before_is_kept_whatever_is_chosen(portal, codat):
+def test_a_connection_from_before_is_kept_under_any_choice(portal, codat):
     made, at = invite(portal)
     held = Connection(connection_id(7), "Unlinked", platform_key="gbol", link_url=LINK_URL)
     codat.connections = (held,)
@@ -369,7 +367,7 @@ def test_both_words_for_a_type_narrow_the_choice(portal, word):
 
 
 @pytest.mark.parametrize("key", ["mqjo", "ndsk"])
-def test_what_only_tests_use_is_not_taken_in_production_unless_the_firm_names_it(codat, key):
+def test_production_has_no_test_platforms_unless_the_firm_names_them(codat, key):
     portal = Portal(codat=codat, codat_api_key="k", codat_webhook_secrets=())
     _, at = invite(portal)
     portal.web.post(f"{at}/platform", data={"platform": key})
@@ -394,7 +392,7 @@ def test_platforms_that_are_not_enabled_are_not_shown(portal):
     assert shown.count("On your computer") == 2
 
 
-def test_a_broken_connection_makes_a_reconnect_and_a_linked_one_a_conflict(portal):
+def test_a_broken_connection_is_a_reconnect_a_linked_one_a_conflict(portal):
     portal.hold(make_company(1, "Deauthorized"), make_company(2))
     made, at = invite(portal, company_id=company_id(1))
     assert (made["reconnects"], made["stage"]) == (connection_id(1), "consent")
@@ -433,7 +431,7 @@ def test_trouble_at_codat_is_a_page_that_says_try_again(portal, codat):
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
-def test_whatever_codat_refuses_the_customer_can_try_again_or_choose_another(
+def test_after_any_refusal_by_codat_the_customer_can_retry_or_switch(
     portal, codat, failing, status, said
 ):
     _, at = invite(portal)
@@ -461,9 +459,7 @@ def test_what_codat_refused_is_for_the_firm_in_the_log(portal, codat):
     assert "CODAT_API_KEY" in told["detail"]
 
 
-def test_a_platform_that_was_closed_after_it_was_chosen_leaves_the_way_to_another(
-    portal, monkeypatch
-):
+def test_a_platform_disabled_after_the_choice_offers_another(portal, monkeypatch):
     monkeypatch.setattr("portal.link.platforms.POLL_MS", -1)
     _, at = invite(portal)
     portal.web.post(f"{at}/platform", data={"platform": "gbol"})
@@ -544,7 +540,7 @@ def waited(portal, made, seconds):
     )
 
 
-def test_a_wait_of_more_than_a_minute_is_said_to_be_long_and_told_to_the_open_page(portal):
+def test_a_wait_over_a_minute_is_called_long_on_the_open_page(portal):
     made, at = invite(portal)
     agreed(portal, at)
     before = portal.web.get(f"{at}/state").json["stamp"]
@@ -650,7 +646,7 @@ def test_a_yes_is_to_what_was_shown_and_to_nothing_else(portal, codat):
     assert told["shown"] == shown_on(again) != old
 
 
-def test_what_was_linked_before_the_journey_is_not_unlinked_by_its_customer(portal, codat):
+def test_a_customer_cannot_unlink_what_was_linked_before(portal, codat):
     made, at, _ = linked_before(portal, codat)
     assert "stays so until" in portal.web.get(at).text
     answer = portal.web.post(f"{at}/wrong", data={"shown": shown_on(portal.web.get(at))})
@@ -662,7 +658,7 @@ def test_what_was_linked_before_the_journey_is_not_unlinked_by_its_customer(port
     assert "Which software" in portal.web.get(at).text
 
 
-def test_a_wrong_company_is_said_to_be_undone_before_codats_own_word_of_it(portal, codat):
+def test_a_wrong_company_shows_as_undone_before_codats_webhook(portal, codat):
     """The picker showed the platform as linked still, until it was loaded again."""
     made, at, _ = linked_before(portal, codat)
     portal.store.journeys.change(
@@ -681,7 +677,7 @@ def test_a_wrong_company_is_said_to_be_undone_before_codats_own_word_of_it(porta
 @pytest.mark.parametrize(
     "form", ["consent", "authorise", "platform", "confirm", "wrong", "code", "", "nothing/at/all"]
 )
-def test_the_address_of_a_form_copied_from_the_browser_leads_to_its_link(portal, codat, form):
+def test_a_forms_address_copied_from_the_browser_leads_to_its_link(portal, codat, form):
     """It stands there while the page that the form brought is shown, such as steps for a PC."""
     made, at = invite(portal)
     answer = portal.web.get(f"{at}/{form}")
@@ -692,7 +688,7 @@ def test_the_address_of_a_form_copied_from_the_browser_leads_to_its_link(portal,
         assert (answer.status_code, "does not work" in answer.text) == (404, True)
 
 
-def test_a_wrong_company_that_codat_would_not_unlink_is_held_back_until_it_does(portal, codat):
+def test_a_wrong_company_is_held_back_until_codat_unlinks_it(portal, codat):
     made, at, _ = linked_before(portal, codat)
     portal.store.journeys.change(
         made["id"], lambda held: rules.Change(replace(held, was_linked_already=False, sent=0))
@@ -725,7 +721,7 @@ def said_wrong(portal, codat):
 
 
 @pytest.mark.parametrize("act", ["", "wrong", "authorise", "platform", "back"])
-def test_a_wrong_company_that_broke_off_after_the_unlinking_is_made_up_for(portal, codat, act):
+def test_a_wrong_company_report_cut_off_after_the_unlink_is_completed(portal, codat, act):
     made, at = said_wrong(portal, codat)
     if act:
         portal.web.post(f"{at}/{act}", data={"platform": "qhyg"})

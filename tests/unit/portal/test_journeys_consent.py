@@ -34,9 +34,7 @@ def consented(portal, **body):
         (None, "bills", 43),
     ],
 )
-def test_a_platform_that_does_not_say_what_it_has_is_taken_to_have_all_of_its_type(
-    kind, some, count
-):
+def test_a_platform_without_a_list_has_all_data_types_of_its_type(kind, some, count):
     for raw in ({}, {"datatypeFeatures": []}, {"datatypeFeatures": None}):
         types = shared(Integration("abcd", "X", kind, raw=raw), None)
         assert some in types
@@ -52,7 +50,7 @@ def test_nobody_agrees_to_an_empty_list(portal):
     assert any("invoices" in sentence.lower() for sentence in consent["text"])
 
 
-def test_only_what_codats_settings_and_the_schedules_read_is_asked_for(portal):
+def test_consent_covers_only_data_that_settings_or_schedules_read(portal):
     portal.store.platforms.keep_read_by_codat(["company", "invoices", "banking-accounts"])
     portal.put("/v1/policy", json={"rules": [
         {"data_type": "bills", "schedule": {"cadence": "daily"}},
@@ -60,7 +58,7 @@ def test_only_what_codats_settings_and_the_schedules_read_is_asked_for(portal):
     assert consented(portal)["data_types"] == ["bills", "company", "invoices"]
 
 
-def test_a_company_that_was_linked_before_may_have_settings_of_its_own(portal):
+def test_a_company_linked_before_may_have_its_own_settings(portal):
     portal.store.platforms.keep_read_by_codat(["company"])
     portal.hold(make_company(1, "Deauthorized"))
     made, at = invite(portal, company_id=company_id(1))

@@ -49,7 +49,7 @@ def test_a_code_is_read_as_people_type_it(portal, monkeypatch):
     assert portal.web.post("/pc", data={"code": " il1i LL11 "}).headers["Location"] == at
 
 
-def test_every_code_that_opens_nothing_has_one_same_answer_with_the_form_again(portal):
+def test_every_invalid_code_gets_the_same_answer_and_the_form(portal):
     at = offline(portal)
     used = made(portal, at)
     portal.web.post("/pc", data={"code": used})
@@ -63,7 +63,7 @@ def test_every_code_that_opens_nothing_has_one_same_answer_with_the_form_again(p
     assert portal.web.post("/pc", data={"code": used}).status_code == 404
 
 
-def test_neither_code_nor_link_is_kept_and_what_is_kept_ends_in_half_an_hour(portal):
+def test_neither_code_nor_link_is_stored_and_all_ends_in_half_an_hour(portal):
     at = offline(portal)
     code = made(portal, at).replace("-", "").encode()
     token = at.removeprefix("/link/").encode()
@@ -82,7 +82,7 @@ def test_many_customers_behind_one_address_do_not_lock_each_other_out(portal):
     assert portal.web.post("/pc", data={"code": code}).status_code == 303
 
 
-def test_after_many_guesses_nobody_is_heard_nor_worked_for_for_a_while(portal, monkeypatch):
+def test_after_many_guesses_every_code_is_refused_for_a_while(portal, monkeypatch):
     code = made(portal, offline(portal))
     monkeypatch.setattr(codes, "MAX_FAILURES", 3)
     for _ in range(3):
@@ -100,7 +100,7 @@ def test_after_many_guesses_nobody_is_heard_nor_worked_for_for_a_while(portal, m
     assert portal.web.post("/pc", data={"code": code}).status_code == 303
 
 
-def test_few_codes_are_worked_on_at_once_whoever_asks(portal):
+def test_only_a_few_codes_are_worked_on_at_once(portal):
     """Each takes a processor and 16 MiB of the process that takes webhooks in too."""
     at = offline(portal)
     code = made(portal, at)

@@ -18,7 +18,7 @@ def rows(portal, query=""):
     return {one["platform_key"]: one for one in report["platforms"]}
 
 
-def test_a_refusal_stays_with_its_platform_when_the_customer_goes_on_with_another(portal):
+def test_a_refusal_stays_with_its_platform_after_a_switch(portal):
     made, at = invite(portal)
     agreed(portal, at)
     refuse(portal, "403", "User cancelled")

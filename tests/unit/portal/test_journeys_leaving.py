@@ -52,7 +52,7 @@ def to(stage, portal, at):
         ("failed", "was not connected", "failed"),
     ],
 )
-def test_each_page_lets_one_leave_and_tells_the_firm_where_and_why(portal, stage, shown, status):
+def test_each_page_lets_one_leave_and_logs_where_and_why(portal, stage, shown, status):
     made, at = invite(portal, return_url=RETURN)
     to(stage, portal, at)
     page = portal.web.get(at).text
@@ -69,7 +69,7 @@ def test_each_page_lets_one_leave_and_tells_the_firm_where_and_why(portal, stage
     assert shown in portal.web.get(at).text  # the link goes on working, where it was
 
 
-def test_without_a_return_address_a_page_says_that_the_link_still_works(portal):
+def test_without_a_return_address_a_page_says_the_link_still_works(portal):
     _, at = invite(portal)
     left = portal.web.post(f"{at}/leave")
     assert "http-equiv" not in left.text
@@ -85,7 +85,7 @@ def test_a_reason_that_is_none_of_ours_is_no_reason(portal, reason):
     assert told(portal)[1]["reason"] is None
 
 
-def test_leaving_sent_twice_is_told_once(portal):
+def test_leaving_sent_twice_is_logged_once(portal):
     made, at = invite(portal)
     for _ in range(2):
         portal.web.post(f"{at}/leave", data={"reason": "later"})
@@ -112,7 +112,7 @@ def test_a_link_that_does_not_work_cannot_be_left(portal):
     assert portal.web.get("/link/guessed/leave").data == portal.web.get("/link/guessed").data
 
 
-def test_the_company_is_not_told_of_anything_else(portal):
+def test_leaving_logs_nothing_else_for_the_company(portal):
     _, at = invite(portal)
     portal.web.post(f"{at}/leave", data={"reason": "unwilling"})
     assert [m[b"type"] for m in portal.messages(1)][-1] == b"journey.left"

@@ -36,13 +36,13 @@ def test_each_type_is_a_plain_link_that_keeps_what_was_looked_for(portal):
     assert status(banks) == "<bdi>3</bdi> to choose from"
 
 
-def test_a_single_type_needs_no_choice_of_types_and_one_that_is_not_there_is_no_filter(portal):
+def test_a_single_or_unknown_type_makes_no_filter(portal):
     _, at = invite(portal, source_types=["Banking"])
     assert "kinds" not in portal.web.get(at).text.partition("<main")[2]
     assert len(keys(portal.web.get(f"{at}?sourceType=Nonsense").text)) == 3
 
 
-def test_mine_is_not_listed_stands_below_the_list_and_where_nothing_was_found(portal):
+def test_mine_is_not_listed_stands_below_the_list_and_empty_results(portal):
     _, at = invite(portal)
     page = portal.web.get(at).text
     assert page.rindex('name="platform"') < page.index("Mine is not listed")

@@ -177,7 +177,7 @@ def test_what_a_translation_leaves_out_is_named(tmp_path):
     assert journeys_words.lacks(None, Brand(name="Harbour"), load(None)[1], is_real=True) == []
 
 
-def test_the_firms_texts_stand_on_their_own_in_a_page_of_the_other_direction(tmp_path):
+def test_the_firms_texts_are_isolated_on_a_right_to_left_page(tmp_path):
     path = written(
         tmp_path,
         """

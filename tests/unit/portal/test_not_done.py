@@ -57,7 +57,7 @@ def test_a_journey_that_expired_is_not_revoked(portal):
         assert portal.post(f"{path}/revoke").json["stage"] == "revoked"
 
 
-def test_a_policy_is_not_said_to_be_applied_to_companies_that_are_deleted(portal):
+def test_a_policy_is_not_said_to_be_applied_to_deleted_companies(portal):
     portal.hold(make_company(3, deleted=True))
     every = portal.post("/v1/policy/apply", json={"all": True}).json
     named = portal.post("/v1/policy/apply", json={"companies": [company_id(3)]}).json

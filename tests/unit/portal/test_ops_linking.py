@@ -41,7 +41,7 @@ def told(portal, number):
     return last[b"type"].decode(), orjson.loads(last[b"body"])["payload"]
 
 
-def test_the_list_shows_what_is_broken_and_who_is_taken_for_another_and_nothing_else(portal):
+def test_the_list_shows_only_broken_and_mismatched_companies(portal):
     sign_in(portal, OPERATOR)
     shown = text_of(get(portal, "/ops/linking"))
     assert "Company 2 Deauthorised" in shown
@@ -66,7 +66,7 @@ def test_an_operator_invites_again_and_sees_the_link_once(portal):
     assert data["journey"] == journey["id"]
 
 
-def test_an_operator_accepts_another_name_and_it_is_told_by_whom(portal):
+def test_an_accepted_other_name_is_logged_with_the_operator(portal):
     sign_in(portal, OPERATOR)
     assert "Accepted" in send(portal, 3, "accept", identity_mark=mark_of(NOW)).text
     data = {"by": "olga", "identity_mark": mark_of(NOW)}
@@ -92,7 +92,7 @@ def test_only_whom_the_page_showed_is_accepted(portal):
     assert portal.post(f"{path}/identity/accept").status_code == 204
 
 
-def test_two_that_look_alike_are_told_apart_by_their_books(portal):
+def test_two_companies_that_look_alike_differ_by_their_books(portal):
     books = [BEFORE | {"accountingPlatformRef": name} for name in ("a", "b")]
     flag = {"accountingPlatformRef": {"previous": "a", "current": "b"}}
     portal.hold(make_company(6, expected=books[0], info=books[1], identity_mismatch=flag))
@@ -103,9 +103,7 @@ def test_two_that_look_alike_are_told_apart_by_their_books(portal):
 
 
 @pytest.mark.parametrize("fault", [NotDurable, Contended])
-def test_a_write_that_did_not_last_or_was_contended_is_a_page_that_says_try_again(
-    portal, monkeypatch, fault
-):
+def test_a_failed_or_contended_write_is_a_page_that_says_try_again(portal, monkeypatch, fault):
     def fail(*_):
         raise fault("no")
 
@@ -180,7 +178,7 @@ def test_the_list_goes_on_where_one_page_ends(portal, monkeypatch):
 @pytest.mark.parametrize(
     ("status", "why"), [("Deauthorized", "no longer lets"), ("Unlinked", "was disconnected from")]
 )
-def test_a_customer_asked_to_connect_again_reads_why_and_for_which_company(portal, status, why):
+def test_a_customer_asked_to_reconnect_reads_why_and_which_company(portal, status, why):
     portal.hold(make_company(5, status, info=BEFORE))
     made = portal.post("/v1/journeys", json={"company_id": company_id(5)}).json
     page = portal.web.get("/link/" + made["link"].rpartition("/")[2]).text

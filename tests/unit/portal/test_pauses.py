@@ -89,7 +89,7 @@ def fall_due(portal: Portal, seconds: int) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0, 3700])
-def test_a_schedule_in_a_pause_names_it_and_its_end_before_and_after_it_falls_due(portal, seconds):
+def test_a_paused_schedule_names_the_pause_and_its_end(portal, seconds):
     portal.hold(make_company(1))
     path = f"/v1/schedules/{company_id(1)}/invoices"
     portal.put(path, json={"cadence": "hourly"})
@@ -161,7 +161,7 @@ def test_the_list_of_many_pauses_walks_the_companies_once(portal, monkeypatch):
     assert len(walks) == 1
 
 
-def test_a_tag_that_no_company_has_yet_is_taken_by_whoever_says_so(portal):
+def test_an_unused_tag_is_taken_if_the_request_insists(portal):
     body = {"scope": "tag", "value": "pilot", "reason": "x"}
     [error] = problem(portal.post("/v1/pauses", json=body))["errors"]
     assert "`anyway`" in error["message"]

@@ -28,7 +28,7 @@ def test_without_a_policy_the_setting_speaks(portal):
     assert [rule["schedule"]["cadence"] for rule in found["policy"]["rules"]] == ["daily"]
 
 
-def test_a_preview_tells_what_would_change_and_saves_nothing(portal):
+def test_a_preview_shows_what_would_change_and_saves_nothing(portal):
     found = portal.put("/v1/policy?preview=true", json=WEEKLY).json
     assert found["saved"] is False
     preview = found["preview"]
@@ -40,7 +40,7 @@ def test_a_preview_tells_what_would_change_and_saves_nothing(portal):
     assert portal.get("/v1/policy").json["origin"] == "setting"
 
 
-def test_a_policy_set_is_in_force_and_touches_nobody_until_asked(portal):
+def test_a_policy_set_changes_no_company_until_it_is_applied(portal):
     assert portal.put("/v1/policy", json=WEEKLY).json["applied_to"] == 0
     assert portal.get("/v1/policy").json["origin"] == "api"
     assert portal.store.intents.counts()["now"] == 0

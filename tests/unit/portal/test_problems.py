@@ -67,7 +67,7 @@ def test_a_method_that_is_not_there_says_which_are(portal):
     assert "POST" in answer.headers["Allow"]
 
 
-def test_an_unforeseen_error_shows_no_trace_and_can_be_found_in_the_log(portal, monkeypatch):
+def test_an_unforeseen_error_hides_its_trace_but_is_in_the_log(portal, monkeypatch):
     def break_down(self: Companies, company: str) -> Company:
         raise ZeroDivisionError("the secret inside")
 
@@ -143,7 +143,7 @@ def test_every_answer_carries_the_security_headers(portal, path):
     assert (headers.get("Cache-Control") == "no-store") == path.startswith("/v1")
 
 
-def test_every_route_tells_of_what_any_route_may_answer():
+def test_every_route_documents_the_common_answers():
     """What a route says of a status stands in place of what its group says of it."""
     common = [(str(KINDS[name].status), KINDS[name].meaning) for name in COMMON]
     told = 0
@@ -210,7 +210,7 @@ def test_no_route_takes_an_empty_company_for_none_or_for_all(portal):
         ("get", "/pc/nothing", 404, "/pc"),
     ],
 )
-def test_a_person_is_told_of_an_error_on_a_page_with_a_way_on(portal, method, path, status, home):
+def test_a_person_sees_an_error_on_a_page_with_a_way_on(portal, method, path, status, home):
     """Also on a phone; the address of a form is asked for when a browser brings back its tab."""
     answer = portal.web.open(path, method=method.upper())
     assert (answer.status_code, answer.mimetype) == (status, "text/html")

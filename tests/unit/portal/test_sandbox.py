@@ -40,7 +40,7 @@ def test_a_platform_gives_the_link_of_its_own_connection(portal, sandbox):
     )
 
 
-def test_an_unknown_platform_leaves_a_company_that_says_why_it_has_no_connection(portal):
+def test_an_unknown_platform_leaves_a_company_without_a_connection(portal):
     made = portal.post("/v1/companies", json={"name": "Acme", "platform_key": "zzzz"})
     assert made.status_code == 201
     assert made.json["connection_error"]

@@ -56,7 +56,7 @@ def test_a_preview_saves_nothing(portal):
     assert portal.put(INVOICES, json={"cadence": "monthly"}).json["saved"] is True
 
 
-def test_the_schedule_of_a_company_that_is_not_linked_is_suspended_with_the_reason(portal):
+def test_an_unlinked_companys_schedule_is_suspended_with_a_reason(portal):
     answer = portal.put(f"/v1/schedules/{company_id(2)}/all", json={"cadence": "daily"})
     assert answer.json["suspended"] == "the company is Deauthorised"
     assert (answer.json["next_due"], answer.json["next_runs"]) == (None, [])
@@ -147,7 +147,7 @@ def test_a_schedule_that_never_stands_still_is_a_conflict(portal, monkeypatch):
     assert kind(portal.put(INVOICES, json={"cadence": "daily"})) == "conflict"
 
 
-def test_the_same_once_more_changes_nothing_and_what_was_late_stays_late(portal):
+def test_setting_the_same_again_changes_nothing_and_keeps_it_late(portal):
     daily = {"cadence": "daily", "catch_up": "all"}
     late = int(time.time()) - 2 * 86_400
     given = Schedule(company_id(1), "invoices", Cadence.DAILY)
@@ -169,7 +169,7 @@ def told(portal):
     return [one["change"] for body in bodies for one in body["payload"]["schedules"]]
 
 
-def test_who_set_or_removed_a_schedule_is_told(portal):
+def test_a_schedule_change_is_logged_with_its_author(portal):
     portal.put(INVOICES, json={"cadence": "daily"})
     portal.put(INVOICES, json={"cadence": "weekly"})
     portal.delete(INVOICES)
@@ -179,7 +179,7 @@ def test_who_set_or_removed_a_schedule_is_told(portal):
     assert all(cause.startswith(b"api:olga:invoices:") for cause in causes)
 
 
-def test_the_time_of_a_suspension_goes_on_when_the_schedule_is_set_anew(portal):
+def test_a_suspension_keeps_its_start_when_the_schedule_is_set_again(portal):
     invoices = f"/v1/schedules/{company_id(2)}/invoices"
     asleep = Schedule(company_id(2), "invoices", Cadence.HOURLY).suspend(
         "the company is Unlinked", 5

@@ -28,7 +28,7 @@ def act(portal, made, what, **options):
     return portal.post(f"/v1/subscriptions/{made['id']}/{what}", **options)
 
 
-def test_a_new_one_begins_at_the_end_of_the_log_and_shows_its_secret_once(portal):
+def test_a_new_one_starts_at_the_logs_end_and_shows_its_secret_once(portal):
     portal.log(("a.b", 1), ("a.b", 1))
     made = make(portal, types=["sync.*"], description="ours")
     assert made["secret"].startswith("whsec_")
@@ -70,7 +70,7 @@ def test_a_change_keeps_what_is_left_out(portal):
     assert kind(patch(portal, made, url="https://127.0.0.1.nip.io:22\r\n")) == "invalid"
 
 
-def test_pausing_and_resuming_are_told_in_the_log(portal):
+def test_pausing_and_resuming_are_logged(portal):
     made = make(portal)
     assert act(portal, made, "pause").json["reason"] == "olga paused it"
     assert act(portal, made, "pause").json["state"] == "paused"
@@ -81,7 +81,7 @@ def test_pausing_and_resuming_are_told_in_the_log(portal):
     assert portal.hints.drained == [0]
 
 
-def test_one_whose_events_are_gone_is_not_resumed_before_its_cursor_is_moved(portal):
+def test_one_whose_events_are_gone_resumes_only_after_a_cursor_move(portal):
     portal.log(*(("a.b", 1),) * 5)
     made = make(portal, after=0)
     act(portal, made, "pause")

@@ -47,7 +47,7 @@ def test_every_webhook_is_signed_and_says_what_happened(box):
         (["delete"], ["company.deleted"]),
     ],
 )
-def test_each_act_tells_its_event(box, acts, told):
+def test_each_act_sends_its_event(box, acts, told):
     with running(webhook_url=box.url) as (_, call):
         company = call.company()
         for act in acts:

@@ -241,7 +241,7 @@ def test_what_waits_for_a_removed_endpoint_is_dropped():
         assert [e["outcome"] for e in call.journal(kind="webhook")] == ["failed", "removed"]
 
 
-def test_a_burst_gathers_what_is_told_and_lets_it_go_at_once():
+def test_a_burst_gathers_events_and_sends_them_at_once():
     with mailbox() as box, running(webhook_url=box.url) as (sandbox, call):
         call.control("delivery", burstSeconds=100_000_000)
         for _ in range(5):

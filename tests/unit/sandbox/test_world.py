@@ -60,7 +60,7 @@ def test_a_name_of_forbidden_characters_alone_is_refused(world):
     assert not world.companies
 
 
-def test_linking_tells_its_story_in_order(world, clock, told):
+def test_linking_sends_its_events_in_order(world, clock, told):
     link(world)
     clock.now += 1
     world.advance()
@@ -165,7 +165,7 @@ def test_losing_access_ends_the_reads_under_way(world, told):
     assert connection.errors[-1]["statusCode"] == "401"
 
 
-def test_a_read_ended_early_is_not_told_twice(world, told):
+def test_a_read_ended_early_is_not_sent_twice(world, told):
     _, connection = link(world)
     world.deauthorise(connection.id)
     count = len(told)
@@ -173,7 +173,7 @@ def test_a_read_ended_early_is_not_told_twice(world, told):
     assert len(told) == count
 
 
-def test_linking_again_is_told_as_reconnected_and_read_anew(world, told):
+def test_linking_again_is_sent_as_reconnected_and_read_again(world, told):
     _, connection = link(world)
     world.advance(NOW + 0.3)
     world.deauthorise(connection.id)
@@ -240,7 +240,7 @@ def test_the_quota_grows_with_linked_companies(world):
     assert world.spend("a").limit == 2000
 
 
-def test_reaching_the_quota_is_told_once_and_its_reset_once(clock, told):
+def test_reaching_the_quota_and_its_reset_are_sent_once_each(clock, told):
     world = make_world(clock, told, daily_quota=2)
     assert [world.spend("a").retry_after for _ in range(2)] == [None, None]
     wait = world.spend("a").retry_after
