@@ -29,7 +29,7 @@ EVERYSEC = (
     "Not the same promise: with everysec ours waits for the disk before it answers (WAITAOF),"
     " the naive way answers at once and can lose what it acknowledged."
 )
-MOST_ROUNDS = 2  # times those asked for, while a ratio spreads widely
+MAX_ROUNDS_FACTOR = 2  # times the rounds asked for, while a ratio spreads widely
 
 
 @click.command()
@@ -44,10 +44,10 @@ def main(parts: tuple[str, ...], seconds: float, rounds: int, as_json: bool, nam
     --seconds is the length of each load. More rounds than asked for are run, up to twice as many,
     while the ratio of ours to the naive way spreads widely.
     """
-    told = Console(stderr=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
+    console = Console(stderr=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that our processes are ended
     try:
-        with Progress(console=told) as progress:
+        with Progress(console=console) as progress:
             done = _measure(parts or PARTS, seconds, rounds, progress)
     except (DidNotWork, CannotStart) as error:
         sys.exit(f"bench: {error}")
@@ -84,7 +84,7 @@ def _ingest(seconds: float, rounds: int, progress: Progress, remarks: list[str])
     def one_round(number: int) -> None:
         ceilings.append(ingest.measure(ingest.BARE, seconds, "always").per_second)
         for fsync, part in parts.items():
-            for contender in _turned(ingest.CONTENDERS, number):
+            for contender in _rotated(ingest.CONTENDERS, number):
                 cell = ingest.measure(contender, seconds, fsync)
                 way = part.ways[contender.name]
                 way.per_second.append(cell.per_second)
@@ -123,7 +123,7 @@ def _drain(rounds: int, progress: Progress) -> list[Part]:
 
         def one_round(number: int) -> None:
             for fsync, part in parts.items():
-                for way in _turned(ways, number):
+                for way in _rotated(ways, number):
                     with scratch() as folder:
                         part.ways[way.name].per_second.append(way.measure(folder, fsync))
 
@@ -141,14 +141,14 @@ def _rounds(
 ) -> None:
     task = progress.add_task(f"{name}: rounds", total=rounds)
     number = 0
-    while number < rounds or (number < rounds * MOST_ROUNDS and part.is_wide()):
+    while number < rounds or (number < rounds * MAX_ROUNDS_FACTOR and part.is_wide()):
         one_round(number)
         number += 1
         progress.update(task, completed=number, total=max(rounds, number))
 
 
-def _turned(ways: tuple[T, ...], number: int) -> tuple[T, ...]:
-    """Give the ways beginning with another one each round: no one always goes first."""
+def _rotated(ways: tuple[T, ...], number: int) -> tuple[T, ...]:
+    """Return the ways in another order each round, so that none always goes first."""
     start = number % len(ways)
     return (*ways[start:], *ways[:start])
 

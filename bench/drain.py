@@ -1,4 +1,4 @@
-"""Webhooks applied in a second, from a full store: our drain worker, and stock RQ a job each."""
+"""Webhooks applied per second from a full store: by our drain worker, and by one RQ job each."""
 
 import shutil
 import time
@@ -27,17 +27,17 @@ RQ_DEFAULT = "RQ Worker (default)"
 MESSAGES = 50_000
 FORK_JOBS = 300
 SIMPLE_JOBS = 800
-WITHIN = 120.0  # seconds for one cell
-LOOK_EVERY = 0.005  # seconds
+TIMEOUT = 120.0  # seconds for one cell
+POLL_SECONDS = 0.005
 FILL_THREADS = 8
 PAGE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """One way to work a full store off.
+    """One way to drain a full store.
 
-    `measure` takes an empty folder and the server's fsync mode, and gives events per second.
+    `measure` takes an empty folder and the server's fsync mode, and returns events per second.
     """
 
     name: str
@@ -48,17 +48,17 @@ class Worker:
 
 
 def fill(folder: Path) -> Path:
-    """Make the data directory of a store that took all messages in and applied none."""
+    """Make the data directory of a store that received all messages and applied none."""
     data = folder / "full"
     with embedded.start(data) as server, _store(server.url) as store:
         hints = Hints(store.client)
         # The fsyncs of several writers are shared; a company's messages stay with one, in order.
         with ThreadPoolExecutor(FILL_THREADS) as pool:
-            list(pool.map(lambda part: _take_in(store, hints, part), range(FILL_THREADS)))
+            list(pool.map(lambda part: _ingest(store, hints, part), range(FILL_THREADS)))
     return data
 
 
-def _take_in(store: Store, hints: Hints, part: int) -> None:
+def _ingest(store: Store, hints: Hints, part: int) -> None:
     for number in range(MESSAGES):
         if number % events.COMPANIES % FILL_THREADS != part:
             continue
@@ -93,12 +93,12 @@ def measure_ours(full: Path, folder: Path, fsync: str) -> float:
 
 
 def _wait(is_so: Callable[[], bool], process: Process) -> float:
-    """Give the moment at which `is_so` became true; raises DidNotWork."""
-    deadline = time.monotonic() + WITHIN
+    """Return the moment at which `is_so` became true; raises DidNotWork."""
+    deadline = time.monotonic() + TIMEOUT
     while not is_so():
         if time.monotonic() > deadline or process.poll() is not None:
             raise DidNotWork("the worker ended or took too long")
-        time.sleep(LOOK_EVERY)
+        time.sleep(POLL_SECONDS)
     return time.perf_counter()
 
 
@@ -112,7 +112,7 @@ def check(store: Store) -> None:
         causes.update(orjson.loads(event.json)["cause"] for event in page)
         cursor = page[-1].sequence
     if causes != {events.message_id(number) for number in range(MESSAGES)}:
-        raise DidNotWork(f"the log tells of {len(causes)} messages of {MESSAGES}")
+        raise DidNotWork(f"the log holds {len(causes)} messages of {MESSAGES}")
     if cursor != store.events.last():
         raise DidNotWork("the log is shorter than its last number says")
     last_turn = MESSAGES // events.COMPANIES - 1
@@ -149,7 +149,7 @@ def measure_rq(worker_class: str, jobs: int, folder: Path, fsync: str) -> float:
         command = ["-m", "rq.cli", "worker", naive.QUEUE, "--url", server.url, "--burst"]
         command += ["--worker-class", worker_class]
         with running(command, environment(server.url), folder) as process:
-            process.wait(WITHIN)
+            process.wait(TIMEOUT)
         done = [job for job in queue.job_class.fetch_many(ids, client) if job and job.is_finished]
         companies = sum(1 for _ in client.scan_iter("company:*", count=1000))
     if len(done) != jobs or companies != min(jobs, events.COMPANIES):
@@ -160,7 +160,7 @@ def measure_rq(worker_class: str, jobs: int, folder: Path, fsync: str) -> float:
 
 
 def workers(full: Path) -> tuple[Worker, ...]:
-    """Give the ways, ours on copies of the store `full`."""
+    """Return the ways, ours on copies of the store `full`."""
     return (
         Worker("ours", partial(measure_ours, full)),
         Worker(RQ_DEFAULT, partial(measure_rq, "rq.worker.Worker", FORK_JOBS)),

@@ -1,4 +1,4 @@
-"""Measure what hints leave in the server: `python -m bench.hints`, at rates that rise.
+"""Measure what hints keep in the server: `python -m bench.hints`, at rates that rise.
 
 Webhooks are sent at a steady rate to one web process, with one drain worker behind it. With
 `--before <checkout>` the same is done with another checkout's processes, to compare with.
@@ -27,8 +27,8 @@ from relay.store import keys
 
 RATES = (20, 100, 500, 2000)  # webhooks a second that are offered
 CONNECTIONS = 16
-LOOK_EVERY = 2.0  # seconds
-PATIENCE = 60.0  # seconds after the last webhook, in which all must be applied
+POLL_SECONDS = 2.0
+TIMEOUT = 60.0  # seconds after the last webhook, until all must be applied
 QUEUE = "rq:queue:drain"
 
 
@@ -101,10 +101,10 @@ def send(
     seconds: float,
     client: redis.Redis,
     *,
-    every: float = LOOK_EVERY,
+    every: float = POLL_SECONDS,
     looked: Callable[[], None] | None = None,
 ) -> None:
-    """Send at the rate, each connection its share; late ones are made up for as far as it can."""
+    """Send at the rate, each connection its share; catch up on late ones where possible."""
     numbers = count()
     knock(port, next(events.requests(range(10**9, 10**9 + 1), port)))
     began, faults = time.perf_counter(), []
@@ -165,7 +165,7 @@ def look(client: redis.Redis) -> Look:
 
 def await_applied(run: Run, client: redis.Redis) -> None:
     began = time.perf_counter()
-    while time.perf_counter() - began < PATIENCE:
+    while time.perf_counter() - began < TIMEOUT:
         if not client.zcard(keys.WAITING):
             run.applied_after = time.perf_counter() - began
             return
@@ -188,8 +188,8 @@ def write(runs: dict[str, list[Run]], seconds: float, load: float) -> None:
         f"Each rate was offered for {seconds:g} seconds over {CONNECTIONS} connections, webhooks of"
         f" {events.COMPANIES:,} companies, to a fresh store with every write on disk"
         " (`appendfsync always`). Other keys are all but RQ's and the markers of events, one for"
-        " each webhook, which go after `RELAY_DEDUPE_DAYS`. No scheduler ran, so nobody made up"
-        " for a hint that was missed.",
+        " each webhook, which go after `RELAY_DEDUPE_DAYS`. No scheduler ran, so no missed"
+        " hint was replaced.",
         "",
         f"| {' | '.join(head)} |",
         f"| {' | '.join('---' for _ in head)} |",

@@ -1,4 +1,4 @@
-"""Webhooks acknowledged in a second, and how long one waits for its answer: ours and the naive."""
+"""Webhooks acknowledged per second, and the wait for an answer: ours and the naive way."""
 
 import json
 import subprocess
@@ -24,8 +24,8 @@ from cli.runner import embedded
 from relay.settings import Settings
 from relay.store import Store
 
-MOST_PER_SECOND = 12_000  # messages prepared for each second of load
-MOST_BARE = 40_000
+MAX_PER_SECOND = 12_000  # messages prepared for each second of load
+MAX_PER_SECOND_BARE = 40_000
 NAIVE_THREADS = 4  # of gunicorn's gthread worker, as its documentation shows it
 OUR_THREADS = Settings.model_fields["web_threads"].default
 
@@ -101,7 +101,7 @@ def measure(contender: Contender, seconds: float, fsync: str) -> Measured:
 
 
 def _load(port: int, seconds: float, contender: Contender, folder: Path) -> Measured:
-    most = MOST_BARE if contender is BARE else MOST_PER_SECOND
+    most = MAX_PER_SECOND_BARE if contender is BARE else MAX_PER_SECOND
     messages = int((seconds + WARM_UP) * most)
     done = subprocess.run(
         [sys.executable, "-m", "bench.load", str(port), str(seconds), str(messages)],

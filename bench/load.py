@@ -16,8 +16,8 @@ from bench.events import requests
 
 CONNECTIONS = 16
 WARM_UP = 0.5  # seconds before what counts
-UP_WITHIN = 15.0  # seconds in which the server may still refuse
-PATIENCE = 20.0  # seconds without any answer
+START_TIMEOUT = 15.0  # seconds in which the server may still refuse
+TIMEOUT = 20.0  # seconds without any answer
 END_OF_ANSWER = b"\r\n\r\n"  # a 204 has no body
 GOOD = b"HTTP/1.1 204"
 
@@ -41,7 +41,7 @@ class Connection:
     """One keep-alive connection with at most one request under way."""
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sent_at = 0.0
         self._answer = b""
@@ -51,7 +51,7 @@ class Connection:
         self.socket.sendall(request)
 
     def is_answered(self) -> bool:
-        """Read what came; whether the answer is whole. Raises Refused."""
+        """Read what arrived and return whether the answer is whole; raises Refused."""
         came = self.socket.recv(65536)
         data = self._answer + came
         if not came or not data.startswith(GOOD):
@@ -62,8 +62,8 @@ class Connection:
 
 
 def knock(port: int, request: bytes) -> None:
-    """Send one request again and again until it is taken: a server may need a moment. Raises."""
-    deadline = time.perf_counter() + UP_WITHIN
+    """Repeat one request until it is accepted, as a server may need a moment; raises Refused."""
+    deadline = time.perf_counter() + START_TIMEOUT
     while True:
         connection = Connection(port)
         with connection.socket:
@@ -80,7 +80,7 @@ def knock(port: int, request: bytes) -> None:
 
 
 def run(port: int, seconds: float, prepared: Iterator[bytes]) -> Measured:
-    """Send for `seconds` after a warm-up, or until nothing is left; wait for what is under way."""
+    """Send for `seconds` after a warm-up, or until none is left; wait for open requests."""
     knock(port, next(prepared))
     connections = [Connection(port) for _ in range(CONNECTIONS)]
     by_descriptor = {one.socket.fileno(): one for one in connections}
@@ -94,9 +94,9 @@ def run(port: int, seconds: float, prepared: Iterator[bytes]) -> Measured:
         connection.send(next(prepared))
         busy += 1
     while busy:
-        ready = poller.poll(PATIENCE * 1000)
+        ready = poller.poll(TIMEOUT * 1000)
         if not ready:
-            raise Refused(f"no answer within {PATIENCE:.0f} s")
+            raise Refused(f"no answer within {TIMEOUT:.0f} s")
         for descriptor, _ in ready:
             connection = by_descriptor[descriptor]
             if not connection.is_answered():

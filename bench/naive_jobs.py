@@ -1,4 +1,4 @@
-"""The naive way's job. By itself, because RQ's default worker imports this anew for every job."""
+"""The naive way's job. A module of its own, as RQ's default worker imports it for every job."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from rq import get_current_job
 
 
 def apply_event(event: dict[str, Any]) -> None:
-    """Write what the event says of its company."""
+    """Write what the event says about its company."""
     job = get_current_job()
     assert job is not None
     payload = event["payload"]

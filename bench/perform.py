@@ -1,7 +1,7 @@
-"""Syncs requested in a second at 50 ms an answer: `python -m bench.perform`, ours and one by one.
+"""Syncs requested per second at 50 ms an answer: `python -m bench.perform`, ours and serially.
 
-Codat's limits stand as in production: calls a minute, ten at once per company, the day's quota. The
-sandbox's journal is the clock and the judge.
+Codat's limits are those of production: calls a minute, ten at once per company, a day's quota.
+The sandbox's journal is the clock and the judge.
 """
 
 import os
@@ -41,10 +41,10 @@ GOAL = 10.0  # times one call at a time
 ANSWER = 0.05  # seconds that Codat takes to answer
 COMPANIES, TYPES = 40, ACCOUNTING[1:21]
 ALONE = 100  # requests of the ways that go one by one
-WITHIN = 60.0  # seconds
+TIMEOUT = 60.0  # seconds
 KEY = "sandbox"
 CODATS_MINUTE = 1000  # Codat: using-the-api/rate-limits
-AT_ONCE = 10
+MAX_CONCURRENT = 10
 Call = dict[str, Any]
 OURS, ONE_THREAD, BARE = "ours", "ours, one thread", "one call at a time"
 
@@ -66,7 +66,7 @@ def main(rounds: int) -> None:
     """Request syncs in each way and write bench/results/perform.md; 1 when the goal is not met."""
     set_up("warning")
     console = Console(stderr=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that our processes are ended
     ways: dict[str, Callable[[Scene], list[Call]]] = {
         OURS: ours,
         ONE_THREAD: one_thread,
@@ -80,7 +80,7 @@ def main(rounds: int) -> None:
         GOAL,
         f"Ours: {COMPANIES * len(TYPES)} syncs of {COMPANIES} companies by one worker with its"
         f" default of threads, as production starts it; the others {ALONE}. The journal shows no"
-        f" refused call, at most {AT_ONCE} at once per company, each sync asked for once.",
+        f" refused call, at most {MAX_CONCURRENT} at once per company, each sync asked for once.",
     )
     load = os.getloadavg()[0]
     try:
@@ -127,7 +127,7 @@ def _settings(sandbox: RunningSandbox) -> dict[str, str]:
 
 
 def _link(settings: Settings, store: Store, sandbox: RunningSandbox) -> list[str]:
-    """Have companies linked and held, and all that follows a link done."""
+    """Link companies, and finish all work that follows a link."""
     codat = Codat(KEY, sandbox.url, gate=SharedGate(store))
     context = Context(settings, store, Hints(store.client), codat)
     companies = []
@@ -160,10 +160,12 @@ def ours(scene: Scene, threads: str = "", wanted: int = COMPANIES * len(TYPES)) 
         env["RELAY_WORKER_THREADS"] = threads
     Hints(scene.store.client).perform()
     with running(["-m", "cli", "worker", "codat"], env, scene.folder) as worker:
-        deadline = time.monotonic() + WITHIN
+        deadline = time.monotonic() + TIMEOUT
         while len(calls := _requests(scene.sandbox)) < wanted:
             if time.monotonic() > deadline or worker.poll() is not None:
-                raise DidNotWork(f"{len(calls)} syncs of {wanted} were requested in {WITHIN:.0f} s")
+                raise DidNotWork(
+                    f"{len(calls)} syncs of {wanted} were requested in {TIMEOUT:.0f} s"
+                )
             time.sleep(0.05)
     return calls
 
@@ -199,7 +201,7 @@ def _judge(calls: list[Call]) -> None:
     for company in {call["companyId"] for call in calls}:
         mine = [call for call in calls if call["companyId"] == company]
         steps = sorted([(c["began"], 1) for c in mine] + [(c["time"], -1) for c in mine])
-        if max(accumulate(step for _, step in steps)) > AT_ONCE:
+        if max(accumulate(step for _, step in steps)) > MAX_CONCURRENT:
             raise DidNotWork("more calls were under way for one company than Codat allows")
 
 

@@ -17,8 +17,8 @@ from cli.runner.sessions import kill_session
 ROOT = Path(__file__).resolve().parent.parent
 Process = subprocess.Popen[bytes]
 
-UP_WITHIN = 20.0  # seconds
-DOWN_WITHIN = 10.0
+START_TIMEOUT = 20.0  # seconds
+STOP_TIMEOUT = 10.0
 
 
 class DidNotWork(Exception):
@@ -79,14 +79,14 @@ def _end(process: Process) -> None:
     if process.poll() is None:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
-            process.wait(DOWN_WITHIN)
+            process.wait(STOP_TIMEOUT)
     kill_session(process.pid)
-    process.wait(DOWN_WITHIN)
+    process.wait(STOP_TIMEOUT)
 
 
 def wait_for_port(port: int, process: Process) -> None:
     """Return once something listens; raises DidNotWork when the process ends or takes too long."""
-    deadline = time.monotonic() + UP_WITHIN
+    deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return

@@ -37,7 +37,7 @@ from relay.times import iso_from_micros, now_micros, now_ms
 
 TOKEN = "bench-bench-bench-bench"
 COMMIT = 500
-WITHIN = 600.0  # seconds for one phase
+TIMEOUT = 600.0  # seconds for one phase
 DISTURB_AFTER = 2.0  # seconds into a phase
 ROOM_FOR_POLLS = 2  # WEB_THREADS for each cursor reader: half of the threads may wait
 TYPES = ("sync.completed", "data.changed", "connection.status_changed")
@@ -116,7 +116,7 @@ def measure(count: int, readers: int, webhooks: int, rate: float, roomy: bool) -
         while not requests.get(f"{url}/readyz", timeout=30).ok:
             time.sleep(0.1)
         first = read(store, url, sink, readers, after=0, target=count, timed=False, disturb=disturb)
-        target = count + 2 * webhooks  # each tells of a new company and of its first read
+        target = count + 2 * webhooks  # each logs a new company and its first read
         second = read(
             store, url, sink, readers, after=count, target=target, timed=True, disturb=disturb,
             meanwhile=lambda: post(url, webhooks, rate),
@@ -184,7 +184,7 @@ def read(
         disturbing.join()
         found = {}
         for way, (role, process) in zip(WAYS, roles.items(), strict=True):
-            said, _ = process.communicate(timeout=WITHIN)
+            said, _ = process.communicate(timeout=TIMEOUT)
             found[way] = json.loads(said)
             print(role, said, file=sys.stderr)
         for one in made:
@@ -265,7 +265,7 @@ def as_text(found: dict[str, Any]) -> str:
 
 
 def _rss(pid: int) -> int:
-    """Give the memory of a process and its children, in MB."""
+    """Return the memory of a process and its children, in MB."""
     listed = subprocess.run(
         ["ps", "-A", "-o", "pid=,ppid=,rss="], capture_output=True, text=True, check=True
     ).stdout

@@ -105,7 +105,7 @@ def company(company_id: str, number: int) -> Company:
 
 
 def schedule(company_id: str, number: int, plans: int) -> Schedule:
-    """Of many plans, most are told apart by what does not move their due times."""
+    """Of many plans, most differ only in what does not move their due times."""
     cadence, plan = MIX[number % 100], number * 7919 % plans
     more = {} if plans <= len(Cadence) else {"cap": 1 + plan % 168, "fresh": plan // 168}
     return Schedule(company_id, ALL, cadence, Anchor(), spread=SPREAD, origin="policy", **more)
@@ -206,7 +206,7 @@ def measure(count: int, plans: int, fsync: str, console: Console) -> dict[str, A
 
 
 def dispatch_all(settings: Settings, count: int, calls: list[float]) -> float:
-    """Give the seconds that it takes a scheduler of its own, and add those of each call."""
+    """Return the seconds that a separate scheduler takes, and add those of each call."""
     store = Store.open(settings, timeout=60.0)
     timed = Timed(store)
     began = time.perf_counter()
@@ -222,7 +222,7 @@ def dispatch_all(settings: Settings, count: int, calls: list[float]) -> float:
 
 
 def _tidy_up(client: Any) -> None:
-    """Have the log of the loading written anew now: in production it does not grow in a minute."""
+    """Rewrite the append-only file after the loading: in production it grows more slowly."""
 
     def writing() -> bool:
         return bool(client.info("persistence")["aof_rewrite_in_progress"])
@@ -302,7 +302,7 @@ def _markdown(
         f"{companies:,} companies with state and a schedule each, hourly, daily, weekly and"
         f" monthly mixed, fall due within {SPREAD} seconds at midnight, and are dispatched by one"
         f" scheduler at the end of these: {ROUNDS} times, of which the middle one counts, each by a"
-        " scheduler that is new, after the server has written the log of the loading anew.",
+        " new scheduler, after the server has rewritten the append-only file of the loading.",
     ]
     for name, goals_of in judged.items():
         lines += ["", f"## {name.capitalize()}", "", "| what | measured | goal | |"]

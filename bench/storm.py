@@ -30,7 +30,7 @@ from sandbox.load.load_generator import LoadGenerator
 from sandbox.load.storm import Storm, StormConfig, brew
 
 GOAL = 2_000.0  # a second
-PATIENCE = 120.0  # seconds to drain
+TIMEOUT = 120.0  # seconds to drain
 Row = dict[str, str]
 
 
@@ -80,7 +80,7 @@ def _measure(contender: Contender, wanted: StormConfig, connections: int, consol
 
 
 def _judge(storm: Storm, redis_url: str, folder: Path, console: Console) -> None:
-    """See that each event was taken once, and each company ends as the storm says."""
+    """Check that each event was taken once, and each company ends as the storm says."""
     taken = held_by_us(redis_url)
     if taken != storm.unique:
         raise DidNotWork(f"{taken} webhooks are held of {storm.unique}")
@@ -90,7 +90,7 @@ def _judge(storm: Storm, redis_url: str, folder: Path, console: Console) -> None
     with store.client:
         env = environment(redis_url)
         with running(["-m", "cli", "worker", "drain"], env, folder):
-            deadline = time.monotonic() + PATIENCE
+            deadline = time.monotonic() + TIMEOUT
             while _wrong(store, storm) and time.monotonic() < deadline:
                 time.sleep(0.5)
         if wrong := _wrong(store, storm):

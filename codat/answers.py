@@ -68,8 +68,8 @@ class Answer:
     def refused_for(self) -> Seconds | None:
         """How long a 429 asks everyone to wait; None for any other answer.
 
-        One that names no time to come, such as 0 or a date in the past, counts as one that names
-        none at all: to ask again at once would spend the minute's calls on refusals.
+        A wait of 0 or a date in the past counts as no wait named: asking again at once would spend
+        the minute's calls on refusals.
         """
         return (self._retry_after or UNSAID_WAIT) if self.status == TOO_MANY else None
 
@@ -94,7 +94,7 @@ class Answer:
         raise self._error(_class_of(self.status, self.content), _error_text(body), body)
 
     def json_object(self) -> dict[str, Any]:
-        """Give the JSON object in the body; BadAnswer if there is none."""
+        """Return the JSON object in the body; BadAnswer if there is none."""
         body = self._dict_or_none()
         if body is None:
             raise self.bad("the body is not a JSON object")
@@ -143,7 +143,7 @@ def _class_of(status: int, content: bytes) -> type[CodatError]:
 
 
 def _error_text(body: dict[str, Any] | None) -> str:
-    """Give Codat's words: `error`, and what its validation found, often the true reason."""
+    """Return Codat's words: `error`, and what its validation found, often the true reason."""
     if body is None:
         return ""
     error = body.get("error")

@@ -20,10 +20,10 @@ _MAX_DIGITS = 19  # of a whole number that 64 bits always hold, its sign include
 def load(body: bytes) -> Any:
     """Return the JSON value in a body; ValueError where there is none.
 
-    What is returned can be written as JSON again. So what no strict writer takes is replaced:
-    halves of surrogate pairs and bytes that are no text by U+FFFD, `NaN`, infinities and numbers
-    out of range by None, as is what is nested deeper than `MAX_DEPTH`. UTF-8, 16 and 32 are read,
-    with a byte order mark or without one; texts may hold control characters.
+    The value can always be written as JSON again, as what a strict writer refuses is replaced.
+    Lone surrogates and undecodable bytes become U+FFFD. `NaN`, infinities, numbers out of range and
+    what is nested deeper than `MAX_DEPTH` become None. UTF-8, 16 and 32 are read, with a byte order
+    mark or without one; texts may hold control characters.
     """
     try:
         value = orjson.loads(body)
@@ -33,21 +33,21 @@ def load(body: bytes) -> Any:
 
 
 def canonical(body: bytes) -> bytes:
-    """Return the same bytes for bodies that say the same: spaces, order of fields, encoding aside.
+    """Return the same bytes for bodies that differ only in spaces, order of fields or encoding.
 
-    What no reader understands says the same only where its bytes are the same.
+    Bodies that are not JSON are the same only if their bytes are.
     """
     is_exact = _LONG_NUMBER.search(body.replace(b"\0", b"")) is None
     with suppress(ValueError):
         if is_exact:
             return orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
     try:
-        # Bytes that are no text stay apart, where `load` has one sign for all.
+        # Undecodable bytes stay different; `load` replaces them all by one character.
         text = body.decode(json.detect_encoding(body), "surrogateescape")
         with suppress(ValueError):
             if is_exact:
                 return orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS)
-        # Numbers as they are written, as some stand for none that could be told from others.
+        # Numbers as they are written: parsed, different ones could become equal.
         value = json.loads(
             text, strict=False, parse_float=_as_written, parse_int=_as_written,
             parse_constant=_as_written,
@@ -73,21 +73,21 @@ def _tolerantly(body: bytes) -> Any:
 
 
 def text_of(body: bytes) -> str:
-    """Return a body as text, in the encoding that JSON would have; what is none is replaced."""
+    """Return a body as text, in the encoding of JSON; undecodable bytes are replaced."""
     return _joined(_decoded(body))
 
 
 def _decoded(body: bytes) -> str:
     encoding = json.detect_encoding(body)
     try:
-        # Some writers encode each half of a pair for itself; the halves are joined later.
+        # Some writers encode each half of a surrogate pair by itself; they are joined later.
         return body.decode(encoding, "surrogatepass")
     except UnicodeDecodeError:
         return body.decode(encoding, "replace")
 
 
 def _joined(text: str) -> str:
-    """Join surrogates that are pairs, and replace those that are none."""
+    """Join pairs of surrogates, and replace lone ones."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
@@ -97,7 +97,7 @@ def _number(text: str) -> float | None:
 
 
 def _pruned(text: str) -> str:
-    """Put null in the place of what is nested too deeply; works on text of any depth."""
+    """Replace what is nested too deeply by null; works on text of any depth."""
     kept: list[str] = []
     depth = start = 0
     for token in _TOKEN.finditer(text):
@@ -113,7 +113,7 @@ def _pruned(text: str) -> str:
 
 
 def is_deep(text: bytes, value: object, depth: int = MAX_DEPTH) -> bool:
-    """Tell whether anything in the value that was read from this text is nested more deeply."""
+    """Report whether anything in `value`, parsed from `text`, is nested more deeply."""
     # Counting is far quicker than walking, and all but the largest texts end here.
     if text.count(b"{") + text.count(b"[") <= depth:
         return False

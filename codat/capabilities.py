@@ -1,7 +1,7 @@
-"""Hides what opens something for whoever reads it: one-time addresses, tokens, codes, passwords.
+"""Hides what grants access to anyone who reads it: one-time addresses, tokens, codes, passwords.
 
-Codat's link addresses need no other proof: who has one can link books of their own to that company
-(Codat: auth-flow/authorize-hosted-link). So nobody is shown one, unless it is what they asked for.
+Codat's link addresses need no other proof: anyone who has one can link their own books to that
+company (Codat: auth-flow/authorize-hosted-link). So one is shown only where it was asked for.
 """
 
 import html
@@ -35,7 +35,7 @@ _NAMES = re.compile(
     r"|oauth(?:2?(?:code|state))?"
     r"|^(?:pin|pwd|pass|auth))s?[0-9]*$"
 )
-_OAUTH = {"code", "state"}  # fields that are nothing of the kind but beside each other
+_OAUTH = {"code", "state"}  # fields that are secret only beside each other
 # Where a field's name and its value are two fields, or two entries of a list.
 _NAMING = frozenset({"name", "key", "field", "header", "parameter"})
 _NAMED = frozenset({"value", "values"})
@@ -58,13 +58,13 @@ _IN_VALUE = r"[^\s&#;\"'<>\\]"
 _VALUE = _IN_VALUE + "+"
 _EQUALS = r"(?:\[[^\]\s]{0,20}\]|%5b[^&\s=]{0,20}?%5d)?(?:=|%3d)[\"']?"
 _SHAPES = [
-    # An address at which companies are linked, whatever the environment (`link-api-uat`); also
+    # An address at which companies are linked, in any environment (`link-api-uat`); also
     # within another address, where its signs are written by their numbers.
     (r"(?<![a-z0-9-])([a-z0-9-]{0,30}link[a-z0-9-]{0,30}\.codat\.io)\.?(:[0-9]+)?"
      r"(?:[/?#\\]|%2f|%3f)[^\s\"'<>]*", rf"\1\2/{HIDDEN}"),
     # The link of a journey.
     (r"((?:/|%2f)link(?:/|%2f))[\w-]{20,}", rf"\1{HIDDEN}"),
-    # Addresses of others at which anybody can post who has them: all that opens them is the path.
+    # Addresses of other services at which anyone can post who knows the path.
     (rf"(://(?:{_HOOKS}))[^\s?#\"'<>\\]+", rf"\1{HIDDEN}"),
     (rf"((?:{_WORDS})[\w.%-]{{0,40}}?{_EQUALS}){_VALUE}", rf"\1{HIDDEN}"),
     (rf"((?:[?&;#]|%3f|%26|%23)(?:{_PARAMETERS}){_EQUALS}){_VALUE}", rf"\1{HIDDEN}"),
@@ -96,9 +96,9 @@ _WORD = re.compile(r"[^\s\"'<>]+")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{24,}={0,2}")
 _URL_SIGNS = str.maketrans("-_", "+/")
-_SHORTEST_BASE64 = 24
-_LONGEST_NAME = 64
-_DEEPEST = 3  # layers of writing that are looked through
+_MIN_BASE64 = 24
+_MAX_NAME = 64
+_MAX_DEPTH = 3  # layers of writing that are looked through
 # Without any of these a text holds nothing to hide; most have none.
 _MARKS = ("://", "=", "%", "&", "\\", ".codat.io", "/link/", '"pin')
 # The same among its small letters and digits alone, as names are written in many ways.
@@ -128,12 +128,12 @@ _UUID_LENGTH = 36  # of what has a hyphen now and then, and hides nothing
 
 @lru_cache(maxsize=4096)
 def is_capability(name: str) -> bool:
-    """Tell whether a field of this name holds such a thing, however the name is written."""
+    """Report whether a field of this name holds a secret, in any spelling of the name."""
     return _NAMES.search(re.sub(r"[^a-z0-9]", "", name.lower())) is not None
 
 
 def hidden(value: Any) -> Any:
-    """Return a JSON value without such things, by the names of fields and the shape of texts."""
+    """Return a JSON value without secrets, found by the names of fields and the shape of texts."""
     if isinstance(value, str):
         return hidden_text(value)
     if isinstance(value, Mapping):
@@ -156,31 +156,31 @@ def hidden(value: Any) -> Any:
 
 
 def _names_one(name: Any) -> bool:
-    return isinstance(name, str) and len(name) <= _LONGEST_NAME and is_capability(name)
+    return isinstance(name, str) and len(name) <= _MAX_NAME and is_capability(name)
 
 
 def hidden_json(raw: bytes) -> bytes:
-    """Return JSON of our writing without such things; as it is where it holds none."""
+    """Return JSON that we wrote without secrets; unchanged where it holds none."""
     return orjson.dumps(hidden(orjson.loads(raw))) if _may_hold(raw.decode()) else raw
 
 
 def hidden_text(text: str) -> str:
-    """Return a text without such things: addresses stay, but for what makes them work.
+    """Return a text without secrets: addresses stay, except for what makes them work.
 
-    Also where they are written otherwise than they read: by numbers, for HTML, in Base64, as JSON.
+    Secrets are also found where they are percent-encoded, escaped for HTML, in Base64 or in JSON.
     """
-    return _hidden_text(text, _DEEPEST) if _may_hold(text) else text
+    return _hidden_text(text, _MAX_DEPTH) if _may_hold(text) else text
 
 
 def _may_hold(text: str) -> bool:
-    """Return, quickly, whether a text may hold something to hide; it errs only towards yes.
+    """Report, quickly, whether a text may hold something to hide; it errs only towards yes.
 
     Every event and most texts pass here, and the expressions above take thirty times as long.
     """
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     small = text.lower().encode("ascii", "ignore")
-    if b"a" * _SHORTEST_BASE64 in small.translate(_RUNS):
+    if b"a" * _MIN_BASE64 in small.translate(_RUNS):
         return True
     if b"a" * (_UUID_LENGTH + 1) in small.translate(_RUNS_WITH_HYPHENS):
         return True
@@ -212,11 +212,11 @@ def _hidden_text(text: str, depth: int) -> str:
 
 
 def _looked_through(word: str, depth: int) -> str:
-    """Return a word as it is, or as it reads where that holds something to hide."""
+    """Return a word unchanged, or decoded and hidden where the decoded text holds a secret."""
     if not _ENCODED.search(word):
         return word
     read = word
-    for _ in range(_DEEPEST):
+    for _ in range(_MAX_DEPTH):
         plain = _ESCAPED.sub(lambda found: chr(int(found[1], 16)) if found[1] else "/", read)
         plain = html.unescape(unquote(plain))
         plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", plain))
@@ -229,10 +229,10 @@ def _looked_through(word: str, depth: int) -> str:
 
 
 def _of_base64(run: str, depth: int) -> str:
-    """Return a run of Base64's signs as it is, or hidden where it reads as something to hide."""
+    """Return a run of Base64 unchanged, or hidden where it decodes to a secret."""
     for part in (run, *run.split("/")):
         signs = part.rstrip("=").translate(_URL_SIGNS)
-        if len(signs) < _SHORTEST_BASE64:
+        if len(signs) < _MIN_BASE64:
             continue
         with suppress(ValueError):
             read = b64decode(signs + "=" * (-len(signs) % 4)).decode()
@@ -242,11 +242,11 @@ def _of_base64(run: str, depth: int) -> str:
 
 
 def hidden_body(text: str) -> str:
-    """Return a body that cannot be read without what would stand there as JSON."""
+    """Return an unreadable body without the secrets that it would hold as JSON."""
     plain = _ESCAPED.sub(lambda found: chr(int(found[1], 16)) if found[1] else "/", text)
     for found in _OPENING.finditer(plain):
         if is_capability(found[1]):
-            plain = plain[: found.end()] + HIDDEN  # where it ends nobody can tell
+            plain = plain[: found.end()] + HIDDEN  # where it ends is unknown
             break
     plain = _PAIR.sub(
         lambda found: f'"{found[1]}":"{HIDDEN}"' if is_capability(found[1]) else found[0], plain

@@ -26,7 +26,7 @@ from codat.units import Seconds
 
 __all__ = ["Codat", "Generation"]
 
-_LARGEST_LOGO = 200 * 1024  # bytes
+_MAX_LOGO = 200 * 1024  # bytes
 _LOGO_TIMEOUT = (2.0, 4.0)  # seconds: a page waits for it
 _MAX_QUERY = 2048  # Codat: using-the-api/querying
 
@@ -48,9 +48,9 @@ class Codat:
     """A client for one API key, to be shared by threads. Sends each request once.
 
     Every method raises a CodatError when the call fails, and ValueError for an id, key or data
-    type that must not stand in a path. Each call passes `gate`, which hears what the answer's
-    headers say of the rate limit. `timeout` is (connect, read) in seconds. `clock` returns the time
-    from which waits that Codat asks for are counted.
+    type that must not stand in a path. Each call passes `gate`, which receives the rate limit from
+    the answer's headers. `timeout` is (connect, read) in seconds. Waits that Codat asks for count
+    from the time that `clock` returns.
     """
 
     def __init__(
@@ -93,20 +93,20 @@ class Codat:
     def list_integrations(
         self, query: str | None = None, order_by: str | None = None, page_size: int = 100
     ) -> Iterator[Integration]:
-        """Give every platform, enabled or not."""
+        """Yield every platform, enabled or not."""
         return self._list(
             "list-integrations", Integration.from_json, page_size, query=query, orderBy=order_by
         )
 
     def get_integration(self, platform_key: str) -> Integration:
-        """Give one platform by its key."""
+        """Return one platform by its key."""
         answer = self._call("get-integration", platform_key=platform_key)
         return _read(answer, Integration.from_json)
 
     def get_profile_sync_settings(self) -> ProfileSyncSettings:
         """Return when Codat reads each data type of companies without settings of their own.
 
-        Says whose key ours is, too: it is the one place where Codat tells the client's id.
+        It is the one place where Codat names the client that our key belongs to.
         """
         answer = self._call("get-profile-syncSettings")
         found = answer.json_object()
@@ -118,10 +118,10 @@ class Codat:
         return ProfileSyncSettings(read_id(found.get("clientId")), tuple(read))
 
     def download_logo(self, integration: Integration) -> tuple[str, bytes]:
-        """Give media type and content of a platform's logo, from its public address."""
+        """Return media type and content of a platform's logo, from its public address."""
         if not integration.logo_url:
             raise NotFound("the integration has no logo")
-        return download(integration.logo_url, most=_LARGEST_LOGO, timeout=_LOGO_TIMEOUT)
+        return download(integration.logo_url, max_bytes=_MAX_LOGO, timeout=_LOGO_TIMEOUT)
 
     def list_companies(
         self,
@@ -130,9 +130,9 @@ class Codat:
         order_by: str | None = None,
         page_size: int = 100,
     ) -> Iterator[Company]:
-        """Give companies with their connections, page by page as they are taken.
+        """Yield companies with their connections, page by page on demand.
 
-        Filter again: whether Codat minds `query` here is documented both ways
+        Filter the result again: Codat documents both that it applies `query` here and that not
         (Codat: using-the-api/querying).
         """
         return self._list(
@@ -147,10 +147,10 @@ class Codat:
     def companies_page(
         self, page: int, page_size: int = 100, query: str | None = None
     ) -> CompaniesPage:
-        """Give one page of companies in the order they were created: one call, to go on from later.
+        """Return one page of companies in order of creation, by one call.
 
-        Pages count from 1. New companies come at the end; a deletion moves the rest forward, so
-        who walks the pages must ask for those that went unseen.
+        Pages count from 1. New companies come at the end. A deletion moves the rest forward, so a
+        walk over the pages can miss some and must look for them.
         """
         _, path = route(self.generation, "list-companies")
         asked = {"page": str(page), "pageSize": str(page_size), "orderBy": "created"}
@@ -165,7 +165,7 @@ class Codat:
         )
 
     def get_company(self, company_id: str) -> Company:
-        """Give one company with its connections."""
+        """Return one company with its connections."""
         return _read(self._call("get-company", company_id=company_id), Company.from_json)
 
     def create_company(
@@ -179,10 +179,10 @@ class Codat:
         """Create a company, with a platform also its connection.
 
         The classic API takes both in one call. Today's needs two; if the second fails,
-        ConnectionNotCreated holds the company that there is now.
+        ConnectionNotCreated holds the company that was created.
 
-        To a `key` that was used before, Codat gives its first answer again, also a refusal, for
-        90 minutes; Conflict while the first is under way (Codat: write-data/idempotency).
+        For 90 minutes Codat repeats its first answer to the same `key`, a refusal too; Conflict
+        while the first request is under way (Codat: write-data/idempotency).
         """
         body: dict[str, Any] = {"name": name}
         if description is not None:
@@ -206,8 +206,8 @@ class Codat:
     def update_company(self, company_id: str, name: str, *, read: Company | None = None) -> Company:
         """Change the name and nothing else.
 
-        The classic API replaces the whole company, so there all of it is sent back as it was
-        `read`, by the caller just now or else here first.
+        The classic API replaces the whole company, so there all of it is sent back, as
+        `read`; without `read` the company is read first.
         """
         if self.generation is Generation.CLASSIC:
             raw = (read or self.get_company(company_id)).raw
@@ -228,7 +228,7 @@ class Codat:
         order_by: str | None = None,
         page_size: int = 100,
     ) -> Iterator[Connection]:
-        """Give a company's connections; deleted ones are gone from here."""
+        """Yield a company's connections; deleted ones are not listed."""
         return self._list(
             "list-connections",
             Connection.from_json,
@@ -239,7 +239,7 @@ class Codat:
         )
 
     def get_connection(self, company_id: str, connection_id: str) -> Connection:
-        """Give one connection, with a fresh link URL."""
+        """Return one connection, with a fresh link URL."""
         answer = self._call("get-connection", company_id=company_id, connection_id=connection_id)
         return _read(answer, Connection.from_json)
 
@@ -265,11 +265,11 @@ class Codat:
         self._call("delete-connection", company_id=company_id, connection_id=connection_id)
 
     def get_company_info(self, company_id: str) -> CompanyInfo:
-        """Give what the accounting software says; Conflict until `company` has synced."""
+        """Return what the accounting software says; Conflict until `company` has synced."""
         return _read(self._call("get-company-info", company_id=company_id), CompanyInfo.from_json)
 
     def get_company_data_status(self, company_id: str) -> dict[str, DataStatus]:
-        """Give how fresh each data type is, by data type."""
+        """Return how fresh each data type is, by data type."""
         body = self._call("get-company-data-status", company_id=company_id).json_object()
         return {
             data_type: DataStatus.from_json({**value, "dataType": data_type})
@@ -284,7 +284,7 @@ class Codat:
         order_by: str | None = None,
         page_size: int = 100,
     ) -> Iterator[PullOperation]:
-        """Give a company's pull history. `isCompleted` cannot be queried, `status` can."""
+        """Yield a company's pull history. `isCompleted` cannot be queried, `status` can."""
         return self._list(
             "list-pull-operations",
             PullOperation.from_json,
@@ -295,12 +295,12 @@ class Codat:
         )
 
     def get_pull_operation(self, company_id: str, dataset_id: str) -> PullOperation:
-        """Give one pull operation."""
+        """Return one pull operation."""
         answer = self._call("get-pull-operation", company_id=company_id, dataset_id=dataset_id)
         return _read(answer, PullOperation.from_json)
 
     def refresh_company_data(self, company_id: str) -> None:
-        """Queue every data type that is fetched on first link; Codat gives no ids for it."""
+        """Queue every data type that is fetched on first link; Codat returns no ids."""
         self._call("refresh-company-data", company_id=company_id)
 
     def refresh_data_type(
@@ -308,7 +308,7 @@ class Codat:
     ) -> PullOperation:
         """Queue one data type; without a connection every fitting one may be queued.
 
-        SyncInProgress if it is running already, NotSupported if the platform has no such data.
+        Raises SyncInProgress if it is running already, NotSupported if the platform lacks the data.
         """
         method, path = route(
             self.generation, "refresh-data-type", company_id=company_id, data_type=data_type

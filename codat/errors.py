@@ -80,7 +80,7 @@ class Conflict(CodatError):
 
 
 class SyncInProgress(CodatError):
-    """A sync of that data type is already running, so there is nothing left to ask for."""
+    """A sync of that data type is already running, so no other is needed."""
 
 
 class RateLimited(CodatError):
@@ -92,7 +92,7 @@ class CodatBroken(CodatError):
 
 
 class ConnectionNotCreated(CodatError):
-    """The company was created, its connection was not; `company` is what there is now."""
+    """The company was created, its connection was not; `company` is the one created."""
 
     def __init__(self, message: str, *, company: Company) -> None:
         super().__init__(message)
@@ -100,4 +100,4 @@ class ConnectionNotCreated(CodatError):
 
 
 class NoCallNow(CodatError):
-    """The call did not leave: a limit would have been passed. `retry_after` says when to ask."""
+    """The call was not sent, as it would exceed a limit. `retry_after` says when to try again."""

@@ -1,4 +1,4 @@
-"""What stands before every call: whoever shares a quota with others decides there."""
+"""The gate before every call: processes that share a quota decide there whether to call."""
 
 from typing import Protocol
 
@@ -7,10 +7,10 @@ from codat.units import Seconds
 
 
 class Gate(Protocol):
-    """Grants calls one by one and hears how each ended. Shared by threads."""
+    """Grants calls one by one and records how each ended. Shared by threads."""
 
     def enter(self, company_id: str | None) -> str:
-        """Grant one call and give its id; raises NoCallNow when none may leave."""
+        """Grant one call and return its id; raises NoCallNow if no call may be sent."""
 
     def leave(
         self,
@@ -19,14 +19,14 @@ class Gate(Protocol):
         rate_limit: RateLimit | None,
         retry_after: Seconds | None,
     ) -> None:
-        """Hear what the answer said of the limits; `retry_after` only from a 429."""
+        """End the call and record its limits; `retry_after` comes only from a 429."""
 
 
 class OpenGate:
     """Lets every call pass."""
 
     def enter(self, company_id: str | None) -> str:
-        """Grant it."""
+        """Grant the call."""
         return ""
 
     def leave(
@@ -36,4 +36,4 @@ class OpenGate:
         rate_limit: RateLimit | None,
         retry_after: Seconds | None,
     ) -> None:
-        """Take no notice."""
+        """Record nothing."""

@@ -1,4 +1,4 @@
-"""The names of Codat's legacy rule webhooks, in whatever spelling they were sent."""
+"""The names of Codat's legacy rule webhooks, in any spelling that is sent."""
 
 import re
 
@@ -33,5 +33,5 @@ _NAME_OF = {
 
 
 def legacy_type(sent: str) -> str:
-    """Give the rule type the name it has in today's service; an unknown one stays as sent."""
+    """Return the rule type's name in today's service; an unknown one stays as sent."""
     return _NAME_OF.get(_folded(sent), sent)

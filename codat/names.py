@@ -27,7 +27,7 @@ _PLAIN = str.maketrans(
 )
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _ESCAPED_AGAIN = re.compile(r"&(?:amp;|#0*38;|#x0*26;)+", re.IGNORECASE)
-_MOST_PASSES = 3
+_MAX_PASSES = 3
 # An entity that lost its semicolon, where no other word can be meant.
 _HALF_ENTITY = re.compile(r"&(?:amp|quot|apos|nbsp|lt|gt)(?![A-Za-z0-9])")
 # A letter by its name in Unicode where decomposition leaves it whole: ħ is an h with a stroke.
@@ -48,7 +48,7 @@ _REVERSED = "\u202e"  # what follows it is shown from right to left
 # A picture within a word stands for a letter: "St★r".
 _PICTURE_IN_WORD = re.compile(r"[^\W\d_]([^\w\s]\ufe0f?)(?=[^\W\d_])")
 # Words in the names of symbols and pictures that are read aloud.
-_SPOKEN = frozenset(
+_READ_ALOUD = frozenset(
     {"PLUS", "MINUS", "MULTIPLICATION", "DIVISION", "DOLLAR", "HUNDRED", "KEYCAP", "SQUARED"}
     | {"LIGATURE", "AMPERSAND"}
 )
@@ -67,7 +67,7 @@ _REPLACEMENT = "\ufffd"  # stands where some program could not read a character
 
 
 def kept_by_codat(name: str) -> str:
-    """Return what Codat makes of a name it is sent: other characters removed, whitespace folded."""
+    """Return a name as Codat stores it: other characters removed, whitespace folded."""
     return " ".join(_FORBIDDEN.sub("", name).split())
 
 
@@ -82,20 +82,19 @@ def sanitise_name(name: str) -> str:
 
 
 def loses_letters(name: str) -> bool:
-    """Tell whether Codat would keep only a part of the name's letters and digits.
+    """Report whether Codat would keep only a part of the name's letters and digits.
 
-    Names in other scripts are not written in Latin letters by a machine: who bears them decides
-    how that is done.
+    Names in other scripts are not transliterated: that is for the company itself to decide.
     """
     return any(_is_letter(lost) for lost in _FORBIDDEN.findall(_decomposed(_unescaped(name))))
 
 
 def reads_differently(name: str) -> bool:
-    """Tell whether the name would read differently in the characters that Codat keeps.
+    """Report whether the name would read differently in the characters that Codat keeps.
 
-    So it does when letters or digits go, when a sign goes that is read aloud ("Canal+", "50%"), and
-    when digits that stood apart become one number ("9½" is no "912", "24/7" no "247"); or when
-    another program garbled it on the way ("CafÃ©").
+    It does when letters or digits are lost, or a sign that is read aloud ("Canal+", "50%"). It does
+    when separate digits become one number ("9½" is not "912", "24/7" not "247"), and when another
+    program garbled the name ("CafÃ©").
     """
     name = _unescaped(name)
     return (
@@ -109,10 +108,10 @@ def reads_differently(name: str) -> bool:
 
 
 def _unescaped(name: str) -> str:
-    """Read HTML entities, however often escaped again; a word after `&` without `;` is none."""
+    """Decode HTML entities, also escaped several times; a word after `&` without `;` is none."""
     # Escaping escapes the ampersand before all, so what is left is read in a pass or two.
     name = _ESCAPED_AGAIN.sub("&", name)
-    for _ in range(_MOST_PASSES):
+    for _ in range(_MAX_PASSES):
         read = _ENTITY.sub(_read_entity, name)
         if read == name:
             break
@@ -121,7 +120,7 @@ def _unescaped(name: str) -> str:
 
 
 def _read_entity(found: re.Match[str]) -> str:
-    """Return what an entity stands for; of a name that is none its beginning is not read."""
+    """Return what an entity stands for; an unknown name stays whole."""
     whole = found[0]
     return html.unescape(whole) if whole[1] == "#" else html5.get(whole[1:], whole)
 
@@ -146,7 +145,7 @@ def _unmarked(letter: str) -> str:
 
 
 def _kept_apart(text: str) -> str:
-    """Put a space between words that only a bracket, a quotation mark or a picture keeps apart."""
+    """Put a space between words that only a bracket, a quotation mark or a picture separates."""
     found: list[str] = []
     before, is_apart = "", False
     for one in text:
@@ -162,13 +161,13 @@ def _kept_apart(text: str) -> str:
 
 
 def _has_inches(name: str) -> bool:
-    """Tell whether a quotation mark stands for inches: one alone, or one to open after a digit."""
+    """Report whether a quotation mark stands for inches: a single one, or one after a digit."""
     quotes = [found.start() for found in _QUOTE.finditer(name)]
     return len(quotes) % 2 == 1 or any(name[at - 1 : at].isdigit() for at in quotes[::2])
 
 
 def _is_garbled(name: str) -> bool:
-    """Tell whether letters of the name were written as other signs by a program on the way.
+    """Report whether a program on the way replaced letters of the name by other signs.
 
     Its UTF-8 was read as a Western encoding, in whole or in part, its escapes were not read, an
     entity lost its end, or a part of it is shown backwards.
@@ -201,7 +200,7 @@ def _has_picture_for_letter(name: str) -> bool:
 
 
 def _joins_digits(name: str) -> bool:
-    """Tell whether digits that stood apart, or small beside others, would become one number."""
+    """Report whether separate digits, or small ones beside others, would become one number."""
     plain = name.translate(_PLAIN)
     if any(one in "⁻₋" for one in plain):  # a minus that is not on the line
         return True
@@ -217,7 +216,7 @@ def _joins_digits(name: str) -> bool:
 
 
 def _is_small_digit(letter: str) -> bool:
-    """Tell whether a character holds a digit that is not on the line, such as ², ½ or ①."""
+    """Report whether a character holds a digit that is not on the line, such as ², ½ or ①."""
     return unicodedata.category(letter) == "No" and _has_digit(letter)
 
 
@@ -226,7 +225,7 @@ def _has_digit(letter: str) -> bool:
 
 
 def _is_letter(letter: str) -> bool:
-    """Tell whether a character is a letter or digit, also one in a circle or square."""
+    """Report whether a character is a letter or digit, also one in a circle or square."""
     if letter.isalnum() or letter == _REPLACEMENT:
         return True
     if unicodedata.category(letter) != "So":
@@ -236,7 +235,7 @@ def _is_letter(letter: str) -> bool:
 
 
 def _is_read_aloud(letter: str) -> bool:
-    """Tell whether a character that Codat removes is one that people say when they read a name."""
+    """Report whether people say a character that Codat removes when they read a name aloud."""
     if letter in _SILENT or letter in _SILENT_SYMBOLS:
         return False
     match unicodedata.category(letter):
@@ -244,7 +243,7 @@ def _is_read_aloud(letter: str) -> bool:
             return False
         case "So":
             words = unicodedata.name(letter, "").split()
-            return letter in _HEARTS or letter == "°" or not _SPOKEN.isdisjoint(words)
+            return letter in _HEARTS or letter == "°" or not _READ_ALOUD.isdisjoint(words)
         case "Sk":
             return letter == "^"
         case _:

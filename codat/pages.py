@@ -1,4 +1,4 @@
-"""Walks a list of Codat's, page by page, and never off its host."""
+"""Reads a list of Codat's page by page, and never follows a link to another host."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,9 +13,9 @@ Page = tuple[Answer, list[dict[str, Any]]]
 def one_page(
     transport: Transport, path: str, parameters: dict[str, str]
 ) -> tuple[Answer, list[dict[str, Any]], bool]:
-    """Ask for one page: its answer, its records, and whether another follows.
+    """Return one page's answer, its records, and whether another follows.
 
-    One that ends the list before its `totalResults` raises BadAnswer: a part is not the whole.
+    Raises BadAnswer if the list ends before its `totalResults`.
     """
     answer = transport.send("GET", path, parameters=list(parameters.items()))
     results = _results(answer)
@@ -28,10 +28,10 @@ def one_page(
 
 
 def pages(transport: Transport, path: str, parameters: dict[str, str]) -> Iterator[Page]:
-    """Give each page's answer and its records, asking for the next only when it is taken.
+    """Yield each page's answer and its records; the next is requested only on demand.
 
-    A list that leads in a circle or off the host raises BadAnswer: whoever compares it with what
-    is held must not take a part for the whole.
+    A list that leads in a circle or off the host raises BadAnswer: a comparison must not
+    take a part for the whole.
     """
     seen = set[tuple[str, str]]()
     asked = dict(parameters)
@@ -44,7 +44,7 @@ def pages(transport: Transport, path: str, parameters: dict[str, str]) -> Iterat
         if href is None or not results:
             return
         path, given = _target(transport.base_url, href, answer)
-        # What was asked for stays asked for, should the link leave it out.
+        # Our parameters are kept if the link omits them.
         asked = {**parameters, **given}
         if (path, asked["page"]) in seen:
             raise answer.bad("the pages lead in a circle")
@@ -65,7 +65,7 @@ def _next_href(body: dict[str, Any]) -> str | None:
 
 
 def _target(base_url: str, href: str, answer: Answer) -> tuple[str, dict[str, str]]:
-    """Give path and parameters of a link, relative as Codat's are or to the same host."""
+    """Return path and parameters of a link, relative as Codat's are or to the same host."""
     try:
         link, base = urlsplit(href), urlsplit(base_url)
     except ValueError:

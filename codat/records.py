@@ -32,7 +32,7 @@ _NO_ID = "00000000-0000-0000-0000-000000000000"
 
 
 def read_id(value: object) -> str | None:
-    """Give an id (a UUID; older ids were not) in lower case; None for anything else.
+    """Return an id (a UUID; older ids were not) in lower case; None for anything else.
 
     The all-zero UUID, which older webhooks send for "none", is None too.
     """
@@ -251,7 +251,7 @@ class SyncSetting:
 
 @dataclass(frozen=True, slots=True)
 class ProfileSyncSettings:
-    """What Codat reads by itself of companies without settings of their own, and for whom."""
+    """What Codat reads by itself of companies without their own settings, and of which client."""
 
     client_id: str | None
     settings: tuple[SyncSetting, ...] = ()

@@ -1,4 +1,4 @@
-"""Where each of Codat's operations lives, in today's API and in the classic one."""
+"""The method and path of each of Codat's operations, in today's API and in the classic one."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 
 class Generation(StrEnum):
-    """Which of Codat's APIs to speak."""
+    """Which of Codat's APIs to use."""
 
     CURRENT = "current"
     CLASSIC = "classic"
@@ -58,7 +58,7 @@ _WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def route(generation: Generation, operation: str, **names: str) -> tuple[str, str]:
-    """Give method and path of an operation; ValueError for a name that must not be in a path.
+    """Return method and path of an operation; ValueError for a name that must not be in a path.
 
     Ids must be UUIDs, in the classic API at least harmless; keys and data types must be one word.
     """

@@ -1,4 +1,4 @@
-"""Proves that a webhook comes from Codat: by its signature, or by a shared header value."""
+"""Verifies that a webhook comes from Codat, by its signature or by a shared header value."""
 
 import base64
 import binascii
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from codat.times import host_time
 from codat.units import Seconds
 
-TOLERANCE = Seconds(300)  # either way: that of Svix, who deliver for Codat
+TOLERANCE = Seconds(300)  # either way, as Svix has it, which delivers for Codat
 PREFIX = "whsec_"
 
 # Codat shows `webhook-`; `svix-` is the sender's own default for the same three headers.
@@ -65,10 +65,10 @@ def verify(
     body: bytes,
     now: Seconds | None = None,
 ) -> str:
-    """Give the message id if one of the secrets signed these bytes, else raise Refused.
+    """Return the message id if one of the secrets signed these bytes, else raise Refused.
 
-    Works on the raw body, before any parsing. The id is that of the
-    headers that were verified, so it is safe to tell repeats by it.
+    Works on the raw body, before any parsing. The id is part of what was signed, so repeats can be
+    recognised by it.
     """
     message_id, timestamp, signatures = _read_headers(headers)
     if abs((host_time() if now is None else now) - timestamp) > TOLERANCE:
@@ -83,9 +83,9 @@ def verify(
 
 
 def _read_headers(headers: Mapping[str, str]) -> tuple[str, int, list[str]]:
-    """Give id, Unix seconds and `v1` signatures of the one header family there must be."""
+    """Return id, Unix seconds and `v1` signatures; Refused unless one header family is sent."""
     lowered = {name.lower(): value for name, value in headers.items()}
-    # Were both read, a captured delivery could be given a fresh id in the family that is not.
+    # With two families, a captured delivery could carry a fresh id in the one that is not signed.
     families = [
         family
         for family in _FAMILIES
@@ -139,7 +139,7 @@ def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
 
 
 def headers(secret: str, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """Give the three headers of a signed delivery; `timestamp` in Unix seconds."""
+    """Return the three headers of a signed delivery; `timestamp` in Unix seconds."""
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(timestamp),
@@ -153,9 +153,9 @@ def new_secret() -> str:
 
 
 def authorised(accepted: Sequence[str], given: str | None) -> bool:
-    """Tell whether the `Authorization` header of a legacy webhook is one of the accepted values.
+    """Report whether the `Authorization` header of a legacy webhook is one of the accepted values.
 
-    Nothing accepted means nobody is. Two values serve while one replaces the other
+    Without accepted values every webhook is refused. Two values serve while one replaces the other
     (Codat: using-the-api/webhooks/legacy).
     """
     if not given:
@@ -166,7 +166,7 @@ def authorised(accepted: Sequence[str], given: str | None) -> bool:
 
 
 def _header_bytes(text: str) -> bytes:
-    """Give back the bytes that were sent: a WSGI server hands them over as Latin-1."""
+    """Return the bytes that were sent: a WSGI server passes them as Latin-1."""
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:

@@ -26,7 +26,7 @@ _STATUS_OF = {status.lower(): status for status in ConnectionStatus} | {
 
 
 class PullOutcome(StrEnum):
-    """What a pull's status means to whoever asked for the pull."""
+    """What a pull's status means for the request that started it."""
 
     IN_PROGRESS = "in_progress"
     COMPLETE = "complete"
@@ -61,7 +61,7 @@ _OUTCOME_OF = {
 
 
 def pull_outcome(status: str) -> PullOutcome:
-    """Say what a pull status of any generation means; a status not known yet is in progress."""
+    """Return what a pull status of any generation means; an unknown one is in progress."""
     return _OUTCOME_OF.get(status.strip().lower(), PullOutcome.IN_PROGRESS)
 
 

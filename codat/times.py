@@ -24,10 +24,10 @@ _LOOSE = re.compile(
 _FIRST_EPOCH_SECOND = 1_000_000_000
 _FIRST_EPOCH_MILLISECOND = 1_000 * _FIRST_EPOCH_SECOND
 # Codat was founded in 2017. Dates before it stand for "never", such as 0001-01-01 and 1970-01-01,
-# and so do dates that nobody alive waits for, such as 9999-12-31.
+# and so do dates beyond a lifetime, such as 9999-12-31.
 EARLIEST = Seconds(1_483_228_800)  # 2017-01-01
 LATEST = Seconds(4_102_444_800)  # 2100-01-01
-MOST = 10**12  # of whatever Codat counts: more is no count, and would not fit where it is kept
+MAX_COUNT = 10**12  # of anything Codat counts: more is an error, and would not fit the store
 
 
 def host_time() -> Seconds:
@@ -41,24 +41,24 @@ def is_plausible(seconds: Seconds) -> bool:
 
 
 def read_time(text: object) -> Micros | None:
-    """Return a Codat date-time as microseconds since the epoch, where somebody can mean it.
+    """Return a Codat date-time as microseconds since the epoch, if it is plausible.
 
-    None for what is no date-time, and for dates that stand for none: both count as undated.
+    None for what is no date-time, and for dates that mean "never": both count as undated.
     """
     micros = parse_time(text)
     return micros if micros is not None and is_plausible(micros_to_seconds(micros)) else None
 
 
 def read_count(value: object) -> int | None:
-    """Return what Codat counts, such as calls left; None for what can be no count."""
+    """Return a count of Codat's, such as calls left; None for what cannot be one."""
     whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if whole and 0 <= value <= MOST else None  # type: ignore[return-value, operator]
+    return value if whole and 0 <= value <= MAX_COUNT else None  # type: ignore[return-value, operator]
 
 
 def parse_time(text: object) -> Micros | None:
     """Return a date-time as Codat writes them as whole microseconds since the epoch, else None.
 
-    It may be one that nobody can mean: what acts on it takes `read_time`.
+    The date may be implausible; code that acts on it uses `read_time`.
 
     Codat sends `Z`, an offset, or no zone (read as UTC), with up to seven fraction digits, of
     which the seventh is dropped (Codat: schema DateTime). A published example of
@@ -76,7 +76,7 @@ def parse_time(text: object) -> Micros | None:
 
 
 def utc_text(text: Any) -> Any:
-    """Return a Codat date-time as RFC 3339 has it, in UTC; what is none as it is."""
+    """Return a Codat date-time in UTC as RFC 3339 writes it; anything else unchanged."""
     micros = parse_time(text)
     if micros is None or text.endswith("Z"):
         return text
@@ -89,7 +89,7 @@ def utc_text(text: Any) -> Any:
 
 
 def parse_moment(text: str | None, now: Seconds) -> Seconds | None:
-    """Return when a header says, as epoch seconds; None for what nobody can read, or mean.
+    """Return the moment that a header names, as epoch seconds; None if unreadable or implausible.
 
     Takes a wait in seconds, an HTTP date, ISO 8601 (also with spaces in it), an epoch, and what
     .NET writes by default, since Codat names no format (Codat: using-the-api/rate-limits). Seconds
@@ -118,7 +118,7 @@ def _moment(text: str, now: Seconds) -> Seconds | None:
 
 
 def _dotnet_date(text: str) -> Seconds | None:
-    """Read a moment as .NET writes it where nobody tells it how: the month comes first."""
+    """Read a moment in .NET's default format: the month comes first."""
     for zoned in (text, f"{text} +0000"):
         with suppress(ValueError):
             return Seconds(datetime.strptime(zoned, "%m/%d/%Y %I:%M:%S %p %z").timestamp())
@@ -128,7 +128,7 @@ def _dotnet_date(text: str) -> Seconds | None:
 
 
 def parse_http_date(text: str) -> Seconds | None:
-    """Return an HTTP date as epoch seconds; None if it is not one, or one nobody can mean."""
+    """Return an HTTP date as epoch seconds; None if it is not one, or implausible."""
     seconds = any_http_date(text)
     return seconds if seconds is not None and is_plausible(seconds) else None
 

@@ -1,4 +1,4 @@
-"""Carries one request to Codat over a pooled session, and brings back one whole answer."""
+"""Sends one request to Codat over a pooled session, and returns one whole answer."""
 
 import base64
 import time
@@ -23,8 +23,8 @@ from codat.units import Seconds
 
 MAX_BODY = 10 * 1024 * 1024
 _CHUNK = 64 * 1024
-# The read timeout bounds one silence; this many of them bound a body that comes in drips.
-_SILENCES = 4
+# The read timeout limits one silence; this many of them limit a body that comes slowly.
+_MAX_SILENCES = 4
 
 Parameters = Sequence[tuple[str, str]]
 
@@ -32,7 +32,7 @@ Parameters = Sequence[tuple[str, str]]
 class _Key(AuthBase):
     """Codat's header: base64 of the bare key, no colon (Codat: using-the-api/authentication).
 
-    As an auth object it also keeps a `.netrc` entry from taking the header's place.
+    As an auth object it also keeps a `.netrc` entry from replacing the header.
     """
 
     def __init__(self, api_key: str) -> None:
@@ -102,7 +102,7 @@ class Transport:
         headers = {} if body is None else {"Content-Type": "application/json"}
         if key is not None:
             headers["Idempotency-Key"] = key
-        deadline = time.monotonic() + sum(self._timeout) * _SILENCES
+        deadline = time.monotonic() + sum(self._timeout) * _MAX_SILENCES
         with self._session.request(
             method,
             url,
@@ -124,12 +124,12 @@ class Transport:
             )
 
 
-def download(url: str, *, most: int, timeout: tuple[float, float]) -> tuple[str, bytes]:
-    """Give media type and content of a public file, such as a logo; the key is not sent.
+def download(url: str, *, max_bytes: int, timeout: tuple[float, float]) -> tuple[str, bytes]:
+    """Return media type and content of a public file, such as a logo; the key is not sent.
 
-    Raises a CodatError when it is not there, larger than `most` bytes or elsewhere by now.
+    Raises a CodatError if it is missing, moved or larger than `max_bytes`.
     """
-    deadline = time.monotonic() + sum(timeout) * _SILENCES
+    deadline = time.monotonic() + sum(timeout) * _MAX_SILENCES
     try:
         with requests.Session() as session:
             session.trust_env = not _is_this_machine(urlsplit(url).hostname or "")
@@ -141,7 +141,7 @@ def download(url: str, *, most: int, timeout: tuple[float, float]) -> tuple[str,
                 content = bytearray()
                 for chunk in response.iter_content(_CHUNK):
                     content += chunk
-                    if len(content) > most or time.monotonic() > deadline:
+                    if len(content) > max_bytes or time.monotonic() > deadline:
                         raise BadAnswer("GET of a public file: too large or too slow")
                 return response.headers.get("Content-Type", ""), bytes(content)
     except (requests.RequestException, HTTPError) as error:
@@ -171,7 +171,7 @@ def _url(address: str, parameters: Parameters) -> str:
 
 
 def _company_in(path: str) -> str | None:
-    """Give the company a path is about: the limit on concurrent calls is for each company."""
+    """Return the company of a path: the limit on concurrent calls is per company."""
     parts = path.split("/")
     return parts[2] if len(parts) > 2 and parts[1] == "companies" else None
 

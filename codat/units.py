@@ -1,4 +1,4 @@
-"""Units of time as types, so that mypy refuses one where another is wanted; only here converted.
+"""Units of time as types, so that mypy refuses mix-ups; only this module converts.
 
 Each stands for a moment (counted from 1970 in UTC) or for how long something takes. What is
 computed from a time is a plain number until its unit is named again: `Millis(now + lease_ms)`.

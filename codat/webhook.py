@@ -1,4 +1,4 @@
-"""Turns the body of a webhook into an event, whichever of Codat's two generations sent it."""
+"""Turns the body of a webhook into an event, from either of Codat's two generations."""
 
 import re
 from dataclasses import dataclass, field
@@ -45,7 +45,7 @@ class Event:
 
     `type` is today's name as sent, or for a legacy rule the name it has in today's service;
     `sent_type` is always as sent. `generated` is None for legacy bodies, which carry no time,
-    and for dates that Codat cannot mean. `heard` is when it came in, where that is known.
+    and for implausible dates. `heard` is when we received it, if known.
     A legacy `payload` is its `Data`, with keys in camelCase.
     """
 
@@ -57,7 +57,7 @@ class Event:
     generated: Micros | None
     payload: dict[str, Any] = field(repr=False)
     connection_id: str | None = None
-    client_ids: tuple[str, ...] = ()  # which Codat client the body says it is of
+    client_ids: tuple[str, ...] = ()  # the Codat clients that the body names
     heard: Micros | None = None
 
     def text(self, name: str) -> str | None:
@@ -99,7 +99,7 @@ class Event:
 
     @property
     def rate_limit(self) -> Quota | None:
-        """The quota that a rate limit event tells of, in both generations; else None."""
+        """The quota that a rate limit event holds, in both generations; else None."""
         if not self.type.startswith(("client.rateLimit.", "ClientRateLimit")):
             return None
         return Quota(
@@ -183,7 +183,7 @@ def _client_ids(*parts: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _client_id(value: object) -> str | None:
-    """Return a client's id as Codat writes it, however a UUID may be written; None for others."""
+    """Return a client's id as Codat writes it, from any spelling of a UUID; None for others."""
     digits = re.sub(r"[-{}\s]", "", value).lower() if isinstance(value, str) else ""
     return read_id(str(UUID(digits))) if _UUID.fullmatch(digits) else None
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from redis import Redis
 
-from codat.times import MOST
+from codat.times import MAX_COUNT
 from relay.store import keys
 from relay.store.scripts import Scripts
 
@@ -165,4 +165,4 @@ def _count(text: bytes | None) -> int | None:
         count = int(text or b"")
     except ValueError:
         return None
-    return count if count <= MOST else None
+    return count if count <= MAX_COUNT else None
