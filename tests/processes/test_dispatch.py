@@ -77,7 +77,7 @@ class Schedulers:
 
 @pytest.mark.timeout(180 + 3 * SECONDS)
 @pytest.mark.parametrize("count", [2, 5])
-def test_frozen_and_killed_schedulers_ask_codat_once_per_period(relay, server, count):
+def test_in_a_week_of_kills_and_freezes_codat_is_asked_once_a_period(relay, server, count):
     companies = [linked(relay) for _ in range(COMPANIES)]
     until = int(time.time()) - 60
     start = until - WEEK
