@@ -17,7 +17,7 @@ from codat.records import PullOperation
 from codat.times import (
     EARLIEST,
     LATEST,
-    MOST,
+    MAX_COUNT,
     is_plausible,
     parse_http_date,
     parse_moment,
@@ -114,8 +114,8 @@ def test_a_header_gives_a_plausible_moment_or_none(text):
 @given(st.integers() | st.floats() | st.booleans() | st.none() | st.text(max_size=3))
 def test_a_count_is_a_whole_number_that_fits(value):
     count = read_count(value)
-    assert count is None or (type(count) is int and 0 <= count <= MOST)
-    if type(value) is int and 0 <= value <= MOST:
+    assert count is None or (type(count) is int and 0 <= count <= MAX_COUNT)
+    if type(value) is int and 0 <= value <= MAX_COUNT:
         assert count == value
 
 
