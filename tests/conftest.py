@@ -153,6 +153,19 @@ def bench(store: "Store", make_settings: Callable[..., "Settings"]) -> Any:
     return Bench(store, make_settings(codat_webhook_secrets=SECRET, relay_retry_seconds="0.05"))
 
 
+@pytest.fixture
+def relay(
+    store: "Store", make_settings: Callable[..., "Settings"], request: pytest.FixtureRequest
+) -> Iterator[Any]:
+    """The whole service beside a sandbox, see `relays.Relay`; its parameter is Codat's API."""
+    from codat.client import Generation
+    from support.relays import Relay, running
+
+    generation = getattr(request, "param", Generation.CURRENT)
+    with running(Relay, store, make_settings, codat_api_generation=generation) as started:
+        yield started
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator["Browser"]:
     """A browser without a screen."""

@@ -5,16 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from browser.test_link_journey import (
-    DESKTOP,
-    PHONE,
-    agree,
-    authorise,
-    choose,
-    heading,
-    press,
-    watched,
-)
+from support.browsing import DESKTOP, PHONE, agree, authorise, choose, heading, press, watched
 from support.link_bench import firm
 
 SERIOUS = {"serious", "critical"}

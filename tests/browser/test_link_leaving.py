@@ -2,7 +2,7 @@
 
 import pytest
 
-from browser.test_link_journey import PHONE, agree, authorise, choose, heading, press
+from support.browsing import PHONE, agree, authorise, choose, heading, press
 from support.link_bench import firm
 
 

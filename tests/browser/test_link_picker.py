@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from browser.test_link_journey import DESKTOP, PHONE, heading, press, watched
+from support.browsing import DESKTOP, PHONE, heading, press, watched
 from support.link_bench import firm
 
 

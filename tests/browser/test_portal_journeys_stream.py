@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 import pytest
 import requests
 
-from browser.test_link_journey import agree, authorise, heading, watched
 from portal.http import stalled
 from portal.link import stream
 from relay.journeys import rules
 from relay.times import now_ms
+from support.browsing import agree, authorise, heading, watched
+from support.journeys import AtCodat, agreed, invite, waited
 from support.link_bench import firm
 from support.parts import make_event, signed
 from support.portal_bench import Portal, kind
-from unit.portal.test_journeys import AtCodat, agreed, invite, waited
 
 
 @pytest.fixture

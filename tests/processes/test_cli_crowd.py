@@ -13,6 +13,7 @@ import pytest
 from cli.runner import embedded
 from cli.web.connections import MAX_CONNECTIONS, TIDY_ABOVE
 from relay.store.server.connect import connect
+from support.waiting import wait_until
 from support.web_process import (
     Web,
     answer,
@@ -20,7 +21,6 @@ from support.web_process import (
     opened,
     post_webhook,
     slow,
-    until,
     web_process,
 )
 
@@ -84,7 +84,7 @@ def test_idle_connections_do_not_keep_webhooks_out(server) -> None:
             for _ in range(count):
                 open_ones.enter_context(opened(web.port))
             assert [post_webhook(web.port) for _ in range(5)] == [204] * 5
-        until(lambda: _connections(web) < MAX_CONNECTIONS * TIDY_ABOVE, "fewer connections")
+        wait_until(lambda: _connections(web) < MAX_CONNECTIONS * TIDY_ABOVE, "fewer connections")
         assert post_webhook(web.port) == 204
 
 
@@ -128,7 +128,7 @@ def test_a_server_that_stalls_is_waited_for_by_every_thread(tmp_path: Path) -> N
         try:
             for one in posts:
                 one.start()
-            until(
+            wait_until(
                 lambda: statuses or _sockets(web.process.pid) >= 2 * many,
                 "a connection of each thread to the store",
             )

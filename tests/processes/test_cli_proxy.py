@@ -18,7 +18,8 @@ import pytest
 
 from cli.runner import embedded
 from support.paths import ROOT
-from support.web_process import Web, free_port, get, opened, slow, until, web_process, webhook
+from support.waiting import wait_until
+from support.web_process import Web, free_port, get, opened, slow, web_process, webhook
 
 pytestmark = pytest.mark.usefixtures("server")  # skips where no server is to be had
 HONEST = 400
@@ -91,7 +92,9 @@ def running(name: str, web: Web, folder: Path) -> Iterator[int]:
             command, env=environ, stdout=output, stderr=output, start_new_session=True
         )
     try:
-        until(lambda: get(port, "/healthz") == 200, f"{name}: {(folder / 'output').read_text()}")
+        wait_until(
+            lambda: get(port, "/healthz") == 200, f"{name}: {(folder / 'output').read_text()}"
+        )
         yield port
     finally:
         process.send_signal(signal.SIGTERM)
@@ -191,7 +194,7 @@ def test_anonymous_posts_spoil_no_honest_webhook(name: str, web: Web, tmp_path: 
             one.start()
         for one in posts:
             one.join()
-        until(lambda: anonymous.total() > 50, "anonymous posts")
+        wait_until(lambda: anonymous.total() > 50, "anonymous posts")
         stop.set()
         for one in troubles:
             one.join()

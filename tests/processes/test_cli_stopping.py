@@ -11,7 +11,8 @@ import pytest
 from cli.runner import embedded
 from cli.web import room
 from relay.store.server.connect import connect
-from support.web_process import answer, opened, slow, until, web_process, webhook
+from support.waiting import wait_until
+from support.web_process import answer, opened, slow, web_process, webhook
 
 pytestmark = [
     pytest.mark.usefixtures("server"),  # skips where no server is to be had
@@ -34,7 +35,7 @@ def test_a_stop_ends_streams_and_answers_webhooks(tmp_path: Path) -> None:
     ):
         poll = held.enter_context(opened(web.port, asked("/v1/events?wait=25")))
         with connect(stalling.url) as client:
-            until(lambda: client.info("clients")["blocked_clients"], "a poll that waits")
+            wait_until(lambda: client.info("clients")["blocked_clients"], "a poll that waits")
         stream = held.enter_context(opened(web.port, asked("/v1/events/stream")))
         assert stream.recv(65536)
         body = held.enter_context(opened(web.port, slow("/webhooks/codat")))
@@ -42,7 +43,7 @@ def test_a_stop_ends_streams_and_answers_webhooks(tmp_path: Path) -> None:
         os.kill(stalling.process.pid, signal.SIGSTOP)
         try:
             post = held.enter_context(opened(web.port, posted(*webhook())))
-            until(lambda: not _unread(post), "a webhook that was taken in")
+            wait_until(lambda: not _unread(post), "a webhook that was taken in")
             web.process.send_signal(signal.SIGTERM)
             assert b"this process stops" in answer(body)
             assert answer(head) == b""

@@ -23,11 +23,9 @@ from relay.syncs.cadence import next_run, runs
 from relay.syncs.schedule import Anchor, Cadence, CatchUp, Schedule
 from scheduler import dispatch
 from scheduler.clock import Clock
-from server.test_at_codat import linked, relay  # noqa: F401
 from support.parts import SentHints, company_id
 from support.paths import ROOT
-
-# ruff: noqa: F811 (a fixture is imported, and named as a parameter)
+from support.relays import linked
 
 log = structlog.get_logger("figures")
 

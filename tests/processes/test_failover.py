@@ -30,7 +30,8 @@ from support.log import read_log
 from support.parts import make_event, signed
 from support.paths import ROOT
 from support.portal_bench import Portal
-from support.sentinels import DOWN_AFTER_MS, Sentinels, free_ports, running_sentinels, until
+from support.sentinels import DOWN_AFTER_MS, Sentinels, free_ports, running_sentinels
+from support.waiting import wait_until
 
 ROUNDS = int(os.environ.get("RELAY_FAILOVERS", "0"))
 RESULT = ROOT / "bench" / "results" / "failover.md"
@@ -123,7 +124,7 @@ class Load:
     def goes_on(self) -> None:
         """Wait until many more were taken."""
         wanted = len(self.taken) + AT_LEAST
-        until(lambda: len(self.taken) >= wanted, "more webhooks taken")
+        wait_until(lambda: len(self.taken) >= wanted, "more webhooks taken")
 
 
 def places_of(store: Store, names: list[str]) -> dict[str, list[str]]:
@@ -151,14 +152,14 @@ def fail_over(site: Sentinels, kind: str) -> None:
         site.kill(old)
     if kind == "frozen, awake as another takes over":
         wake_as_another_takes_over(site, old)
-    new = until(lambda: (port := site.primary()) != old and port, "another primary")
+    new = wait_until(lambda: (port := site.primary()) != old and port, "another primary")
     if kind.startswith("frozen"):
         site.signal(old, signal.SIGCONT)
     else:
         site.start(old, of=None if kind == "killed, back as a primary" else new)
     if kind == "killed while a replica was down":
         site.start(spare, of=new)
-    until(site.in_step, "servers in step")
+    wait_until(site.in_step, "servers in step")
 
 
 def wake_as_another_takes_over(site: Sentinels, old: int) -> None:
@@ -169,7 +170,7 @@ def wake_as_another_takes_over(site: Sentinels, old: int) -> None:
         return role["role"] == "master"
 
     others = [port for port in site.servers if port != old]
-    until(lambda: any(is_primary(port) for port in others), "another primary")
+    wait_until(lambda: any(is_primary(port) for port in others), "another primary")
     site.signal(old, signal.SIGCONT)
 
 
@@ -190,7 +191,7 @@ def test_what_was_acknowledged_survives_fail_overs_under_load(site, fleet):
     finally:
         seconds = load.stop()
     with fleet.store() as store:
-        until(lambda: store.inbox.depths()["lanes_waiting"] == 0, "the end of the backlog")
+        wait_until(lambda: store.inbox.depths()["lanes_waiting"] == 0, "the end of the backlog")
         log = read_log(store, 0, 10_000_000)
         told = Counter(event.cause for event in log if event.type == "webhook.unknown_type")
         lost = [name for name in load.taken if not told[name]]
@@ -247,7 +248,7 @@ def test_idle_workers_stop_when_asked(site, fleet):
             blocked = [one for one in client.client_list() if "b" in one["flags"]]
             return len(blocked) >= len(WORKERS)
 
-    until(waiting, "workers that wait")
+    wait_until(waiting, "workers that wait")
     for name in WORKERS:
         fleet.signal(name, signal.SIGTERM)
     codes = [fleet.running[name].wait(60) for name in WORKERS]
@@ -278,7 +279,7 @@ def test_a_primary_must_take_nothing_once_it_has_lost_its_replicas(site, least, 
 @pytest.fixture
 def spare(site: Sentinels) -> Iterator[int]:
     """A replica that may be frozen or killed; all are in step before and afterwards."""
-    until(site.in_step, "servers in step")
+    wait_until(site.in_step, "servers in step")
     primary = site.primary()
     port = next(port for port in site.servers if port != primary)
     yield port
@@ -286,7 +287,7 @@ def spare(site: Sentinels) -> Iterator[int]:
         site.signal(port, signal.SIGCONT)
     else:
         site.start(port, of=primary)
-    until(site.in_step, "servers in step")
+    wait_until(site.in_step, "servers in step")
 
 
 def opened(site: Sentinels, make_settings: Callable[..., Any], wait: str | None = None) -> Store:
@@ -303,7 +304,7 @@ def put_in_time(store: Store, name: str) -> None:
             return True
         return False
 
-    until(is_put, "an acknowledged write")
+    wait_until(is_put, "an acknowledged write")
 
 
 def refused(store: Store, name: str, why: str) -> None:
@@ -317,7 +318,7 @@ def refused(store: Store, name: str, why: str) -> None:
             put(store, name)
         return str(refusal.value)
 
-    until(lambda: why in reason(), f"a refusal because of {why}")
+    wait_until(lambda: why in reason(), f"a refusal because of {why}")
 
 
 def put(store: Store, name: str) -> str:
@@ -338,9 +339,9 @@ def test_each_replica_in_step_must_have_what_is_acknowledged(site, spare, make_s
     asked = portal.post("/v1/pauses", json=pause)
     assert (asked.status_code, asked.json["type"].rpartition("#")[2]) == (503, "not-durable")
     site.signal(spare, signal.SIGCONT)
-    until(lambda: not every.guard.faults(), "a server that is strong again")
+    wait_until(lambda: not every.guard.faults(), "a server that is strong again")
     put_in_time(every, "after")
-    until(lambda: portal.post("/v1/pauses", json=pause).status_code == 201, "a pause")
+    wait_until(lambda: portal.post("/v1/pauses", json=pause).status_code == 201, "a pause")
 
 
 def test_a_replica_that_is_down_is_awaited_only_if_a_number_says_so(site, spare, make_settings):
@@ -348,7 +349,7 @@ def test_a_replica_that_is_down_is_awaited_only_if_a_number_says_so(site, spare,
     put_in_time(two, "before")
     site.kill(spare)
     primary = site.client(site.primary())
-    until(lambda: primary.info("replication")["connected_slaves"] == 1, "one replica less")
+    wait_until(lambda: primary.info("replication")["connected_slaves"] == 1, "one replica less")
     put_in_time(every, "with all that are left")
     refused(two, "refused", "of 2 replicas")
 
@@ -362,14 +363,14 @@ def test_a_former_primary_misses_the_replica_that_was_promoted(site, spare, make
     site.signal(site.sentinels[0], signal.SIGSTOP)  # it may be the one that did it
     try:
         left.execute_command("REPLICAOF", "NO", "ONE")
-        until(lambda: primary.info("replication")["connected_slaves"] == 1, "one replica less")
+        wait_until(lambda: primary.info("replication")["connected_slaves"] == 1, "one replica less")
         refused(store, "meanwhile", f"may make 127.0.0.1:{spare} the primary")
         assert "unconfirmed" in store.guard.faults()
     finally:
         site.signal(site.sentinels[0], signal.SIGCONT)
     put_in_time(store, "once every sentinel knows better")
     left.execute_command("REPLICAOF", "127.0.0.1", str(site.primary()))
-    until(site.in_step, "servers in step")
+    wait_until(site.in_step, "servers in step")
     put_in_time(store, "after")
 
 
@@ -391,7 +392,7 @@ def test_what_a_primary_took_that_woke_as_another_took_over_is_kept(site, make_s
     for sender in senders:
         sender.start()
     try:
-        until(lambda: len(taken) > AT_LEAST, "writes")
+        wait_until(lambda: len(taken) > AT_LEAST, "writes")
         fail_over(site, "frozen, awake as another takes over")
     finally:
         stopping.set()

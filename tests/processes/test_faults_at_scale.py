@@ -11,7 +11,7 @@ import threading
 import time
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import accumulate, pairwise
 from typing import Any
@@ -29,6 +29,7 @@ from sandbox.world.acts import Acts
 from support.fleet import running_fleet
 from support.log import read_log
 from support.parts import SECRET
+from support.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("server")  # skips where no server is to be had
 
@@ -79,11 +80,11 @@ def test_every_company_gets_info_and_one_rename_within_the_limits(tmp_path):
         set_faults(sandbox, FAULTS)
         sandbox.deliver_to(fleet.webhooks)
         companies = link_all(store, sandbox)
-        until(lambda: api_calls(sandbox, 1), "the first call")
+        wait_until(lambda: api_calls(sandbox, 1), "the first call", PATIENCE)
         set_faults(sandbox, [{"kind": "down"}])
         time.sleep(BLACKOUT)
         set_faults(sandbox, FAULTS)
-        until(lambda: is_done(store, sandbox), "the end of all work")
+        wait_until(lambda: is_done(store, sandbox), "the end of all work", PATIENCE)
         took = time.time() - began
         calls = api_calls(sandbox, 1_000_000)
         tell_figures(calls, took)
@@ -133,13 +134,6 @@ def watching_holds(store: Store) -> Iterator[list[Hold]]:
     finally:
         over.set()
         watcher.join()
-
-
-def until(met: Callable[[], Any], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not met():
-        assert time.monotonic() < deadline, f"{what} did not come about"
-        time.sleep(0.25)
 
 
 def api_calls(sandbox: RunningSandbox, most: int) -> list[Call]:

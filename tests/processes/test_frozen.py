@@ -5,8 +5,6 @@
 minute ends itself when it is woken, or ticks on: whichever of its threads comes first.
 """
 
-# ruff: noqa: F811 (a fixture is imported, and named as a parameter)
-
 import os
 import random
 import signal
@@ -21,10 +19,10 @@ import structlog
 
 from relay.syncs.schedule import Anchor, Cadence, Schedule
 from scheduler.clock import STALLED, STALLED_AFTER
-from server.test_at_codat import linked, relay  # noqa: F401
 from support.log import read_log
 from support.parts import SECRET
 from support.paths import ROOT
+from support.relays import linked
 
 log = structlog.get_logger("figures")
 

@@ -21,7 +21,7 @@ from relay.syncs.schedule import Cadence, Schedule
 from relay.times import now_ms
 from scheduler.clock import Clock
 from support.fleet import RUN
-from support.leaps import MovedClock, until
+from support.leaps import MovedClock
 from support.parts import (
     SECRET,
     Bench,
@@ -34,6 +34,7 @@ from support.parts import (
     signed,
 )
 from support.paths import ROOT
+from support.waiting import wait_until
 from workers.inbox.drain import LEASE_MS
 
 DAY = 86_400
@@ -88,7 +89,7 @@ def test_a_server_clock_a_year_ahead_and_back_leaves_nothing_behind(leaping):
     ticking._mending.look()
 
     clock.move(LEAP)
-    until(lambda: store.time() > time.time() + LEAP - DAY, "the leap")
+    wait_until(lambda: store.time() > time.time() + LEAP - DAY, "the leap")
     sent.append((signed(solution, message_id="msg_2"), solution))
     assert bench.take(*sent[1]).status == 204  # by our clock it is fresh
     bench.drain()
@@ -107,7 +108,7 @@ def test_a_server_clock_a_year_ahead_and_back_leaves_nothing_behind(leaping):
     assert store.intents.may_hint()
 
     clock.move(0)
-    until(lambda: store.time() < time.time() + DAY, "the way back")
+    wait_until(lambda: store.time() < time.time() + DAY, "the way back")
     before = bench.log()
     for headers, body in sent:
         assert bench.take(headers, body).status == 204
@@ -143,10 +144,12 @@ def test_messages_keep_their_time_of_receipt_and_go_when_old(leaping):
     store = bench.store
     bench.deliver(make_event("company.created", company=1))
     clock.move(LEAP)
-    until(lambda: store.time() > time.time() + LEAP - DAY, "the leap")
-    until(lambda: bench.deliver(make_event("company.created", company=1)).status == 204, "a post")
+    wait_until(lambda: store.time() > time.time() + LEAP - DAY, "the leap")
+    wait_until(
+        lambda: bench.deliver(make_event("company.created", company=1)).status == 204, "a post"
+    )
     clock.move(0)
-    until(lambda: store.time() < time.time() + DAY, "the way back")
+    wait_until(lambda: store.time() < time.time() + DAY, "the way back")
     bench.deliver(make_event("company.created", company=1))
     lane = store.inbox.lane_of(ONE)
     lease = store.inbox.claim(lane, LEASE_MS)
@@ -185,7 +188,7 @@ def test_a_scheduler_ticks_on_when_its_host_leaps_by_years(store, server, tmp_pa
 
     def ticks_on() -> None:
         before = store.heartbeats().get("scheduler", 0)
-        until(lambda: store.heartbeats().get("scheduler", 0) > before + 2000, "ticks")
+        wait_until(lambda: store.heartbeats().get("scheduler", 0) > before + 2000, "ticks")
 
     try:
         for years in (0, 3, -2, 0):

@@ -2,8 +2,7 @@
 
 import json
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,13 +18,13 @@ from sandbox.server.server import RunningSandbox, start
 from support.fleet import Fleet, running_fleet
 from support.log import read_log
 from support.parts import SECRET, SentHints, drain_all, make_codat
+from support.waiting import wait_until
 from workers.context import Context
 from workers.intents.perform import perform_due
 
 pytestmark = pytest.mark.usefixtures("server")  # skips where no server is to be had
 
 KEY = "sandbox-key"
-PATIENCE = 30.0  # seconds; only a failing test waits so long
 SLOW = 3.0  # seconds of the call in which a worker is frozen
 # What is told, and the request that is its effect at Codat.
 RENAMED, FETCHED, REQUESTED = "company.renamed", "company.info_fetched", "sync.requested"
@@ -133,13 +132,6 @@ def scene(tmp_path, make_settings) -> Iterator[Scene]:
         yield Scene(sandbox, fleet, store, context)
 
 
-def until(met: Callable[[], Any], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not met():
-        assert time.monotonic() < deadline, f"{what} did not come about"
-        time.sleep(0.02)
-
-
 def test_a_worker_frozen_past_its_lease_does_nothing_twice(scene):
     """Frozen in each call that an attempt makes: those with an effect, and those before them."""
     listing, posting, informed = scene.companies(3, steps=2)
@@ -159,15 +151,17 @@ def test_a_worker_frozen_past_its_lease_does_nothing_twice(scene):
     scene.fleet.start("codat-frozen")
     scene.hint()
     faults = scene.sandbox.faults
-    until(lambda: not any(fault["count"] for fault in faults.list()), "five slow calls")
+    wait_until(lambda: not any(fault["count"] for fault in faults.list()), "five slow calls")
     scene.fleet.signal("codat-frozen", signal.SIGSTOP)
-    until(lambda: len(scene.slowed()) == 5, "Codat's five answers")
+    wait_until(lambda: len(scene.slowed()) == 5, "Codat's five answers")
     scene.lapse()
     scene.fleet.start("codat-other")
     scene.hint()
-    until(lambda: not set(scene.running()) & set(names), "the end of the five")
+    wait_until(lambda: not set(scene.running()) & set(names), "the end of the five")
     scene.fleet.signal("codat-frozen", signal.SIGCONT)
-    until(lambda: len(unrecorded(scene.fleet, "codat-frozen")) == 5, "five ends without effect")
+    wait_until(
+        lambda: len(unrecorded(scene.fleet, "codat-frozen")) == 5, "five ends without effect"
+    )
     drain_all(scene.context)
     assert scene.once(listing, REQUESTED, since)
     assert scene.once(posting, REQUESTED, since)
@@ -184,14 +178,14 @@ def test_two_workers_on_the_same_intents_do_each_once(scene):
     workers = ("codat-1", "codat-2")
     for worker in workers:
         scene.fleet.start(worker)
-    until(lambda: all(map(scene.is_up, workers)), "two workers")
+    wait_until(lambda: all(map(scene.is_up, workers)), "two workers")
     scene.sandbox.faults.add({"kind": "slow", "seconds": 0.1})
     for company in synced:
         scene.put_sync(company)
         scene.new_info(company)
     for _ in range(8):
         scene.hint()
-    until(lambda: not scene.running(), "the end of all")
+    wait_until(lambda: not scene.running(), "the end of all")
     drain_all(scene.context)
     for company in synced:
         assert scene.once(company, REQUESTED, since)

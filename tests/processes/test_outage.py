@@ -10,7 +10,8 @@ import requests
 
 from cli.runner import embedded
 from support.parts import make_event, signed
-from support.web_process import until, web_process
+from support.waiting import wait_until
+from support.web_process import web_process
 
 pytestmark = pytest.mark.usefixtures("server")  # skips where no server is to be had
 
@@ -31,7 +32,7 @@ def test_without_redis_webhooks_get_503_until_it_is_back(tmp_path):
                 assert "redis" in missing.text.lower()
 
                 server = embedded.start(tmp_path / "data")
-                until(lambda: post(port).status == 204, "recovery")
+                wait_until(lambda: post(port).status == 204, "recovery")
                 assert requests.get(f"{url}/readyz", timeout=10).status_code == 200
 
                 # A server that hangs: the answer still comes, well within Codat's 15 seconds.
@@ -40,7 +41,7 @@ def test_without_redis_webhooks_get_503_until_it_is_back(tmp_path):
                 hanging = requests.get(f"{url}/readyz", timeout=30)
                 assert hanging.status_code == 503
                 os.kill(server_pid(server), signal.SIGCONT)
-                until(lambda: post(port).status == 204, "recovery after the hang")
+                wait_until(lambda: post(port).status == 204, "recovery after the hang")
             finally:
                 os.kill(server_pid(server), signal.SIGCONT)
     finally:

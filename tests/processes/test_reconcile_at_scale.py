@@ -6,7 +6,6 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import click
@@ -22,6 +21,7 @@ from sandbox.server.server import RunningSandbox, start
 from support.fleet import Fleet, running_fleet
 from support.log import read_log
 from support.parts import SECRET
+from support.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("server")  # skips where no server is to be had
 
@@ -51,20 +51,20 @@ def test_missed_changes_are_healed_and_logged_once_despite_a_kill(
     ):  # fmt: skip
         links = link_all(sandbox)
         reconcile(store, "taken-in")
-        until(lambda: is_over(store, sandbox, "taken-in"), "all companies held")
+        wait_until(lambda: is_over(store, sandbox, "taken-in"), "all companies held", PATIENCE)
         assert run_of(store, "taken-in").drift == drift(unknown=COMPANIES)
         missed = set(list(links)[::10])
         unlink(sandbox, [links[company] for company in missed])
         fleet.wait_until_ready()
         sandbox.deliver_to(fleet.webhooks)
         unlink(sandbox, [link for company, link in links.items() if company not in missed])
-        until(lambda: is_quiet(store, sandbox), "all webhooks applied")
+        wait_until(lambda: is_quiet(store, sandbox), "all webhooks applied", PATIENCE)
         since, asked = store.events.last(), len(api_calls(sandbox))
         began = time.time()
         sandbox.faults.add({"kind": "slow", "seconds": 0.05})
         reconcile(store, "healing")
         kill_half_way(fleet, store)
-        until(lambda: is_over(store, sandbox, "healing"), "the end of the run")
+        wait_until(lambda: is_over(store, sandbox, "healing"), "the end of the run", PATIENCE)
         took, calls = time.time() - began, len(api_calls(sandbox)) - asked
         run = run_of(store, "healing")
         click.echo(f"\n{COMPANIES:,} companies, {PAGES} pages, {calls} calls, {took:.1f} s: {run}")
@@ -110,7 +110,12 @@ def drift(**found: int) -> dict[str, int]:
 
 def kill_half_way(fleet: Fleet, store: Store) -> None:
     """Kill the worker in the middle of the pages, and let its lease run out at once."""
-    until(lambda: int(run_of(store, "healing").position) > PAGES // 2, "half of the pages", 0.01)
+    wait_until(
+        lambda: int(run_of(store, "healing").position) > PAGES // 2,
+        "half of the pages",
+        PATIENCE,
+        0.01,
+    )
     fleet.kill("codat")
     run = run_of(store, "healing")
     assert (run.phase, int(run.position) < PAGES) == (Phase.PAGES, True)
@@ -156,10 +161,3 @@ def check_log(store: Store, since: int, missed: set[str]) -> None:
     types = Counter(event.type for event in events)
     assert (types["reconcile.completed"], types["reconcile.aborted"]) == (1, 0)
     assert {str(company.status) for company in store.companies.all()} == {"Unlinked"}
-
-
-def until(met: Callable[[], Any], what: str, every: float = 0.1) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not met():
-        assert time.monotonic() < deadline, f"{what} did not come about"
-        time.sleep(every)

@@ -2,27 +2,16 @@
 
 import json
 import time
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import requests
 
-from codat.client import Generation
 from relay.store.intents.queue import NewIntent, Priority
 from relay.syncs.schedule import ALL
 from relay.times import now_ms
 from scheduler import dispatch
 from support.parts import make_event, signed
-from support.relays import KEY, XERO, Relay, running
-
-
-@pytest.fixture
-def relay(store, make_settings, request) -> Iterator[Relay]:
-    """A whole relay; parametrized with a generation of Codat's API, one that speaks that."""
-    generation = getattr(request, "param", Generation.CURRENT)
-    with running(Relay, store, make_settings, codat_api_generation=generation) as started:
-        yield started
+from support.relays import KEY, XERO, Relay, linked, requested
 
 
 def test_a_linked_company_gets_its_info_its_real_name_and_its_cadence(relay):
@@ -249,17 +238,6 @@ def test_a_reread_heals_what_no_webhook_reported(relay):
     need = NewIntent(f"reread:{company}", company, Priority.LINK, now_ms(), "test")
     relay.store.intents.put([need], now_ms())
     relay.until(lambda: relay.status(company) == "Unlinked", "the healing")
-
-
-def linked(relay: Relay) -> str:
-    company = relay.create("Session")
-    relay.control(company, "authorise", **XERO)
-    relay.until(lambda: relay.named(company), "the link")
-    return company
-
-
-def requested(relay: Relay, company: str) -> Any:
-    return next((d for kind, d in relay.told(company) if kind == "sync.requested"), None)
 
 
 def due_names(relay: Relay) -> list[str]:

@@ -1,7 +1,5 @@
 """The whole job in the classic generation of Codat's API, with the sandbox's journal as judge."""
 
-# ruff: noqa: F811 (a fixture is imported, and named as a parameter)
-
 import time
 from typing import Any
 
@@ -9,7 +7,7 @@ import pytest
 
 from codat.client import Generation
 from relay.syncs.schedule import ALL
-from server.test_at_codat import XERO, Relay, relay, requested  # noqa: F401
+from support.relays import XERO, Relay, requested
 
 pytestmark = pytest.mark.parametrize("relay", [Generation.CLASSIC], indirect=True)
 DUMMY = "Session 20260105 0900"

@@ -5,8 +5,6 @@ has time for; a scale of 1 spreads over the true quarters of an hour (`make come
 the sandbox's journal.
 """
 
-# ruff: noqa: F811 (a fixture is imported, and named as a parameter)
-
 import os
 import threading
 import time
@@ -24,8 +22,8 @@ from relay.syncs.cadence import next_run, runs
 from relay.syncs.schedule import ALL, SPREAD, Cadence, CatchUp, Schedule, offset_within
 from relay.times import now_ms
 from scheduler.clock import Clock
-from server.test_at_codat import linked, relay  # noqa: F401
 from support.log import read_log
+from support.relays import linked
 
 log = structlog.get_logger("figures")
 

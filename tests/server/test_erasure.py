@@ -28,7 +28,7 @@ from scheduler import dispatch, maintenance
 from support.log import read_log
 from support.parts import SentHints, company_id, make_event
 from support.portal_bench import Portal, kind, trim
-from support.sentinels import until
+from support.waiting import wait_until
 
 NOW = 1_772_452_800  # Monday 2026-03-02T12:00Z
 DUE = NOW + 43_200  # when a daily schedule falls due
@@ -223,7 +223,7 @@ def test_files_that_cannot_be_rewritten_are_noted_until_they_are(
         found = check_files(settings)
         assert (found.verdict, "append-only file" in found.detail) == (UNSURE, True)
         client.execute_command("BGREWRITEAOF")  # by an administrator
-        until(lambda: write_files_anew(client) and not refused_files(client), "a clean file")
+        wait_until(lambda: write_files_anew(client) and not refused_files(client), "a clean file")
     assert client.hget(keys.FILES, "aof_done") == b"1"
     assert check_files(settings).verdict == OK
     want_files(client)
@@ -231,7 +231,7 @@ def test_files_that_cannot_be_rewritten_are_noted_until_they_are(
         without_the_right.setattr(client, "bgrewriteaof", Mock(side_effect=error))
         write_files_anew(client)
         assert refused_files(client) == ["aof"]
-    until(lambda: write_files_anew(client), "our own rewrite, as the right is there again")
+    wait_until(lambda: write_files_anew(client), "our own rewrite, as the right is there again")
     assert refused_files(client) == []
 
 

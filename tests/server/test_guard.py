@@ -24,7 +24,7 @@ from relay.store.store import Store
 from scheduler.strength import Strength
 from support.parts import SECRET, Bench, SentHints, make_event, signed
 from support.portal_bench import Portal
-from support.sentinels import until
+from support.waiting import wait_until
 
 FIELDS = {"kind": "webhook", "body": b"{}"}
 # What is done to the server, and the names that it is then told by.
@@ -226,7 +226,7 @@ def busy(site: Site) -> Iterator[None]:
     thread = threading.Thread(target=spin)
     thread.start()
     try:
-        until(lambda: says_busy(site), "a busy server")
+        wait_until(lambda: says_busy(site), "a busy server")
         yield
     finally:
         site.admin.script_kill()

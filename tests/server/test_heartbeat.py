@@ -1,6 +1,5 @@
 """A process gives signs of life, from the moment it reaches a store and as long as it does."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,15 +9,7 @@ from redis.exceptions import ConnectionError as RedisAway
 from relay.heartbeat import Heartbeat
 from relay.store import keys
 from relay.times import now_ms
-
-PATIENCE = 10.0  # seconds; only a failing test waits so long
-
-
-def until(met: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not met():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+from support.waiting import wait_until
 
 
 @pytest.fixture
@@ -36,9 +27,9 @@ def begin():
 
 def test_it_beats_again_and_again(store, begin):
     begin(lambda: store)
-    until(store.heartbeats)
+    wait_until(store.heartbeats, "a heartbeat")
     first = store.heartbeats()["web"]
-    until(lambda: store.heartbeats()["web"] > first)
+    wait_until(lambda: store.heartbeats()["web"] > first, "another")
 
 
 def test_it_begins_when_the_store_can_be_opened(store, begin):
@@ -50,7 +41,7 @@ def test_it_begins_when_the_store_can_be_opened(store, begin):
         return store
 
     begin(open_late)
-    until(store.heartbeats)
+    wait_until(store.heartbeats, "a heartbeat")
 
 
 def test_it_goes_on_after_the_store_was_away(store, begin, monkeypatch):
@@ -64,7 +55,7 @@ def test_it_goes_on_after_the_store_was_away(store, begin, monkeypatch):
 
     monkeypatch.setattr(store, "beat", fails)
     begin(lambda: store)
-    until(store.heartbeats)
+    wait_until(store.heartbeats, "a heartbeat")
 
 
 def test_a_silence_is_noted_once_it_ends_even_if_sent_twice(store):

@@ -21,7 +21,8 @@ from relay.masking import without_secrets
 from relay.server_address import BadAddress, ServerAddress, read_address
 from relay.store.server.connect import PromptTLSConnection, connect
 from support.paths import ROOT
-from support.sentinels import SERVICE, Sentinels, free_ports, until
+from support.sentinels import SERVICE, Sentinels, free_ports
+from support.waiting import wait_until
 
 CERTIFICATE = ROOT / "tests" / "support" / "hooks.test.pem"  # its own authority
 SECRET = "canary-7Xq"
@@ -304,7 +305,7 @@ def test_users_and_passwords_reach_sentinels_and_servers(guarded):
     [port] = guarded.sentinels
     url = f"redis+sentinel://{OURS}@127.0.0.1:9,127.0.0.1:{port}/{SERVICE}?{THEIRS}"
     with connect(url) as client:
-        assert until(client.ping, "an answer")
+        assert wait_until(client.ping, "an answer")
         assert client.acl_whoami() == "re@lay"
     with connect(url.replace("other", "wrong")) as client, pytest.raises(redis.RedisError):
         client.ping()
@@ -331,5 +332,5 @@ def test_a_sentinel_is_reached_by_tls(guarded):
     [port] = guarded.sentinels
     with by_tls(port) as safe:
         client = connect(f"redis+sentinel://{OURS}@127.0.0.1:{safe}/{SERVICE}?{options}")
-        assert until(client.ping, "an answer")
+        assert wait_until(client.ping, "an answer")
         client.close()

@@ -1,7 +1,5 @@
 """Cadences against the sandbox: its journal is the judge of what was asked, the log of why not."""
 
-# ruff: noqa: F811 (a fixture is imported, and named as a parameter)
-
 import time
 from dataclasses import replace
 
@@ -12,8 +10,8 @@ from relay.syncs.policy import KEEP_ALIVE
 from relay.syncs.schedule import ALL, Anchor, Cadence, Schedule
 from relay.times import now_ms
 from scheduler import dispatch
-from server.test_at_codat import XERO, Relay, linked, relay  # noqa: F401
 from support.portal_bench import Portal
+from support.relays import XERO, Relay, linked
 
 DAY = 86_400
 

@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 from werkzeug.serving import make_server
 
 from cli.app import main
+from support.parts import company_id
 from support.portal_bench import OPERATOR, Portal, make_company
 
 Run = Callable[..., Result]
@@ -43,3 +44,7 @@ def run(portal: Portal, tmp_path, monkeypatch) -> Iterator[Run]:
     monkeypatch.chdir(tmp_path)
     with commands(portal) as command:
         yield command
+
+
+def schedule_of(portal: Portal, number: int, data_type: str = "invoices"):
+    return portal.store.schedules.of(company_id(number)).get(data_type)

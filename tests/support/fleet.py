@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,8 +18,9 @@ from relay.store.server.connect import connect
 from relay.store.store import Store, fix_lanes
 from support.parts import SECRET
 from support.paths import ROOT
+from support.waiting import wait_until
 
-PATIENCE = 90.0  # seconds until a web process must be up
+READY_TIMEOUT = 90.0  # seconds until a web process must be up
 RUN = {process.name: process.command for process in PROCESSES}
 
 
@@ -63,17 +63,15 @@ class Fleet:
 
     def wait_until_ready(self) -> None:
         """Wait until the web process takes webhooks; a sender that meets none waits for long."""
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            try:
-                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-                connection.request("GET", "/readyz")
-                if connection.getresponse().status == 200:
-                    return
-            except OSError:
-                pass
-            time.sleep(0.1)
-        raise AssertionError("the web process did not come up")
+        wait_until(self._is_ready, "the web process", READY_TIMEOUT, every=0.1)
+
+    def _is_ready(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        finally:
+            connection.close()
 
     def log_of(self, name: str) -> Path:
         return self.data_dir.parent / f"{name}.log"

@@ -1,7 +1,6 @@
 """Processes whose clock can be moved while they run, by libfaketime."""
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -31,13 +30,3 @@ class MovedClock:
         other = self._file.with_suffix(".new")
         other.write_text(f"{seconds:+.0f}\n")
         os.replace(other, self._file)
-
-
-def until(met, what: str, patience: float = 30.0):
-    """Wait for a condition; only a failing test waits so long."""
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
-        if found := met():
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"{what} did not come about")

@@ -21,6 +21,7 @@ from sandbox.config import SandboxConfig
 from sandbox.server.server import RunningSandbox, start
 from support.log import read_log
 from support.parts import SECRET, SentHints, make_codat
+from support.waiting import wait_until
 from workers.context import Context
 from workers.inbox.drain import drain_lanes
 from workers.intents.perform import perform_due
@@ -53,12 +54,10 @@ class Relay:
                 time.sleep(0.01)
 
     def until(self, met: Callable[[], Any], what: str) -> Any:
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            if found := met():
-                return found
-            time.sleep(0.02)
-        raise AssertionError(f"{what} did not come about; log: {self.told()}")
+        try:
+            return wait_until(met, what)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; log: {self.told()}") from error.__cause__
 
     def told(self, company_id: str | None = None) -> list[tuple[str, dict[str, Any]]]:
         events = read_log(self.store, 0, 1_000_000)
@@ -181,3 +180,14 @@ def running(
             relay.stopping.set()
             worker.join(PATIENCE)
             server.shutdown()
+
+
+def linked(relay: Relay) -> str:
+    company = relay.create("Session")
+    relay.control(company, "authorise", **XERO)
+    relay.until(lambda: relay.named(company), "the link")
+    return company
+
+
+def requested(relay: Relay, company: str) -> Any:
+    return next((d for kind, d in relay.told(company) if kind == "sync.requested"), None)

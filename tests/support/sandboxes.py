@@ -138,3 +138,7 @@ def mailbox() -> Iterator[Mailbox]:
     finally:
         box.close()
     assert not box.faults, box.faults
+
+
+def settings(*each, **owner):
+    return {**owner, "settings": each, "overridesDefaults": True}

@@ -4,8 +4,7 @@ import os
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +13,9 @@ from typing import Any
 import redis
 
 from cli.runner import embedded
+from support.waiting import wait_until
 
 SERVICE = "relay-test"
-PATIENCE = 60.0  # seconds; only a failing test waits so long
 SERVERS, SENTINELS = 3, 3
 DOWN_AFTER_MS = 2000  # a server of a busy machine that hangs for a second is not down
 STRONG = {
@@ -39,19 +38,6 @@ def free_ports(count: int) -> list[int]:
     for probe in probes:
         probe.close()
     return ports
-
-
-def until(met: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
-    """Wait until `met` gives something; a server that is away is asked again."""
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
-        try:
-            if found := met():
-                return found
-        except (redis.RedisError, OSError, LookupError):
-            pass
-        time.sleep(0.02)
-    raise AssertionError(f"{what} did not come about")
 
 
 @dataclass
@@ -151,7 +137,7 @@ class Sentinels:
         """Kill the primary and wait until the sentinels name another; give the old and the new."""
         old = self.primary()
         self.kill(old)
-        new = until(lambda: (port := self.primary()) != old and port, "another primary")
+        new = wait_until(lambda: (port := self.primary()) != old and port, "another primary")
         return old, new
 
     def stop(self) -> None:
@@ -175,10 +161,12 @@ def running_sentinels(folder: Path, **settings: str) -> Iterator[Sentinels]:
             site.start(port, of=first, **settings)
         # Sentinels look for replicas when they begin, and then every ten seconds.
         primary = site.client(first)
-        until(lambda: primary.info("replication")["connected_slaves"] == len(others), "replicas")
+        wait_until(
+            lambda: primary.info("replication")["connected_slaves"] == len(others), "replicas"
+        )
         for port in site.sentinels:
             site.start_sentinel(port)
-        until(site.settled, "a settled set of sentinels")
+        wait_until(site.settled, "a settled set of sentinels")
         yield site
     finally:
         site.stop()

@@ -7,32 +7,21 @@ import resource
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from support.parts import SECRET, make_event, signed
 from support.paths import ROOT
+from support.waiting import wait_until
 
 COMMAND = [sys.executable, "-m", "cli"]
-PATIENCE = 60.0  # seconds; only a failing test waits so long
 
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
-
-
-def until(met: Callable[[], Any], what: str) -> Any:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        with suppress(OSError, http.client.HTTPException):
-            if found := met():
-                return found
-        time.sleep(0.05)
-    raise AssertionError(f"{what} did not come about")
 
 
 @dataclass
@@ -57,7 +46,7 @@ def web_process(redis_url: str, answers: str = "/readyz", **settings: Any) -> It
     }
     process = subprocess.Popen([*COMMAND, "web"], env=environ, cwd=ROOT, start_new_session=True)
     try:
-        until(lambda: get(port, answers) == 200, "the web process")
+        wait_until(lambda: get(port, answers) == 200, "the web process")
         yield Web(port, process)
     finally:
         process.terminate()

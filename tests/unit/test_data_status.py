@@ -14,9 +14,9 @@ from relay.syncs.schedule import ALL
 from relay.syncs.tracking import FIRST, open_syncs
 from relay.times import iso_from_micros
 from support.folding import action, apply
+from support.journeys import CONSENT, T0, sent
 from support.parts import company_id, connection_id, make_connection
 from support.published import load, needs_published
-from unit.test_stage import CONSENT, T0, sent
 
 COMPANY = company_id(1)
 MINUTE = 60_000_000

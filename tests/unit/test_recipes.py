@@ -265,7 +265,7 @@ def show() -> Reply:
 """,
 }
 LOOK_AT_QUOTA = """
-from server.portal.test_ops import get, sign_in
+from support.ops_pages import get, sign_in
 from support.portal_bench import Portal
 portal = Portal(relay_calls_per_minute=7)
 assert get(portal, "/ops/quota").headers["Location"] == "/ops/"

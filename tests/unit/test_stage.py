@@ -8,33 +8,18 @@ import pytest
 from relay.companies.company import Company, Connection, DataTypeState
 from relay.companies.identity import Identity, mark_of
 from relay.journeys import rules
-from relay.journeys.journey import Consent, Journey, Platform, Step
+from relay.journeys.journey import Journey, Platform, Step
 from relay.journeys.stage import Stage, is_disconnected, progress, stage_of
+from support.journeys import CONSENT, NEW, T0, XERO, sent
 
-T0 = 1_800_000_000_000  # ms
-XERO = Platform("gbol", "Xero", "Accounting")
 SAGE = Platform("hbql", "Sage 50", "Accounting", is_offline=True)
 SQUARE = Platform("zsth", "Square", "Commerce")
-CONSENT = Consent(T0, "v1", "en", "gbol", ("company", "invoices", "bills"), "daily", ("I agree",))
-NEW = Journey("j-1", "c-1", created=T0, expires=T0 + 10**9, by="olga")
 INFO = {"companyName": "Acme", "registrationNumber": "1"}
 
 
 def at(seconds):
     """A version, in seconds after the customer was sent."""
     return ((T0 + seconds * 1000) * 1000, "e")
-
-
-def sent(platform=XERO, **changes):
-    journey = replace(
-        NEW,
-        platform=platform,
-        step=Step.AUTHORISING,
-        connection_id="k-1",
-        sent=T0,
-        consents=(CONSENT,),
-    )
-    return replace(journey, **changes)
 
 
 def company(status="Linked", seconds=5, info=None, info_at=9, **changes):

@@ -1,6 +1,5 @@
 """The pages for whoever runs the service: who gets in, what they keep, and the load they show."""
 
-import html
 import re
 from itertools import compress
 
@@ -9,6 +8,7 @@ import pytest
 from relay.times import iso_from_ms, now_ms
 from relay.tokens import Token, digest_of
 from support.folding import payload
+from support.ops_pages import get, proof, sign_in, text_of
 from support.parts import company_id, make_event
 from support.portal_bench import OPERATOR, VIEWER, Portal, make_company
 
@@ -18,23 +18,6 @@ def portal() -> Portal:
     portal = Portal()
     portal.hold(make_company(1), make_company(2))
     return portal
-
-
-def get(portal: Portal, path: str):
-    return portal.get(path, token=None)
-
-
-def proof(page) -> str:
-    return re.search(r'name="csrf" value="([0-9a-f]+)"', page.text)[1]
-
-
-def sign_in(portal: Portal, token: str = VIEWER, **changes):
-    form = {"token": token, "csrf": proof(get(portal, "/ops/"))} | changes
-    return portal.post("/ops/sign-in", token=None, data=form)
-
-
-def text_of(page) -> str:
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page.text)).split())
 
 
 @pytest.mark.parametrize("token", [VIEWER, OPERATOR])

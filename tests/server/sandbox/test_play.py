@@ -10,7 +10,6 @@ from sandbox.config import SandboxConfig
 from sandbox.scenarios import load, read
 from sandbox.scenarios.play import AT_CODAT, comparable
 from sandbox.server.server import start
-from server.test_at_codat import relay  # noqa: F401 (a fixture)
 from support.parts import SECRET
 from support.relays import KEY, PATIENCE
 from support.sandboxes import mailbox, running
@@ -39,7 +38,7 @@ def comparables(sandbox):
 
 
 @pytest.mark.parametrize("name", scenarios.names())
-def test_a_scenario_played_to_a_relay_ends_as_its_file_states(relay, name):  # noqa: F811
+def test_a_scenario_played_to_a_relay_ends_as_its_file_states(relay, name):
     played = play(Stranger(relay.sandbox.url), name)
     assert len(played["companies"]) == load(name).companies
     for company in played["companies"]:

@@ -10,7 +10,6 @@ from codat import signature
 from sandbox.journal import Journal
 from sandbox.load.load_generator import ATTEMPTS, LoadGenerator
 from sandbox.load.storm import StormConfig, brew
-from server.test_at_codat import relay  # noqa: F401 (a fixture)
 from support.contract import webhook_faults
 from support.sandboxes import SECRET, mailbox
 
@@ -83,7 +82,7 @@ def test_what_is_never_taken_is_given_up(monkeypatch):
     assert journal.after(0)[-1]["outcome"] == "given up"
 
 
-def test_a_relay_in_a_storm_ends_as_the_storm_states(relay):  # noqa: F811
+def test_a_relay_in_a_storm_ends_as_the_storm_states(relay):
     secret = relay.context.settings.codat_webhook_secrets[0].get_secret_value()
     storm = brew(SMALL, relay.hooks, secret, NOW)
     score = LoadGenerator(relay.hooks, secret).throw(storm.messages)

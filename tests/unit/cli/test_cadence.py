@@ -8,13 +8,9 @@ import re
 import pytest
 
 from relay.syncs.schedule import Cadence
-from support.commands import Run, portal, run  # noqa: F401
+from support.commands import Run, portal, run, schedule_of  # noqa: F401
 from support.parts import company_id
 from support.portal_bench import Portal
-
-
-def held(portal: Portal, number: int, data_type: str = "invoices"):
-    return portal.store.schedules.of(company_id(number)).get(data_type)
 
 
 def test_one_schedule_is_set_and_its_next_runs_shown(run: Run, portal: Portal) -> None:
@@ -22,7 +18,7 @@ def test_one_schedule_is_set_and_its_next_runs_shown(run: Run, portal: Portal) -
     result = run(*words, "--catch-up", "skip")
     assert result.exit_code == 0, result.output
     assert result.output.count("T") >= 5
-    schedule = held(portal, 1)
+    schedule = schedule_of(portal, 1)
     assert (schedule.every, schedule.catch_up) == (6, "skip")
     shown = run("cadence", "next", company_id(1), "invoices")
     assert {line[11:16] for line in shown.output.split()} == {"01:30", "07:30", "13:30", "19:30"}
@@ -32,9 +28,9 @@ def test_all_linked_companies_are_set_at_once(run: Run, portal: Portal) -> None:
     words = ("cadence", "set", "all", "invoices", "weekly", "--json")
     preview = run(*words, "--preview", "--platform", "Xero")
     assert json.loads(preview.stdout)["saved"] is False
-    assert held(portal, 1) is None
+    assert schedule_of(portal, 1) is None
     assert len(json.loads(run(*words, "--platform", "Xero").stdout)["schedules"]) == 2
-    assert [held(portal, n) is not None for n in (1, 2, 3)] == [True, True, False]
+    assert [schedule_of(portal, n) is not None for n in (1, 2, 3)] == [True, True, False]
     unknown = run(*words, "--platform", "Xeroo")
     assert (unknown.exit_code, unknown.stdout) == (2, "")
     assert "the nearest that is known is Xero" in unknown.stderr
@@ -48,10 +44,10 @@ def test_the_lines_of_a_csv_file_are_set(run: Run, portal: Portal, tmp_path) -> 
         f"{company_id(2)},invoices,monthly,,,yes\n"
     )
     assert "2 schedules would be set" in run("cadence", "import", str(file), "--preview").output
-    assert held(portal, 1) is None
+    assert schedule_of(portal, 1) is None
     assert run("cadence", "import", str(file)).exit_code == 0
-    assert (held(portal, 1).anchor.hour, held(portal, 1).zone) == (6, "Europe/London")
-    assert (held(portal, 2).cadence, held(portal, 2).off) == (Cadence.MONTHLY, True)
+    assert (schedule_of(portal, 1).anchor.hour, schedule_of(portal, 1).zone) == (6, "Europe/London")
+    assert (schedule_of(portal, 2).cadence, schedule_of(portal, 2).off) == (Cadence.MONTHLY, True)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +77,7 @@ def test_a_refused_line_is_named_and_stops_no_other(run, portal, tmp_path) -> No
     result = run("cadence", "import", str(file), "--json")
     assert result.exit_code == 1
     assert json.loads(result.stdout)["refused"] == 1
-    assert held(portal, 1) is not None
+    assert schedule_of(portal, 1) is not None
 
 
 def test_the_coming_hours_are_shown_as_bars(run: Run) -> None:

@@ -10,10 +10,9 @@ import pytest
 from cli.work import each
 from relay.companies.company import Sync
 from relay.times import now_ms
-from support.commands import portal, run  # noqa: F401
+from support.commands import portal, run, schedule_of  # noqa: F401
 from support.parts import company_id
 from support.portal_bench import Portal, make_company
-from unit.cli.test_cadence import held
 
 PRESENT = (1, 2, 3)  # the third is Unlinked
 
@@ -27,7 +26,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def having(portal: Portal, data_type: str = "invoices") -> list[int]:
-    return [number for number in PRESENT if held(portal, number, data_type)]
+    return [number for number in PRESENT if schedule_of(portal, number, data_type)]
 
 
 def answer(run, *words: str):

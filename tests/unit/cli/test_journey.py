@@ -11,9 +11,9 @@ from relay.journeys.journey import Consent, Step
 from relay.journeys.rules import Change
 from relay.times import now_micros
 from support.commands import commands
+from support.journeys import AtCodat
 from support.parts import company_id, connection_id
 from support.portal_bench import BEFORE, FLAG, NOW, Portal, kind, make_company
-from unit.portal.test_journeys import AtCodat
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from portal.http.idempotency import SEND_AGAIN
 from relay.journeys.rules import Change
 from relay.services.attempt import Attempt
 from relay.store import keys
+from support.journeys import AtCodat
 from support.parts import company_id
 from support.portal_bench import OPERATOR, Portal, kind, make_company, problem
 from support.sandboxes import running
-from unit.portal.test_journeys import AtCodat
 
 KEY = {"Idempotency-Key": "4b0c3a52-7f53-4d21-9f7f-loan-1042"}
 PATHS = ("/v1/journeys", "/v1/companies")

@@ -2,8 +2,8 @@
 
 import pytest
 
+from support.journeys import AtCodat
 from support.portal_bench import VIEWER, Portal, kind
-from unit.portal.test_journeys import AtCodat
 
 
 @pytest.fixture

@@ -13,66 +13,17 @@ import pytest
 
 from codat import errors
 from codat.client import Codat, Generation
-from codat.records import Company as CodatCompany
-from codat.records import Connection, Integration
+from codat.records import Connection
 from relay.journeys import rules
 from relay.journeys.history import HistoryEntry
 from relay.journeys.journey import MAX_ACTS, Step
 from relay.services.journey_connection import is_trusted
 from relay.times import now_ms
-from sandbox.world import platforms, views
 from scheduler import maintenance
+from support.journeys import LINK_URL, AtCodat, agreed, invite, steps, waited
 from support.parts import company_id, connection_id
 from support.portal_bench import Portal, kind, make_company, problem
 from support.sandboxes import running
-
-LINK_URL = "https://link-api.codat.io/start?otp=1"
-
-
-class AtCodat:
-    """Codat with the sandbox's platforms, one company, and a connection made on demand."""
-
-    def __init__(self) -> None:
-        self.link_url: str | None = LINK_URL
-        self.connections: tuple[Connection, ...] = ()
-        self.asked: list[str] = []
-        self.failing: Exception | None = None
-
-    def _ask(self, operation):
-        self.asked.append(operation)
-        if self.failing:
-            raise self.failing
-
-    def list_integrations(self):
-        self._ask("list_integrations")
-        shown = (views.integration(p, "https://static") for p in platforms.PLATFORMS.values())
-        return iter([Integration.from_json(one) for one in shown])
-
-    def download_logo(self, integration):
-        self._ask("download_logo")
-        return "image/png; charset=x", b"\x89PNG"
-
-    def create_company(self, name, **given):
-        self._ask("create_company")
-        return CodatCompany(company_id(1), name, redirect="https://link.codat.io/company/1")
-
-    def get_company(self, company):
-        self._ask("get_company")
-        return CodatCompany(company, "x", connections=self.connections)
-
-    def get_connection(self, company, connection):
-        self._ask("get_connection")
-        return next(one for one in self.connections if one.id == connection)
-
-    def unlink_connection(self, company, connection):
-        self._ask("unlink_connection")
-        self.connections = ()
-
-    def create_connection(self, company, key):
-        self._ask("create_connection")
-        made = Connection(connection_id(1), "PendingAuth", platform_key=key, link_url=self.link_url)
-        self.connections = (made,)
-        return made
 
 
 @pytest.fixture
@@ -83,25 +34,6 @@ def codat():
 @pytest.fixture
 def portal(codat):
     return Portal(codat=codat)
-
-
-def invite(portal, **body):
-    answer = portal.post("/v1/journeys", json={"reference": "L-1", **body})
-    assert answer.status_code == 201, answer.text
-    made = answer.json
-    return made, "/link/" + made["link"].rpartition("/")[2]
-
-
-def agreed(portal, at, key="gbol"):
-    """Choose and agree; gives the answer to the agreement."""
-    portal.web.post(f"{at}/platform", data={"platform": key})
-    version = re.search(r'name="version" value="(\w+)"', portal.web.get(at).text)[1]
-    return portal.web.post(f"{at}/consent", data={"agree": "yes", "version": version})
-
-
-def steps(portal, made):
-    shown = portal.get(f"/v1/journeys/{made['id']}").json
-    return [one["type"].removeprefix("journey.") for one in shown["steps"]]
 
 
 def test_a_journey_makes_a_placeholder_company_and_an_unstored_link(portal):
@@ -531,13 +463,6 @@ def test_an_open_page_whose_bar_waits_has_the_data_status_asked(portal, codat):
     assert portal.get(f"/v1/journeys/{made['id']}").json["stage"] == "reading"
     assert portal.store.intents.get(f"data:{company_id(1)}")["priority"] == "0"
     assert portal.hints.performed == 1
-
-
-def waited(portal, made, seconds):
-    """Let the customer have been sent so long ago."""
-    portal.store.journeys.change(
-        made["id"], lambda held: rules.Change(replace(held, sent=held.sent - seconds * 1000))
-    )
 
 
 def test_a_wait_over_a_minute_is_called_long_on_the_open_page(portal):

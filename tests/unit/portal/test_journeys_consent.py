@@ -6,10 +6,10 @@ from codat.client import Codat
 from codat.records import Integration
 from portal.link.consent import shared
 from relay.journeys.journey import MAX_ACTS
+from support.journeys import AtCodat, agreed, invite, steps
 from support.parts import company_id
 from support.portal_bench import Portal, make_company
 from support.sandboxes import running
-from unit.portal.test_journeys import AtCodat, agreed, invite, steps
 
 
 @pytest.fixture

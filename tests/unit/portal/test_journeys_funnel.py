@@ -3,9 +3,8 @@
 import pytest
 
 from relay.times import now_ms
+from support.journeys import AtCodat, agreed, invite, refuse, steps
 from support.portal_bench import Portal
-from unit.portal.test_journeys import AtCodat, agreed, invite, steps
-from unit.portal.test_journeys_leaving import refuse
 
 
 @pytest.fixture

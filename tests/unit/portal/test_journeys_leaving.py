@@ -7,9 +7,9 @@ import pytest
 
 from relay.companies.company import Connection
 from relay.times import now_micros
+from support.journeys import AtCodat, agreed, invite, refuse, steps
 from support.parts import company_id, connection_id
 from support.portal_bench import Portal, make_company
-from unit.portal.test_journeys import AtCodat, agreed, invite, steps
 
 RETURN = "https://firm.example/linked?case=7"
 
@@ -22,15 +22,6 @@ def portal():
 def told(portal):
     [*_, last] = portal.messages(1)
     return last[b"type"].decode(), orjson.loads(last[b"body"])["payload"]
-
-
-def refuse(portal, code, message):
-    """Let Codat tell that linking failed."""
-    company = make_company(1, "")
-    at = (now_micros() + 1_000_000, "e-9")
-    failed = Connection(connection_id(1), "PendingAuth", at, "gbol", "Xero", "Accounting",
-                        errors=(message,), code=code)  # fmt: skip
-    portal.hold(replace(company, connections={failed.id: failed}))
 
 
 def to(stage, portal, at):

@@ -3,8 +3,8 @@
 import pytest
 
 from codat import errors
+from support.journeys import AtCodat, invite
 from support.portal_bench import Portal, kind, problem
-from unit.portal.test_journeys import AtCodat, invite
 
 
 @pytest.fixture

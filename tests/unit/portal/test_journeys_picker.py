@@ -6,8 +6,8 @@ import pytest
 
 from codat.records import Integration
 from portal.link import platform_search
+from support.journeys import AtCodat, invite
 from support.portal_bench import Portal
-from unit.portal.test_journeys import AtCodat, invite
 
 
 @pytest.fixture

@@ -98,7 +98,7 @@ def test_a_firms_file_changes_pages_and_leaves_the_rest_english(tmp_path):
         """,
     )
     (tmp_path / "logo.svg").write_text("<svg/>")
-    from unit.portal.test_journeys import AtCodat, agreed, invite
+    from support.journeys import AtCodat, agreed, invite
 
     portal = Portal(codat=AtCodat(), relay_brand_file=path)
     _, at = invite(portal, language="de")
@@ -131,7 +131,7 @@ def test_faults_and_dates_are_in_the_journeys_language_too(tmp_path):
         + "\n".join(f'date.month.{number} = "Monat"' for number in range(1, 13)),
     )
     from codat import errors
-    from unit.portal.test_journeys import AtCodat, agreed, invite
+    from support.journeys import AtCodat, agreed, invite
 
     codat = AtCodat()
     portal = Portal(codat=codat, relay_brand_file=path)
@@ -190,7 +190,7 @@ def test_the_firms_texts_are_isolated_on_a_right_to_left_page(tmp_path):
         direction = "rtl"
         """,
     )
-    from unit.portal.test_journeys import AtCodat, agreed, invite
+    from support.journeys import AtCodat, agreed, invite
 
     portal = Portal(codat=AtCodat(), relay_brand_file=path)
     _, at = invite(portal, language="ar", platforms=["hbql"])

@@ -7,9 +7,9 @@ import pytest
 from relay.journeys.journey import Step
 from relay.journeys.rules import Change
 from relay.store import keys
+from support.journeys import AtCodat
 from support.parts import company_id
 from support.portal_bench import BEFORE, FLAG, NOW, Portal, kind, make_company, problem
-from unit.portal.test_journeys import AtCodat
 
 
 @pytest.fixture

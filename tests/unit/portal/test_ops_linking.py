@@ -9,10 +9,10 @@ import pytest
 from relay.companies.identity import mark_of
 from relay.store.journeys.records import Contended
 from relay.store.server.durable import NotDurable
-from server.portal.test_ops import get, proof, sign_in, text_of
+from support.journeys import AtCodat
+from support.ops_pages import get, proof, sign_in, text_of
 from support.parts import company_id, connection_id
 from support.portal_bench import FLAG, OPERATOR, VIEWER, Portal, kind, make_company
-from unit.portal.test_journeys import AtCodat
 
 BEFORE = {"companyName": "Acme & Söhne", "registrationNumber": "1"}
 NOW = {"companyName": "Other <b>Ltd</b>", "registrationNumber": "2"}

@@ -9,7 +9,7 @@ import requests
 
 from sandbox.api.query import Query, ordered
 from sandbox.world.refusals import Refusal
-from support.sandboxes import BASIC, running
+from support.sandboxes import BASIC, running, settings
 
 
 @pytest.fixture(scope="module")
@@ -287,10 +287,6 @@ def test_a_platform_not_enabled_is_listed_and_cannot_be_linked(call):
     answer = call("POST", f"/companies/{company}/connections", json={"platformKey": "qkdj"})
     assert answer.status_code == 400
     assert "Amazon" not in call("GET", f"/link/company/{company}").text
-
-
-def settings(*each, **owner):
-    return {**owner, "settings": each, "overridesDefaults": True}
 
 
 def test_profile_and_sync_settings_are_kept(call):

@@ -17,8 +17,7 @@ from sandbox.server import persistence
 from sandbox.server.persistence import BadState
 from sandbox.server.server import start
 from sandbox.world.clock import Clock, move
-from support.sandboxes import PATIENCE, SECRET, Caller, mailbox, running
-from unit.sandbox.test_api import settings
+from support.sandboxes import PATIENCE, SECRET, Caller, mailbox, running, settings
 
 DAY = 86_400.0
 
