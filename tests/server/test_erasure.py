@@ -66,6 +66,7 @@ def held(bench):
                 connection=(number, "Linked"),
             )
         )
+        bench.drain()  # so that the log names the companies in this order
     company = company_id(2)
     bench.codat.companies[company] = {"id": company, "name": NAME, "redirect": "x"}
     info = {"companyName": NAME, "registrationNumber": NUMBER, "addresses": [{"line1": STREET}]}
