@@ -8,7 +8,17 @@ import requests
 from playwright.sync_api import expect
 
 from portal.link.stream import POLL_SECONDS
-from support.browsing import DESKTOP, PHONE, agree, authorise, choose, heading, press, watched
+from support.browsing import (
+    DESKTOP,
+    PHONE,
+    TIMEOUT_MS,
+    agree,
+    authorise,
+    choose,
+    heading,
+    press,
+    watched,
+)
 from support.link_bench import firm
 
 
@@ -274,15 +284,14 @@ def test_software_on_a_computer_is_linked_step_by_step(running, visitor):
             press(visitor, button)
         assert got.value.suggested_filename == "hbql-connector.txt"
         heading(visitor, "Connect .*Sage 50.* on your computer")  # the steps stay
-        shown = visitor.locator("main").inner_text()
-        assert company in shown
-        assert "Waiting for the connector" in shown
-        assert visitor.get_by_role("button", name="Choose another platform").count() == 1
+        main = visitor.locator("main")
+        expect(main).to_contain_text("Waiting for the connector", timeout=TIMEOUT_MS)
+        expect(main).to_contain_text(company)
+        expect(visitor.get_by_role("button", name="Choose another platform")).to_have_count(1)
     running.control(company, "authorise", platformKey="hbql")
     heading(visitor, "Connected. Now we read")
-    shown = visitor.locator("main").inner_text()
-    assert "can take hours" in shown
-    assert "0 of 28 kinds" in shown
+    expect(visitor.locator("main")).to_contain_text("can take hours", timeout=TIMEOUT_MS)
+    expect(visitor.locator("main")).to_contain_text("0 of 28 kinds")
 
 
 def test_a_page_waits_for_the_answer_to_its_own_form(running, browser):

@@ -4,13 +4,14 @@ import re
 
 from playwright.sync_api import TimeoutError
 
+TIMEOUT_MS = 60_000  # only a failing test waits so long
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 
 
 def watched(context):
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(TIMEOUT_MS)
     page.faults = []
     page.on("dialog", lambda dialog: (page.faults.append("a dialog"), dialog.dismiss()))
     page.on("pageerror", lambda error: page.faults.append(str(error)))
@@ -34,7 +35,7 @@ def heading(page, text):
     wanted = page.get_by_role("heading", level=1, name=re.compile(text))
     look = page.get_by_role("link", name="See how it stands")
     try:
-        for _ in range(40):
+        for _ in range(TIMEOUT_MS // 500):
             wanted.or_(look).first.wait_for()
             if wanted.count() or not look.count():
                 break

@@ -87,17 +87,17 @@ class Relay:
 
     def control(self, company_id: str, act: str, **body: Any) -> None:
         answer = requests.post(
-            f"{self.sandbox.url}/sandbox/companies/{company_id}/{act}", json=body, timeout=10
+            f"{self.sandbox.url}/sandbox/companies/{company_id}/{act}", json=body, timeout=PATIENCE
         )
         assert answer.ok, answer.text
 
     def fault(self, **fault: Any) -> None:
-        answer = requests.post(f"{self.sandbox.url}/sandbox/faults", json=fault, timeout=10)
+        answer = requests.post(f"{self.sandbox.url}/sandbox/faults", json=fault, timeout=PATIENCE)
         assert answer.ok, answer.text
 
     def deliver_webhooks(self, **how: Any) -> None:
         """Disturb the sandbox's webhooks, or with other values no more."""
-        answer = requests.post(f"{self.sandbox.url}/sandbox/delivery", json=how, timeout=10)
+        answer = requests.post(f"{self.sandbox.url}/sandbox/delivery", json=how, timeout=PATIENCE)
         assert answer.ok, answer.text
 
     def slow_reads(self, seconds: float) -> None:
@@ -107,11 +107,11 @@ class Relay:
             world.syncs.seconds = seconds
 
     def heal(self) -> None:
-        requests.delete(f"{self.sandbox.url}/sandbox/faults", timeout=10)
+        requests.delete(f"{self.sandbox.url}/sandbox/faults", timeout=PATIENCE)
 
     def journal(self, method: str, company_id: str, ending: str = "") -> list[Any]:
         answer = requests.get(
-            f"{self.sandbox.url}/sandbox/journal", params={"limit": 100_000}, timeout=10
+            f"{self.sandbox.url}/sandbox/journal", params={"limit": 100_000}, timeout=PATIENCE
         )
         entries = answer.json()["entries"]
         return [
