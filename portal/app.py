@@ -30,10 +30,10 @@ from relay.queues import Hints
 from relay.settings import Settings
 from relay.store import Store
 
-LARGEST_BODY = 64 * 1024  # bytes
+MAX_BODY_BYTES = 64 * 1024  # bytes
 MAX_CODE_HASHES = 2  # at once; each takes a processor and 16 MiB
 TAIL_WAIT = 25.0  # seconds; less than the client of `waiting` waits
-SLICE = 1.0  # seconds, on a store whose client does not wait long for an answer
+SHORT_TAIL_WAIT = 1.0  # seconds, on a store whose client does not wait long for an answer
 TITLE = "codat-relay"
 ABOUT = (
     "Companies linked through Codat, the log of what happened to them, and when their data is"
@@ -80,7 +80,7 @@ def make_services(
         long_poll_limit=BoundedSemaphore(max(1, settings.web_threads // 2)),
         codat_call_limit=codat_call_limit,
         code_hash_limit=BoundedSemaphore(MAX_CODE_HASHES),
-        tail=Tail((waiting or store).events, TAIL_WAIT if waiting else SLICE),
+        tail=Tail((waiting or store).events, TAIL_WAIT if waiting else SHORT_TAIL_WAIT),
         streams=Streams(settings.relay_streams, settings.streams_per_token),
         link_streams=Streams(settings.relay_link_streams, link_stream.MAX_PER_JOURNEY),
         platforms=PlatformList(store, codat, codat_call_limit),
@@ -111,7 +111,7 @@ def make_routes(uses_sandbox: bool) -> OpenAPI:
     app.components_schemas = Schemas()
     # flask-openapi would say 3.2.0, which few tools read yet; nothing here needs it.
     app.openapi_version = "3.1.0"
-    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.json = bodies.OrjsonProvider(app)
     problems.register(app)
     headers.register(app)
@@ -133,10 +133,10 @@ def make_routes(uses_sandbox: bool) -> OpenAPI:
 
 
 def resources() -> Iterator[APIBlueprint]:
-    """Yield the routes of each resource in `portal/api/`: each folder there is one."""
+    """Yield the routes of each API resource: `api` in the `routes.py` of each folder of api/."""
     for resource in pkgutil.iter_modules(api.__path__):
         package = importlib.import_module(f"portal.api.{resource.name}")
-        for module in pkgutil.iter_modules(package.__path__):  # some add to the routes of others
+        for module in pkgutil.iter_modules(package.__path__):  # its other modules may add routes
             importlib.import_module(f"portal.api.{resource.name}.{module.name}")
         routes: APIBlueprint = importlib.import_module(f"portal.api.{resource.name}.routes").api
         yield routes

@@ -23,7 +23,7 @@ from cli.data_dir import check_brand, local_settings, refuse_unprovable
 from cli.web.bodies import RequestLimits
 from cli.web.connections import Connections, raise_limit
 from cli.web.front import Front
-from portal.app import LARGEST_BODY
+from portal.app import MAX_BODY_BYTES
 from portal.app import create_app as create_portal
 from portal.http.problems import MEDIA_TYPE, details_of
 from portal.services import NAME
@@ -93,7 +93,7 @@ def front(settings: Settings, app: "WSGIApplication") -> Front:
         app,
         # A webhook that broke off must come again.
         webhooks=RequestLimits("webhook", settings.web_threads, LARGEST_WEBHOOK, cut_off=503),
-        others=RequestLimits("request", settings.web_threads, LARGEST_BODY),
+        others=RequestLimits("request", settings.web_threads, MAX_BODY_BYTES),
         is_webhook=is_for_webhooks,
         streams=settings.relay_streams + settings.relay_link_streams,
         seconds=settings.relay_request_seconds,

@@ -16,12 +16,12 @@ from relay.store import Store
 from relay.tokens import LONGEST, Token, digest_of, read_tokens
 
 GUARDED = "/v1"
-LOOK_EVERY = 1.0  # seconds between looks whether a token is valid still
-MOST_LATELY = 10_000
-READING = frozenset({"GET", "HEAD", "OPTIONS"})
+CHECK_INTERVAL = 1.0  # seconds between looks whether a token is valid still
+MAX_CACHED = 10_000
+READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CHALLENGE = 'Bearer realm="codat-relay"'
 NOT_KNOWN = (
-    "This token is not known here. Ask whoever runs the service for one; `codat-relay token list`"
+    "This token is not known here. Ask your operator for one; `codat-relay token list`"
     " names those there are."
 )
 
@@ -40,7 +40,7 @@ class Tokens:
         self._lately: dict[str, tuple[float, bool]] = {}
 
     def find(self, token: str) -> Token | None:
-        """Return whose token this is, or None; raises redis.RedisError when it cannot be read."""
+        """Return whose token this is, or None; raise redis.RedisError when it cannot be read."""
         return self.holder(digest_of(token))
 
     def holder(self, digest: str) -> Token | None:
@@ -48,41 +48,44 @@ class Tokens:
         if not self._configured:
             return self._store.tokens.owner(digest)
         found = None
-        for held, owner in self._configured.items():  # all of them: the time taken tells nothing
+        for (
+            held,
+            owner,
+        ) in self._configured.items():  # all of them, so that the time taken shows nothing
             if hmac.compare_digest(held, digest):
                 found = owner
         return found
 
     def is_valid_still(self, digest: str, now: Callable[[], float] = time.monotonic) -> bool:
-        """Whether a token that was let in is valid, looked up once a second for all who ask.
+        """Return whether a token that was let in is valid, looked up once a second for all who ask.
 
         For what goes on for long under one token. While the store is away, as it was last.
         """
         looked, valid = self._lately.get(digest, (-math.inf, True))
-        if now() - looked < LOOK_EVERY:
+        if now() - looked < CHECK_INTERVAL:
             return valid
         with suppress(RedisError):
             valid = self.holder(digest) is not None
-        if len(self._lately) > MOST_LATELY:
+        if len(self._lately) > MAX_CACHED:
             self._lately.clear()
         self._lately[digest] = now(), valid
         return valid
 
 
 def is_guarded(path: str) -> bool:
-    """Whether what is at this path needs a token, and refuses by problem details."""
+    """Return whether what is at this path needs a token, and refuses by problem details."""
     return path == GUARDED or path.startswith(GUARDED + "/")
 
 
 def guard(app: Flask, tokens: Callable[[], Tokens]) -> None:
-    """Let nobody reach anything under /v1 without a token, whichever route it is."""
+    """Refuse every request under /v1 without a valid token, for all routes."""
 
     @app.before_request
     def let_in() -> None:
         if not is_guarded(request.path):
             return
         g.caller = _caller(tokens())
-        if request.method not in READING and g.caller.role != "operate":
+        if request.method not in READ_METHODS and g.caller.role != "operate":
             raise Refusal(
                 "forbidden",
                 "This token may only look. Use one with the role `operate` to change something.",
@@ -90,12 +93,12 @@ def guard(app: Flask, tokens: Callable[[], Tokens]) -> None:
 
 
 def caller() -> Token:
-    """Give who sent the present request; only for views under /v1."""
+    """Return who sent the present request; only for views under /v1."""
     return cast(Token, g.caller)
 
 
 def presented() -> str:
-    """Give the token itself, as the present request sent it; only for views under /v1."""
+    """Return the token itself, as the present request sent it; only for views under /v1."""
     return request.headers.get("Authorization", "").partition(" ")[2].strip()
 
 

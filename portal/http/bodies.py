@@ -9,8 +9,8 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 FORMS = ("/link/", "/pc", "/ops/")
 FORM = "application/x-www-form-urlencoded"
-LARGEST_FORM = 16 * 1024  # bytes
-MOST_FIELDS = 32
+MAX_FORM_BYTES = 16 * 1024  # bytes
+MAX_FIELDS = 32
 
 
 class OrjsonProvider(JSONProvider):
@@ -21,15 +21,15 @@ class OrjsonProvider(JSONProvider):
         return orjson.dumps(obj).decode()
 
     def loads(self, s: str | bytes, **_: Any) -> Any:
-        """Read JSON; raises ValueError, which Flask answers with 400."""
+        """Read JSON; raise ValueError, which Flask answers with 400."""
         return orjson.loads(s)
 
 
 def read_bodies(app: Flask) -> None:
     """Refuse a body that no view of ours reads, before one can take it for an empty one.
 
-    Pages for people send small forms; all else is JSON. Anyone may send to those pages, so what
-    takes long to take apart is not: files, many fields, much text.
+    Pages for people send small forms; all else is JSON. Anyone may send to those pages, so bodies
+    that take long to read are refused: files, many fields, much text.
     """
 
     @app.before_request
@@ -43,7 +43,7 @@ def read_bodies(app: Flask) -> None:
 
 def _read_form() -> None:
     body = request.get_data()
-    if len(body) > LARGEST_FORM or body.count(b"&") >= MOST_FIELDS:
+    if len(body) > MAX_FORM_BYTES or body.count(b"&") >= MAX_FIELDS:
         raise RequestEntityTooLarge
     if body and request.mimetype != FORM:
         raise UnsupportedMediaType

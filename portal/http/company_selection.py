@@ -52,7 +52,7 @@ class Cost(BaseModel):
 
 
 def chosen(selection: Selection) -> Iterator[Company]:
-    """Yield the selected companies; raises UnknownCompany, or InvalidValue for the platform."""
+    """Yield the selected companies; raise UnknownCompany, or InvalidValue for the platform."""
     return choose_companies(
         services().store,
         selection.companies,

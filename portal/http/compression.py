@@ -1,14 +1,14 @@
 """Answers compressed for those who take it: pages of events shrink to a tenth, others to a third.
 
-Customers' pages hold a secret, their link. They may be compressed all the same: only who knows the
-link can have such a page fetched, with or without words of his own in it.
+Customers' pages hold a secret, their link. They may be compressed all the same: only those who know
+the link can have such a page fetched, with or without words of their own in it.
 """
 
 import gzip
 
 from flask import Flask, Response, request
 
-SMALLEST = 1024  # bytes; below, the saving is not worth the work
+MIN_BYTES = 1024  # bytes; below, the saving is not worth the work
 PAGES = "/link/"
 UNDER = ("/v1/", PAGES)
 TEXT = frozenset({"text/html", "text/css", "text/javascript"})
@@ -28,7 +28,7 @@ def register(app: Flask) -> None:
         takes = request.accept_encodings.quality("gzip") > 0
         if takes and "Content-Encoding" not in response.headers:
             body = response.get_data()
-            if len(body) >= SMALLEST:
+            if len(body) >= MIN_BYTES:
                 response.set_data(gzip.compress(body, LEVEL))
                 response.headers["Content-Encoding"] = "gzip"
         return response

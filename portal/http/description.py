@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from portal.http.auth import READING
+from portal.http.auth import READ_METHODS
 from portal.http.groups import described
 
 GUARDED = "/v1/"
@@ -34,7 +34,7 @@ def completed(described_app: dict[str, Any], url: str) -> dict[str, Any]:
 
 
 def _drop_unused(whole: dict[str, Any]) -> None:
-    """Leave out schemas that nothing refers to, such as of what stands for a name in an object."""
+    """Drop schemas that nothing refers to, such as of what stands for a name in an object."""
     schemas = whole["components"]["schemas"]
     used = set(REFERENCE.findall(orjson.dumps(whole).decode()))
     for name in schemas.keys() - used:
@@ -43,5 +43,5 @@ def _drop_unused(whole: dict[str, Any]) -> None:
 
 def _answers(method: str, own: dict[str, Any]) -> dict[str, Any]:
     """Add the refusals that need no word of each operation's own."""
-    common = {} if method.upper() in READING else described(*OF_CHANGES)
+    common = {} if method.upper() in READ_METHODS else described(*OF_CHANGES)
     return dict(sorted((common | own).items()))

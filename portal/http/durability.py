@@ -1,4 +1,4 @@
-"""Answer for no change that could be lost: wait until it is safe, or refuse it."""
+"""Acknowledge a change only once it is safe: wait for that, or refuse the request."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 
 
 def register(app: Flask, guard: Callable[[], Guard]) -> None:
-    """Hold each request that may change something to what `guard` demands, before and after it."""
+    """Check with `guard` before and after each request that may change something."""
 
     @app.before_request
     def demand() -> None:

@@ -1,4 +1,4 @@
-"""What every group of API routes shares: its place, its token, its problems."""
+"""What all API resources share: blueprint, types of values in requests, described problems."""
 
 import re
 from datetime import datetime
@@ -21,14 +21,14 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from portal.http.problems import KINDS, MEDIA_TYPE
 
-# What a view gives. Flask's own name for it cannot be resolved at run time, as flask-openapi does.
+# What a view returns. flask-openapi resolves names at run time, which Flask's own does not allow.
 Reply = Response | dict[str, Any] | tuple[Any, ...] | str
 
 COMMON = ("unauthorized", "invalid", "store-away")
 TWICE = PydanticCustomError("given_twice", "is given more than once; send it once")
 # An empty one would mean "of none" here and "of all" there.
 GivenCompany = Annotated[str, Field(min_length=1, max_length=64, description="A company's id.")]
-LARGEST = 2**53  # what every client's numbers can hold
+MAX_NUMBER = 2**53  # what every client's numbers can hold
 NO_MOMENT = "must be a moment with its zone, such as 2026-01-05T08:00:00Z"
 NO_NUMBER = "must be a number of the log in plain digits"
 _MOMENT = re.compile(
@@ -60,7 +60,7 @@ def _number(value: Any) -> Any:
 # A moment that a caller asks about or sets, RFC 3339. A number is none: 20260105 would be 1970.
 AskedMoment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 # A place in the log, in a query.
-Cursor = Annotated[int, BeforeValidator(_number), Field(ge=0, le=LARGEST)]
+Cursor = Annotated[int, BeforeValidator(_number), Field(ge=0, le=MAX_NUMBER)]
 
 
 class Given(BaseModel):
@@ -71,7 +71,7 @@ class Given(BaseModel):
 
     @classmethod
     def model_validate(cls, obj: Any, **options: Any) -> Self:
-        """Read a query; raises ValidationError also where one value is given more than once."""
+        """Read a query; raise ValidationError also where one value is given more than once."""
         if has_request_context() and isinstance(obj, dict):
             twice = [
                 InitErrorDetails(type=TWICE, loc=(name,), input=None)
@@ -90,7 +90,7 @@ class Sent(Given):
 
     @classmethod
     def model_validate(cls, obj: Any, **_: Any) -> Self:
-        """Read a body; raises ValidationError also for 0 as false, "5" as 5, true as 1."""
+        """Read a body; raise ValidationError also for 0 as false, "5" as 5, true as 1."""
         # As JSON: there, strict is that a date is a text, and a tuple a list.
         return super().model_validate_json(orjson.dumps(obj), strict=True)
 
@@ -104,7 +104,7 @@ class Schemas(dict[str, Any]):
     """Schemas of the API's description by name: none takes the place of another model's."""
 
     def __setitem__(self, name: str, schema: Schema) -> None:
-        """Put one in; raises ValueError when another stands under the name."""
+        """Put one in; raise ValueError when another stands under the name."""
         if name in self and _bare(self[name]) != _bare(schema):
             raise ValueError(f"two different models are named {name}; rename one of them")
         super().__setitem__(name, schema)
@@ -136,7 +136,7 @@ def group(name: str, module: str, tag: Tag) -> APIBlueprint:
 
 
 def named_as_the_view(*, name: str, **_: str) -> str:
-    """Give an operation the name of the function that serves it."""
+    """Return an operation the name of the function that serves it."""
     return name
 
 

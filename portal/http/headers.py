@@ -17,7 +17,7 @@ DOCS = PAGE + "; script-src 'self'; img-src 'self' data:; connect-src 'self'"
 LINK = STRICT.replace("form-action 'none'", "form-action 'self'")
 LINK += "; style-src {}; img-src 'self'; script-src 'self'; connect-src 'self'"
 
-# The pages for whoever runs the service send forms here; their pictures are part of the page.
+# The operators' pages send forms here; their pictures are part of the page.
 OPS = PAGE.replace("form-action 'none'", "form-action 'self'")
 OPS_WITH_SCRIPT = OPS + "; script-src 'self'"
 
@@ -42,7 +42,7 @@ def _stay_here(response: Response) -> None:
     """Make a redirect of the framework's lead to where the caller is, as our own do.
 
     It would name the scheme and host that we see: behind a proxy for TLS that is plain http, and
-    whoever follows it sends their token unencrypted.
+    a client that follows it sends its token unencrypted.
     """
     location = response.location or ""
     if response.status_code == HTTPStatus.PERMANENT_REDIRECT and location.startswith(

@@ -30,7 +30,7 @@ CONTENDED = (
     "Others changed the same at the same time, again and again. Nothing was done; try again."
 )
 POLICY_BAD = "The file that RELAY_POLICY_FILE names cannot be used. Mend it, and ask again:"
-MOST_ERRORS = 20
+MAX_ERRORS = 20
 # How the server says in what state it is, such as OOM, READONLY, MISCONF and NOREPLICAS; of a
 # command that it does not understand it says so in words.
 SERVERS_STATE = re.compile(rf"{STATE.pattern}|.*\b(OOM|READONLY|MISCONF|NOREPLICAS)\b", re.DOTALL)
@@ -167,7 +167,7 @@ def invalid(error: ValidationError) -> Response:
             "message": MESSAGES.get(found["type"])
             or found["msg"].removeprefix("Value error, ") + hint_of(found),
         }
-        for found in error.errors()[:MOST_ERRORS]
+        for found in error.errors()[:MAX_ERRORS]
     ]
     names = ", ".join(dict.fromkeys(found["field"] for found in errors))
     raise Refusal("invalid", f"Correct {names} and send again.", extra={"errors": errors})
@@ -260,7 +260,7 @@ def _answer(refusal: Refusal, instance: str = "") -> Response:
 
 
 def _page(error: HTTPException) -> Response:
-    """Tell a person of an error, with a way on."""
+    """Return a page that shows a person the error, with a way on."""
     title, said = FOR_PEOPLE[error.code or 404]
     home = next((one for one in HOMES if request.path.startswith(one)), "/")
     shown = render_template("fault.html", title=title, said=said, home=home)
@@ -269,7 +269,7 @@ def _page(error: HTTPException) -> Response:
 
 
 def _shown_path() -> str:
-    """Give the path for the log; a customer's link is a secret and stays out of it."""
+    """Return the path for the log; a customer's link is a secret and stays out of it."""
     return "/link/..." if request.path.startswith("/link/") else request.path[:200]
 
 

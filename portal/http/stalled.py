@@ -1,4 +1,4 @@
-"""End streams whose reader takes nothing: the web server itself would wait for it without end.
+"""End streams whose reader takes nothing; the web server itself would wait forever.
 
 A stream's thread hangs in the server's sending then, where no check of ours runs, and its place
 cannot be given to another before the thread is free. So the kernel ends the connection.
@@ -15,11 +15,11 @@ FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
 
 def end_stalled(port: str) -> None:
-    """Have connections to this port of ours ended once nothing is taken from them for a while.
+    """Set a time limit on our connections at this port in which the reader must take something.
 
-    Those there are, the one that asks among them, and those to come. Does nothing where the system
-    has no such limit (TCP_USER_TIMEOUT, tcp(7) of Linux), or the server no port, and raises
-    nothing: a stream works without.
+    This holds for the connections there are, the present one too, and for those to come. Do
+    nothing where the system has no such limit (TCP_USER_TIMEOUT, tcp(7) of Linux) or the server
+    has no port; never raise, as a stream works without it.
     """
     if not (port.isdecimal() and hasattr(socket, "TCP_USER_TIMEOUT")):
         return

@@ -10,8 +10,8 @@ from redis.exceptions import RedisError
 from relay.store.log.encoded import Head
 from relay.store.log.reader import Events
 
-PATIENCE = 1.0  # seconds between two looks at a store that does not answer
-IDLE_AFTER = 20.0  # seconds without any reader, after which watching ends
+RETRY_SECONDS = 1.0  # seconds between two looks at a store that does not answer
+IDLE_SECONDS = 20.0  # seconds without any reader, after which watching ends
 
 
 class Tail:
@@ -46,15 +46,15 @@ class Tail:
             return self._head
 
     def end(self) -> None:
-        """Let nobody wait any more, as the process stops: readers look at `is_ended`, and go."""
+        """End all waiting, as the process stops: readers see `is_ended`, and stop."""
         with self._changed:
             self.is_ended = True
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Stop watching once nobody waits, until a reader asks again."""
+        """Stop watching once no reader waits, until one asks again."""
         with self._changed:
-            self._wanted_at = self._now() - IDLE_AFTER - 1
+            self._wanted_at = self._now() - IDLE_SECONDS - 1
 
     def _start(self) -> None:
         if self._running:
@@ -67,7 +67,7 @@ class Tail:
     def _watch(self) -> None:
         while True:
             with self._changed:
-                idle = self.is_ended or self._now() - self._wanted_at > IDLE_AFTER
+                idle = self.is_ended or self._now() - self._wanted_at > IDLE_SECONDS
                 if idle and not self._waiting:
                     self._running = False
                     return
@@ -79,7 +79,7 @@ class Tail:
                 self._events.wait(head.last, self._wait)
             except RedisError as error:
                 structlog.get_logger(__name__).warning("tail.away", error=str(error)[:200])
-                time.sleep(PATIENCE)
+                time.sleep(RETRY_SECONDS)
             except Exception:
                 structlog.get_logger(__name__).exception("tail.failed")
-                time.sleep(PATIENCE)
+                time.sleep(RETRY_SECONDS)

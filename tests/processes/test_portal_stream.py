@@ -13,8 +13,8 @@ import pytest
 import requests
 
 from portal.api.events.routes import wanted
-from portal.api.stream import routes as streaming
-from portal.api.stream.routes import Follow
+from portal.api.stream import follow as streaming
+from portal.api.stream.follow import Follow
 from portal.http.tail import Tail
 from relay.store import keys
 from support.parts import SECRET, company_id
@@ -111,7 +111,7 @@ def test_filters_choose_and_silence_passes_what_they_leave_out(portal):
 
 
 def test_a_stream_sends_heartbeats_while_its_filter_drops_all_events(portal, monkeypatch):
-    monkeypatch.setattr(streaming, "AT_ONCE", 200)
+    monkeypatch.setattr(streaming, "BATCH_SIZE", 200)
     tail = Tail(portal.store.events, 0.05)
     portal.log(*(("a.b", 1),) * 300)
     pieces = follow(portal, tail, wanted(None, ["c.*"]), 0.0)
@@ -144,8 +144,8 @@ def test_streams_are_limited_per_token_and_in_total_until_one_closes(portal):
 
 
 def test_a_reader_that_falls_too_far_behind_is_let_go_with_the_reason(portal, monkeypatch):
-    monkeypatch.setattr(streaming, "LAG", 5)
-    monkeypatch.setattr(streaming, "AT_ONCE", 2)
+    monkeypatch.setattr(streaming, "MAX_LAG", 5)
+    monkeypatch.setattr(streaming, "BATCH_SIZE", 2)
     tail = Tail(portal.store.events, 0.05)
     portal.log(("a.b", 1))
     pieces = follow(portal, tail)
@@ -171,7 +171,7 @@ def test_a_stream_and_a_poll_end_when_the_process_stops(portal):
 
 
 def test_a_reader_that_begins_far_back_catches_up(portal, monkeypatch):
-    monkeypatch.setattr(streaming, "LAG", 5)
+    monkeypatch.setattr(streaming, "MAX_LAG", 5)
     portal.log(*(("a.b", 1),) * 20)
     response = opened(portal, "?after=0")
     assert [e["id"] for e in events(response, 20)] == [str(n) for n in range(1, 21)]
@@ -191,7 +191,7 @@ def test_a_stream_ends_with_the_reason_when_the_log_is_reset(portal):
 
 def test_a_stream_whose_next_events_were_trimmed_ends_with_the_reason(portal, monkeypatch):
     """The watcher has not looked since: nothing new came into the log."""
-    monkeypatch.setattr(streaming, "AT_ONCE", 100)
+    monkeypatch.setattr(streaming, "BATCH_SIZE", 100)
     portal.log(*(("a.b", 1),) * 900)
     tail = Tail(portal.store.events, 0.05)
     pieces = follow(portal, tail)

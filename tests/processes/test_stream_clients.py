@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.serving import make_server
 
-from portal.api.stream import routes as streaming
-from portal.api.stream.routes import Follow
+from portal.api.stream import follow as streaming
+from portal.api.stream.follow import Follow
 from portal.http.tail import Tail
 from relay.store.log.encoded import encode, one_line
 from relay.store.log.entries import read_entry

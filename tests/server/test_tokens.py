@@ -13,7 +13,7 @@ from cli.app import main
 from cli.data_dir import DataDir
 from cli.faults import CannotStart
 from cli.tokens import keep_operator, place_of
-from portal.api.stream.routes import Follow
+from portal.api.stream.follow import Follow
 from relay.settings import Settings
 from relay.store import Store
 from relay.store.keys import TOKENS

@@ -6,7 +6,7 @@ from typing import Any
 
 from click.testing import Result
 
-from portal.api.stream.routes import Follow
+from portal.api.stream.follow import Follow
 from portal.http.tail import Tail
 from relay.delivery.sender import WebhookSender
 from relay.delivery.subscription import Secret, Subscription

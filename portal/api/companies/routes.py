@@ -1,9 +1,6 @@
 """Companies: page by page with filters, one with all that is held of it, and new ones."""
 
 from http import HTTPStatus
-from typing import Annotated
-
-from pydantic import BaseModel, Field
 
 from portal.api.companies import creation, schemas
 from portal.api.companies.schemas import (
@@ -11,17 +8,18 @@ from portal.api.companies.schemas import (
     CompanyBody,
     CompanyCreated,
     CompanyDetail,
-    CompanyShape,
+    CompanyList,
+    CompanyQuery,
 )
 from portal.api.schedules import schemas as schedule_shapes
 from portal.http import idempotency
 from portal.http.auth import caller
-from portal.http.groups import Given, Reply, described, group
+from portal.http.groups import Reply, described, group
 from portal.http.idempotency import Key
 from portal.http.parameters import CompanyPath
 from portal.http.tags import COMPANIES
 from portal.services import services
-from relay.companies.company import Company, CompanyStatus
+from relay.companies.company import Company
 from relay.services import accept_identity as identities
 from relay.services.find_companies import find_company, is_on
 from relay.services.known_names import check_platform
@@ -31,7 +29,7 @@ from relay.times import now_ms
 api = group("companies", __name__, COMPANIES)
 
 PAGE = 500
-MOST_SCANNED = 5000  # companies looked at in one request when a filter leaves most of them out
+SCAN_LIMIT = 5000  # companies looked at in one request under a filter
 CREATING = (
     "It is known here a moment after the answer. Without an `Idempotency-Key` it is not safe to"
     f" send again after a 502 or 503. {idempotency.MAY_BE_SENT_AGAIN}"
@@ -41,34 +39,6 @@ ACCEPTING = (
     " that one. A company whose books name whom it was, or who was accepted already, has nothing to"
     " accept: 409."
 )
-
-
-class CompanyQuery(Given):
-    """Which companies, and from where on."""
-
-    after: Annotated[
-        str,
-        Field(max_length=64, pattern="^[A-Za-z0-9-]*$", description="`next` of the page before."),
-    ] = ""
-    limit: Annotated[int, Field(ge=1, le=500)] = 100
-    status: CompanyStatus | None = None
-    platform: Annotated[
-        str | None, Field(max_length=100, description="A platform's key or name.")
-    ] = None
-    q: Annotated[
-        str | None, Field(max_length=100, description="Part of the name, or the id's beginning.")
-    ] = None
-
-
-class CompanyList(BaseModel):
-    """Companies in the order of their ids; `next` is null on the last page.
-
-    With a filter a page can be short or empty and still have a `next`: go on until it is null.
-    """
-
-    companies: list[CompanyShape]
-    next: str | None
-    total: Annotated[int, Field(description="How many companies are held, whatever the filter.")]
 
 
 @api.get("/companies", responses={200: CompanyList})
@@ -86,7 +56,7 @@ def list_companies(query: CompanyQuery) -> Reply:
 
 @api.get("/companies/<company_id>", responses={200: CompanyDetail, **described("unknown-company")})
 def get_company(path: CompanyPath) -> Reply:
-    """Give one company: status, connections, info, freshness and schedules."""
+    """Return one company: status, connections, info, freshness and schedules."""
     company = find_company(services().store, path.company_id)
     schedules = schedule_shapes.of_company(services().store, company, now_ms() // 1000)
     return schemas.whole(company, schedules).model_dump()
@@ -137,7 +107,7 @@ def accept_identity(path: CompanyPath, query: AcceptQuery) -> Reply:
 def _search(companies: Companies, query: CompanyQuery) -> tuple[list[Company], str | None]:
     found: list[Company] = []
     after = query.after
-    for _ in range(MOST_SCANNED // PAGE):
+    for _ in range(SCAN_LIMIT // PAGE):
         page = companies.page(after, PAGE if _filters(query) else query.limit + 1)
         for company in page:
             if len(found) == query.limit:

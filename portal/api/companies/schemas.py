@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from codat.records import CompanyInfo, reads_differently, sanitise_name
 from portal.api.schedules.schemas import ScheduleShape
 from portal.http.groups import Given, Sent
-from relay.companies.company import NEVER, Company
+from relay.companies.company import NEVER, Company, CompanyStatus
 from relay.companies.identity import mark_of
 from relay.services.create_company import MAX_TAGS
 from relay.times import Moment, iso_from_micros, iso_from_ms
@@ -139,8 +139,36 @@ class AcceptQuery(Given):
     ] = None
 
 
+class CompanyQuery(Given):
+    """Which companies, and from where on."""
+
+    after: Annotated[
+        str,
+        Field(max_length=64, pattern="^[A-Za-z0-9-]*$", description="`next` of the page before."),
+    ] = ""
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+    status: CompanyStatus | None = None
+    platform: Annotated[
+        str | None, Field(max_length=100, description="A platform's key or name.")
+    ] = None
+    q: Annotated[
+        str | None, Field(max_length=100, description="Part of the name, or the id's beginning.")
+    ] = None
+
+
+class CompanyList(BaseModel):
+    """Companies in the order of their ids; `next` is null on the last page.
+
+    With a filter a page can be short or empty and still have a `next`: go on until it is null.
+    """
+
+    companies: list[CompanyShape]
+    next: str | None
+    total: Annotated[int, Field(description="How many companies are held, whatever the filter.")]
+
+
 def short(company: Company) -> CompanyShape:
-    """Give a company as it stands in a list."""
+    """Return a company as it stands in a list."""
     return CompanyShape(
         id=company.id,
         name=company.name,
@@ -154,7 +182,7 @@ def short(company: Company) -> CompanyShape:
 
 
 def whole(company: Company, schedules: list[ScheduleShape]) -> CompanyDetail:
-    """Give a company with everything that belongs to it."""
+    """Return a company with everything that belongs to it."""
     return CompanyDetail(
         **short(company).model_dump(),
         source=company.source,

@@ -43,20 +43,20 @@ class EventTypes(BaseModel):
 @api.get("/event-types", responses={200: EventTypes})
 def list_event_types() -> Reply:
     """List every type of event that the log may hold."""
-    return {"event_types": [_shown(entry) for entry in catalogue.event_types().values()]}
+    return {"event_types": [_shape(entry) for entry in catalogue.event_types().values()]}
 
 
 @api.get("/event-types/<event_type>", responses={200: EventType, **described("not-found")})
 def get_event_type(path: EventTypePath) -> Reply:
-    """Give one type of event."""
+    """Return one type of event."""
     entry = catalogue.event_types().get(path.event_type)
     if entry is None:
         near = hint(path.event_type, catalogue.event_types())
         raise Refusal("not-found", f"Look at /v1/event-types for the types there are{near}.")
-    return _shown(entry)
+    return _shape(entry)
 
 
-def _shown(entry: event_type.EventType) -> dict[str, Any]:
+def _shape(entry: event_type.EventType) -> dict[str, Any]:
     return {
         "type": entry.type,
         "version": entry.version,

@@ -2,29 +2,25 @@
 
 import time
 from collections.abc import Callable
-from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from flask import Response
-from pydantic import AfterValidator, BaseModel, Field
 
+from portal.api.events.schemas import EventQuery, EventsPage
 from portal.http.auth import refuse_revoked
-from portal.http.groups import AskedMoment, Cursor, Given, GivenCompany, Reply, described, group
+from portal.http.groups import Reply, described, group
 from portal.http.problems import Refusal
 from portal.http.tags import EVENTS
 from portal.services import services
-from relay.events.catalogue import event_types
 from relay.events.filter import Typed, selection
-from relay.nearest import hint
 from relay.store.log.encoded import Head
 from relay.store.log.reader import CursorTooOld, Events, LogReset, Page
 from relay.times import ms_of
 
 api = group("events", __name__, EVENTS)
 
-LONGEST_WAIT = 25  # seconds; proxies commonly cut at 30
-COME_BACK = 2  # seconds, for a poll that there was no thread to wait in
-MOST_SCANNED = 20_000  # events looked at in one request under a filter
+RETRY_SECONDS = 2  # seconds, for a poll that there was no thread to wait in
+SCAN_LIMIT = 20_000  # events looked at in one request under a filter
 BOTH = (
     "Send `after` or `since`, not both: begin with `since`, then go on with `after=<cursor>` alone."
 )
@@ -33,56 +29,6 @@ READING = (
     " still move the cursor: then a filter left everything out. `Retry-After` comes with one that"
     " was not waited for, as too many wait already."
 )
-
-
-def _told(value: str) -> str:
-    beginning = value.removesuffix("*")
-    known = event_types()
-    if value not in known and not (
-        value.endswith("*") and any(name.startswith(beginning) for name in known)
-    ):
-        raise ValueError("fits no type of /v1/event-types" + hint(value.removesuffix("*"), known))
-    return value
-
-
-EventType = Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9_.-]+\*?$|^\*$")]
-# Of the catalogue; what Codat sends is an open set, of which `EventType` only has the form.
-ToldType = Annotated[EventType, AfterValidator(_told)]
-
-
-class EventQuery(Given):
-    """Which events."""
-
-    after: Annotated[Cursor, Field(description="`cursor` of the answer before; 0 at first.")] = 0
-    since: Annotated[
-        AskedMoment | None,
-        Field(description="Instead of `after`: from this moment on, up to a minute earlier."),
-    ] = None
-    epoch: Annotated[
-        str | None,
-        Field(max_length=64, description="`epoch` of the answer before: 409 if the log was reset."),
-    ] = None
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
-    company: GivenCompany | None = None
-    type: Annotated[
-        list[ToldType],
-        Field(
-            default_factory=list,
-            max_length=20,
-            description="Wanted types; one that ends in * takes what follows.",
-        ),
-    ]
-    wait: Annotated[
-        float, Field(ge=0, le=LONGEST_WAIT, description="Seconds to wait when there are none.")
-    ] = 0
-
-
-class EventsPage(BaseModel):
-    """Events in order, as CloudEvents 1.0, and the cursor to ask with next."""
-
-    events: list[dict[str, Any]]
-    cursor: str
-    epoch: str
 
 
 @api.get(
@@ -106,7 +52,7 @@ def list_events(query: EventQuery) -> Reply:
         waited = _wait(query, page, head)
         refuse_revoked(services().tokens)
         if waited is None:
-            headers["Retry-After"] = str(COME_BACK)
+            headers["Retry-After"] = str(RETRY_SECONDS)
         page = waited or page
     whole = b'{"events":[%s],"cursor":"%d","epoch":"%s"}' % (
         b",".join([event.json for event in page.events]),
@@ -138,14 +84,14 @@ def reset(head: Head) -> Refusal:
 
 
 def wanted(company: str | None, types: list[str]) -> Callable[[Typed], bool] | None:
-    """Give the filter for one company and these types, None to take all."""
+    """Return the filter for one company and these types, None to take all."""
     return selection([] if company is None else [company], types)
 
 
 def _read(events: Events, query: EventQuery, after: int, head: Head) -> Page:
     fits = wanted(query.company, query.type)
     try:
-        return events.read(after, query.limit, fits, up_to=after + MOST_SCANNED, head=head)
+        return events.read(after, query.limit, fits, up_to=after + SCAN_LIMIT, head=head)
     except LogReset:
         raise reset(events.head()) from None
     except CursorTooOld as error:

@@ -1,4 +1,4 @@
-"""The figures under Prometheus' names; read from the store, so all processes tell the same."""
+"""The figures under Prometheus' names, read from the store: the same in every process."""
 
 from collections.abc import Iterator
 
@@ -14,18 +14,18 @@ from relay.store import Store
 
 
 class RelayCollector(Collector):
-    """Reads the figures anew for each scrape."""
+    """Reads the figures for each scrape."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._settings = settings
 
     def describe(self) -> list[Metric]:
-        """Name nothing ahead, so that registering asks Redis nothing."""
+        """Return no metrics ahead, so that registering does not ask Redis."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Give the metrics; without Redis only those that need none."""
+        """Yield the metrics; without Redis only those that need none."""
         yield _gauge(
             "relay_uses_sandbox",
             "1 when the sandbox stands in for Codat.",
@@ -94,12 +94,12 @@ def _metrics(found: Figures) -> Iterator[Metric]:
     yield _gauge("relay_subscriptions", "Subscriptions that are delivered to.", len(active))
     yield _gauge(
         "relay_subscriptions_failing",
-        "Of these, such as did not take the last delivery.",
+        "Of these, those that did not take the last delivery.",
         sum(one.failures > 0 for one in active),
     )
     yield _gauge(
         "relay_subscriptions_stuck",
-        "Of these, such as get nothing more though the log grew minutes ago.",
+        "Of these, those that get nothing more though the log grew minutes ago.",
         sum(one.stuck for one in active),
     )
     yield _gauge(
@@ -109,7 +109,7 @@ def _metrics(found: Figures) -> Iterator[Metric]:
     )
     yield _gauge(
         "relay_log_damaged",
-        "Entries of the log that readers met and that cannot be told as they stand.",
+        "Entries of the log that readers met and that cannot be delivered as they are.",
         len(found.damaged),
     )
     yield _counter("relay_events", "Events in the log, trimmed ones too.", found.last_event)
@@ -128,7 +128,7 @@ def _metrics(found: Figures) -> Iterator[Metric]:
         clocks.add_metric([process], ahead)
     yield clocks
     beats = GaugeMetricFamily(
-        "relay_heartbeat_seconds", "Each process's last sign of life.", labels=["process"]
+        "relay_heartbeat_seconds", "Each process's last heartbeat.", labels=["process"]
     )
     for process, at in found.heartbeats.items():
         beats.add_metric([process], at / 1000)

@@ -50,13 +50,13 @@ class Readiness(BaseModel):
 
 @api.get("/healthz", responses={200: Health})
 def healthz() -> Reply:
-    """Tell that this process is alive, whatever else is not."""
+    """Report that this process is alive, even if other things are not."""
     return {"status": "ok"}
 
 
 @api.get("/readyz", responses={200: Readiness, 503: Readiness})
 def readyz() -> Reply:
-    """Tell whether requests can be served."""
+    """Report whether requests can be served."""
     p = services()
     missing: list[str] = []
     warnings: list[str] = []
@@ -87,7 +87,7 @@ def readyz() -> Reply:
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 def metrics() -> Reply:
-    """Give the figures in Prometheus' text format; `relay_redis_up` is 0 when Redis is away."""
+    """Return the figures in Prometheus' text format; `relay_redis_up` is 0 when Redis is away."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(RelayCollector(services().store, services().settings))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

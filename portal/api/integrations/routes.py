@@ -16,7 +16,7 @@ from relay.times import Moment, iso_from_ms, now_ms
 
 api = group("integrations", __name__, JOURNEYS)
 
-NEED = "platforms:all"
+INTENT_NAME = "platforms:all"
 
 
 class IntegrationQuery(Given):
@@ -72,9 +72,9 @@ def list_integrations(query: IntegrationQuery) -> Reply:
 
 @api.post("/integrations/refresh", responses={202: None, **described("forbidden")})
 def refresh_integrations() -> Reply:
-    """Have them read anew from Codat now, as is done each night."""
+    """Have them read from Codat again now, as is done each night."""
     now = now_ms()
-    services().store.intents.put([NewIntent(NEED, "", Priority.NOW, now, "asked for")], now)
+    services().store.intents.put([NewIntent(INTENT_NAME, "", Priority.NOW, now, "asked for")], now)
     services().hints.perform()
     return "", HTTPStatus.ACCEPTED
 

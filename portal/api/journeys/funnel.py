@@ -1,4 +1,4 @@
-"""How far journeys come on each platform, where people leave, and why."""
+"""How far journeys come on each platform, where people stop, and why."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from relay.journeys.history import EntryType
 from relay.journeys.journey import Journey
 from relay.journeys.stage import stage_of
 
-MOST_WORDS = 100  # different answers shown
+MAX_WORDS = 100  # different answers shown
 
 
 class FunnelShape(BaseModel):
@@ -73,7 +73,7 @@ def report(pairs: Iterable[tuple[Journey, Company | None]], now: int, idle_ms: i
         )
     return FunnelReport(
         platforms=sorted(found.values(), key=lambda one: -one.journeys),
-        not_listed=dict(sought.most_common(MOST_WORDS)),
+        not_listed=dict(sought.most_common(MAX_WORDS)),
         journeys=total,
         complete=True,
     )

@@ -4,18 +4,25 @@ import secrets
 from collections.abc import Iterator
 from http import HTTPStatus
 from itertools import islice, takewhile
-from typing import Annotated
-
-from pydantic import BaseModel, Field
 
 from portal.api.companies.schemas import AcceptQuery
 from portal.api.journeys import funnel, inviting, schemas
 from portal.api.journeys.funnel import FunnelReport
 from portal.api.journeys.inviting import HOUR_MS, link_of
-from portal.api.journeys.schemas import JourneyBody, JourneyCreated, JourneyDetail, JourneyShape
+from portal.api.journeys.schemas import (
+    FunnelQuery,
+    JourneyBody,
+    JourneyCreated,
+    JourneyDetail,
+    JourneyList,
+    JourneyPath,
+    JourneyQuery,
+    JourneyShape,
+    LinkBody,
+)
 from portal.http import idempotency
 from portal.http.auth import caller, presented
-from portal.http.groups import Given, GivenCompany, Reply, Sent, described, group
+from portal.http.groups import Reply, described, group
 from portal.http.idempotency import Key
 from portal.http.problems import Refusal
 from portal.http.tags import JOURNEYS
@@ -36,59 +43,13 @@ api = group("journeys", __name__, JOURNEYS)
 
 AT_CODAT = ("codat-limit", "codat-refused", "codat-unavailable", "busy", "store-away")
 
-MOST_SCANNED = 5000  # journeys looked at in one request
+SCAN_LIMIT = 5000  # journeys looked at in one request
 PAGE = 500
 REVOKED = "The journey was revoked. Begin a new one by `POST /v1/journeys`."
 EXPIRED = "The journey expired before: its link works no more."
 NOT_STOPPED = "The journey is not stopped by another company's name."
 DISOWNED = "Its customer said that it is the wrong company; it is being unlinked."
 UNKNOWN = "Look at /v1/journeys for the journeys there are."
-
-
-class LinkBody(Sent):
-    """How long the new link works."""
-
-    expires_in_hours: Annotated[int, Field(ge=1, le=2160)] = 336
-
-
-class JourneyPath(BaseModel):
-    """Which journey."""
-
-    journey_id: str
-
-
-class JourneyQuery(Given):
-    """Which journeys, the newest first."""
-
-    before: Annotated[
-        str, Field(pattern="^[0-9a-f]{0,22}$", description="`next` of the page before.")
-    ] = ""
-    limit: Annotated[int, Field(ge=1, le=500)] = 100
-    company: GivenCompany | None = None
-    stage: Stage | None = None
-    reference: Annotated[str | None, Field(max_length=100, description="The whole of it.")] = None
-    platform: Annotated[
-        str | None, Field(max_length=100, description="A platform's key or name.")
-    ] = None
-
-
-class FunnelQuery(Given):
-    """Which journeys to count: those begun in the last `days`."""
-
-    days: Annotated[int, Field(ge=1, le=400)] = 30
-    idle_hours: Annotated[
-        int, Field(ge=1, le=9600, description="Not moved for so long counts as left.")
-    ] = 24
-
-
-class JourneyList(BaseModel):
-    """Journeys, the newest first; `next` is null on the last page.
-
-    With a filter a page can be short or empty and still have a `next`: go on until it is null.
-    """
-
-    journeys: list[JourneyShape]
-    next: str | None
 
 
 @api.get("/journeys", responses={200: JourneyList})
@@ -98,7 +59,7 @@ def list_journeys(query: JourneyQuery) -> Reply:
     found: list[JourneyShape] = []
     now, before = now_ms(), query.before
     for scanned, (journey, company) in enumerate(_walk(query.before)):
-        if len(found) == query.limit or scanned == MOST_SCANNED:
+        if len(found) == query.limit or scanned == SCAN_LIMIT:
             return JourneyList(journeys=found, next=before).model_dump()
         before = journey.id
         shape = schemas.short(journey, company, now)
@@ -135,15 +96,15 @@ def get_funnel(query: FunnelQuery) -> Reply:
     """Count how far journeys came on each platform, where people left and why."""
     now = now_ms()
     since = now - query.days * 24 * HOUR_MS
-    pairs = list(takewhile(lambda pair: pair[0].created >= since, islice(_walk(), MOST_SCANNED)))
+    pairs = list(takewhile(lambda pair: pair[0].created >= since, islice(_walk(), SCAN_LIMIT)))
     answer = funnel.report(pairs, now, query.idle_hours * HOUR_MS)
-    answer.complete = len(pairs) < MOST_SCANNED
+    answer.complete = len(pairs) < SCAN_LIMIT
     return answer.model_dump(mode="json")
 
 
 @api.get("/journeys/<journey_id>", responses={200: JourneyDetail, **described("unknown-journey")})
 def get_journey(path: JourneyPath) -> Reply:
-    """Give one journey: where it stands, every consent, every step, the first sync's progress."""
+    """Return one journey: where it stands, every consent, every step, the first sync's progress."""
     journey = _known(path.journey_id)
     company = services().store.companies.get(journey.company_id)
     return schemas.whole(journey, company, now_ms()).model_dump()
@@ -214,7 +175,7 @@ def _known(journey_id: str) -> Journey:
 
 
 def _walk(before: str = "") -> Iterator[tuple[Journey, Company | None]]:
-    """Give journeys with their companies, the newest first, as they are taken."""
+    """Yield journeys with their companies, the newest first, as they are taken."""
     store = services().store
     while True:
         page = store.journeys.page(before, PAGE)

@@ -6,6 +6,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from codat.capabilities import hidden_text
 from portal.api.companies.schemas import CompanyBody
+from portal.http.groups import Given, GivenCompany, Sent
 from relay.companies.company import Company
 from relay.companies.identity import mark_of
 from relay.journeys import stage as stages
@@ -135,22 +136,68 @@ class JourneyCreated(JourneyShape):
     link: str
 
 
+class LinkBody(Sent):
+    """How long the new link works."""
+
+    expires_in_hours: Annotated[int, Field(ge=1, le=2160)] = 336
+
+
+class JourneyPath(BaseModel):
+    """Which journey."""
+
+    journey_id: str
+
+
+class JourneyQuery(Given):
+    """Which journeys, the newest first."""
+
+    before: Annotated[
+        str, Field(pattern="^[0-9a-f]{0,22}$", description="`next` of the page before.")
+    ] = ""
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+    company: GivenCompany | None = None
+    stage: Stage | None = None
+    reference: Annotated[str | None, Field(max_length=100, description="The whole of it.")] = None
+    platform: Annotated[
+        str | None, Field(max_length=100, description="A platform's key or name.")
+    ] = None
+
+
+class FunnelQuery(Given):
+    """Which journeys to count: those begun in the last `days`."""
+
+    days: Annotated[int, Field(ge=1, le=400)] = 30
+    idle_hours: Annotated[
+        int, Field(ge=1, le=9600, description="Not moved for so long counts as left.")
+    ] = 24
+
+
+class JourneyList(BaseModel):
+    """Journeys, the newest first; `next` is null on the last page.
+
+    With a filter a page can be short or empty and still have a `next`: go on until it is null.
+    """
+
+    journeys: list[JourneyShape]
+    next: str | None
+
+
 def short(journey: Journey, company: Company | None, now: int) -> JourneyShape:
-    """Give a journey as it stands in a list."""
+    """Return a journey as it stands in a list."""
     return JourneyShape(**_short(journey, company, now))
 
 
 def created(
     journey: Journey, company: Company | None, link: str, now: int, name: str = ""
 ) -> JourneyCreated:
-    """Give a journey with its link; `name` is a company's that was made but is not held yet."""
+    """Return a journey with its link; `name` is a company's that was made but is not held yet."""
     shown = _short(journey, company, now)
     shown["company_name"] = shown["company_name"] or name
     return JourneyCreated(**shown, link=link)
 
 
 def whole(journey: Journey, company: Company | None, now: int) -> JourneyDetail:
-    """Give a journey with everything that belongs to it."""
+    """Return a journey with everything that belongs to it."""
     connection = connection_of(journey, company)
     linked = connection is not None and is_linked(journey, connection)
     found = identity(journey, company) if linked else None

@@ -1,4 +1,4 @@
-"""The figures that tell how things stand, read once for the status route and for metrics alike."""
+"""The figures that the status route and the metrics both show."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ class Figures:
 
 
 def read(store: Store) -> Figures:
-    """Read the figures; raises redis.RedisError."""
+    """Read the figures; raise redis.RedisError."""
     return Figures(
         messages=store.inbox.depths(),
         intents=store.intents.counts(),

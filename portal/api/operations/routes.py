@@ -1,17 +1,24 @@
-"""How things stand, and what could not be handled: for whoever runs the service."""
+"""How the service does, and which messages could not be handled: for its operator."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import orjson
 from flask_openapi.models.tag import Tag
-from pydantic import BaseModel, Field
 
 from portal.api.messages.routes import shown, shown_reason
 from portal.api.operations import figures
-from portal.http.groups import Given, Reply, group
+from portal.api.operations.schemas import (
+    Budget,
+    DeadLetter,
+    DeadLetterQuery,
+    DeadLetters,
+    Readers,
+    Status,
+)
+from portal.http.groups import Reply, group
 from portal.services import services
 from relay.store.intents.budget import BudgetState
-from relay.times import Moment, iso_from_ms, now_ms
+from relay.times import iso_from_ms, now_ms
 
 api = group(
     "operations",
@@ -19,98 +26,12 @@ api = group(
     Tag(name="Operations", description="How the service does, and what it could not handle."),
 )
 
-LONGEST_BODY = 2000  # characters of a dead letter's body that are shown
-
-
-class DeadLetterQuery(Given):
-    """How many."""
-
-    limit: Annotated[int, Field(ge=1, le=500)] = 100
-
-
-class DeadLetter(BaseModel):
-    """A message that could not be handled, and why; a long `body` is cut."""
-
-    id: str
-    received: Moment
-    lane: int
-    entry: str
-    type: str
-    company_id: str | None
-    reason: str
-    body: str
-    body_is_cut: bool
-
-
-class DeadLetters(BaseModel):
-    """Messages that could not be handled, newest first."""
-
-    dead_letters: list[DeadLetter]
-
-
-class Budget(BaseModel):
-    """The calls to Codat that all processes share; null where Codat has not said."""
-
-    daily_limit: int | None
-    remaining: Annotated[int | None, Field(description="Calls left until `resets`.")]
-    resets: Moment | None
-    reserved: Annotated[int, Field(description="Of these, kept for follow-ups of links.")]
-    held_until: Annotated[
-        Moment | None, Field(description="Until when nobody asks Codat anything.")
-    ]
-    calls_last_minute: int
-    calls_per_minute: Annotated[int, Field(description="The most in a minute, by setting.")]
-    under_way: int
-
-
-class Readers(BaseModel):
-    """How those that get the log get on."""
-
-    active: int
-    paused: int
-    failing: Annotated[int, Field(description="Active, and the last delivery was not taken.")]
-    behind: Annotated[int, Field(description="Events that the slowest active one has not had.")]
-    stuck: Annotated[
-        list[str],
-        Field(description="Active ones that get nothing more, though the log grew minutes ago."),
-    ]
-    damaged: Annotated[
-        list[str],
-        Field(
-            description="Numbers in the log that readers met and whose entries are damaged: told as"
-            " `event.unreadable`, or with the nearest time there is."
-        ),
-    ]
-
-
-class Status(BaseModel):
-    """How things stand."""
-
-    messages: Annotated[dict[str, int], Field(description="Messages taken in, and what waits.")]
-    intents: Annotated[dict[str, int], Field(description="What waits to be done at Codat.")]
-    budget: Budget
-    companies: int
-    schedules: int
-    last_event: str
-    lanes: int
-    clocks: Annotated[
-        dict[str, float],
-        Field(description="Seconds by which a machine's clock is ahead of the server's."),
-    ]
-    queues: Annotated[dict[str, int], Field(description="Hints that wait for a worker, by queue.")]
-    readers: Annotated[Readers, Field(description="Subscriptions, and what they cannot be told.")]
-    heartbeats: Annotated[dict[str, Moment], Field(description="Each process's last sign of life.")]
-    server: str
-    durability: str
-    server_faults: Annotated[
-        list[str], Field(description="Why nothing is acknowledged now: what the server lacks.")
-    ]
-    uses_sandbox: Annotated[bool, Field(description="The sandbox stands in for Codat.")]
+MAX_BODY_SHOWN = 2000  # characters of a dead letter's body that are shown
 
 
 @api.get("/status", responses={200: Status})
 def get_status() -> Reply:
-    """Tell how things stand."""
+    """Report how things stand."""
     p = services()
     found = figures.read(p.store)
     return Status(
@@ -164,8 +85,8 @@ def _letter(fields: dict[str, Any]) -> DeadLetter:
         type=fields["type"],
         company_id=fields["company"] or None,
         reason=reason,
-        body=body[:LONGEST_BODY],
-        body_is_cut=len(body) > LONGEST_BODY,
+        body=body[:MAX_BODY_SHOWN],
+        body_is_cut=len(body) > MAX_BODY_SHOWN,
     )
 
 

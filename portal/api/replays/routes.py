@@ -68,7 +68,7 @@ def list_replays(query: ReplayQuery) -> Reply:
 
 @api.get("/replays/<replay_id>", responses={200: ReplayShape, **described("not-found")})
 def get_replay(path: ReplayPath) -> Reply:
-    """Tell how far a replay has come."""
+    """Report how far a replay has come."""
     return shape(_known(path.replay_id)).model_dump()
 
 

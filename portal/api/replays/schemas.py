@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from portal.api.messages.routes import Filter
+from portal.api.messages.schemas import Filter
 from portal.http.groups import Given, Sent
 from relay.store.inbox.replays import Replay
 from relay.times import Moment, iso_from_ms

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from codat.capabilities import hidden_text
-from portal.api.events.routes import ToldType
-from portal.http.groups import LARGEST, Given, Sent
+from portal.api.events.schemas import ToldType
+from portal.http.groups import MAX_NUMBER, Given, Sent
 from relay.delivery import addresses
 from relay.delivery.subscription import MAX_BATCH, Secret
 from relay.store.delivery.subscriptions import Attempt, Held
@@ -41,7 +41,7 @@ Batch = Annotated[
     int, Field(ge=1, le=MAX_BATCH, description="Events per delivery; above 1 as an array.")
 ]
 After = Annotated[
-    int, Field(ge=0, le=LARGEST, description="Deliver what comes after this number of the log.")
+    int, Field(ge=0, le=MAX_NUMBER, description="Deliver what comes after this number of the log.")
 ]
 
 

@@ -42,7 +42,7 @@ class Timeline(BaseModel):
     responses={200: Timeline, **described("unknown-company")},
 )
 def get_timeline(path: CompanyPath, query: TimelineQuery) -> Reply:
-    """Give what happened to one company."""
+    """Return what happened to one company."""
     if query.before is not None and query.after is not None:
         raise Refusal("invalid", "Send `before` or `after`, not both.")
     company, store = path.company_id.lower(), services().store

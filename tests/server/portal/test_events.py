@@ -117,7 +117,7 @@ def test_a_full_page_leaves_the_cursor_at_its_last_event(portal):
 
 
 def test_one_request_scans_a_limited_number_and_the_next_goes_on(portal, monkeypatch):
-    monkeypatch.setattr(routes, "MOST_SCANNED", 4)
+    monkeypatch.setattr(routes, "SCAN_LIMIT", 4)
     portal.log(*(("x.y", 1),) * 6, ("sync.failed", 1))
     first = portal.get("/v1/events?type=sync.failed")
     assert (ids(first), first.json["cursor"]) == ([], "4")

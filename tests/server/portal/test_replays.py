@@ -64,7 +64,7 @@ def test_a_replay_runs_shows_its_progress_and_says_already_applied(portal, bench
 
 
 def test_a_search_that_looks_at_so_many_only_says_where_to_go_on(bench, portal, monkeypatch):
-    monkeypatch.setattr("portal.api.messages.routes.MOST_SCANNED", 1)
+    monkeypatch.setattr("portal.api.messages.routes.SCAN_LIMIT", 1)
     seen, path = [], "/v1/messages?type=company.created"
     answer = portal.get(path).json
     assert (answer["messages"], answer["next"] is None) == ([], False)  # a connection came last

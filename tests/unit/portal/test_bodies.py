@@ -2,7 +2,7 @@
 
 import pytest
 
-from portal.http.bodies import LARGEST_FORM, MOST_FIELDS
+from portal.http.bodies import MAX_FIELDS, MAX_FORM_BYTES
 from portal.site import pages
 from support.portal_bench import Portal
 
@@ -21,9 +21,9 @@ def portal() -> Portal:
     ("body", "kind", "status"),
     [
         (b"a&" * 30_000, FORM, 413),
-        (b"a=1&" * MOST_FIELDS, FORM, 413),
+        (b"a=1&" * MAX_FIELDS, FORM, 413),
         (b"%41" * 20_000, FORM, 413),
-        (b"a=" + b"x" * LARGEST_FORM, FORM, 413),
+        (b"a=" + b"x" * MAX_FORM_BYTES, FORM, 413),
         (PART * 900 + b"--x--\r\n", "multipart/form-data; boundary=x", 413),
         (PART + b"--x--\r\n", "multipart/form-data; boundary=x", 415),
         (FILE * 10 + b"--x--\r\n", "multipart/form-data; boundary=x", 415),

@@ -22,7 +22,7 @@ def walk(portal, query):
 
 
 def test_a_filtered_list_goes_on_past_what_one_request_looks_at(portal, monkeypatch):
-    monkeypatch.setattr("portal.api.journeys.routes.MOST_SCANNED", 3)
+    monkeypatch.setattr("portal.api.journeys.routes.SCAN_LIMIT", 3)
     monkeypatch.setattr("portal.api.journeys.routes.PAGE", 2)
     wanted = invite(portal, reference="first")[0]["id"]
     for _ in range(7):
