@@ -12,7 +12,7 @@ class Gate(Protocol):
     def enter(self, company_id: str | None) -> str:
         """Grant one call and return its id; raises NoCallNow if no call may be sent."""
 
-    def leave(
+    def end_call(
         self,
         call: str,
         company_id: str | None,
@@ -29,7 +29,7 @@ class OpenGate:
         """Grant the call."""
         return ""
 
-    def leave(
+    def end_call(
         self,
         call: str,
         company_id: str | None,

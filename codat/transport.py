@@ -78,7 +78,7 @@ class Transport:
         `key` is Codat's `Idempotency-Key`.
         """
         company_id = _company_in(path)
-        call = self._gate.enter(company_id)
+        call = self._gate.begin_call(company_id)
         answer: Answer | None = None
         try:
             url = _url(self.base_url + path, parameters)
@@ -89,7 +89,7 @@ class Transport:
             raise Unreachable(f"{method} {path}: {_reason(error)}") from error
         finally:
             limit = answer.rate_limit if answer else None
-            self._gate.leave(call, company_id, limit, answer.refused_for if answer else None)
+            self._gate.end_call(call, company_id, limit, answer.refused_for if answer else None)
         return answer
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ CUT_OFF = Answer(503, "the body ended early")
 
 
 def create_app(settings: Settings, store: Store, hints: Hints) -> Flask:
-    """Give the receiver over real or fake parts; raises ValueError when nothing could be proved."""
+    """Return the receiver over real or fake parts; ValueError when no proof is set up."""
     app = Flask("receiver", static_folder=None)
     intake = Intake(
         store,
@@ -44,7 +44,7 @@ def our_client(settings: Settings, store: Store) -> str | None:
 
 
 class WebhookRoutes:
-    """WSGI middleware: answers the webhook routes, and leaves all else to the app behind it."""
+    """WSGI middleware: answers the webhook routes, and passes all else to the app behind it."""
 
     def __init__(self, app: "WSGIApplication", intake: Intake, source: str | None) -> None:
         self._app = app
@@ -90,7 +90,7 @@ def _headers(environ: dict[str, Any]) -> dict[str, str]:
         if environ.get(name):
             headers[name.replace("_", "-").lower()] = environ[name]
     if "chunked" in headers.get("transfer-encoding", "").lower():
-        # A length beside chunks is not to be believed, whatever the server in front made of it.
+        # A length beside chunks cannot be trusted, whatever the server in front did with it.
         headers.pop("content-length", None)
     return headers
 

@@ -16,7 +16,7 @@ from relay.store import Store
 from relay.store.server.durable import NotDurable
 from relay.times import millis_to_seconds, now_ms
 
-LARGEST_BODY = 256 * 1024  # bytes; Standard Webhooks advises 20 kB, Codat publishes no limit
+MAX_BODY_BYTES = 256 * 1024  # bytes; Standard Webhooks advises 20 kB, Codat publishes no limit
 RETRY_AFTER = "30"  # seconds; the older service waits that long, today's has its own table
 JSON_TYPES = ("application/json", "text/json")
 # What says of a body that it is as it is; some proxies and senders name its letters there.
@@ -56,7 +56,7 @@ class OtherClient(Exception):
 class Intake:
     """Takes deliveries in. `secrets` and `authorizations` are what it accepts as proof.
 
-    `our_client` tells the id of our Codat client, None if it is not known.
+    `our_client` returns the id of our Codat client, None if it is not known.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Intake:
         self._our_client = our_client
 
     def before_body(self, delivery: Delivery) -> Answer | int:
-        """Judge the headers alone: an answer to give at once, or how many bytes to read."""
+        """Return, by the headers alone, an answer to send at once or how many bytes to read."""
         headers = delivery.headers
         encodings = headers.get("content-encoding", "").lower().split(",")
         named = {encoding.partition(";")[0].strip() for encoding in encodings}
@@ -89,8 +89,8 @@ class Intake:
         length = headers.get("content-length", "")
         if not (length.isascii() and length.isdigit()):
             return Answer(411, "send a Content-Length")
-        if len(length) > 9 or int(length) > LARGEST_BODY:
-            return Answer(413, f"the body may have {LARGEST_BODY} bytes at most")
+        if len(length) > 9 or int(length) > MAX_BODY_BYTES:
+            return Answer(413, f"the body may have {MAX_BODY_BYTES} bytes at most")
         return int(length)
 
     def take(self, delivery: Delivery, body: bytes) -> Answer:
@@ -151,7 +151,7 @@ class Intake:
                 raise OtherClient(client_id)
 
     def _prove(self, headers: Mapping[str, str], body: bytes) -> str | None:
-        """Give the signed message id, or None for a shared header; raises Refused."""
+        """Return the signed message id, or None for a shared header; raises Refused."""
         given = headers.get("authorization")
         signed = any(name.startswith(("webhook-", "svix-")) for name in headers)
         if not signed and given and self._authorizations:

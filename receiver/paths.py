@@ -5,7 +5,7 @@ DEFAULT_SOURCE = "default"
 
 
 def is_for_webhooks(path: str) -> bool:
-    """Tell whether a path, its percent-encoding undone, is the receiver's to answer."""
+    """Report whether a path, its percent-encoding undone, is the receiver's to answer."""
     return _parts(path)[:1] == ["webhooks"]
 
 

@@ -10,7 +10,7 @@ from codat.client import Codat
 from codat.errors import NoCallNow, RateLimit
 from relay.settings import Settings
 from relay.store import Store
-from relay.store.intents.budget import BudgetState, Short
+from relay.store.intents.budget import BudgetState, Shortage
 from relay.store.intents.queue import Priority
 from relay.times import Millis, Seconds, millis_to_seconds, now_ms, seconds_to_millis
 
@@ -24,7 +24,7 @@ WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Speaker:
+class Caller:
     """In whose name a call is made: at which priority, for which claim of an intent, if any."""
 
     priority: Priority
@@ -32,18 +32,18 @@ class Speaker:
     fence: int | None = None
 
 
-WHOEVER = Speaker(Priority.NOW)
-_speaker: ContextVar[Speaker] = ContextVar("speaker", default=WHOEVER)
+DEFAULT_CALLER = Caller(Priority.NOW)
+_caller: ContextVar[Caller] = ContextVar("speaker", default=DEFAULT_CALLER)
 
 
 @contextmanager
-def speaking_for(priority: Priority, intent: str = "", fence: int | None = None) -> Iterator[None]:
+def calling_as(priority: Priority, intent: str = "", fence: int | None = None) -> Iterator[None]:
     """Make the calls in this block count at a priority, in the name of a claimed intent."""
-    before = _speaker.set(Speaker(priority, intent, fence))
+    before = _caller.set(Caller(priority, intent, fence))
     try:
         yield
     finally:
-        _speaker.reset(before)
+        _caller.reset(before)
 
 
 class SharedGate:
@@ -68,7 +68,7 @@ class SharedGate:
             raise refusal(short, now)
         return call
 
-    def leave(
+    def end_call(
         self,
         call: str,
         company_id: str | None,

@@ -1,4 +1,4 @@
-"""Compare a machine's clock with the server's, which all go by, and tell when they are apart."""
+"""Compare a machine's clock with the server's, which all go by, and log when they differ."""
 
 import time
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from relay.inbox.message import Action
 from relay.queues import Hints
 from relay.services.enqueue_action import enqueue_action
 from relay.store import Store
-from relay.times import AT_ONCE
+from relay.times import MAX_READING
 
-TOLERATED = 30.0  # seconds; clocks that are set right little by little stay far below
-NOTE_EVERY = 5.0  # seconds
-SAME_AGAIN = 10.0  # seconds by which a difference must change to be told once more
+TOLERANCE = 30.0  # seconds; clocks that are set right little by little stay far below
+NOTE_INTERVAL = 5.0  # seconds
+MIN_CHANGE = 10.0  # seconds by which a difference must change to be logged again
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 class Reading:
     """Clocks at one moment, in seconds: the server's, which all go by, and this host's.
 
-    `steady` only runs on, whatever people set.
+    `steady` only runs on, also when a clock is set.
     """
 
     server: float
@@ -37,7 +37,7 @@ class Reading:
         """Read the clocks; None when that took too long for one moment, as in a frozen process."""
         began = time.monotonic()
         read = cls(store.time(), time.time(), time.monotonic())
-        return read if read.steady - began < AT_ONCE else None
+        return read if read.steady - began < MAX_READING else None
 
     def jump_since(self, before: "Reading") -> float:
         """Return by how many seconds the server's clock was moved since, 0 if tolerated."""
@@ -56,11 +56,11 @@ class Reading:
 
 def beyond(seconds: float) -> float:
     """Return the seconds, or 0 for what is tolerated."""
-    return seconds if abs(seconds) > TOLERATED else 0.0
+    return seconds if abs(seconds) > TOLERANCE else 0.0
 
 
 def wrong_clocks(ahead: Mapping[str, float]) -> list[str]:
-    """Say in words which clocks are apart, given the seconds each is ahead of the server's."""
+    """Return in words which clocks are apart, given the seconds each is ahead of the server's."""
     return [
         f"clock: that of {name} is {abs(seconds):.0f} s"
         f" {'ahead of' if seconds > 0 else 'behind'} the server's; one of them is wrong"
@@ -75,33 +75,33 @@ def host() -> str:
 
 
 class Comparison:
-    """What one process has told of its clock: each difference once, until it changes."""
+    """What one process has logged of its clock: each difference once, until it changes."""
 
     def __init__(self, process: str) -> None:
         self._process = process
-        self._told = 0.0
+        self._logged = 0.0
         self._noted = float("-inf")
 
     def look(self, store: Store, hints: Hints, read: Reading | None) -> None:
-        """Note how far the clocks are apart, and tell it if that is new.
+        """Note how far the clocks differ, and log it if that is new.
 
-        Raises redis.RedisError or NotDurable, and then tells it the next time.
+        Raises redis.RedisError or NotDurable, and then logs it the next time.
         """
         if read is None:
             return
         difference = read.difference
-        if abs(read.steady - self._noted) >= NOTE_EVERY:
+        if abs(read.steady - self._noted) >= NOTE_INTERVAL:
             store.note_clock(f"{self._process} on {host()}", read.ahead)
             self._noted = read.steady
-        if abs(difference - self._told) > SAME_AGAIN:
+        if abs(difference - self._logged) > MIN_CHANGE:
             if difference:
-                self._tell(store, hints, read)
-            self._told = difference
+                self._log(store, hints, read)
+            self._logged = difference
 
-    def _tell(self, store: Store, hints: Hints, read: Reading) -> None:
-        """Put into the event log that this host's clock is wrong, or the server's.
+    def _log(self, store: Store, hints: Hints, read: Reading) -> None:
+        """Log an event: this host's clock is wrong, or the server's.
 
-        Nothing is doubled, lost or refused by it, as all go by the server's. Its log says which.
+        All go by the server's clock, so nothing is doubled, lost or refused.
         """
         log.error("clock.differed", process=self._process, seconds=round(read.difference))
         facts = {

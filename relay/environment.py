@@ -1,4 +1,4 @@
-"""What the environment, `.env` and files give for each setting: whole, or a fault by name."""
+"""Read each setting from the environment, `.env` and files: a whole value, or a fault by name."""
 
 import io
 import re
@@ -14,7 +14,7 @@ from relay.nearest import nearest
 from relay.texts import AROUND, QUOTES, fault_of, trimmed
 
 FILE = "_FILE"
-BETWEEN = re.compile(r"[,\r\n]")  # what stands between the entries of a list
+BETWEEN = re.compile(r"[,\r\n]")  # what separates the entries of a list
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PREFIXES = ("RELAY_", "CODAT_")
 ALSO_READ = ("RELAY_TOKEN",)  # by the command line, from the environment
@@ -66,7 +66,7 @@ def gather(
 
 
 def unread(kinds: Mapping[str, Kind], environ: Mapping[str, str]) -> dict[str, str | None]:
-    """Return the names in the environment that look meant for us and are read by nobody.
+    """Return the names in the environment that look meant for us but are not read.
 
     Each with the setting that is nearest, None where none is near.
     """
@@ -123,7 +123,7 @@ def _apart(one: str, other: str, most: int) -> int:
 
 
 def _raw(name: str, held: Mapping[str, str]) -> tuple[str, str | None, str | None]:
-    """Return by which name a setting is given, its text as it stands there, and what is wrong."""
+    """Return by which name a setting is given, its raw text, and what is wrong."""
     label = name + FILE
     if not (path := held.get(label)):
         return name, held.get(name), None
@@ -139,7 +139,7 @@ def _raw(name: str, held: Mapping[str, str]) -> tuple[str, str | None, str | Non
 
 
 def _names(name: str, value: str) -> bool:
-    """Whether a value is a whole line of `.env`, as in a file that should hold the value alone."""
+    """Report whether a value is a whole line of `.env`, where only the value should be."""
     return re.match(rf"(export\s+|set\s+)?{name}\s*[=:]", value, re.IGNORECASE) is not None
 
 

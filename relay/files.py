@@ -14,10 +14,10 @@ from typing import Any
 
 from relay.nearest import hint
 
-LARGEST = 64 * 1024 * 1024  # bytes; a CSV file of a million companies is smaller
-PATIENCE = 30.0  # seconds for what a pipe brings next
-LARGEST_CELL = 10_000  # characters
-TOO_LONG = f"a cell is longer than {LARGEST_CELL:,} characters; is a quote left open?"
+MAX_BYTES = 64 * 1024 * 1024  # bytes; a CSV file of a million companies is smaller
+READ_TIMEOUT = 30.0  # seconds for what a pipe brings next
+MAX_CELL_LENGTH = 10_000  # characters
+TOO_LONG = f"a cell is longer than {MAX_CELL_LENGTH:,} characters; is a quote left open?"
 NOT_CLOSED = "a quote is left open, or something follows a closed one"
 OTHER_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -27,7 +27,7 @@ _KEY = re.compile(r"""(?:^|[{,])\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
 
 
 class BadFile(ValueError):
-    """The file cannot be used as it stands; `str()` names it, the line and the fault."""
+    """The file cannot be used; `str()` names it, the line and the fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record of a CSV file with a head: what stands in its columns, blank ones left out."""
+    """One record of a CSV file with a head: its columns by name, without blank ones."""
 
     where: str
     cells: dict[str, str]
@@ -52,8 +52,8 @@ def read_text(path: Path, *, may_be_empty: bool = False) -> str:
         raw = _bytes(path)
     except OSError as error:
         raise BadFile(f"{path} cannot be read ({error.strerror})") from None
-    if len(raw) > LARGEST:
-        raise BadFile(f"{path} is larger than {LARGEST // 1024 // 1024} MB")
+    if len(raw) > MAX_BYTES:
+        raise BadFile(f"{path} is larger than {MAX_BYTES // 1024 // 1024} MB")
     if mark := OTHER_MARKS.get(raw[:2]):
         raise BadFile(f"{path} line 1: is {mark}; save it as UTF-8")
     try:
@@ -73,12 +73,12 @@ def _bytes(path: Path) -> bytes:
     """Return at most one byte more than a file may have; raises OSError."""
     if not stat.S_ISFIFO(path.stat().st_mode):
         with path.open("rb") as file:
-            return file.read(LARGEST + 1)
-    # As a shell's `<(...)`. To one that nobody opens, a reader would wait without end.
+            return file.read(MAX_BYTES + 1)
+    # As a shell's `<(...)`. A reader of one that no process writes to would wait forever.
     descriptor, raw = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), bytearray()
     try:
-        while len(raw) <= LARGEST:
-            if not select.select([descriptor], [], [], PATIENCE)[0]:
+        while len(raw) <= MAX_BYTES:
+            if not select.select([descriptor], [], [], READ_TIMEOUT)[0]:
                 raise BadFile(f"{path} is a pipe into which nobody writes")
             if not (piece := os.read(descriptor, 65536)):
                 break
@@ -179,7 +179,7 @@ def _rows(path: Path, text: str) -> Iterator[Row]:
     try:
         for cells in reader:
             line, begins = begins, reader.line_num + 1
-            if any(len(cell) > LARGEST_CELL for cell in cells):
+            if any(len(cell) > MAX_CELL_LENGTH for cell in cells):
                 raise BadFile(f"{path} line {line}: {TOO_LONG}")
             stripped = tuple(cell.strip() for cell in cells)
             if any(stripped):

@@ -1,4 +1,4 @@
-"""A thread that gives a sign of life for its process, and compares its machine's clock."""
+"""A thread that sends heartbeats for its process, and compares its machine's clock."""
 
 from collections.abc import Callable
 from threading import Event, Thread
@@ -13,7 +13,7 @@ from relay.store.server.checks import ServerRefused
 from relay.store.server.durable import NotDurable
 from relay.store.store import WrongStore
 
-BEAT_EVERY = 10.0  # seconds
+BEAT_INTERVAL = 10.0  # seconds
 
 log = structlog.get_logger(__name__)
 
@@ -22,11 +22,11 @@ class Heartbeat:
     """Beats for one kind of process, such as `web`, until stopped or the process ends.
 
     It opens a store of its own when it can: a process that cannot reach one is of no use, and its
-    silence is what tells so.
+    silence shows it.
     """
 
     def __init__(
-        self, process: str, open_store: Callable[[], Store], every: float = BEAT_EVERY
+        self, process: str, open_store: Callable[[], Store], every: float = BEAT_INTERVAL
     ) -> None:
         self._process = process
         self._open = open_store

@@ -12,8 +12,8 @@ from structlog.typing import EventDict, WrappedLogger
 from codat.capabilities import is_capability
 from relay.masking import MASK, SECRET_NAMES, without_secrets
 
-LONGEST = 400  # characters of any one value; what a sender wrote must not flood the log
-LONGEST_TRACE = 20 * LONGEST
+MAX_VALUE_LENGTH = 400  # characters of any one value; what a sender wrote must not flood the log
+MAX_TRACE_LENGTH = 20 * MAX_VALUE_LENGTH
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 CONTROLS_IN_TRACE = re.compile(r"(?!\n)" + CONTROLS.pattern)
 
@@ -53,7 +53,9 @@ def set_up(level: str = "info", stream: TextIO | None = None) -> None:
 def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Mask values that look like secrets or stand under a secret's name, and cut long ones."""
     for name, value in event.items():
-        event[name] = _shown(name, value, LONGEST_TRACE if name == "exception" else LONGEST)
+        event[name] = _shown(
+            name, value, MAX_TRACE_LENGTH if name == "exception" else MAX_VALUE_LENGTH
+        )
     return event
 
 

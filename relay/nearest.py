@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 CLOSE = 0.6  # of 1: how much of a word must be as given
-FEW = 8  # known words that are all named where none is near
+MAX_LISTED = 8  # known words that are all named where none is near
 _QUOTED = re.compile(r"'([^']*)'")
 
 
@@ -36,7 +36,7 @@ def hint(given: str, known: Iterable[str]) -> str:
 
 def all_of(words: Sequence[str]) -> str:
     """Name all known words, to end a refusal, where they are few; else ''."""
-    return f"; known are {', '.join(words)}" if 0 < len(words) <= FEW else ""
+    return f"; known are {', '.join(words)}" if 0 < len(words) <= MAX_LISTED else ""
 
 
 def hint_of(error: Any) -> str:

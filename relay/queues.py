@@ -32,7 +32,7 @@ RECORD_TTL = 86_400  # seconds; a backstop for a job that RQ lost, it deletes th
 JOB_TIMEOUT = 120  # seconds; a backstop, the jobs hand on long before
 PER_WORKER = 0  # as many hints as workers listen on the queue
 RQ_CLEANS = 900  # seconds; RQ cleans its registries as often
-FAILED_KEPT = 100  # of each queue
+MAX_FAILED = 100  # of each queue
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +42,7 @@ class ForbiddenJob(Exception):
 
 
 class HintJob(Job):
-    """A job that runs nothing but the functions listed here, whoever wrote it to Redis."""
+    """A job that runs only the functions listed here, whoever wrote it to Redis."""
 
     @property
     def func(self) -> Any:
@@ -53,7 +53,7 @@ class HintJob(Job):
 
 
 def queue(name: str, client: Redis) -> Queue:
-    """Give one of our queues on `client`, which must hand out bytes."""
+    """Return one of our queues on `client`, which must hand out bytes."""
     return Queue(name, connection=client, serializer=JSONSerializer, job_class=HintJob)
 
 
@@ -117,13 +117,13 @@ class Hints:
 
 
 def lengths(client: Redis) -> dict[str, int]:
-    """Tell how many hints wait in each queue; raises redis.RedisError."""
+    """Return how many hints wait in each queue; raises redis.RedisError."""
     counted: Any = client  # redis-py types each answer as a union of all it may be
     return {name: int(counted.llen(queue(name, client).key)) for name in QUEUES}
 
 
 def tidy(client: Redis) -> int:
-    """Forget all but the latest jobs that failed, as each fault is in the log; tell how many.
+    """Delete all but the latest failed jobs, whose faults are in the log; return how many.
 
     RQ keeps them for a week, which is without bound where every job fails.
     """
@@ -134,7 +134,7 @@ def tidy(client: Redis) -> int:
         if int(flags.ttl(flag)) > RQ_CLEANS:  # raised while the server's clock was ahead
             flags.delete(flag)
         failed = queue(name, client).failed_job_registry
-        for job_id in failed.get_job_ids(0, -1 - FAILED_KEPT):
+        for job_id in failed.get_job_ids(0, -1 - MAX_FAILED):
             failed.remove(job_id, delete_job=True)
             forgotten += 1
     return forgotten

@@ -24,7 +24,7 @@ SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 PORT, SENTINEL_PORT = 6379, 26379
 DEFAULT_SERVICE = "mymaster"
 SENTINEL = "sentinel_"
-LONGEST_SOCKET = 107  # bytes; the kernel takes one more, a zero
+MAX_SOCKET_LENGTH = 107  # bytes; the kernel takes one more, a zero
 SHAPE = re.compile(r"([A-Za-z+]+)://([^/?#]*)([^?#]*)(?:\?([^#]*))?")
 NOT_UTF_8 = "has bytes in a user name, password or option that are not UTF-8"
 BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -100,7 +100,7 @@ def read_address(text: str) -> ServerAddress:
 
 
 def socket_address(path: Path) -> str:
-    """Return the address of the socket at a path, whatever bytes its name is made of."""
+    """Return the address of the socket at a path, of any bytes."""
     return f"unix://{quote(os.fsencode(path))}"
 
 
@@ -110,8 +110,10 @@ def _socket(text: str) -> str:
     path = unquote_to_bytes(os.fsencode(text))
     if b"\0" in path:
         raise BadAddress("has a zero byte in its path")
-    if len(path) > LONGEST_SOCKET:
-        raise BadAddress(f"has a path of more than {LONGEST_SOCKET} bytes, too long for a socket")
+    if len(path) > MAX_SOCKET_LENGTH:
+        raise BadAddress(
+            f"has a path of more than {MAX_SOCKET_LENGTH} bytes, too long for a socket"
+        )
     return os.fsdecode(path)
 
 

@@ -389,7 +389,7 @@ class Settings(BaseSettings):
 
     @property
     def uses_sandbox(self) -> bool:
-        """Whether the sandbox stands in for Codat: no key is set, nor another address."""
+        """Report whether the sandbox replaces Codat: no key is set, nor another address."""
         return self.codat_api_key is None and self.codat_api_url is None
 
     @property

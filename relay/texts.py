@@ -1,4 +1,4 @@
-"""Values that people write, without what editors and shells leave around them, or a fault."""
+"""Values that people write, without what editors and shells add around them, or a fault."""
 
 import re
 

@@ -1,7 +1,7 @@
 """Moments as whole numbers, as they are kept, and as text, as people and programs read them.
 
 Which time it is, the server says. A process reads its clock every few seconds (`follow`) and counts
-on from there by a clock that nobody sets, so that a wrong clock of its host changes nothing.
+on from there by a clock that nobody sets, so that a wrong clock of its host does no harm.
 """
 
 import time
@@ -24,10 +24,10 @@ from codat.units import (
 )
 
 __all__ = [
-    "AT_ONCE",
     "EPOCH",
     "FIRST",
     "LAST",
+    "MAX_READING",
     "Micros",
     "Millis",
     "Moment",
@@ -66,8 +66,8 @@ Moment = Annotated[
 ]
 
 
-AT_ONCE = Seconds(1.0)  # a reading that takes longer says nothing, as in a frozen process
-LEAST_ERROR = 25_000_000  # nanoseconds; a reading is not taken to be closer to the truth than this
+MAX_READING = Seconds(1.0)  # a reading that takes longer says nothing, as in a frozen process
+MIN_ERROR_NS = 25_000_000  # nanoseconds; a reading is not taken to be closer to the truth than this
 
 # By how much the server's clock was ahead of our steady one, and by how much that may be wrong:
 # half of what the reading took. Nanoseconds; nothing before the first reading.
@@ -89,11 +89,11 @@ def follow(server: Seconds, began_ns: int) -> None:
     """
     now = steady_ns()
     ahead = int(server * 1e9) - (began_ns + now) // 2
-    error = max((now - began_ns) // 2, LEAST_ERROR)
+    error = max((now - began_ns) // 2, MIN_ERROR_NS)
     if _ahead:
         held, held_error = _ahead
         agrees = abs(ahead - held) <= error + held_error
-        if now - began_ns >= AT_ONCE * 1e9 or (agrees and error * 2 > held_error):
+        if now - began_ns >= MAX_READING * 1e9 or (agrees and error * 2 > held_error):
             return
     _ahead[:] = [ahead, error]
 
@@ -108,12 +108,12 @@ def _now_ns() -> int:
 
 
 def now_ms() -> Millis:
-    """Return the server's time in milliseconds since the epoch, as `follow` last heard it."""
+    """Return the server's time in milliseconds since the epoch, as `follow` last read it."""
     return Millis(_now_ns() // 1_000_000)
 
 
 def now_micros() -> Micros:
-    """Return the server's time in microseconds since the epoch, as `follow` last heard it."""
+    """Return the server's time in microseconds since the epoch, as `follow` last read it."""
     return Micros(_now_ns() // 1_000)
 
 

@@ -1,8 +1,8 @@
 """What was known of the store, in a file outside it: so one that lost data is noticed.
 
 An append-only file that was cut short or emptied, or an older backup, starts as if nothing had
-been: only somebody else can tell that it held more. So the scheduler writes down how far the log
-and the count of accepted messages have come, and whoever starts compares.
+been: only an outsider can know that it held more. So the scheduler writes down how far the log
+and the count of accepted messages have come, and every start compares.
 """
 
 import json
@@ -33,10 +33,10 @@ class Known:
     @classmethod
     def of(cls, store: Store) -> "Known":
         """Read it; raises redis.RedisError."""
-        return cls(*store.stands())
+        return cls(*store.progress())
 
     def holds_less_than(self, other: "Known") -> bool:
-        """Whether something that stood in the other is not here any more."""
+        """Report whether something of the other is missing here."""
         return self.last < other.last or self.accepted < other.accepted
 
 
@@ -73,7 +73,7 @@ class Witness:
     def look(self, store: Store) -> Loss | None:
         """Compare the first time, then write down how far the store has come.
 
-        Gives what is found missing, which is then told in the log, unless another told it. Raises
+        Returns what is missing, which is then logged, unless another process did. Raises
         redis.RedisError.
         """
         known = None if self._compared else self._read()
@@ -86,7 +86,7 @@ class Witness:
                 store.note_loss(loss.at, str(loss))
             held = Known.of(store)
         elif not held.epoch:
-            store.events.head()  # begins the first epoch, by whose name what is lost is told
+            store.events.head()  # begins the first epoch, which a later loss names
             held = Known.of(store)
         self._compared = True
         if held != self._written:
@@ -119,7 +119,7 @@ class Witness:
 
 
 def _parsed(text: str) -> tuple[str, Known]:
-    """Return of which server a file tells, and what; raises what JSON and its fields may raise."""
+    """Return which server a file is about, and what it says; raises what JSON may raise."""
     fields: dict[str, Any] = json.loads(text)
     of, held = fields.pop("server"), Known(**fields)
     whole = isinstance(held.last, int) and isinstance(held.accepted, int)

@@ -19,7 +19,7 @@ from relay.delivery.sender import Answer, WebhookSender
 from relay.delivery.subscription import DAY_MS, GONE, headers, message_id, retry_delay
 from relay.events.filter import selection
 from relay.inbox.message import Action
-from relay.store.delivery.subscriptions import Attempt, Claim, Held
+from relay.store.delivery.subscriptions import Attempt, Claim, SubscriptionState
 from relay.store.inbox.lanes import NOT_FOR_A_COMPANY
 from relay.store.log.encoded import EncodedEvent
 from relay.store.log.reader import CursorTooOld
@@ -50,7 +50,7 @@ class Deliverer:
         self._lock = threading.Lock()
         self._running = 0
         self._hindered = 0
-        self._under_way: dict[Claim, Held] = {}
+        self._under_way: dict[Claim, SubscriptionState] = {}
         self._stopping = False
         self._looking = 0  # threads that have delivered and look for more
         self._idle = threading.Condition(self._lock)
@@ -132,11 +132,11 @@ class Deliverer:
         except Exception:  # then it falls due again when its lease is over
             log.exception("delivery.not_recorded", subscription=claim.id)
 
-    def _deliver(self, claim: Claim, held: Held) -> None:
+    def _deliver(self, claim: Claim, held: SubscriptionState) -> None:
         courier = self._make_courier(held.subscription.url)
         began = time.monotonic()
         try:
-            going: Held | None = held
+            going: SubscriptionState | None = held
             while going is not None:
                 if self._stopping or time.monotonic() - began > TURN:
                     self._hand_on(claim, going)
@@ -145,11 +145,13 @@ class Deliverer:
         finally:
             courier.close()
 
-    def _hand_on(self, claim: Claim, held: Held) -> None:
+    def _hand_on(self, claim: Claim, held: SubscriptionState) -> None:
         """Let another go on, with the same window if one is tried again."""
         self._context.store.subscriptions.record(claim, "hand on", window=held.window)
 
-    def _deliver_next(self, claim: Claim, held: Held, courier: WebhookSender) -> Held | None:
+    def _deliver_next(
+        self, claim: Claim, held: SubscriptionState, courier: WebhookSender
+    ) -> SubscriptionState | None:
         """Deliver the next events; give how it then stands, None when there is no more to do."""
         store = self._context.store
         try:
@@ -200,7 +202,9 @@ class Deliverer:
         page = events.read(held.cursor, subscription.batch, fits, up_to=up_to)
         return page.events, page.cursor
 
-    def _failed(self, claim: Claim, held: Held, answer: Answer, attempt: Attempt) -> None:
+    def _failed(
+        self, claim: Claim, held: SubscriptionState, answer: Answer, attempt: Attempt
+    ) -> None:
         now = now_ms()
         since = held.failing_since or now
         days = self._context.settings.relay_subscriber_days
@@ -227,7 +231,9 @@ class Deliverer:
             failures=held.failures + 1,
         )
 
-    def _pause(self, claim: Claim, held: Held, attempt: Attempt | None, reason: str) -> None:
+    def _pause(
+        self, claim: Claim, held: SubscriptionState, attempt: Attempt | None, reason: str
+    ) -> None:
         facts = {
             "subscription_id": claim.id,
             "url": held.subscription.url,
@@ -237,7 +243,7 @@ class Deliverer:
         action_id = f"subscription:{claim.id}#{claim.fence}"
         told = Action(action_id, "relay.subscription_paused", "", now_micros(), facts)
         _, wake = self._context.store.subscriptions.record(
-            claim, "pause", attempt=attempt, reason=reason, told=told
+            claim, "pause", attempt=attempt, reason=reason, action=told
         )
         if wake:
             self._context.hints.drain(NOT_FOR_A_COMPANY)

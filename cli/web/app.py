@@ -28,7 +28,7 @@ from portal.app import create_app as create_portal
 from portal.http.problems import MEDIA_TYPE, details_of
 from portal.services import NAME
 from receiver.app import create_app as create_receiver
-from receiver.intake import LARGEST_BODY as LARGEST_WEBHOOK
+from receiver.intake import MAX_BODY_BYTES as LARGEST_WEBHOOK
 from receiver.paths import is_for_webhooks
 from relay.heartbeat import Heartbeat
 from relay.logging import set_up

@@ -23,7 +23,7 @@ DELETED = "deleted"  # a connection that Codat no longer has
 
 
 def version_of(event: Event) -> Version | None:
-    """Give what orders an event among its company's, None when Codat dated it badly or not."""
+    """Return what orders an event among its company's, None when Codat dated it badly or not."""
     return None if event.generated is None else (event.generated, event.id or "")
 
 
@@ -80,12 +80,12 @@ class Connection:
     source_type: str = ""
     errors: tuple[str, ...] = ()
     ever_linked: bool = False
-    missed: str = ""  # by whom, as what and when it was healed, until its webhook comes after all
-    code: str = ""  # of the last error, as Codat tells it
+    missed: str = ""  # by what, as what and when it was repaired, until its webhook comes after all
+    code: str = ""  # of the last error, as Codat sends it
 
     @property
     def is_refusal(self) -> bool:
-        """Whether the last error is that the customer said no."""
+        """Report whether the last error is that the customer said no."""
         return bool(self.errors) and self.code == REFUSED
 
 
@@ -125,7 +125,7 @@ class Sync:
 
     @property
     def is_open(self) -> bool:
-        """Whether its outcome is not known yet."""
+        """Report whether its outcome is not known yet."""
         return self.ended is None
 
 
@@ -145,7 +145,9 @@ class Company:
     listed: Version = NEVER  # as of when Codat listed its connections: others there were none
     data_types: dict[str, DataTypeState] = field(default_factory=dict)  # "<connection>|<type>"
     identity_mismatch: dict[str, Any] | None = None  # what a relink changed, until accepted
-    expected: dict[str, Any] | None = None  # whom the info is to speak of, while it does not
+    expected: dict[str, Any] | None = (
+        None  # the company that the info should describe, while it describes another
+    )
     syncs: dict[str, Sync] = field(default_factory=dict)  # the latest by data type
     stale: tuple[str, ...] = ()  # data types that no read renewed in time
     tags: dict[str, str] = field(default_factory=dict)
@@ -155,11 +157,11 @@ class Company:
     first_seen: int = 0  # ms since the epoch
     last_webhook: int = 0  # ms since the epoch
     awaited: dict[str, str] = field(default_factory=dict)  # connection -> journey that awaits it
-    info_reads: int = 0  # how often Codat told that it read what the info is made of
+    info_reads: int = 0  # how often Codat said that it read the data behind the info
     info_after: int = 0  # how many of those reads the info held was asked after
 
     def to_json(self) -> bytes:
-        """Give the company as it is stored: what is as by default is left out, for its size."""
+        """Return the company as it is stored: what is as by default is left out, for its size."""
         values = {
             name: value
             for name, default in _DEFAULTS.items()
@@ -201,12 +203,12 @@ class Company:
 
     @property
     def known(self) -> bool:
-        """Whether we hold more than its id: a name or a connection."""
+        """Report whether we hold more than its id: a name or a connection."""
         return bool(self.name or self.connections or self.placeholder)
 
     @property
     def needs_attention(self) -> bool:
-        """Whether a connection is broken, of whatever status the company is; not once deleted."""
+        """Report whether a connection is broken; never once the company is deleted."""
         return self.status is not CompanyStatus.DELETED and any(
             c.status in BROKEN for c in self.connections.values()
         )
@@ -236,7 +238,7 @@ class Company:
         return max(versions)
 
     def without_versions_after(self, limit: int) -> Self:
-        """Return the company with whatever is dated after `limit` (microseconds) as undated.
+        """Return the company with all that is dated after `limit` as undated.
 
         What it holds stays, but anything that is dated is newer.
         """
@@ -268,17 +270,17 @@ class Company:
         return fast_replace(self, **changes)
 
     def named(self, name: str, version: Version) -> Self:
-        """Give the company with Codat's present name for it, unless we know a newer one."""
+        """Return the company with Codat's present name for it, unless we know a newer one."""
         if not name or (version, name) <= (self.name_version, self.name):
             return self
         return fast_replace(self, name=name, name_version=version)
 
     def gone(self, version: Version) -> Self:
-        """Give the company as deleted at `version`, or later if we know so."""
+        """Return the company as deleted at `version`, or later if we know so."""
         return fast_replace(self, deleted=True, deleted_version=max(version, self.deleted_version))
 
     def tagged(self, tags: Mapping[str, str], version: Version) -> Self:
-        """Give the company with the tags it has at Codat, unless we know newer ones."""
+        """Return the company with the tags it has at Codat, unless we know newer ones."""
         if (version, sorted(tags.items())) <= (self.tags_version, sorted(self.tags.items())):
             return self
         return fast_replace(self, tags=dict(tags), tags_version=version)
@@ -286,7 +288,7 @@ class Company:
     def with_connection(
         self, given: CodatConnection, version: Version, status: str | None = None
     ) -> Self:
-        """Give the company with this connection as of `version`; `status` overrides what it says.
+        """Return the company with this connection as of `version`; `status` overrides what it says.
 
         What is older than we hold adds only what we lack: its platform, and that it was once
         linked. So the order in which webhooks arrive makes no difference. One that Codat listed
@@ -302,12 +304,12 @@ class Company:
         return fast_replace(self, connections={**self.connections, given.id: connection})
 
     def with_missed(self, connection_id: str, missed: str) -> Self:
-        """Give the company with a note of who counts this connection's last change as missed."""
+        """Return the company with a note of who counts this connection's last change as missed."""
         noted = replace(self.connections[connection_id], missed=missed)
         return fast_replace(self, connections={**self.connections, connection_id: noted})
 
     def is_stale(self, given: CodatConnection, version: Version, status: str | None = None) -> bool:
-        """Whether we know this of the connection, or how it or its absence was later.
+        """Report whether we know this of the connection, or how it or its absence was later.
 
         `status` overrides what it says, as in `with_connection`.
         """
@@ -317,7 +319,7 @@ class Company:
         return _order(_connection_seen(given, version, status)) <= _order(held)
 
     def with_read(self, key: str, status: str, version: Version, *, success: bool) -> Self:
-        """Give the company with the outcome of one data type's read.
+        """Return the company with the outcome of one data type's read.
 
         Of one older than the newest known, only a success later than the last one counts.
         """
@@ -331,7 +333,7 @@ class Company:
         return fast_replace(self, data_types={**self.data_types, key: state})
 
     def recognise_placeholder(self, pattern: re.Pattern[str] | None) -> Self:
-        """Give the company with its name taken for a placeholder, where the pattern says so."""
+        """Return the company with its name taken for a placeholder, where the pattern says so."""
         if pattern is None or self.placeholder is not None or self.given_name is not None:
             return self
         if not self.name or not pattern.fullmatch(self.name):
@@ -407,5 +409,5 @@ def _connection(values: dict[str, Any]) -> Connection:
 
 
 def _status_word(text: str) -> str:
-    """Give Codat's own spelling of a status; one it has not told us of stays as it is."""
+    """Return Codat's own spelling of a status; an unknown one stays as it is."""
     return ConnectionStatus.parse(text) or text

@@ -13,14 +13,14 @@ from relay.companies.company import DELETED, Company
 class DriftKind(StrEnum):
     """What a difference means."""
 
-    MISSED = "missed"  # a change that Codat tells by webhook, and of which none was applied
-    WRONG = "wrong"  # a difference that no webhook tells of, such as a new name
+    MISSED = "missed"  # a change for which Codat sends a webhook, and none was applied
+    WRONG = "wrong"  # a difference for which no webhook is sent, such as a new name
     UNKNOWN = "unknown"  # a company that only one of us knows
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One difference: the event that would have told of it, whose it is, ours and Codat's.
+    """One difference: the event that should have reported it, what it is about, ours and Codat's.
 
     `at` is when it came about at Codat (microseconds since the epoch), where that is known.
     """
@@ -33,12 +33,12 @@ class Difference:
     at: int | None = None
 
     def shown(self) -> dict[str, Any]:
-        """Give it as it is told."""
+        """Return it as an event shows it."""
         return {name: value for name, value in asdict(self).items() if name != "at"}
 
 
-# The webhook that tells of a connection's change to a status (Codat: webhooks/event-types).
-TOLD_BY = {
+# The webhook for a connection's change to a status (Codat: webhooks/event-types).
+WEBHOOKS = {
     ConnectionStatus.PENDING_AUTH: "connection.created",
     ConnectionStatus.LINKED: "connection.connected",
     ConnectionStatus.UNLINKED: "connection.disconnected",
@@ -63,7 +63,7 @@ def differences(held: Company | None, shown: CodatCompany) -> list[Difference]:
         present.add(connection.id)
         ours = held.connections.get(connection.id)
         status = ConnectionStatus.parse(connection.status)
-        told_by = TOLD_BY.get(status, "connection.*") if status else "connection.*"
+        told_by = WEBHOOKS.get(status, "connection.*") if status else "connection.*"
         codats = status or connection.status
         if ours is None or ours.status != codats:
             before = ours.status if ours else None
@@ -81,7 +81,7 @@ def differences(held: Company | None, shown: CodatCompany) -> list[Difference]:
 
 
 def _changed_at(connection: Connection, status: ConnectionStatus | None) -> int | None:
-    """Tell when a connection came to its status, as far as its record says so."""
+    """Return when a connection got its status, as far as its record says."""
     if status is ConnectionStatus.PENDING_AUTH:
         return read_time(connection.created)
     if status is ConnectionStatus.DEAUTHORIZED:

@@ -12,7 +12,7 @@ from codat.records import CompanyInfo, loses_letters, sanitise_name
 
 # "Ltd" and "Limited" are one company; so are the others of each pair.
 SAME_WORDS = {"limited": "ltd", "company": "co", "incorporated": "inc", "and": "&"}
-# What of Codat's company info tells one company from another.
+# The fields of Codat's company info that identify a company.
 BOOKS = "accountingPlatformRef"  # Codat: the company's id in its accounting software
 FIELDS = ("registrationNumber", "companyName", "companyLegalName", BOOKS)
 _NOT_IN_NUMBERS = re.compile(r"[^A-Z0-9]")
@@ -20,7 +20,7 @@ _NOT_IN_NUMBERS = re.compile(r"[^A-Z0-9]")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What tells one company from another, as its accounting software says it."""
+    """What identifies a company, as its accounting software has it."""
 
     name: str = ""
     legal_name: str = ""
@@ -34,7 +34,7 @@ class Identity:
         return self.name or self.legal_name
 
     def mark(self, connection_id: str | None) -> str:
-        """Give what stands for all that a page showed of it, over this connection."""
+        """Return a digest of all that a page showed of it, over this connection."""
         told = "\x1f".join((*astuple(self), connection_id or ""))
         return hashlib.sha256(told.encode(errors="replace")).hexdigest()[:16]
 
@@ -60,12 +60,12 @@ def identity_of(info: Mapping[str, Any] | None, platform_name: str) -> Identity:
 
 
 def mark_of(info: Mapping[str, Any] | None) -> str:
-    """Give what stands for whom an info names, whatever it is linked by."""
+    """Return a digest of the company that an info names, by whatever connection."""
     return identity_of(info, "").mark(None)
 
 
 def compare(expected: Identity, found: Identity) -> Match:
-    """Tell whether both are one company: by registration number, else by names, else by books.
+    """Report whether both are one company: by registration number, else by names, else by books.
 
     A number decides alone, as companies change their names and their software; so does a legal
     name that both say, as many trade under one name. Where either lacks it (Codat: company info),
@@ -87,18 +87,18 @@ def compare(expected: Identity, found: Identity) -> Match:
 
 
 def compare_infos(before: Mapping[str, Any], after: Mapping[str, Any]) -> Match:
-    """Tell whether two of Codat's company infos speak of one company."""
+    """Report whether two of Codat's company infos speak of one company."""
     return compare(identity_of(before, ""), identity_of(after, ""))
 
 
 def differs_by_books(one: Identity, other: Identity) -> bool:
-    """Tell whether two look alike to a person, by name and number, but keep other books."""
+    """Report whether two look alike to a person, by name and number, but keep other books."""
     alike = one.shown == other.shown and one.registration_number == other.registration_number
     return alike and one.books != other.books
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Give what tells two infos apart, by field: what both say, else what either does."""
+    """Return where two infos differ, by field: what both say, else what either does."""
     different = {
         name: {"previous": before.get(name), "current": after.get(name)}
         for name in FIELDS
@@ -109,18 +109,18 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, di
 
 
 def is_moved(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Tell whether two infos come from different books, as far as both say which they are."""
+    """Report whether two infos come from different books, as far as both say which they are."""
     books = [identity_of(one, "").books for one in (before, after)]
     return all(books) and books[0] != books[1]
 
 
 def known_by(info: Mapping[str, Any]) -> dict[str, Any]:
-    """Give of an info what tells the company from others."""
+    """Return the part of an info that identifies the company."""
     return {name: info[name] for name in FIELDS if info.get(name)}
 
 
 def _number(text: str) -> str:
-    """Give what counts of a registration number; what has no digit, such as "N/A", is none."""
+    """Return what counts of a registration number; what has no digit, such as "N/A", is none."""
     plain = _NOT_IN_NUMBERS.sub("", text.upper()).lstrip("0")
     return plain if any(letter.isdigit() for letter in plain) else ""
 
@@ -131,7 +131,7 @@ def _names(identity: Identity) -> set[str]:
 
 
 def _plain(name: str) -> str:
-    """Give a name as names are compared: whole, whatever its script; without marks and case."""
+    """Return a name as names are compared: in any script, without accents and case."""
     clean = name if loses_letters(name) else sanitise_name(name)
     folded = unicodedata.normalize("NFKC", clean).casefold()
     words = "".join(map(_letter_or_space, folded)).split()

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 TYPE = re.compile(r"[A-Za-z0-9_.-]+\*?|\*")
-LONGEST = 4000  # days
+MAX_DAYS = 4000  # days
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Retention:
 
     @property
     def longest(self) -> int:
-        """The days after which nothing is kept."""
+        """The days after which no event is kept."""
         return max(self.days, *(rule.days for rule in self.rules), 0)
 
     @property
@@ -56,7 +56,7 @@ def read_rules(texts: Iterable[str]) -> tuple[Rule, ...]:
     rules = []
     for text in texts:
         name, _, days = text.partition("=")
-        if not TYPE.fullmatch(name) or not days.isdecimal() or not 1 <= int(days) <= LONGEST:
+        if not TYPE.fullmatch(name) or not days.isdecimal() or not 1 <= int(days) <= MAX_DAYS:
             raise ValueError(f"{text} does not read type=days, such as webhook.*=7")
         rules.append(Rule(name, int(days)))
     return tuple(rules)

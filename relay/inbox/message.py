@@ -1,4 +1,4 @@
-"""One entry of a lane: a webhook as Codat sent it, or an action of ours told to its company."""
+"""One entry of a lane: a webhook as Codat sent it, or an action of ours."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from codat.bodies import canonical
 from codat.webhook import Event, Malformed, parse
 
 Kind = Literal["webhook", "action"]
-_LONGEST_NUMBER = 16  # digits; as many as any time in ms has that can be written out
+_MAX_DIGITS = 16  # digits; as many as any time in ms has that can be written out
 MALFORMED = "malformed"  # the type of a genuine message whose body cannot be read
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What we did or learned at Codat, told to the company through its lane.
+    """What we did or learned at Codat, applied to the company through its lane.
 
     `at` is when it was asked (microseconds since the epoch), which is its version: an answer is
     never newer than its question. `priority` is that of the work it came of: what follows from it
@@ -87,13 +87,13 @@ class Message:
 
 
 def _whole(text: bytes | None) -> int | None:
-    return int(text) if text and text.isdigit() and len(text) <= _LONGEST_NUMBER else None
+    return int(text) if text and text.isdigit() and len(text) <= _MAX_DIGITS else None
 
 
 def fingerprint(event_id: str, body: bytes) -> str:
-    """Return what tells one webhook from another: a resend, by whomever, has the same.
+    """Return the fingerprint of a webhook: a resend, by anyone, has the same.
 
-    The id alone does not tell: Codat's test events of all types share one, and an alert of the
+    The id alone is not enough: Codat's test events of all types share one, and an alert of the
     older service may have that of an event of today's.
     """
     return sha256(event_id.encode() + b"\0" + canonical(body)).hexdigest()[:40]
@@ -102,7 +102,7 @@ def fingerprint(event_id: str, body: bytes) -> str:
 def webhook_fields(
     *, source: str, message_id: str, event_type: str, company_id: str | None, body: bytes
 ) -> dict[str, str | bytes]:
-    """Give a webhook's stream fields, the body as it was signed."""
+    """Return a webhook's stream fields, the body as it was signed."""
     return {
         "kind": "webhook",
         "source": source,
@@ -114,7 +114,7 @@ def webhook_fields(
 
 
 def message_fields(message: Message, *, replay: str) -> dict[str, str | bytes]:
-    """Give the stream fields of a message that is put into its lane again by this replay."""
+    """Return the stream fields of a message that is put into its lane again by this replay."""
     return {
         "kind": message.kind,
         "source": message.source,
@@ -128,7 +128,7 @@ def message_fields(message: Message, *, replay: str) -> dict[str, str | bytes]:
 
 
 def action_fields(action: Action) -> dict[str, str | bytes]:
-    """Give an action's stream fields."""
+    """Return an action's stream fields."""
     return {
         "kind": "action",
         "id": action.id,
@@ -140,5 +140,5 @@ def action_fields(action: Action) -> dict[str, str | bytes]:
 
 
 def action_body(at: int, payload: dict[str, Any]) -> bytes:
-    """Give an action's content as it stands in the stream; `at` in microseconds."""
+    """Return an action's content as it is kept in the stream."""
     return orjson.dumps({"at": at, "payload": payload})

@@ -28,7 +28,7 @@ class MessageFilter:
     ids: tuple[str, ...] = ()
 
     def to_json(self) -> bytes:
-        """Give it as it is stored."""
+        """Return it as it is stored."""
         return orjson.dumps(asdict(self))
 
     @classmethod
@@ -38,7 +38,7 @@ class MessageFilter:
         return cls(**{**values, "types": tuple(values["types"]), "ids": tuple(values["ids"])})
 
     def fits(self, message: Message, result: str) -> bool:
-        """Whether it takes this message, which came to `result`."""
+        """Report whether it takes this message, which came to `result`."""
         if self.result not in (None, result):
             return False
         if self.since is not None and message.received < self.since:
@@ -65,7 +65,7 @@ class Tally:
     dead: int = 0
 
     def plus(self, other: "Tally") -> "Tally":
-        """Give the sum."""
+        """Return the sum."""
         return Tally(
             self.handled + other.handled,
             self.added + other.added,
@@ -75,9 +75,9 @@ class Tally:
 
 
 def redacted_reason(reason: str, raw: bytes, fields: frozenset[str]) -> str:
-    """Give why a message could not be handled without what is left out of its body.
+    """Return why a message could not be handled without what is left out of its body.
 
-    Where the body cannot be read only the sort of fault is given: what it shows cannot be told.
+    Where the body cannot be read, only the kind of fault is shown.
     """
     if not fields:
         return reason
@@ -91,7 +91,7 @@ def redacted_reason(reason: str, raw: bytes, fields: frozenset[str]) -> str:
 
 
 def _values(value: Any, fields: frozenset[str], within: bool = False) -> set[str]:
-    """Give all that stands under these names, at any depth, as text."""
+    """Return all values under these names, at any depth, as text."""
     if isinstance(value, Mapping):
         inner = (_values(one, fields, within or name in fields) for name, one in value.items())
         return set().union(*inner)
@@ -101,7 +101,7 @@ def _values(value: Any, fields: frozenset[str], within: bool = False) -> set[str
 
 
 def redacted(value: Any, fields: frozenset[str]) -> Any:
-    """Give a JSON value with what stands under these names, at any depth, left out."""
+    """Return a JSON value without the values under these names, at any depth."""
     if isinstance(value, Mapping):
         return {
             name: "[redacted]" if name in fields else redacted(inner, fields)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import BoundedSemaphore
 
-from relay.budget import refusal, speaking_for
+from relay.budget import refusal, calling_as
 from relay.store import Store
 from relay.store.intents.queue import Priority
 from relay.times import now_ms
@@ -28,7 +28,7 @@ def codat_calls(store: Store, call_limit: BoundedSemaphore) -> Iterator[None]:
     if not call_limit.acquire(blocking=False):
         raise TooManyCalls
     try:
-        with speaking_for(Priority.LINK):
+        with calling_as(Priority.LINK):
             yield
     finally:
         call_limit.release()

@@ -7,6 +7,7 @@ from relay.queues import Hints
 from relay.services.enqueue_intents import enqueue_intents
 from relay.services.errors import Conflict
 from relay.store import Store
+from relay.store.intents.names import intent_name
 from relay.store.intents.queue import NewIntent, Priority
 
 DELETED = "Codat has deleted this company; nothing is left to sync."
@@ -30,13 +31,13 @@ def period_of_request(now: int) -> str:
 
 def sync_intent(company: Company, data_type: str, period: str, *, by: str, now: int) -> NewIntent:
     """Return the intent that syncs one data type of a company; `now` is in ms."""
-    name = f"sync:{company.id}:{data_type}:{period}"
+    name = intent_name("sync", company.id, data_type, period)
     return _intent(company, name, by, now, {"data_type": data_type, "period": period})
 
 
 def reread_intent(company: Company, *, by: str, now: int) -> NewIntent:
     """Return the intent that reads a company from Codat again; `now` is in ms."""
-    return _intent(company, f"reread:{company.id}", by, now, {})
+    return _intent(company, intent_name("reread", company.id), by, now, {})
 
 
 def _intent(company: Company, name: str, by: str, now: int, args: dict[str, Any]) -> NewIntent:

@@ -5,7 +5,7 @@ TAG = "{relay}:"
 # hash: lanes, schema, epoch, log_seq and more of the log, syncs_waiting, intent_fence,
 # pauses_version, resumed (ms when a pause of everything last let go), held_at (ms) and limits_said
 # (ms): how new what Codat said of its limits is; weakenings, weakened_at (ms), weakened: what was
-# last told of the server; epoch_lost, loss_at (ms), loss: what was last found missing
+# last logged of the server; epoch_lost, loss_at (ms), loss: what was last found missing
 META = TAG + "meta"
 PROBES = tuple(TAG + "probe:" + kind for kind in ("text", "stream", "hash", "zset"))
 CONFIRMED = TAG + "confirmed"  # string: written so that what was written before can be waited for
@@ -18,7 +18,9 @@ LEASES = TAG + "leases"  # hash: lane -> "<owner> <ms until>"
 FENCES = TAG + "fences"  # hash: lane -> fencing number
 CURSORS = TAG + "cursors"  # hash: lane -> id of the last applied message
 LOG = TAG + "log"  # stream of status events, ids <sequence>-0
-MARKS = TAG + "log:marks"  # sorted set: number of the first event of a commit -> ms, one a minute
+TIME_INDEX = (
+    TAG + "log:marks"
+)  # sorted set: number of the first event of a commit -> ms, one a minute
 SUBSCRIPTIONS = TAG + "subscriptions"  # sorted set of their ids, all with score 0
 DELIVERIES = TAG + "deliveries"  # sorted set: active subscription -> ms when it may be delivered to
 DELIVERY_HINTED = TAG + "deliveries:hinted"  # string, short-lived: a `deliver` job is on its way
@@ -35,7 +37,7 @@ ERASING = TAG + "erasing"  # string, expires: a company is being forgotten, or t
 FORGETTING = TAG + "forgetting"  # hash: company id -> how far its forgetting has come, as JSON
 FILES = TAG + "files"  # hash: which forgetting the server's files are to be rid of, and are rid of
 THINNED = TAG + "log:thinned"  # hash: what types are dropped early -> up to which number
-COPY = TAG + "copy:"  # + stream's key -> the stream while it is written anew
+COPY = TAG + "copy:"  # + stream's key -> the stream while it is rewritten
 TIMELINE = TAG + "timeline:"  # + company id -> sorted set of the numbers of its events
 COMPANIES = TAG + "companies"  # sorted set of company ids, all with score 0: paged in id order
 DEAD = TAG + "dead"  # stream: messages that could not be handled
@@ -45,7 +47,7 @@ BUDGET = (
 )  # hash: limit, remaining, reset; learnt: when (ms) Codat last said so; alone: a call
 CALLS = TAG + "codat:calls"  # sorted set: call -> ms, of the last minute
 UNDER_WAY = TAG + "codat:under-way"  # sorted set: call -> ms until it no longer counts
-HOLD = TAG + "codat:hold"  # string: ms until which nobody may call Codat
+HOLD = TAG + "codat:hold"  # string: ms until which no call to Codat may be made
 SCHEDULES_DUE = (
     TAG + "schedules-due"
 )  # sorted set: "<company>|<data type>|<mark of its plan>" -> epoch seconds
@@ -60,8 +62,8 @@ TOKENS = (
 TOKENS_REVOKED = TAG + "tokens:revoked"  # set of the SHA-256 of tokens that are never valid again
 SESSION = TAG + "session:"  # + SHA-256 of its id -> SHA-256 of the token it is of, expires
 HINTED = TAG + "intents:hinted"  # string, short-lived: a `perform` job is already on its way
-LEFT = TAG + "intents:left:"  # + what -> string: such an intent was left lately, expires
-HEARTBEATS = TAG + "heartbeats"  # hash: kind of process -> ms of its last sign of life
+LEFT = TAG + "intents:left:"  # + what -> string: such an intent was stored lately, expires
+HEARTBEATS = TAG + "heartbeats"  # hash: kind of process -> ms of its last heartbeat
 CLOCKS = TAG + "clocks"  # hash: "<process> on <machine>" -> "<ms ahead of the server's> <ms when>"
 SILENCES = TAG + "silences"  # hash: kind of process -> "<ms> <ms>", the last time none was alive
 
@@ -82,12 +84,12 @@ SCHEDULES = TAG + "plans:"  # + company id -> hash: data type -> mark and JSON, 
 PARKED = TAG + "parked:"  # + pause id -> sorted set, as SCHEDULES_DUE: what the pause holds back
 REPLY = (
     TAG + "reply:"
-)  # + nonce -> what a script answered, for a minute, so a resend hears it again
+)  # + nonce -> what a script answered, for a minute, so a resend gets the same answer
 RECONCILING = TAG + "reconciling"  # string: the run over all companies that goes on
 RECONCILES = TAG + "reconciles"  # sorted set: run -> ms begun
 RECONCILE = TAG + "reconcile:"  # + run -> hash: progress and figures
 RECONCILE_SEEN = TAG + "reconcile-seen:"  # + run -> sorted set: company -> 0, or if found gone
-# and not told so yet, when it was asked for, microseconds
+# and not logged yet, when it was asked for, microseconds
 JOURNEY = TAG + "journey:"  # + journey id -> hash: state (JSON), version, nonce
 REQUEST = TAG + "request:"  # + hash of caller and key -> hash: how far it has come, expires
 CONNECTING = TAG + "connecting:"  # + company id -> who makes its connection now, expires

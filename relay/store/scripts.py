@@ -20,7 +20,7 @@ PIECES = {
 
 @cache
 def source(name: str) -> str:
-    """Give the whole text of the script `name`, with the pieces it uses."""
+    """Return the whole text of the script `name`, with the pieces it uses."""
     body = _texts()[name]
     pieces = [_texts()[piece] for call, piece in PIECES.items() if call in body]
     return "\n".join([*pieces, body])

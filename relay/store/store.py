@@ -40,7 +40,7 @@ from relay.times import Millis, Seconds, seconds_to_millis
 SCHEMA = 2
 CLOCK_NOTED_MS = 60_000  # after which the note of a machine's clock says nothing any more
 LOSS_SHOWN_MS = 7 * 86_400_000
-OUTAGE_MS = 60_000  # without a sign of life, after which webhooks may have been given up on
+OUTAGE_MS = 60_000  # without a heartbeat, after which webhooks may have been given up on
 
 
 class WrongStore(Exception):
@@ -134,7 +134,7 @@ class Store:
         return seconds_to_millis(self.time())
 
     def ping(self) -> bool:
-        """Whether the server answers; raises redis.RedisError when not."""
+        """Report whether the server answers; raises redis.RedisError when not."""
         return bool(self.client.ping())
 
     def beat(self, process: str) -> None:
@@ -146,7 +146,7 @@ class Store:
         self._scripts.note_clock([keys.CLOCKS], [process, round(ahead * 1000), CLOCK_NOTED_MS])
 
     def clocks(self) -> dict[str, float]:
-        """Tell by how many seconds each machine's clock is ahead, by process and machine."""
+        """Return by how much each machine's clock is ahead, by process and machine."""
         held: Any = self.client.hgetall(keys.CLOCKS)
         now = self.now_ms()
         read = {name.decode(): [int(part) for part in note.split()] for name, note in held.items()}
@@ -157,7 +157,7 @@ class Store:
         }
 
     def server_changed(self) -> str | None:
-        """Give a name for the change if the server is not the one last met; the first is met.
+        """Return a name for the change if the server is not the one last met; the first is met.
 
         Another one means a restart or a fail-over. The name is of this change alone, also where
         two servers take turns.
@@ -175,8 +175,8 @@ class Store:
         left, _, run_id = change.partition("-")
         self.client.hset(keys.META, mapping={"run_id": run_id, "servers_left": str(int(left) + 1)})
 
-    def stands(self) -> tuple[str, int, int]:
-        """Give the log's epoch, its newest number, and how many webhooks were accepted."""
+    def progress(self) -> tuple[str, int, int]:
+        """Return the log's epoch, its newest number, and how many webhooks were accepted."""
         with self.client.pipeline(transaction=False) as pipe:
             pipe.hmget(keys.META, ["epoch", "log_seq"])
             pipe.hget(keys.COUNTERS, "accepted")
@@ -188,25 +188,25 @@ class Store:
         self.client.hset(keys.META, mapping={"loss_at": str(at), "loss": what})
 
     def loss(self) -> tuple[int, str] | None:
-        """Tell when (ms) data was found missing, and what; None after a week."""
+        """Return when data was found missing, and what; None after a week."""
         held: Any = self.client.hmget(keys.META, ["loss_at", "loss"])
         if held[0] is None or self.now_ms() - int(held[0]) > LOSS_SHOWN_MS:
             return None
         return int(held[0]), held[1].decode()
 
     def weakening(self) -> Weakening:
-        """Tell what was last told of the server's being too weak."""
+        """Return what was last logged of the server being too weak."""
         held: Any = self.client.hmget(keys.META, ["weakenings", "weakened_at", "weakened"])
         risks = tuple((held[2] or b"").decode().split())
         return Weakening(int(held[0] or 0), int(held[1] or 0), risks)
 
     def note_weakening(self, number: int, at: int, risks: tuple[str, ...]) -> None:
-        """Remember what was told of it, under its number; safe to say twice."""
+        """Remember what was logged of it, under its number; safe to repeat."""
         told: Any = {"weakenings": number, "weakened_at": at, "weakened": " ".join(risks)}
         self.client.hset(keys.META, mapping=told)
 
     def heartbeats(self) -> dict[str, int]:
-        """Tell when each kind of process last gave a sign of life, in ms since the epoch."""
+        """Tell when each kind of process last sent a heartbeat."""
         beats: Any = self.client.hgetall(keys.HEARTBEATS)
         return {name.decode(): int(at) for name, at in beats.items()}
 
@@ -215,7 +215,7 @@ class Store:
         return readers(self.client, self.events, self.subscriptions, self.now_ms())
 
     def silences(self) -> dict[str, tuple[int, int]]:
-        """Tell when last no process of a kind was alive for over a minute: from, to, in ms."""
+        """Return when last no process of a kind was alive for over a minute: from, to."""
         held: Any = self.client.hgetall(keys.SILENCES)
         return {
             name.decode(): (int(since), int(until))
@@ -235,7 +235,7 @@ def fix_lanes(client: Redis, wanted: int) -> int:
     if schema != SCHEMA:
         raise WrongStore(
             f"The store has schema {schema}, this version reads {SCHEMA}. Use the version that"
-            " wrote it, or begin anew with another RELAY_DATA_DIR or an empty server."
+            " wrote it, or start over with another RELAY_DATA_DIR or an empty server."
         )
     if lanes != wanted:
         raise WrongStore(

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from codat.errors import NoCallNow, RateLimit
-from relay.budget import SharedGate, open_priorities, speaking_for
+from relay.budget import SharedGate, calling_as, open_priorities
 from relay.store import keys
 from relay.store.intents.budget import LEASE_MS, Budget, Limits
 from relay.store.intents.queue import NewIntent, Priority
@@ -192,8 +192,8 @@ def test_a_claim_lost_to_another_worker_makes_no_more_calls(store):
     assert (asleep.what, present) == ("intent", None)
     store.intents.finish(claims[1], "done", now=NOW, lane=0)
     gate = SharedGate(store)
-    with pytest.raises(NoCallNow), speaking_for(Priority.LINK, name, claims[1].fence):
-        gate.enter(company_id(1))
+    with pytest.raises(NoCallNow), calling_as(Priority.LINK, name, claims[1].fence):
+        gate.begin_call(company_id(1))
 
 
 def test_nobody_calls_before_codat_said_so(budget, store):
@@ -283,14 +283,14 @@ def test_calls_left_decide_what_is_worked_on_local_work_always_is(budget):
 
 def test_the_gate_refuses_with_a_wait_for_its_own_intent(store):
     gate = SharedGate(store)
-    call = gate.enter(None)
+    call = gate.begin_call(None)
     reset = now_ms() / 1000 + 3600
-    gate.leave(call, None, RateLimit(1000, 20, reset), None)
-    with pytest.raises(NoCallNow) as refused, speaking_for(Priority.SCHEDULED):
-        gate.enter(company_id(1))
+    gate.end_call(call, None, RateLimit(1000, 20, reset), None)
+    with pytest.raises(NoCallNow) as refused, calling_as(Priority.SCHEDULED):
+        gate.begin_call(company_id(1))
     assert refused.value.retry_after == pytest.approx(3600, abs=5)
-    with speaking_for(Priority.LINK):
-        gate.leave(gate.enter(company_id(1)), company_id(1), None, None)
+    with calling_as(Priority.LINK):
+        gate.end_call(gate.begin_call(company_id(1)), company_id(1), None, None)
 
 
 def test_a_call_reported_ended_twice_ends_once(client, budget):

@@ -327,7 +327,7 @@ LEFT = {
     ),
     "the flag of what was left lately": (
         lambda s: s.client.set(keys.LEFT + "x", "1", px=LEAP_MS),
-        lambda s: s.intents.may_leave("x", 1000),
+        lambda s: s.intents.may_store("x", 1000),
     ),
     "the flag of a stream that is written anew": (
         lambda s: s.client.set(keys.ERASING, "trim", px=LEAP_MS),

@@ -11,7 +11,7 @@ from codat.signature import new_secret
 from relay.delivery.sender import WebhookSender
 from relay.delivery.subscription import DAY_MS, Secret, Subscription
 from relay.store import keys
-from relay.store.delivery.subscriptions import Held
+from relay.store.delivery.subscriptions import SubscriptionState
 from relay.times import now_ms
 from support import subscribers
 from support.log import read_log
@@ -42,7 +42,7 @@ def subscribe(store, to: Subscriber | str, number: int = 1, **more) -> Subscript
     return made
 
 
-def held(store, number: int = 1) -> Held:
+def held(store, number: int = 1) -> SubscriptionState:
     found = store.subscriptions.get(f"sub_{number}")
     assert found is not None
     return found

@@ -255,7 +255,7 @@ def test_a_reader_after_a_reset_does_not_skip_reused_numbers(site):
 def test_an_epoch_that_is_begun_twice_is_one(site):
     store = site.store()
     Portal(store=store).log(("a.b", 1))
-    names = [keys.META, keys.LOG, keys.TIMELINE, keys.MARKS]
+    names = [keys.META, keys.LOG, keys.TIMELINE, keys.TIME_INDEX]
     held, renew = store.events.head().epoch, Scripts(store.client).renew_epoch
     for _ in range(2):
         assert renew(names, [held, "new", "run", "loss"]) == b"new"

@@ -63,7 +63,7 @@ def put_letter(store, number: int) -> None:
 
 
 def test_a_process_forgets_dead_letters_that_were_trimmed(store, monkeypatch):
-    monkeypatch.setattr("relay.store.inbox.dead_letters.FEW", 1)
+    monkeypatch.setattr("relay.store.inbox.dead_letters.MAX_REMEMBERED", 1)
     letters = Letters(store.client)
     for number in range(6):
         put_letter(store, number)

@@ -6,7 +6,7 @@ import pytest
 
 from relay.inbox.message import Action
 from relay.store import keys
-from relay.store.intents.budget import AT_ONCE_PER_COMPANY
+from relay.store.intents.budget import MAX_CONCURRENT_PER_COMPANY
 from relay.store.intents.queue import NewIntent, Priority
 from relay.store.scripts import source
 from support.parts import company_id
@@ -64,8 +64,8 @@ def test_only_the_present_holder_may_end_it(store, client):
     [first] = claim(store)
     [second] = claim(store, now=NOW + LEASE)
     told = Action("a", "relay.info_fetched", company_id(1), 1, {})
-    assert finish(store, first, told=told) == (False, False)
-    assert finish(store, second, told=told) == (True, True)
+    assert finish(store, first, action=told) == (False, False)
+    assert finish(store, second, action=told) == (True, True)
     lane = keys.LANE + str(store.inbox.lane_of(company_id(1)))
     assert client.xlen(lane) == 1
     assert store.intents.get(need().name) is None
@@ -274,8 +274,8 @@ def test_no_more_than_ten_at_once_per_company(store):
     store.intents.put([*names, need(number=2, priority=Priority.NOW)], NOW)
     claimed = claim(store, limit=25)
     mine = [i for i in claimed if i.company_id == company_id(1)]
-    assert len(mine) == AT_ONCE_PER_COMPANY
-    assert len(claimed) == AT_ONCE_PER_COMPANY + 1
+    assert len(mine) == MAX_CONCURRENT_PER_COMPANY
+    assert len(claimed) == MAX_CONCURRENT_PER_COMPANY + 1
     finish(store, mine[0])
     assert len(claim(store, now=NOW + 1000, limit=25)) == 1
 
@@ -291,7 +291,7 @@ def test_only_the_priorities_asked_for_are_claimed(store):
 def test_a_busy_company_hides_no_other(store):
     many = [NewIntent(f"sync:1:{n}", company_id(1), Priority.NOW, NOW - 1, "m") for n in range(300)]
     store.intents.put([*many, need(number=2, priority=Priority.NOW)], NOW)
-    assert len(claim(store, limit=20)) == AT_ONCE_PER_COMPANY
+    assert len(claim(store, limit=20)) == MAX_CONCURRENT_PER_COMPANY
     companies = [i.company_id for _ in range(3) for i in claim(store, limit=20)]
     assert company_id(2) in companies
 

@@ -36,8 +36,8 @@ def at(store, later=0):
 
 def long_ago(store, ms=2 * LATE_MS):
     """Move what the log and the subscriptions note of times into the past."""
-    for name, score in store.client.zrange(keys.MARKS, 0, -1, withscores=True):
-        store.client.zadd(keys.MARKS, {name: score - ms})
+    for name, score in store.client.zrange(keys.TIME_INDEX, 0, -1, withscores=True):
+        store.client.zadd(keys.TIME_INDEX, {name: score - ms})
     for held in store.subscriptions.all():
         if held.moved is not None:
             key = keys.SUBSCRIPTION + held.subscription.id

@@ -182,7 +182,9 @@ NO_MOMENTS = [
 
 def test_a_moment_is_read_as_rfc_3339_has_it(portal):
     """Also where an address holds a plus that arrives as a space."""
-    portal.store.client.zadd(keys.MARKS, {"1": MEANT - 120_000, "2": MEANT, "3": MEANT + 120_000})
+    portal.store.client.zadd(
+        keys.TIME_INDEX, {"1": MEANT - 120_000, "2": MEANT, "3": MEANT + 120_000}
+    )
     for text in SAME:
         answer = portal.get(f"/v1/events?since={text}").json
         assert [event["id"] for event in answer.get("events", ())] == ["2", "3"], text

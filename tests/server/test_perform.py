@@ -77,13 +77,13 @@ def test_a_host_with_a_clock_ahead_takes_no_claim_from_another(bench, monkeypatc
     gate = SharedGate(bench.store)
     put(bench)
     [claimed] = _claim(bench.context, 10)
-    gate.leave(gate.enter(COMPANY), COMPANY, None, retry_after=60.0)
+    gate.end_call(gate.begin_call(COMPANY), COMPANY, None, retry_after=60.0)
     ahead = time.time_ns() + 120 * 10**9
     with monkeypatch.context() as patched:
         patched.setattr("relay.times.time.time_ns", lambda: ahead)
         assert _claim(bench.context, 10) == []
         with pytest.raises(NoCallNow) as refused:
-            SharedGate(bench.store).enter(COMPANY)
+            SharedGate(bench.store).begin_call(COMPANY)
     assert 50 < refused.value.retry_after <= 60
     assert bench.store.intents.get(INFO)["fence"] == str(claimed.fence)
 

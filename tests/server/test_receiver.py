@@ -13,7 +13,7 @@ from redis.exceptions import OutOfMemoryError
 from werkzeug.test import Client
 
 from receiver.app import create_app
-from receiver.intake import LARGEST_BODY
+from receiver.intake import MAX_BODY_BYTES
 from relay.inbox.message import Action, action_fields, webhook_fields
 from relay.inbox.replay_filter import MessageFilter
 from relay.store import keys
@@ -165,7 +165,7 @@ def test_limits_on_the_request_are_answered_before_the_body_is_read(web):
     headers = signed(body)
     assert post(web, body, headers | {"content-encoding": "gzip"}).status_code == 415
     assert post(web, body, headers | {"content-type": "text/plain"}).status_code == 415
-    large = b"x" * (LARGEST_BODY + 1)
+    large = b"x" * (MAX_BODY_BYTES + 1)
     assert post(web, large, signed(large)).status_code == 413
     environ = {"wsgi.input": None, "CONTENT_LENGTH": "1" + "0" * 30}
     assert web.post("/webhooks/codat", environ_overrides=environ).status_code == 413
@@ -174,8 +174,8 @@ def test_limits_on_the_request_are_answered_before_the_body_is_read(web):
     chunked = {"wsgi.input": None, "HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": "5"}
     assert web.post("/webhooks/codat", environ_overrides=chunked).status_code == 411
     exact = json.dumps({"id": "x", "eventType": "big", "pad": ""}).encode()
-    exact = exact.replace(b'""', b'"' + b"x" * (LARGEST_BODY - len(exact)) + b'"')
-    assert len(exact) == LARGEST_BODY
+    exact = exact.replace(b'""', b'"' + b"x" * (MAX_BODY_BYTES - len(exact)) + b'"')
+    assert len(exact) == MAX_BODY_BYTES
     assert post(web, exact, signed(exact)).status_code == 204
 
 

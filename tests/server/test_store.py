@@ -16,5 +16,5 @@ def test_the_number_of_lanes_is_fixed_at_first_start(client):
 def test_a_store_written_by_another_version_is_not_touched(client):
     fix_lanes(client, 8)
     client.hset(keys.META, "schema", SCHEMA - 1)
-    with pytest.raises(WrongStore, match="begin anew"):
+    with pytest.raises(WrongStore, match="start over"):
         fix_lanes(client, 8)

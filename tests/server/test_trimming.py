@@ -18,8 +18,8 @@ KINDS = ("company.renamed", "webhook.stale", "sync.requested")
 
 def age(store, days):
     """Make all marks older by so many days."""
-    for mark, at in store.client.zrange(keys.MARKS, 0, -1, withscores=True):
-        store.client.zadd(keys.MARKS, {mark: at - days * DAY_MS})
+    for mark, at in store.client.zrange(keys.TIME_INDEX, 0, -1, withscores=True):
+        store.client.zadd(keys.TIME_INDEX, {mark: at - days * DAY_MS})
     store.client.hset(keys.META, "marked", 0)
 
 

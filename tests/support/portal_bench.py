@@ -80,7 +80,7 @@ def make_data_type(status: str = "Complete", last_success: int | None = MOMENT) 
 
 def trim(store: Store, up_to: int) -> None:
     """Drop the log's old end, up to this number."""
-    names = [keys.LOG, keys.META, keys.MARKS, keys.ERASED]
+    names = [keys.LOG, keys.META, keys.TIME_INDEX, keys.ERASED]
     Scripts(store.client).trim_log(names, [up_to])
 
 

@@ -11,7 +11,7 @@ import requests
 from werkzeug.serving import make_server
 
 from receiver.app import create_app
-from relay.budget import speaking_for
+from relay.budget import calling_as
 from relay.inbox.message import Action, action_fields
 from relay.store import Store
 from relay.store.intents.queue import NewIntent, Priority
@@ -77,7 +77,7 @@ class Relay:
 
     def create(self, name: str, *, placeholder: bool = True, **more: Any) -> str:
         """Create a company at Codat as the portal does, marked as ours to rename."""
-        with speaking_for(Priority.LINK):
+        with calling_as(Priority.LINK):
             company = self.context.codat.create_company(name, **more)
         payload = {"name": company.name, "placeholder": placeholder}
         action = Action(f"created:{company.id}", "relay.company_created", company.id,
@@ -124,7 +124,7 @@ class Relay:
         ]
 
     def at_codat(self, company_id: str) -> dict[str, Any]:
-        with speaking_for(Priority.LINK):  # a test looks even when the quota is short
+        with calling_as(Priority.LINK):  # a test looks even when the quota is short
             return self.context.codat.get_company(company_id).raw
 
     def sync_now(

@@ -5,7 +5,15 @@ import threading
 import orjson
 import pytest
 
-from relay.store.log.encoded import BLOCK, KEPT, EncodedEvent, EventBlocks, Head, Part, encode
+from relay.store.log.encoded import (
+    BLOCK_SIZE,
+    MAX_BLOCKS,
+    EncodedEvent,
+    EventBlocks,
+    Head,
+    Part,
+    encode,
+)
 from relay.store.log.entries import read_entry
 
 FIELDS = {
@@ -72,10 +80,12 @@ def test_only_events_since_the_last_read_are_fetched():
 def test_events_come_to_the_end_of_their_block():
     log = Log()
     blocks = EventBlocks(log.fetch)
-    last = Head(3 * BLOCK, "e")
-    assert numbers(blocks.after(BLOCK - 2, last.last, last)) == [BLOCK - 1, BLOCK]
-    assert numbers(blocks.after(BLOCK, last.last, last)) == list(range(BLOCK + 1, 2 * BLOCK + 1))
-    assert log.asked == [(0, BLOCK), (BLOCK, 2 * BLOCK)]
+    last = Head(3 * BLOCK_SIZE, "e")
+    assert numbers(blocks.after(BLOCK_SIZE - 2, last.last, last)) == [BLOCK_SIZE - 1, BLOCK_SIZE]
+    assert numbers(blocks.after(BLOCK_SIZE, last.last, last)) == list(
+        range(BLOCK_SIZE + 1, 2 * BLOCK_SIZE + 1)
+    )
+    assert log.asked == [(0, BLOCK_SIZE), (BLOCK_SIZE, 2 * BLOCK_SIZE)]
 
 
 @pytest.mark.parametrize("later", [Head(3, "e", losses=1), Head(3, "other")])
@@ -99,13 +109,13 @@ def test_a_block_read_in_parts_says_from_where_on_it_is_whole():
 def test_only_the_latest_blocks_are_kept():
     log = Log()
     blocks = EventBlocks(log.fetch)
-    head = Head(BLOCK * (KEPT + 1), "e")
-    for number in range(KEPT + 1):
-        blocks.after(number * BLOCK, head.last, head)
-    blocks.after(BLOCK, head.last, head)
-    assert len(log.asked) == KEPT + 1
+    head = Head(BLOCK_SIZE * (MAX_BLOCKS + 1), "e")
+    for number in range(MAX_BLOCKS + 1):
+        blocks.after(number * BLOCK_SIZE, head.last, head)
+    blocks.after(BLOCK_SIZE, head.last, head)
+    assert len(log.asked) == MAX_BLOCKS + 1
     blocks.after(0, head.last, head)
-    assert len(log.asked) == KEPT + 2
+    assert len(log.asked) == MAX_BLOCKS + 2
 
 
 def test_readers_that_want_the_same_at_once_cause_one_reading():

@@ -253,7 +253,7 @@ def test_a_pipe_is_read_and_not_waited_for_without_end(tmp_path, monkeypatch):
 
     for wanted in ("abc", None):
         if wanted is None:
-            monkeypatch.setattr("relay.files.PATIENCE", 0.01)
+            monkeypatch.setattr("relay.files.READ_TIMEOUT", 0.01)
         else:
             threading.Thread(target=write, daemon=True).start()
         given = {"CODAT_API_KEY_FILE": str(pipe), **BESIDE["CODAT_API_KEY"]}

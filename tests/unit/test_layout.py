@@ -299,7 +299,7 @@ def test_every_script_states_arguments_result_and_safe_resend(script):
     assert head, f"{script.name} has no head comment"
     if script.name.startswith("_"):
         return  # a piece of other scripts, which is never sent by itself
-    for word in ("KEYS", "ARGV", "Gives", "Resend:"):
+    for word in ("KEYS", "ARGV", "Returns", "Resend:"):
         assert any(line.startswith(word) for line in head), f"{script.name} does not say {word}"
 
 

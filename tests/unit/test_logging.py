@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codat.capabilities import HIDDEN as MASK
-from relay.logging import LONGEST, hide_secrets, set_up
+from relay.logging import MAX_VALUE_LENGTH, hide_secrets, set_up
 
 CANARY = "canary-3f9c1d7ab04e"
 WHSEC = "whsec_Y2FuYXJ5LWNhbmFyeS1jYW5hcnk="
@@ -88,7 +88,7 @@ def test_a_name_with_control_characters_stays_in_its_line(name):
     assert out.getvalue().replace("\n", "").isprintable()
 
 
-@given(st.text(max_size=LONGEST))
+@given(st.text(max_size=MAX_VALUE_LENGTH))
 def test_whatever_a_sender_wrote_comes_back_from_one_line(text):
     out = StringIO()
     logger(out).info("webhook.malformed", reason=text)
@@ -190,8 +190,8 @@ def test_what_is_no_secret_is_left_as_it_is():
 def test_a_long_value_is_cut_and_a_trace_less_so():
     event = {"error": "e" * 100_000, "exception": "t" * 100_000, "items": ["i" * 100_000]}
     shown = hide_secrets(None, "info", event)
-    assert len(shown["error"]) == len(shown["items"][0]) == LONGEST
-    assert LONGEST < len(shown["exception"]) < 100_000
+    assert len(shown["error"]) == len(shown["items"][0]) == MAX_VALUE_LENGTH
+    assert MAX_VALUE_LENGTH < len(shown["exception"]) < 100_000
 
 
 def test_a_librarys_warning_takes_the_same_form_and_hides_secrets_too():

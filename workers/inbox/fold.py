@@ -14,6 +14,7 @@ from relay.events.catalogue import dated, identity
 from relay.fast_replace import fast_replace
 from relay.inbox.message import Action, Message
 from relay.store.inbox import lanes
+from relay.store.intents.names import intent_name
 from relay.store.intents.queue import NewIntent, Priority
 from relay.times import Micros
 from workers.inbox.outcome import Counted, IntentRequest, NewEvent, Outcome
@@ -95,7 +96,7 @@ def fold(
         events=[_status_event(one, message, event) for one in logged],
         needs=[
             NewIntent(
-                name=f"{wanted.kind}:{after.id}",
+                name=intent_name(wanted.kind, after.id),
                 company_id=after.id,
                 priority=_priority(wanted, message),
                 due=now + wanted.delay,

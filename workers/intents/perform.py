@@ -7,7 +7,7 @@ import structlog
 from redis import RedisError
 
 from codat.errors import CodatError
-from relay.budget import may_be_claimed, speaking_for
+from relay.budget import calling_as, may_be_claimed
 from relay.inbox.message import Action
 from relay.store.intents.budget import LEASE_MS
 from relay.store.intents.queue import Intent
@@ -105,7 +105,7 @@ def perform_one(context: Context, intent: Intent) -> None:
         failing_since=result.failing_since,
         refusals=result.refusals,
         priority=result.priority,
-        told=action,
+        action=action,
     )
     log.info(
         "intent.attempted",
@@ -127,7 +127,7 @@ def _attempt(context: Context, intent: Intent) -> AttemptResult:
         return AttemptResult(ResultKind.GAVE_UP, error=error)
     base = context.settings.relay_retry_seconds
     try:
-        with speaking_for(intent.priority, intent.name, intent.fence):
+        with calling_as(intent.priority, intent.name, intent.fence):
             return kind.run(context, intent)
     except CodatError as error:
         return after_error(error, intent, now=context.store.now_ms(), base=base)

@@ -11,12 +11,11 @@ from portal.http.tags import JOURNEYS
 from portal.link import platform_search
 from portal.link.consent import readable
 from portal.services import services
+from relay.store.intents.names import ALL_PLATFORMS
 from relay.store.intents.queue import NewIntent, Priority
 from relay.times import Moment, iso_from_ms, now_ms
 
 api = group("integrations", __name__, JOURNEYS)
-
-INTENT_NAME = "platforms:all"
 
 
 class IntegrationQuery(Given):
@@ -74,7 +73,9 @@ def list_integrations(query: IntegrationQuery) -> Reply:
 def refresh_integrations() -> Reply:
     """Have them read from Codat again now, as is done each night."""
     now = now_ms()
-    services().store.intents.put([NewIntent(INTENT_NAME, "", Priority.NOW, now, "asked for")], now)
+    services().store.intents.put(
+        [NewIntent(ALL_PLATFORMS, "", Priority.NOW, now, "asked for")], now
+    )
     services().hints.perform()
     return "", HTTPStatus.ACCEPTED
 

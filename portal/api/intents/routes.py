@@ -44,7 +44,7 @@ def retry_intents(body: Retry) -> Reply:
     dead = intents.dead_intents(services().store, body.names, wanted)
     companies = {record.company_id for record in dead if record.company_id}
     calls = sum(record.priority is not Priority.LOCAL for record in dead)
-    like = sorted({f"{record.kind}:*" for record in dead})
+    like = sorted({intent_name(record.kind, "*") for record in dead})
     cost = cost_of(len(companies), calls)
     answer = Retried(retried=len(dead), like=like, cost=cost).model_dump()
     if body.preview:

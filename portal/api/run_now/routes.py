@@ -25,6 +25,7 @@ from relay.companies.company import CompanyStatus
 from relay.services import request_sync as requests
 from relay.services.enqueue_intents import enqueue_intents
 from relay.services.find_companies import find_company
+from relay.store.intents.names import intent_name
 from relay.store.intents.queue import NewIntent
 from relay.syncs.schedule import ALL
 from relay.times import now_ms
@@ -97,7 +98,7 @@ def request_syncs(body: SyncSelection) -> Reply:
         body,
         [requests.sync_intent(one, body.data_type, period, by=by, now=now) for one in companies],
         unlinked=not_linked(companies),
-        like=f"sync:*:{body.data_type}:{period}",
+        like=intent_name("sync", "*", body.data_type, period),
         calls_each=2 if body.data_type == ALL else 1,
     )
 

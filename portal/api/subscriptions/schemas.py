@@ -9,7 +9,7 @@ from portal.api.events.schemas import ToldType
 from portal.http.groups import MAX_NUMBER, Given, Sent
 from relay.delivery import addresses
 from relay.delivery.subscription import MAX_BATCH, Secret
-from relay.store.delivery.subscriptions import Attempt, Held
+from relay.store.delivery.subscriptions import Attempt, SubscriptionState
 from relay.times import Moment, iso_from_ms, now_ms
 
 

@@ -14,7 +14,7 @@ from relay.store.scripts import Scripts
 from relay.store.server.durable import durably
 from relay.store.server.guard import Guard
 
-KEPT = 24 * 3_600_000  # ms that a key is remembered
+RETENTION_MS = 24 * 3_600_000  # ms that a key is remembered
 MAY_TAKE = 240_000  # ms; longer than the calls to Codat that one request makes, at their slowest
 
 
@@ -50,13 +50,13 @@ class Requests:
         self._guard = guard
 
     def begin(self, caller: str, key: str, asked: str, facts: dict[str, Any]) -> Begun:
-        """Begin a request, or tell what came of it; raises redis.RedisError or NotDurable.
+        """Begin a request, or return what came of it; raises redis.RedisError or NotDurable.
 
         `asked` is a hash of all that it asks for.
         """
         digest = hashlib.sha256(f"{caller}\0{key}".encode()).hexdigest()
         place, nonce = keys.REQUEST + digest, uuid4().hex
-        arguments = [nonce, asked, orjson.dumps(facts), MAY_TAKE, KEPT]
+        arguments = [nonce, asked, orjson.dumps(facts), MAY_TAKE, RETENTION_MS]
         script = self._scripts.begin_request
         found = durably(self._client, self._guard, script, [place], arguments)
         state, rest = State(found[0].decode()), found[1:]

@@ -29,7 +29,7 @@ class Sessions:
         self._client.set(_key(session_id), token, ex=LASTS)
 
     def get(self, session_id: str) -> Session | None:
-        """Give a session, or None when there is none of this id any more."""
+        """Return a session, or None when there is none of this id any more."""
         with self._client.pipeline(transaction=False) as pipe:
             pipe.get(_key(session_id))
             pipe.ttl(_key(session_id))

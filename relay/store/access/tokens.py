@@ -1,4 +1,4 @@
-"""API tokens that were made here: their hashes with whom they speak for, and those revoked."""
+"""API tokens that were made here: their hashes, names and roles, and those revoked."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +46,7 @@ class KeptTokens:
         return sorted(found, key=lambda one: (one.owner.name, one.made, one.digest))
 
     def is_revoked(self, digest: str) -> bool:
-        """Whether the token with this SHA-256 (hex) was revoked or replaced."""
+        """Report whether the token with this SHA-256 (hex) was revoked or replaced."""
         return bool(self._client.sismember(keys.TOKENS_REVOKED, digest))
 
     def put(

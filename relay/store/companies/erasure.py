@@ -23,7 +23,7 @@ from relay.store.server.files import want_files, write_files_anew
 from relay.times import now_micros
 
 CHUNK = 5000  # things dropped per call
-SHORTEST_ID = 8  # characters; Codat's older ids were no UUIDs
+MIN_ID_LENGTH = 8  # characters; Codat's older ids were no UUIDs
 
 
 class Erasing(Exception):
@@ -43,7 +43,7 @@ class Forgetting:
     """A company that is being forgotten: kept until it is done, so that a kill ends nothing."""
 
     by: str
-    action: str  # id of what tells of it
+    action: str  # id of the action that records it
     words: list[str]  # what malformed messages, which name no company, may show of it
     events: int = 0
     messages: int = 0
@@ -67,10 +67,10 @@ class Erasure:
         self._subscriptions = subscriptions
 
     def forget(self, company_id: str, by: str) -> Forgotten | None:
-        """Drop all that is held of a company, and leave a line in the log that says so.
+        """Delete all that is held of a company, and log one event that says so.
 
         Its events keep their numbers and lose all else. What Codat sends of it later makes it
-        known anew: delete it there first. None when nothing was held of it. Raises Erasing while
+        known again: delete it there first. Returns None when nothing was held. Raises Erasing while
         another is being forgotten.
         """
         company = company_id.lower()
@@ -83,7 +83,7 @@ class Erasure:
             if not self._forget(company, begun) and is_new:
                 self._client.hdel(keys.FORGETTING, company)
                 return None
-            self._tell(company, begun)
+            self._log(company, begun)
             with self._client.pipeline(transaction=True) as pipe:
                 want_files(pipe)  # with what goes last: a rewrite that has begun may hold it still
                 pipe.hdel(keys.FORGETTING, company)
@@ -94,15 +94,15 @@ class Erasure:
     def _is_known(self, company_id: str) -> bool:
         held = self._companies.get(company_id) is not None
         begun = bool(self._client.hexists(keys.FORGETTING, company_id))
-        return len(company_id) >= SHORTEST_ID and (held or begun)
+        return len(company_id) >= MIN_ID_LENGTH and (held or begun)
 
     def unfinished(self) -> dict[str, str]:
-        """Give the companies whose forgetting broke off, and on whose word each is forgotten."""
+        """Return the companies whose forgetting broke off, and on whose word each is forgotten."""
         begun = self._client.hgetall(keys.FORGETTING)
         return {company.decode(): orjson.loads(raw)["by"] for company, raw in begun.items()}
 
     def _begin(self, company_id: str, by: str) -> tuple[Forgetting, bool]:
-        """Note that it is being forgotten; or give how far that came before, and False."""
+        """Note that it is being forgotten; or return how far that came before, and False."""
         held = self._companies.get(company_id)
         words = sorted(words_of(held)) if held else []
         begun = Forgetting(by, f"forget:{uuid4().hex}", words)
@@ -112,7 +112,7 @@ class Erasure:
         return begun, bool(is_new)
 
     def _forget(self, company_id: str, begun: Forgetting) -> int:
-        """Drop what there is; give how many things that were."""
+        """Delete what there is; return how many things that were."""
         lane = self._inbox.lane_of(company_id)
         of_none = keys.LANE + str(NOT_FOR_A_COMPANY)
         messages = [keys.LANE + str(lane), of_none, keys.DEAD]
@@ -155,7 +155,7 @@ class Erasure:
     ) -> Iterator[Trace]:
         """Find what is held of it, in streams after the `places` of the pass before.
 
-        The `numbers` of its events show which deliveries told of it.
+        The `numbers` of its events show which deliveries carried them.
         """
         for entry in mentions(self._scripts, keys.LOG, company_id, places):
             number = entry.partition(b"-")[0]
@@ -180,7 +180,7 @@ class Erasure:
             arguments += (one.command, place, one.member)
         self._scripts.forget([*named, *places], arguments)
 
-    def _tell(self, company_id: str, begun: Forgetting) -> None:
+    def _log(self, company_id: str, begun: Forgetting) -> None:
         facts = {"by": begun.by, "events": begun.events, "messages": begun.messages}
         kind = "relay.company_forgotten"
         action = Action(begun.action, kind, company_id, now_micros(), facts)

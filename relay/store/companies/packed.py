@@ -29,14 +29,14 @@ LIKE = (
 
 
 def pack(company_id: str, state: bytes) -> bytes:
-    """Give a state's JSON as it is kept under the company's id, which so costs nothing."""
+    """Return a state's JSON as it is kept under the company's id, which so costs nothing."""
     like = _like(company_id)
     deflate = compressobj(LEVEL, DEFLATED, WINDOW, MEMORY, Z_DEFAULT_STRATEGY, like)
     return FIRST + deflate.compress(state) + deflate.flush()
 
 
 def unpack(company_id: str, kept: bytes) -> bytes:
-    """Give back what `pack` was given; raises ValueError for anything else."""
+    """Return what `pack` was given; raises ValueError for anything else."""
     if not kept.startswith(FIRST):
         raise ValueError(f"the state of company {company_id} was not packed by this version")
     try:

@@ -9,13 +9,14 @@ import orjson
 from redis import Redis
 
 from relay.store import keys
+from relay.store.intents.names import intent_name
 from relay.store.intents.queue import Priority
 from relay.store.scripts import Scripts
 
 DAY_MS = 86_400_000
-KEPT = 90 * DAY_MS
-SEEN_KEPT = 7 * DAY_MS
-LOOKED_BACK = 100  # runs, for the last one over all companies
+RETENTION_MS = 90 * DAY_MS
+SEEN_RETENTION_MS = 7 * DAY_MS
+SCAN_LIMIT = 100  # runs, for the last one over all companies
 DRIFT = ("missed", "late", "wrong", "unknown")
 
 
@@ -25,7 +26,7 @@ class Phase(StrEnum):
     PAGES = "pages"  # walking Codat's companies; position is the page
     UNSEEN = "unseen"  # asking for those we hold that no page showed; position is our last id
     CHOSEN = "chosen"  # asking for the companies it was given; position is how many are done
-    GONE = "gone"  # telling those that Codat does not know; position is the last one told
+    GONE = "gone"  # logging those that Codat does not know; position is the last one logged
     APPLYING = "applying"  # until the lanes have applied all it left; position is up to where
     DONE = "done"
     ABORTED = "aborted"
@@ -37,7 +38,7 @@ ENDED = (Phase.DONE, Phase.ABORTED, Phase.STOPPED)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One reconciliation as it stands; times in ms since the epoch."""
+    """One reconciliation and how far it has come."""
 
     id: str
     cause: str
@@ -52,12 +53,12 @@ class Run:
 
     @property
     def goes_on(self) -> bool:
-        """Whether it is still at work."""
+        """Report whether it is still at work."""
         return self.phase not in ENDED
 
     @property
     def place(self) -> str:
-        """Where it stands, in a word."""
+        """How far it has come, in a word."""
         return f"{self.phase}:{self.position}"
 
     @property
@@ -66,7 +67,7 @@ class Run:
         return dict(orjson.loads(self.position))
 
     def further(self, position: str, more: Mapping[str, int]) -> "Run":
-        """Give it as it stands after a step that was noted."""
+        """Return it as it is after a step that was noted."""
         figures = {**self.figures}
         for name, count in more.items():
             figures[name] = figures.get(name, 0) + count
@@ -89,7 +90,7 @@ class Run:
 
     @property
     def miss_rate(self) -> float | None:
-        """Of the changes since the run before, the share that no webhook told.
+        """Of the changes since the run before, the share without a webhook.
 
         None without any, and for a run over some companies: the webhooks are those of all.
         """
@@ -132,9 +133,9 @@ class Reconciles:
         chosen: Sequence[str] = (),
         accept_deletions: bool = False,
     ) -> tuple[str, bool]:
-        """Begin a run over all companies or the chosen; tell which goes on, and if it is new."""
-        told = self._webhooks_told()
-        of_all = (one for one in self.latest(LOOKED_BACK) if not one.chosen)
+        """Begin a run over all companies or the chosen; return which goes on, and if it is new."""
+        told = self._webhooks_counted()
+        of_all = (one for one in self.latest(SCAN_LIMIT) if not one.chosen)
         before = next((one.figures.get("webhooks_total", 0) for one in of_all), 0)
         phase = Phase.CHOSEN if chosen else Phase.PAGES
         fields = {
@@ -155,17 +156,17 @@ class Reconciles:
                 run,
                 now,
                 "" if chosen else "1",
-                KEPT,
+                RETENTION_MS,
                 keys.INTENT,
                 keys.INTENTS_DUE,
                 int(Priority.NOW if cause == "asked for" else Priority.RECONCILE),
-                f"reconcile:{run}",
+                intent_name("reconcile", run),
                 *flat,
             ],
         )
         return going.decode(), bool(begun)
 
-    def _webhooks_told(self) -> int:
+    def _webhooks_counted(self) -> int:
         """Count the webhooks of connections that were applied, since the store began."""
         counters = self._client.hgetall(keys.COUNTERS)
         return sum(
@@ -184,7 +185,7 @@ class Reconciles:
         gone_at: int = 0,
         more: Mapping[str, int] | None = None,
     ) -> bool:
-        """Note one step as done, with what it adds to the figures; False: it stands elsewhere.
+        """Note one step as done, with what it adds to the figures; False: it is elsewhere by now.
 
         `gone_at` (microseconds) says that Codat did not know those seen when it was asked then.
         """
@@ -197,7 +198,7 @@ class Reconciles:
                     run.position,
                     phase,
                     position,
-                    SEEN_KEPT,
+                    SEEN_RETENTION_MS,
                     gone_at,
                     len(figures) // 2,
                     *figures,
@@ -219,21 +220,21 @@ class Reconciles:
         )
 
     def unseen(self, run: str, company_ids: Sequence[str]) -> list[str]:
-        """Give those of the companies that the run has not seen."""
+        """Return those of the companies that the run has not seen."""
         if not company_ids:
             return []
         scores = self._client.zmscore(keys.RECONCILE_SEEN + run, list(company_ids))
         return [one for one, score in zip(company_ids, scores, strict=True) if score is None]
 
     def gone(self, run: str, limit: int) -> dict[str, int]:
-        """Give companies that Codat did not know and were not told so yet, with when it said so."""
+        """Return companies that Codat did not know, with when it said so, not logged yet."""
         found = self._client.zrangebyscore(
             keys.RECONCILE_SEEN + run, "(0", "+inf", start=0, num=limit, withscores=True
         )
         return {company.decode(): int(at) for company, at in found}
 
     def get(self, run: str) -> Run | None:
-        """Give one run, or None."""
+        """Return one run, or None."""
         held = {k.decode(): v for k, v in self._client.hgetall(keys.RECONCILE + run).items()}
         if "phase" not in held:
             return None
@@ -252,11 +253,11 @@ class Reconciles:
         )
 
     def any(self) -> bool:
-        """Whether there ever was one."""
+        """Report whether there ever was one."""
         return bool(self._client.zcard(keys.RECONCILES))
 
     def latest(self, limit: int = 20) -> list[Run]:
-        """Give the latest runs, newest first."""
+        """Return the latest runs, newest first."""
         ids = self._client.zrevrange(keys.RECONCILES, 0, limit - 1)
         runs = (self.get(one.decode()) for one in ids)
         return [run for run in runs if run is not None]

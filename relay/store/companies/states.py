@@ -9,7 +9,7 @@ from relay.companies.company import Company
 from relay.store import keys
 from relay.store.companies.packed import unpack
 
-PAGE = 500
+PAGE_SIZE = 500
 
 
 class Companies:
@@ -19,11 +19,11 @@ class Companies:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
 
     def get(self, company_id: str) -> Company | None:
-        """Give one company, or None when we have never heard of it."""
+        """Return one company, or None when it is unknown."""
         return self.get_many([company_id])[company_id]
 
     def get_many(self, company_ids: Iterable[str]) -> dict[str, Company | None]:
-        """Give several companies in one round trip; None for unknown ones."""
+        """Return several companies in one round trip; None for unknown ones."""
         ids = list(company_ids)
         if not ids:
             return {}
@@ -34,7 +34,7 @@ class Companies:
         }
 
     def page(self, after: str = "", limit: int = 100) -> list[Company]:
-        """Give up to `limit` companies in id order, after the id `after`."""
+        """Return up to `limit` companies in id order, after the id `after`."""
         found: list[bytes] = self._client.zrange(
             keys.COMPANIES, f"({after}" if after else "-", "+", bylex=True, offset=0, num=limit
         )
@@ -44,10 +44,10 @@ class Companies:
     def all(self) -> Iterator[Company]:
         """Walk all companies in id order, a page at a time."""
         after = ""
-        while page := self.page(after, PAGE):
+        while page := self.page(after, PAGE_SIZE):
             yield from page
             after = page[-1].id
 
     def count(self) -> int:
-        """Tell how many companies we hold."""
+        """Return how many companies we hold."""
         return int(self._client.zcard(keys.COMPANIES))

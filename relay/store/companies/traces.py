@@ -1,4 +1,4 @@
-"""Where a company stands in the store, other than in the log: what `Erasure` drops to forget it."""
+"""Where the store holds data of a company, besides the log: what `Erasure` deletes."""
 
 import json
 import re
@@ -15,14 +15,14 @@ from relay.store.intents.queue import Priority
 from relay.store.scripts import Scripts
 from relay.syncs.pause import Pause, Scope
 
-SCANNED = 2000  # keys or members per round trip
-LOOKED_AT = 500  # entries of a stream per call; about five milliseconds of the server
-TOLD = ("relay.company_forgotten", "company.forgotten")  # the lines that stay
+SCAN_COUNT = 2000  # keys or members per round trip
+SCAN_LIMIT = 500  # entries of a stream per call; about five milliseconds of the server
+KEPT_TYPES = ("relay.company_forgotten", "company.forgotten")  # the lines that stay
 
 
 # Fields of Codat's company info that point to one business, by themselves.
 TELLING = frozenset(("companyName", "companyLegalName", "registrationNumber", "taxNumber", "line1"))
-SHORTEST = 5  # letters of a word that is looked for
+MIN_WORD_LENGTH = 5  # letters of a word that is looked for
 
 
 class Trace(NamedTuple):
@@ -36,21 +36,23 @@ class Trace(NamedTuple):
 def mentions(
     scripts: Scripts, stream: str, company_id: str, places: dict[str, str]
 ) -> Iterator[bytes]:
-    """Find the entries of a stream that name a company, but those that tell it was forgotten.
+    """Find the entries of a stream that name a company, except those that say it was forgotten.
 
     Looks at those after the stream's place, and moves the place on.
     """
     more = True
     while more:
         start = places.get(stream, "-")
-        last, more, found = scripts.find_mentions([stream], [company_id, start, LOOKED_AT, *TOLD])
+        last, more, found = scripts.find_mentions(
+            [stream], [company_id, start, SCAN_LIMIT, *KEPT_TYPES]
+        )
         yield from found
         if last:
             places[stream] = f"({last.decode()}"
 
 
 def words_of(company: Company) -> set[str]:
-    """Give what is known to point to a company besides its id: names, numbers, addresses."""
+    """Return what is known to point to a company besides its id: names, numbers, addresses."""
     found = {company.name} if company.name_source is not NameSource.PLACEHOLDER else set()
 
     def look(value: Any, name: str = "") -> None:
@@ -65,14 +67,14 @@ def words_of(company: Company) -> set[str]:
 
     look(company.info)
     look(company.expected)
-    return {word.strip().lower() for word in found if len(word.strip()) >= SHORTEST}
+    return {word.strip().lower() for word in found if len(word.strip()) >= MIN_WORD_LENGTH}
 
 
 def nameless(client: Any, streams: Sequence[str], words: Sequence[str]) -> Iterator[Trace]:
     """Find messages that could not be read, so name no company's id, but show a word of it."""
     for stream in streams if words else ():
         start = "-"
-        while entries := client.xrange(stream, start, "+", LOOKED_AT):
+        while entries := client.xrange(stream, start, "+", SCAN_LIMIT):
             for entry, fields in entries:
                 unread = fields.get(b"type") == MALFORMED.encode() and not fields.get(b"company")
                 if unread and shows(fields.get(b"body", b""), words):
@@ -94,7 +96,7 @@ def answers(
 
 
 def shows(raw: bytes, words: Sequence[str]) -> bool:
-    """Whether one of these words (in small letters) stands in a text, plainly or as JSON has it."""
+    """Report whether a text has one of these words (in small letters), also escaped for JSON."""
     text = raw.decode(errors="replace").lower()
     forms = {form for word in words for form in (word, json.dumps(word)[1:-1].lower())}
     return any(re.search(rf"(?<!\w){re.escape(form)}(?!\w)", text) for form in forms)
@@ -104,7 +106,7 @@ def traces(client: Redis, company_id: str) -> Iterator[Trace]:
     """Find its keys, its members of what all companies share, and records that name it."""
     shared = [keys.COMPANIES, keys.SCHEDULES_DUE, keys.DEAD_INTENTS]
     shared += [f"{keys.INTENTS_DUE}{int(priority)}" for priority in Priority]
-    for raw in client.scan_iter(match=keys.TAG + "*", count=SCANNED):
+    for raw in client.scan_iter(match=keys.TAG + "*", count=SCAN_COUNT):
         key = raw.decode(errors="replace")
         if key.startswith(keys.TIMELINE):
             continue  # what it lists goes with the log, and leads to the line that stays
@@ -115,10 +117,10 @@ def traces(client: Redis, company_id: str) -> Iterator[Trace]:
         else:
             yield from _record(client, key, company_id.encode())
     yield from _pauses(client, company_id)
-    for name, _ in client.hscan_iter(keys.HELD_BACK, match=f"*{company_id}*", count=SCANNED):
+    for name, _ in client.hscan_iter(keys.HELD_BACK, match=f"*{company_id}*", count=SCAN_COUNT):
         yield Trace("HDEL", keys.HELD_BACK, name)
     for key in shared:
-        for member, _ in client.zscan_iter(key, match=f"*{company_id}*", count=SCANNED):
+        for member, _ in client.zscan_iter(key, match=f"*{company_id}*", count=SCAN_COUNT):
             yield Trace("ZREM", key, member)
 
 

@@ -1,4 +1,4 @@
-"""Subscriptions as kept: each a cursor over the log, claimed by whoever delivers, and fenced."""
+"""Subscriptions as kept: each a cursor over the log, claimed for each delivery, and fenced."""
 
 import time
 from collections.abc import Iterable
@@ -16,13 +16,13 @@ from relay.store.inbox.lanes import NOT_FOR_A_COMPANY
 from relay.store.scripts import Scripts
 
 ATTEMPTS_KEPT = 200  # per subscription
-HINT_MS = 1000  # how long one `deliver` hint stands for all events that come meanwhile
-LOOK_EVERY = 1.0  # seconds between looks whether there are subscriptions at all
+HINT_MS = 1000  # for which one `deliver` hint serves all events that come meanwhile
+POLL_SECONDS = 1.0  # seconds between looks whether there are subscriptions at all
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A subscription with how it stands. `window` is the end of a delivery that is tried again."""
+class SubscriptionState:
+    """A subscription and its state. `window` is the end of a delivery that is tried again."""
 
     subscription: Subscription
     cursor: int
@@ -36,7 +36,7 @@ class Held:
 
     @property
     def active(self) -> bool:
-        """Whether events are delivered."""
+        """Report whether events are delivered."""
         return self.state == "active"
 
 
@@ -74,12 +74,12 @@ class Subscriptions:
         self._looked = 0.0
         self._any = False
 
-    def get(self, subscription_id: str) -> Held | None:
-        """Give one, or None."""
+    def get(self, subscription_id: str) -> SubscriptionState | None:
+        """Return one, or None."""
         return next(iter(self._get([subscription_id])), None)
 
-    def all(self) -> list[Held]:
-        """Give them all, in the order of their ids."""
+    def all(self) -> list[SubscriptionState]:
+        """Return them all, in the order of their ids."""
         return self._get(i.decode() for i in self._client.zrange(keys.SUBSCRIPTIONS, 0, -1))
 
     def put(
@@ -90,11 +90,11 @@ class Subscriptions:
         cursor: int | None = None,
         state: str = "",
         reason: str = "",
-        told: Action | None = None,
+        action: Action | None = None,
     ) -> tuple[bool, bool]:
         """Make or change one; False first when someone else changed it meanwhile.
 
-        Any change begins anew: past failures are forgotten and it is due at once. `told` is put
+        Any change starts over: past failures are forgotten and it is due at once. `action` is put
         into the log's lane if the state changes; the second value says whether that needs a hint.
         """
         arguments: list[str | bytes | int] = [
@@ -105,7 +105,7 @@ class Subscriptions:
             state,
             reason,
         ]
-        return self._set(subscription.id, arguments, told)
+        return self._set(subscription.id, arguments, action)
 
     def remove(self, subscription: Subscription) -> bool:
         """Forget one and its attempts; False when someone changed it meanwhile."""
@@ -132,7 +132,7 @@ class Subscriptions:
         attempt: Attempt | None = None,
         slow: bool = False,
         reason: str = "",
-        told: Action | None = None,
+        action: Action | None = None,
     ) -> tuple[bool, bool]:
         """Record `go on`, `hand on`, `idle`, `later` or `pause`; False first if lost.
 
@@ -159,14 +159,14 @@ class Subscriptions:
                 keys.LANE + str(NOT_FOR_A_COMPANY),
                 keys.WAITING,
             ],
-            arguments + _told(told),
+            arguments + _action_arguments(action),
         )
         return bool(recorded), bool(wake)
 
     def attempts(
         self, subscription_id: str, limit: int, *, taken: bool | None = None
     ) -> list[Attempt]:
-        """Give the latest attempts, the newest first: all, or only those taken, or not taken."""
+        """Return the latest attempts, the newest first: all, or only those taken, or not taken."""
         found: list[Attempt] = []
         for one in (True, False) if taken is None else (taken,):
             stream = _stream(subscription_id, taken=one)
@@ -189,9 +189,9 @@ class Subscriptions:
         return dropped
 
     def may_hint(self) -> bool:
-        """Whether a `deliver` hint is wanted: there are subscriptions, and none is on its way."""
+        """Report whether a `deliver` hint is wanted: there are subscriptions, and no hint waits."""
         now = time.monotonic()
-        if now - self._looked > LOOK_EVERY:
+        if now - self._looked > POLL_SECONDS:
             self._looked, self._any = now, bool(self._client.zcard(keys.DELIVERIES))
         return self._any and bool(self._scripts.once([keys.DELIVERY_HINTED], [HINT_MS, "1"]))
 
@@ -200,7 +200,7 @@ class Subscriptions:
         self._client.delete(keys.DELIVERY_HINTED)
 
     def any_due(self, now: int, last: int) -> bool:
-        """Whether one has events up to number `last` to deliver and its time has come."""
+        """Report whether one has events up to number `last` to deliver and its time has come."""
         due = self._client.zrange(keys.DELIVERIES, "-inf", now, byscore=True)
         with self._client.pipeline(transaction=False) as pipe:
             for subscription_id in due:
@@ -211,7 +211,7 @@ class Subscriptions:
         self,
         subscription_id: str,
         arguments: list[str | bytes | int],
-        told: Action | None = None,
+        action: Action | None = None,
     ) -> tuple[bool, bool]:
         written, wake = self._scripts.set_subscription(
             [
@@ -223,11 +223,11 @@ class Subscriptions:
                 keys.WAITING,
                 _stream(subscription_id, taken=False),
             ],
-            [*arguments, NOT_FOR_A_COMPANY, *_told(told)],
+            [*arguments, NOT_FOR_A_COMPANY, *_action_arguments(action)],
         )
         return bool(written), bool(wake)
 
-    def _get(self, ids: Iterable[str]) -> list[Held]:
+    def _get(self, ids: Iterable[str]) -> list[SubscriptionState]:
         wanted = list(ids)
         with self._client.pipeline(transaction=False) as pipe:
             for subscription_id in wanted:
@@ -243,9 +243,9 @@ def _stream(subscription_id: str, *, taken: bool) -> str:
     return (keys.ATTEMPTS if taken else keys.FAILURES) + subscription_id
 
 
-def _held(record: dict[bytes, bytes], due: float | None) -> Held:
+def _held(record: dict[bytes, bytes], due: float | None) -> SubscriptionState:
     since, window = record[b"failing_since"], record[b"window"]
-    return Held(
+    return SubscriptionState(
         subscription=Subscription.from_json(record[b"config"]),
         cursor=int(record[b"cursor"]),
         state=record[b"state"].decode(),
@@ -258,7 +258,7 @@ def _held(record: dict[bytes, bytes], due: float | None) -> Held:
     )
 
 
-def _told(action: Action | None) -> list[str | bytes | int]:
+def _action_arguments(action: Action | None) -> list[str | bytes | int]:
     if action is None:
         return []
     return [part for pair in action_fields(action).items() for part in pair]

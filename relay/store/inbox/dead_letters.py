@@ -10,8 +10,8 @@ from redis import Redis
 from relay.inbox.message import Message
 from relay.store import keys
 
-PAGE = 500
-FEW = 1000  # letters that are remembered without a look at whether they are still there
+PAGE_SIZE = 500
+MAX_REMEMBERED = 1000  # letters that are remembered without a look at whether they are still there
 Place = tuple[int, str]  # lane and entry
 
 
@@ -40,20 +40,20 @@ class Letters:
         self._lock = threading.Lock()
         self._ids: dict[Place, str] = {}
         self._last = "-"
-        self._most = FEW
+        self._most = MAX_REMEMBERED
 
     def read(self) -> Mapping[Place, str]:
-        """Give the ids of all letters by place, some of which may be gone."""
+        """Return the ids of all letters by place, some of which may be gone."""
         with self._lock:
             if len(self._ids) > self._most:
                 self._forget_dropped()
             while True:
-                page = self._client.xrange(keys.DEAD, self._last, "+", count=PAGE)
+                page = self._client.xrange(keys.DEAD, self._last, "+", count=PAGE_SIZE)
                 for entry, fields in page:
                     place = int(fields[b"lane"]), fields[b"entry"].decode()
                     self._ids[place] = entry.decode()
                     self._last = f"({entry.decode()}"
-                if len(page) < PAGE:
+                if len(page) < PAGE_SIZE:
                     return dict(self._ids)
 
     def _forget_dropped(self) -> None:
@@ -67,10 +67,10 @@ class Letters:
             if _order(letter) >= oldest:
                 break
             del self._ids[place]
-        self._most = max(FEW, 2 * len(self._ids))
+        self._most = max(MAX_REMEMBERED, 2 * len(self._ids))
 
     def get(self, place: Place, among: Mapping[Place, str]) -> Letter | None:
-        """Give one in full if it is among these and still there."""
+        """Return one in full if it is among these and still there."""
         letter = among.get(place)
         if letter is None:
             return None

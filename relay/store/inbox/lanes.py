@@ -20,8 +20,8 @@ from relay.store.server.durable import durably
 from relay.store.server.guard import Guard
 
 DAY_MS = 86_400_000
-LONGEST_LEASE_MS = 60_000  # no drain asks for more; what ends later is of a wrong clock
-LOOKED_AT = 500  # entries read at a time
+MAX_LEASE_MS = 60_000  # no drain asks for more; what ends later is of a wrong clock
+SCAN_LIMIT = 500  # entries read at a time
 COUNTED_MS = 60_000  # in which a count is known again that was sent twice
 AHEAD_SECONDS = 60  # by which an id is ahead that the clock has given while it was wrong
 REPLACED = "\ufffd"  # in an id: it was no text when it was read
@@ -78,8 +78,8 @@ class Batch:
     needs: list[NewIntent] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     hold_until: int | None = None  # ms; 0 lifts a hold, as a new day of Codat's began
-    quota: Quota | None = None  # what Codat told of that day
-    limits_at: int = 0  # ms: when Codat said that, or without a date when we heard of it
+    quota: Quota | None = None  # what Codat said of that day
+    limits_at: int = 0  # ms: when Codat said that, or without a date when we received it
     limits_said: int | None = None  # ms: when it last said anything of its limits with a date
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)  # (key, field) -> more
     marks: dict[str, int] = field(default_factory=dict)  # field of the counters -> ms
@@ -107,7 +107,7 @@ class Inbox:
         self.lanes = lanes
 
     def lane_of(self, company_id: str | None) -> int:
-        """Give the lane on which all of a company's messages are handled, one after another."""
+        """Return the lane on which all of a company's messages are handled, one after another."""
         if company_id is None:
             return NOT_FOR_A_COMPANY
         return crc32(company_id.encode()) % self.lanes
@@ -226,7 +226,7 @@ class Inbox:
                 keys.HOLD,
                 keys.BUDGET,
                 keys.COUNTERS,
-                keys.MARKS,
+                keys.TIME_INDEX,
                 keys.LANE + str(lease.lane),
                 *(keys.COMPANY + company_id for company_id in batch.states),
                 *(_counts_key(run) for run, _ in batch.counts),
@@ -236,7 +236,7 @@ class Inbox:
         return Committed(answer[1], answer[2]) if answer[0] else None
 
     def release(self, lease: Lease, *, unread: bool = False) -> bool:
-        """Give the lane back if it is empty, or anyway with `unread`; False: messages came in."""
+        """Return the lane back if it is empty, or anyway with `unread`; False: messages came in."""
         answer = self._scripts.release_lane(
             [keys.WAITING, keys.LEASES, keys.CURSORS, keys.LANE + str(lease.lane)],
             [lease.owner, lease.lane, "1" if unread else ""],
@@ -244,8 +244,8 @@ class Inbox:
         return bool(answer != 0)
 
     def sweep(self, older_than_ms: int) -> list[int]:
-        """Name lanes that nobody works on though they wait since `older_than_ms`, longest first."""
-        ages = [older_than_ms, LONGEST_LEASE_MS]
+        """Return lanes that wait since `older_than_ms` without a worker, longest first."""
+        ages = [older_than_ms, MAX_LEASE_MS]
         return list(self._scripts.sweep_lanes([keys.WAITING, keys.LEASES], ages))
 
     def trim(self, before_ms: int) -> int:
@@ -265,13 +265,13 @@ class Inbox:
         return dropped
 
     def _trim_leapt(self, stream: str, before_ms: int, up_to: str = "+") -> int:
-        """Drop what is as old by when it was received, where ids do not tell; return how many.
+        """Delete what was received before then, where ids do not show it; return how many.
 
         After a leap of the server's clock ids stay ahead, and entries carry `received` instead.
         """
         old, seconds = None, int(self._client.time()[0])
         after = f"{(seconds + AHEAD_SECONDS) * 1000}"
-        while page := self._client.xrange(stream, after, up_to, count=LOOKED_AT):
+        while page := self._client.xrange(stream, after, up_to, count=SCAN_LIMIT):
             # A replay carries when its message came first, which says nothing of its place here.
             told = [
                 (entry, int(fields.get(b"received", 0)))
@@ -288,7 +288,7 @@ class Inbox:
         return int(self._client.xtrim(stream, minid=f"{ms}-{int(n) + 1}", approximate=False))
 
     def tails(self) -> dict[int, str]:
-        """Give the last message of each lane that has any."""
+        """Return the last message of each lane that has any."""
         with self._client.pipeline(transaction=False) as pipe:
             for lane in range(self.lanes):
                 pipe.xrevrange(keys.LANE + str(lane), count=1)
@@ -296,7 +296,7 @@ class Inbox:
         return {lane: last[0][0].decode() for lane, last in enumerate(found) if last}
 
     def unread(self, tails: Mapping[int, str]) -> dict[int, str]:
-        """Give those of the lanes in which something up to the given message is not applied yet."""
+        """Return those of the lanes in which a message up to the given one is not applied yet."""
         cursors = self._client.hgetall(keys.CURSORS)
         with self._client.pipeline(transaction=False) as pipe:
             for lane, tail in tails.items():
@@ -306,12 +306,12 @@ class Inbox:
         return {lane: tail for (lane, tail), some in zip(tails.items(), left, strict=True) if some}
 
     def marks(self) -> dict[str, int]:
-        """Give the counters: webhooks by type (`webhook:<type>`), and when each was last seen."""
+        """Return the counters: webhooks by type (`webhook:<type>`), and when each was last seen."""
         counters = self._client.hgetall(keys.COUNTERS)
         return {name.decode(): int(value) for name, value in counters.items()}
 
     def depths(self) -> dict[str, int]:
-        """Tell how many messages wait unread, and how many were accepted, duplicated, refused."""
+        """Return how many messages wait unread, and how many were accepted, duplicated, refused."""
         waiting: Sequence[bytes] = self._client.zrange(keys.WAITING, 0, -1)
         counters: dict[bytes, bytes] = self._client.hgetall(keys.COUNTERS)
         return {
@@ -328,7 +328,7 @@ class Inbox:
         self._scripts.count_refused([keys.COUNTERS, mark], [COUNTED_MS])
 
     def dead_letters(self, limit: int = 100) -> list[dict[str, Any]]:
-        """Give the newest messages that could not be handled, newest first; `body` as bytes."""
+        """Return the newest messages that could not be handled, newest first; `body` as bytes."""
         entries = self._client.xrevrange(keys.DEAD, count=limit)
         return [
             {"id": entry.decode()}
@@ -339,7 +339,7 @@ class Inbox:
 
 
 def _day(quota: Quota | None) -> tuple[int | str, int | str, int | str]:
-    """Give calls a day, calls left and the day's end in ms, each '' when not told."""
+    """Return calls a day, calls left and the day's end in ms, each '' when not known."""
     if quota is None:
         return "", "", ""
     ends = None if quota.expires is None else quota.expires // 1000
@@ -350,5 +350,5 @@ def _day(quota: Quota | None) -> tuple[int | str, int | str, int | str]:
 
 
 def _counts_key(run: str) -> str:
-    """Give the hash that counts: the counters of all, or those of one reconciliation."""
+    """Return the hash that counts: the counters of all, or those of one reconciliation."""
     return keys.RECONCILE + run if run else keys.COUNTERS

@@ -13,7 +13,7 @@ from relay.store import keys
 from relay.store.inbox.dead_letters import Letters, Place
 from relay.store.inbox.lanes import Inbox
 
-PAGE = 200
+PAGE_SIZE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Messages:
         self._letters = Letters(client)
 
     def get(self, message_id: str) -> Kept | None:
-        """Give one by its name, or None when it is not kept."""
+        """Return one by its name, or None when it is not kept."""
         place = read_id(message_id)
         return (
             None
@@ -63,7 +63,7 @@ class Messages:
         )
 
     def newest(self, wanted: MessageFilter, before: str | None, limit: int, scan: int) -> Found:
-        """Give those wanted, the newest first, from before the one named.
+        """Return those wanted, the newest first, from before the one named.
 
         Looks at `scan` messages at most.
         """
@@ -122,10 +122,10 @@ class Messages:
             start = f"({after[1]}"
         end = "+" if wanted.until is None else f"({wanted.until}-0"
         while True:
-            page = self._client.xrange(keys.LANE + str(lane), start, end, count=PAGE)
+            page = self._client.xrange(keys.LANE + str(lane), start, end, count=PAGE_SIZE)
             for entry, fields in page:
                 yield Message.from_entry(entry, fields)
-            if len(page) < PAGE:
+            if len(page) < PAGE_SIZE:
                 return
             start = f"({page[-1][0].decode()}"
 
@@ -138,10 +138,10 @@ class Messages:
         if bound is not None:
             top = bound[1] if lane < bound[0] else f"({bound[1]}"
         while True:
-            page = self._client.xrevrange(keys.LANE + str(lane), top, end, count=PAGE)
+            page = self._client.xrevrange(keys.LANE + str(lane), top, end, count=PAGE_SIZE)
             for entry, fields in page:
                 yield lane, Message.from_entry(entry, fields)
-            if len(page) < PAGE:
+            if len(page) < PAGE_SIZE:
                 return
             top = f"({page[-1][0].decode()}"
 

@@ -15,7 +15,7 @@ from relay.store.inbox.messages import Kept, read_id
 from relay.store.scripts import Scripts
 
 HINT_MS = 2000
-KEPT = 1000  # replays whose outcome is kept
+MAX_KEPT = 1000  # replays whose outcome is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Replay:
 
     @property
     def shown_state(self) -> str:
-        """What people are told: running, aborted or done."""
+        """What answers show: running, aborted or done."""
         if self.state == "queued":
             return "done" if self.tally.handled >= self.queued else "running"
         return self.state
@@ -54,7 +54,7 @@ class Replays:
         self._scripts = scripts
 
     def begin(self, wanted: MessageFilter, *, total: int, by: str, counted: bool = True) -> Replay:
-        """Keep a new replay of what is stored by now, to be worked on by whoever is hinted."""
+        """Keep a new replay of what is stored by now, for the worker that gets the hint."""
         seconds, micros = self._client.time()  # the clock that numbers the messages
         now = seconds * 1000 + micros // 1000
         replay_id = f"rep_{uuid4().hex[:20]}"
@@ -79,7 +79,7 @@ class Replays:
         return found
 
     def get(self, replay_id: str) -> Replay | None:
-        """Give one, or None."""
+        """Return one, or None."""
         record: dict[bytes, bytes] = self._client.hgetall(keys.REPLAY + replay_id)
         if b"wanted" not in record:
             return None
@@ -101,7 +101,7 @@ class Replays:
         )
 
     def newest(self, limit: int) -> list[Replay]:
-        """Give the newest ones, the newest first."""
+        """Return the newest ones, the newest first."""
         ids = self._client.zrange(keys.REPLAYS, 0, limit - 1, desc=True)
         return [one for replay_id in ids if (one := self.get(replay_id.decode()))]
 
@@ -114,7 +114,7 @@ class Replays:
     ) -> bool | None:
         """Put messages of one lane into it again and move on; None when it is no longer ours.
 
-        Else tells whether the lane needs a hint. `position`: the name of the message looked at
+        Else returns whether the lane needs a hint. `position`: the name of the message looked at
         last. `last`: no more will follow.
         """
         lane = batch[0].lane if batch else 0
@@ -152,11 +152,11 @@ class Replays:
         )
 
     def may_hint(self) -> bool:
-        """Whether a `replay` hint is wanted: the first to ask in a while hears yes."""
+        """Report whether a `replay` hint is wanted: only the first to ask in a while may."""
         return bool(self._scripts.once([keys.REPLAY_HINTED], [HINT_MS, "1"]))
 
     def _forget_old(self) -> None:
-        old = self._client.zrange(keys.REPLAYS, 0, -KEPT - 1)
+        old = self._client.zrange(keys.REPLAYS, 0, -MAX_KEPT - 1)
         for replay_id in old:
             self._client.delete(keys.REPLAY + replay_id.decode())
             self._client.zrem(keys.REPLAYS, replay_id)

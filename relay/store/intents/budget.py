@@ -9,10 +9,10 @@ from codat.times import MAX_COUNT
 from relay.store import keys
 from relay.store.scripts import Scripts
 
-AT_ONCE_PER_COMPANY = 10  # Codat: using-the-api/rate-limits, concurrent requests
+MAX_CONCURRENT_PER_COMPANY = 10  # Codat: using-the-api/rate-limits, concurrent requests
 LEASE_MS = 90_000  # how long an intent stays claimed after its last call began; one call is shorter
-LONGEST_HOLD = 93_660_000  # ms: Codat's day ends at midnight UTC, so nothing is held for longer
-LONGEST_CALL = 120_000  # ms after which a call that never ended no longer counts as under way
+MAX_HOLD_MS = 93_660_000  # ms: Codat's day ends at midnight UTC, so no hold is longer
+MAX_CALL_MS = 120_000  # ms after which a call that never ended no longer counts as under way
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,8 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Short:
-    """A call that may not leave yet: ask again at `until` (ms), for want of what."""
+class Shortage:
+    """A call that may not be made yet: ask again at `until`; `what` is short."""
 
     until: int
     what: str  # hold | day | minute | company | intent
@@ -33,7 +33,7 @@ class Short:
 
 @dataclass(frozen=True, slots=True)
 class BudgetState:
-    """The budget as it stands. None: Codat has not said. Times in ms since the epoch."""
+    """The budget. None: Codat has not said."""
 
     limit: int | None
     remaining: int | None
@@ -44,15 +44,15 @@ class BudgetState:
     calls_per_minute: int
     under_way: int
 
-    def short(self, now: int, *, urgent: bool) -> Short | None:
-        """Tell whether a call could leave now, as far as hold, day and minute go."""
+    def short(self, now: int, *, urgent: bool) -> Shortage | None:
+        """Return which of hold, day and minute forbids a call now; None if none does."""
         if self.hold_until > now:
-            return Short(self.hold_until, "hold")
+            return Shortage(self.hold_until, "hold")
         known = self.remaining is not None and self.reset is not None and self.reset > now
         if known and (self.remaining or 0) <= (0 if urgent else self.reserved):
-            return Short(self.reset or now, "day")
+            return Shortage(self.reset or now, "day")
         if self.calls_last_minute >= self.calls_per_minute:
-            return Short(now + 1000, "minute")
+            return Shortage(now + 1000, "minute")
         return None
 
     @property
@@ -78,10 +78,10 @@ class Budget:
         now: int,
         intent: str = "",
         fence: int | None = None,
-    ) -> Short | None:
-        """Count one call, or tell why it may not leave yet.
+    ) -> Shortage | None:
+        """Count one call, or return why it may not be made yet.
 
-        `intent`: in whose name it is made; with its `fence` only while that claim stands, which
+        `intent`: the intent that calls; with its `fence` only while that claim holds, which
         the call renews.
         """
         answer = self._scripts.take_call(
@@ -98,9 +98,9 @@ class Budget:
                 call,
                 priority,
                 self.limits.calls_per_minute,
-                AT_ONCE_PER_COMPANY,
+                MAX_CONCURRENT_PER_COMPANY,
                 self.limits.reserve,
-                LONGEST_CALL,
+                MAX_CALL_MS,
                 intent,
                 "1" if company_id else "",
                 "" if fence is None else fence,
@@ -108,7 +108,7 @@ class Budget:
                 LEASE_MS,
             ],
         )
-        return None if answer[0] else Short(int(answer[1]), answer[2].decode())
+        return None if answer[0] else Shortage(int(answer[1]), answer[2].decode())
 
     def ended(
         self,
@@ -131,18 +131,18 @@ class Budget:
                 keys.UNDER_WAY,
                 keys.META,
             ],
-            [now, call, *("" if value is None else value for value in said), LONGEST_CALL],
+            [now, call, *("" if value is None else value for value in said), MAX_CALL_MS],
         )
 
     def state(self, now: int) -> BudgetState:
-        """Give the budget as it stands."""
+        """Return the budget."""
         with self._client.pipeline(transaction=False) as pipe:
             pipe.hmget(keys.BUDGET, "limit", "remaining", "reset")
             pipe.get(keys.HOLD)
             pipe.zcount(keys.CALLS, now - 60_000, now + 60_000)
-            pipe.zcount(keys.UNDER_WAY, now, now + 2 * LONGEST_CALL)
+            pipe.zcount(keys.UNDER_WAY, now, now + 2 * MAX_CALL_MS)
             (limit, remaining, reset), hold, minute, under_way = pipe.execute()
-        known = reset is not None and now < int(reset) <= now + LONGEST_HOLD
+        known = reset is not None and now < int(reset) <= now + MAX_HOLD_MS
         of_day, left = _count(limit), _count(remaining)
         return BudgetState(
             limit=of_day,

@@ -10,16 +10,17 @@ import orjson
 from redis import Redis
 
 from relay.store import keys
+from relay.store.intents.names import intent_name, kind_of, sync_parts
 from relay.store.intents.queue import Intents, NewIntent, Priority
 
-READ_AT_ONCE = 200
+READ_BATCH = 200
 ASKED_FOR = ":now-"  # in the names of syncs that a person asked for
-SCANNED_AT_ONCE = 1000  # names, of which those that fit are given
+SCAN_BATCH = 1000  # names, of which those that fit are given
 
 
 @dataclass(frozen=True, slots=True)
 class IntentRecord:
-    """An intent as it stands; `due` (ms) is for dead ones when they were given up."""
+    """An intent with its state; `due` is for dead ones when they were given up."""
 
     name: str
     company_id: str
@@ -35,10 +36,10 @@ class IntentRecord:
     @property
     def kind(self) -> str:
         """The word before the first colon of its name."""
-        return self.name.partition(":")[0]
+        return kind_of(self.name)
 
     def again(self, now: int) -> NewIntent:
-        """Give the need that revives it, due at `now` (ms)."""
+        """Return the need that revives it, due at `now` (ms)."""
         return NewIntent(self.name, self.company_id, self.priority, now, self.cause, self.args)
 
 
@@ -64,7 +65,7 @@ class IntentList:
                 yield from islice(self._in_pieces(like), limit)
 
     def count(self, state: str, like: str) -> int:
-        """Tell how many are `dead`, or are not, of those whose names fit `like`."""
+        """Return how many are `dead`, or are not, of those whose names fit `like`."""
         if like == "*":
             counts = self._intents.counts()
             dead = counts.pop("dead")
@@ -78,18 +79,18 @@ class IntentList:
     def _fitting(
         self, key: str, like: str, limit: int, *, latest: bool = False
     ) -> list[tuple[bytes, float]]:
-        """Give the first members of a sorted set, or the last, of those that fit."""
+        """Return the first members of a sorted set, or the last, of those that fit."""
         if like == "*":
             return list(self._client.zrange(key, 0, limit - 1, desc=latest, withscores=True))
         found = sorted(self._scan(key, like), key=lambda one: one[1], reverse=latest)
         return found[:limit]
 
     def _scan(self, key: str, like: str) -> Iterator[tuple[bytes, float]]:
-        yield from self._client.zscan_iter(key, match=like, count=SCANNED_AT_ONCE)
+        yield from self._client.zscan_iter(key, match=like, count=SCAN_BATCH)
 
     def _read(self, named: Sequence[tuple[bytes, float]]) -> Iterator[IntentRecord]:
-        for start in range(0, len(named), READ_AT_ONCE):
-            part = named[start : start + READ_AT_ONCE]
+        for start in range(0, len(named), READ_BATCH):
+            part = named[start : start + READ_BATCH]
             with self._client.pipeline(transaction=False) as pipe:
                 for name, _ in part:
                     pipe.hgetall(keys.INTENT + name.decode())
@@ -97,16 +98,16 @@ class IntentList:
             for (name, due), record in zip(part, records, strict=True):
                 if record:
                     yield _record(name.decode(), int(due), record)
-                elif name.startswith(b"sync:"):
+                elif kind_of(name.decode()) == "sync":
                     yield _waiting(name.decode(), int(due))
 
     def _in_pieces(self, like: str) -> Iterator[IntentRecord]:
-        if ASKED_FOR in like or not fnmatchcase("sync", like.partition(":")[0]):
+        if ASKED_FOR in like or not fnmatchcase("sync", kind_of(like)):
             return  # scheduled syncs alone wait in pieces
         number = 0
         while piece := self._client.lindex(keys.SYNCS_WAITING, number):
             due, *names = piece.decode().split()
-            whole = ("sync:" + name.replace("|", ":") for name in names)
+            whole = (intent_name("sync", *name.split("|")) for name in names)
             for name in whole:
                 if fnmatchcase(name, like):
                     yield _waiting(name, int(due))
@@ -129,8 +130,8 @@ def _record(name: str, due: int, record: dict[bytes, bytes]) -> IntentRecord:
 
 
 def _waiting(name: str, due: int) -> IntentRecord:
-    """Give a scheduled sync that no worker has claimed yet: its name says all."""
-    _, company_id, data_type, period = name.split(":", 3)
+    """Return a scheduled sync that no worker has claimed yet: its name says all."""
+    company_id, data_type, period = sync_parts(name)
     args = {"data_type": data_type, "period": period}
     return IntentRecord(
         name, company_id, Priority.SCHEDULED, "due", 0, due, due, args, "schedule", ""

@@ -11,11 +11,12 @@ from redis import Redis
 
 from relay.inbox.message import Action, action_fields
 from relay.store import keys
-from relay.store.intents.budget import AT_ONCE_PER_COMPANY
+from relay.store.intents.budget import MAX_CONCURRENT_PER_COMPANY
+from relay.store.intents.names import kind_of
 from relay.store.scripts import Scripts
 
-DROPPED_AT_ONCE = 1000
-HINT_MS = 2000  # how long one `perform` hint stands for all needs that arise meanwhile
+DROP_BATCH = 1000
+HINT_MS = 2000  # for which one `perform` hint serves all intents that come meanwhile
 
 
 class Priority(IntEnum):
@@ -25,12 +26,12 @@ class Priority(IntEnum):
     NOW = 1  # a person asked
     SCHEDULED = 2
     RECONCILE = 3
-    LOCAL = 4  # calls nobody, so no limit of Codat's concerns it
+    LOCAL = 4  # makes no call, so no limit of Codat's concerns it
 
 
 @dataclass(frozen=True, slots=True)
 class NewIntent:
-    """An intent to be left: its name (`kind:company...`), when it is due (ms), and why."""
+    """An intent to be stored: its name (`kind:company...`), when it is due, and why."""
 
     name: str
     company_id: str
@@ -40,7 +41,7 @@ class NewIntent:
     args: dict[str, Any] = field(default_factory=dict)
 
     def arguments(self) -> tuple[str | bytes | int, ...]:
-        """Give the six arguments every script that leaves intents takes."""
+        """Return the six arguments that every script takes which stores intents."""
         return (
             self.name,
             self.company_id,
@@ -74,7 +75,7 @@ class Intent:
     @property
     def kind(self) -> str:
         """The word before the first colon, such as `info` or `sync`."""
-        return self.name.partition(":")[0]
+        return kind_of(self.name)
 
 
 class Intents:
@@ -84,11 +85,11 @@ class Intents:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
         self._scripts = scripts
 
-    def put(self, needs: Sequence[NewIntent], now: int) -> int:
-        """Leave intents; give how many are due. `now` in ms."""
+    def put(self, intents: Sequence[NewIntent], now: int) -> int:
+        """Store intents; return how many are due."""
         arguments: list[str | bytes | int] = [keys.INTENT, keys.INTENTS_DUE, now]
-        for need in needs:
-            arguments += need.arguments()
+        for intent in intents:
+            arguments += intent.arguments()
         return int(self._scripts.put_intents([keys.REPLY + uuid4().hex], arguments))
 
     def claim(
@@ -104,7 +105,7 @@ class Intents:
                 now,
                 lease_ms,
                 limit,
-                AT_ONCE_PER_COMPANY,
+                MAX_CONCURRENT_PER_COMPANY,
                 int(Priority.SCHEDULED),
                 *(int(priority) for priority in priorities),
             ],
@@ -133,13 +134,13 @@ class Intents:
         failing_since: int | None = None,
         refusals: int = 0,
         priority: Priority | None = None,
-        told: Action | None = None,
+        action: Action | None = None,
     ) -> tuple[bool, bool]:
-        """Record `done`, `later` (again at `due` ms) or `dead`, and tell the company's lane.
+        """Record `done`, `later` (again at `due`) or `dead`, and put the action into its lane.
 
-        Gives whether we still held the intent, and whether the lane needs a hint. `expected`: the
+        Returns whether we still held the intent, and whether the lane needs a hint. `expected`: the
         attempt found a wait that is normal, so it does not count. `held`: Codat asked for the wait,
-        so no new need shortens it. `priority`: at which it waits from now on, if not as before.
+        so no new request shortens it. `priority`: at which it waits from now on, if not as before.
         """
         arguments: list[str | bytes | int] = [
             intent.name,
@@ -155,8 +156,8 @@ class Intents:
             "" if priority is None else int(priority),
             keys.INTENTS_DUE,
         ]
-        if told is not None:
-            for name, value in action_fields(told).items():
+        if action is not None:
+            for name, value in action_fields(action).items():
                 arguments += (name, value)
         recorded, wake = self._scripts.finish_intent(
             [
@@ -175,13 +176,13 @@ class Intents:
         """Forget what was given up before then; return how many there were."""
         dropped = 0
         while some := self._scripts.drop_dead(
-            [keys.DEAD_INTENTS], [before_ms, keys.INTENT, DROPPED_AT_ONCE]
+            [keys.DEAD_INTENTS], [before_ms, keys.INTENT, DROP_BATCH]
         ):
             dropped += int(some)
         return dropped
 
     def any_due(self, now: int, priorities: Sequence[Priority] = tuple(Priority)) -> bool:
-        """Whether some intent of these priorities is due."""
+        """Report whether some intent of these priorities is due."""
         if Priority.SCHEDULED in priorities and self._client.exists(keys.SYNCS_WAITING):
             return True
         return any(
@@ -190,11 +191,11 @@ class Intents:
         )
 
     def may_hint(self) -> bool:
-        """Whether a `perform` hint is wanted: the first to ask in a while hears yes."""
+        """Report whether a `perform` hint is wanted: only the first to ask in a while may."""
         return bool(self._scripts.once([keys.HINTED], [HINT_MS, "1"]))
 
-    def may_leave(self, what: str, within_ms: int) -> bool:
-        """Whether to leave what many may ask for: the first to ask in that time hears yes."""
+    def may_store(self, what: str, within_ms: int) -> bool:
+        """Report whether to store what many ask for: only the first in that time may."""
         return bool(self._scripts.once([keys.LEFT + what], [within_ms, "1"]))
 
     def hint_taken(self) -> None:
@@ -202,7 +203,7 @@ class Intents:
         self._client.delete(keys.HINTED)
 
     def counts(self) -> dict[str, int]:
-        """Tell how many intents wait, by priority, and how many were given up."""
+        """Return how many intents wait, by priority, and how many were given up."""
         counts = {
             priority.name.lower(): int(self._client.zcard(f"{keys.INTENTS_DUE}{int(priority)}"))
             for priority in Priority
@@ -211,12 +212,12 @@ class Intents:
         return counts | {"dead": int(self._client.zcard(keys.DEAD_INTENTS))}
 
     def dead_among(self, names: Sequence[str]) -> int:
-        """Tell how many of these were given up."""
+        """Return how many of these were given up."""
         scores = self._client.zmscore(keys.DEAD_INTENTS, list(names)) if names else []
         return sum(score is not None for score in scores)
 
     def get(self, name: str) -> dict[str, str] | None:
-        """Give one intent's record as it stands, or None."""
+        """Return one intent's record, or None."""
         record: dict[bytes, bytes] = self._client.hgetall(keys.INTENT + name)
         return {k.decode(): v.decode() for k, v in record.items()} or None
 

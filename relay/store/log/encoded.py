@@ -14,8 +14,8 @@ import orjson
 from relay.store.log.entries import Entry
 from relay.times import iso_from_micros
 
-BLOCK = 500  # events; block n holds the numbers from n * BLOCK + 1 on
-KEPT = 40  # blocks; with events of the usual size about 15 MB
+BLOCK_SIZE = 500  # events; block n holds the numbers from n * BLOCK + 1 on
+MAX_BLOCKS = 40  # blocks; with events of the usual size about 15 MB
 
 # U+0085, U+2028 and U+2029 in UTF-8: JSON may hold them, and many readers of lines break at them.
 BREAKS = re.compile(rb"\xc2\x85|\xe2\x80[\xa8\xa9]")
@@ -30,7 +30,7 @@ class EncodedEvent:
     subject: str
     json: bytes
     epoch: str = ""
-    fault: str = ""  # what of the entry could not be written out as it stands
+    fault: str = ""  # what of the entry could not be encoded as it is
 
 
 def encode(entry: Entry, epoch: str) -> EncodedEvent:
@@ -58,7 +58,7 @@ def encode(entry: Entry, epoch: str) -> EncodedEvent:
 
 
 def one_line(text: bytes) -> bytes:
-    """Return JSON text that is one line to whoever reads lines, as Python's `splitlines` does."""
+    """Return JSON text as one line, also for Python's `splitlines`."""
     return text if text.isascii() else BREAKS.sub(_escaped, text)
 
 
@@ -68,7 +68,7 @@ def _escaped(found: re.Match[bytes]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How the log stands. `last` is its newest number, `oldest` the lowest cursor that works.
+    """The state of the log. `last` is its newest number, `oldest` the lowest cursor that works.
 
     A reset log has another epoch. `losses` counts how often events were dropped from its midst.
     """
@@ -99,26 +99,26 @@ class EventBlocks:
     """The latest read blocks of the log. Whoever needs one that is being read waits for it."""
 
     def __init__(self, fetch: Callable[[int, int, Head], Part]) -> None:
-        self._fetch = fetch  # gives the events above one number, up to another
+        self._fetch = fetch  # returns the events above one number, up to another
         self._lock = threading.Lock()
         self._held: OrderedDict[int, _Block] = OrderedDict()
         self._head = Head(0, "")
 
     def after(self, cursor: int, up_to: int, head: Head) -> tuple[list[EncodedEvent], int]:
-        """Give events above `cursor`: to the end of its block or `up_to`, whichever is first.
+        """Return events above `cursor`: to the end of its block or `up_to`, whichever is first.
 
         And the lowest cursor for which none is missing: the log may be trimmed while we read. What
         was read before the log was reset or lost events in its midst is read again.
         """
-        number = cursor // BLOCK
-        up_to = min(up_to, (number + 1) * BLOCK)
+        number = cursor // BLOCK_SIZE
+        up_to = min(up_to, (number + 1) * BLOCK_SIZE)
         part = self._block(number, up_to, head)
         first = bisect_right(part.events, cursor, key=attrgetter("sequence"))
         last = bisect_right(part.events, up_to, key=attrgetter("sequence"))
         return part.events[first:last], part.oldest
 
     def newest(self, epoch: str) -> EncodedEvent | None:
-        """Give the newest event that was read of this epoch, if it is still held."""
+        """Return the newest event that was read of this epoch, if it is still held."""
         with self._lock:
             blocks = sorted(self._held.items(), reverse=True)
             blocks = blocks if self._head.epoch == epoch else []
@@ -137,7 +137,7 @@ class EventBlocks:
             block = known if known is not None and known.up_to >= up_to else _Block(up_to)
             self._held[number] = block
             self._held.move_to_end(number)
-            if len(self._held) > KEPT:
+            if len(self._held) > MAX_BLOCKS:
                 self._held.popitem(last=False)
         if block is not known:
             self._fill(number, block, known, head)
@@ -146,7 +146,7 @@ class EventBlocks:
     def _fill(self, number: int, block: _Block, known: _Block | None, head: Head) -> None:
         try:
             before = known.part.result() if known else Part([])
-            more = self._fetch(known.up_to if known else number * BLOCK, block.up_to, head)
+            more = self._fetch(known.up_to if known else number * BLOCK_SIZE, block.up_to, head)
             block.part.set_result(Part([*before.events, *more.events], more.oldest))
         except BaseException as error:
             with self._lock:

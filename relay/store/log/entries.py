@@ -16,17 +16,17 @@ Fields = Mapping[bytes, bytes]
 UNREADABLE = "event.unreadable"
 NOWHERE, UNKNOWN = "/codat/default", "unknown"  # source and cause where they cannot be read
 _TYPE = re.compile(r"[A-Za-z0-9_.-]{1,100}")
-_LONGEST_NUMBER = 40  # digits; far more than any moment has
+_MAX_DIGITS = 40  # digits; far more than any moment has
 # Lists and objects within each other. No event has as many; what reads JSON takes more than what
-# writes it, so an entry beyond that could be read and not told.
-_DEEPEST = 200
+# writes it, so an entry beyond that could be read and not written.
+_MAX_DEPTH = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One entry; `data` is its text in JSON, `content` the same read.
 
-    `fault` says what could not be read as it stands, and is empty where all could.
+    `fault` says what could not be read as it is, and is empty where all could.
     """
 
     sequence: int
@@ -41,10 +41,10 @@ class Entry:
 
 
 def read_entry(sequence: int, fields: Fields) -> Entry:
-    """Read one entry of the log, whatever lies there; never raises.
+    """Read one entry of the log, whatever it holds; never raises.
 
     A time that no calendar has becomes the nearest that one does. For any other fault an
-    `event.unreadable` stands in the entry's place, with what can still be told of it.
+    `event.unreadable` takes the entry's place, with what can still be read of it.
     """
     faults: list[str] = []
     kind = _text(fields, b"type", faults)
@@ -86,7 +86,7 @@ def _content(fields: Fields, faults: list[str]) -> Mapping[str, Any] | None:
     except ValueError:
         content = None
     if isinstance(content, dict):
-        if not is_deep(text, content, _DEEPEST):
+        if not is_deep(text, content, _MAX_DEPTH):
             return content
         faults.append("`data` is nested too deeply")
         return None
@@ -97,7 +97,7 @@ def _content(fields: Fields, faults: list[str]) -> Mapping[str, Any] | None:
 def _time(fields: Fields, faults: list[str]) -> int:
     text = fields.get(b"time", b"")
     try:
-        if len(text) <= _LONGEST_NUMBER:
+        if len(text) <= _MAX_DIGITS:
             return int(text)
     except ValueError:
         pass

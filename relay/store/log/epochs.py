@@ -1,4 +1,4 @@
-"""How the log stands, and in which epoch: another begins when numbers may be given a second time.
+"""The log's head and epoch: another epoch begins when numbers may be given a second time.
 
 A fail-over to a replica that lacked the last writes loses events that readers have seen, and what
 comes next takes their numbers. So a replica that took over begins a new epoch, always: nobody can
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 class Epochs:
-    """The head of one store's log. `lost` tells whether what was read last is there no longer."""
+    """The head of one store's log. `lost` returns whether what was read last is there no longer."""
 
     def __init__(self, client: Redis, scripts: Scripts, lost: Callable[[Head], bool]) -> None:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
@@ -37,7 +37,7 @@ class Epochs:
         self._seen = Head(0, "")  # by this process
 
     def head(self) -> Head:
-        """Give the newest number and the epoch, once the server we speak to is known."""
+        """Return the newest number and the epoch, once the server we speak to is known."""
         while True:
             # Before asking: other threads may hear of newer events, or meet a server, meanwhile.
             seen, known = self._seen, self._known
@@ -51,22 +51,22 @@ class Epochs:
         return head
 
     def holds(self, epoch: str) -> bool:
-        """Whether what has just been read was of this epoch's log."""
+        """Report whether what has just been read was of this epoch's log."""
         known = not self.unsure and self._seen.epoch == epoch
         return known or self.head().epoch == epoch
 
     def lose(self, known: str) -> bool:
-        """Begin a new epoch as data of the epoch `known` is missing; False if that was told."""
+        """Begin a new epoch as data of the epoch `known` is missing; False if that was logged."""
         values = self._client.hmget(keys.META, ASKED)
         head, _ = _head(values)
         new, run_id = secrets.token_hex(4), self._client.info("server")["run_id"]
-        names = [keys.META, keys.LOG, keys.TIMELINE, keys.MARKS]
+        names = [keys.META, keys.LOG, keys.TIMELINE, keys.TIME_INDEX]
         epoch = self._scripts.renew_epoch(names, [head.epoch, new, run_id, LOSS, known])
         return bool(epoch.decode() == new)
 
     @property
     def unsure(self) -> bool:
-        """Whether connections were made since we last looked which server is behind them."""
+        """Report whether connections were made since we last looked which server is behind them."""
         return self._connections.latest is not self._known
 
     def _meet(self, seen: Head) -> None:
@@ -92,18 +92,18 @@ class Epochs:
         new = secrets.token_hex(4) if reason or not head.epoch else ""
         epoch = head.epoch
         if new or run_id != of:
-            names = [keys.META, keys.LOG, keys.TIMELINE, keys.MARKS]
+            names = [keys.META, keys.LOG, keys.TIMELINE, keys.TIME_INDEX]
             arguments = [epoch, new, run_id, reason, *missing]
             epoch = self._scripts.renew_epoch(names, arguments).decode()
         if reason:
             log.error("log.reset", reason=reason, last=head.last, seen=seen.last, server=run_id)
         if epoch != self._seen.epoch:
-            self._seen = Head(0, epoch)  # first, so that nobody takes the former for confirmed
+            self._seen = Head(0, epoch)  # first, so that no thread takes the former for confirmed
         self._known = latest
 
 
 def _head(values: list[bytes | None]) -> tuple[Head, str]:
-    """Give the head, and the server that its epoch was last found on."""
+    """Return the head, and the server that its epoch was last found on."""
     last, epoch, oldest, losses, server = values
     head = Head(int(last or 0), (epoch or b"").decode(), int(oldest or 0), int(losses or 0))
     return head, (server or b"").decode()

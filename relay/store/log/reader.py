@@ -10,18 +10,18 @@ from redis.exceptions import RedisError
 
 from relay.events.catalogue import identity
 from relay.store import keys
-from relay.store.log.encoded import BLOCK, EncodedEvent, EventBlocks, Head, Part, encode
+from relay.store.log.encoded import BLOCK_SIZE, EncodedEvent, EventBlocks, Head, Part, encode
 from relay.store.log.entries import Entry, Fields, read_entry
 from relay.store.log.epochs import Epochs
 from relay.store.scripts import Scripts
 
 ERASED = "event.erased"
-MARK_MS = (
+TIME_INDEX_MS = (
     60_000  # as `commit.lua` has it: what is logged within it after a mark has none of its own
 )
-SCANNED = 1000  # keys looked at per round trip for timelines
-SCAN = 1000  # log entries looked at per round trip when a filter leaves most of them out
-MOST_DAMAGED = 100  # numbers of damaged entries that are kept, the newest
+TIMELINE_SCAN_COUNT = 1000  # keys looked at per round trip for timelines
+SCAN_LIMIT = 1000  # log entries looked at per round trip when a filter leaves most of them out
+MAX_DAMAGED = 100  # numbers of damaged entries that are kept, the newest
 
 log = structlog.get_logger(__name__)
 
@@ -53,18 +53,18 @@ class Events:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
         self._blocks = EventBlocks(self._write)
         self._epochs = Epochs(client, scripts, self._lost)
-        self._noted: dict[int, str] = {}  # damaged entries that this process has told of
+        self._noted: dict[int, str] = {}  # damaged entries that this process has logged
 
     def last(self) -> int:
-        """Give the number of the newest event, 0 when there is none."""
+        """Return the number of the newest event, 0 when there is none."""
         return self.head().last
 
     def head(self) -> Head:
-        """Give how the log stands: a reset is noticed here, and by whoever else asks."""
+        """Return the state of the log; a reset is noticed here."""
         return self._epochs.head()
 
     def lose(self, known: str) -> bool:
-        """Tell that data of the epoch `known` is missing; False when that was told before."""
+        """Log that data of the epoch `known` is missing; False when that was logged before."""
         return self._epochs.lose(known)
 
     def read(
@@ -100,7 +100,7 @@ class Events:
                 found += fitting[: limit - len(found)]
                 return Page(found, found[-1].sequence)
             found += fitting
-            cursor = min(stop, (cursor // BLOCK + 1) * BLOCK)
+            cursor = min(stop, (cursor // BLOCK_SIZE + 1) * BLOCK_SIZE)
         return Page(found, cursor)
 
     def wait(self, after: int, seconds: float) -> bool:
@@ -112,30 +112,30 @@ class Events:
         return bool(self._client.xread({keys.LOG: f"{after}-0"}, count=1, block=ms))
 
     def oldest(self) -> int:
-        """Give the lowest cursor that still works."""
+        """Return the lowest cursor that still works."""
         return self.head().oldest
 
     def since(self, ms: int) -> int:
-        """Give a cursor before all that was logged at or after `ms`, a minute early at most.
+        """Return a cursor before all that was logged at or after `ms`, a minute early at most.
 
         Of a moment to come that is the newest event.
         """
         head = self.head()
         options = {"byscore": True, "offset": 0, "num": 1, "withscores": True}
-        before = self._client.zrange(keys.MARKS, ms, "-inf", desc=True, **options)
+        before = self._client.zrange(keys.TIME_INDEX, ms, "-inf", desc=True, **options)
         if not before:  # the first mark may have been trimmed while events of its minute were not
             first = head.oldest + 1
-        elif ms < before[0][1] + MARK_MS:
+        elif ms < before[0][1] + TIME_INDEX_MS:
             first = int(before[0][0])
         else:  # nothing was logged from then until the next mark
-            later = self._client.zrange(keys.MARKS, f"({ms}", "+inf", **options)
+            later = self._client.zrange(keys.TIME_INDEX, f"({ms}", "+inf", **options)
             first = int(later[0][0]) if later else head.last + 1
         return max(head.oldest, first - 1)
 
     def prune_timelines(self, rounds: int) -> None:
         """Go on through the timelines and drop what the log no longer has.
 
-        Those of companies of which nothing is told any more: others do so with their next event.
+        For companies without new events: those of others are pruned with their next event.
         """
         oldest = self.oldest()
         if not oldest:
@@ -143,7 +143,7 @@ class Events:
         position = int(self._client.hget(keys.META, "timelines_at") or 0)
         for _ in range(rounds):
             position, found = self._client.scan(
-                position, keys.TIMELINE + "*", SCANNED, _type="zset"
+                position, keys.TIMELINE + "*", TIMELINE_SCAN_COUNT, _type="zset"
             )
             with self._client.pipeline(transaction=False) as pipe:
                 for key in found:
@@ -188,7 +188,7 @@ class Events:
         found: dict[str, set[str]] = {}
         before: int | None = None
         head = self.head()
-        while page := self._timeline(head, subject, SCAN, before=before):
+        while page := self._timeline(head, subject, SCAN_LIMIT, before=before):
             for entry in page:
                 if entry.cause in causes:
                     found.setdefault(entry.cause, set()).add(identity(entry.type, entry.content))
@@ -204,7 +204,7 @@ class Events:
         return Part(written, oldest)
 
     def damaged(self) -> list[int]:
-        """Return the numbers of entries that readers met and that cannot be told as they stand.
+        """Return the numbers of entries that readers met and that cannot be shown as they are.
 
         Those that are still so, the latest hundred at most, in order.
         """
@@ -212,24 +212,24 @@ class Events:
         return [entry.sequence for entry in self._get(names) if entry.fault]
 
     def _note(self, events: Sequence[Entry | EncodedEvent]) -> None:
-        """Tell the operator of entries that could not be written out as they stand, once each."""
+        """Log entries that could not be encoded as they are, once each."""
         for event in events:
             if not event.fault or self._noted.get(event.sequence) == event.fault:
                 continue
-            if len(self._noted) >= MOST_DAMAGED:
+            if len(self._noted) >= MAX_DAMAGED:
                 self._noted.clear()
             self._noted[event.sequence] = event.fault
             log.warning("event.damaged", sequence=event.sequence, fault=event.fault)
             try:
                 with self._client.pipeline(transaction=False) as pipe:
                     pipe.zadd(keys.DAMAGED, {str(event.sequence): event.sequence})
-                    pipe.zremrangebyrank(keys.DAMAGED, 0, -MOST_DAMAGED - 1)
+                    pipe.zremrangebyrank(keys.DAMAGED, 0, -MAX_DAMAGED - 1)
                     pipe.execute()
-            except RedisError as error:  # whoever reads goes on; the line above stands in the log
+            except RedisError as error:  # the reader goes on; the line above is in the log
                 log.warning("event.not_noted", sequence=event.sequence, error=str(error)[:200])
 
     def _lost(self, head: Head) -> bool:
-        """Whether what was read last is no longer in the log, or something else stands there."""
+        """Report whether what was read last is no longer in the log, or was replaced."""
         newest = self._blocks.newest(head.epoch)
         if newest is None:
             return False
@@ -240,7 +240,7 @@ class Events:
         return not held or (held[0].json != newest.json and held[0].type != ERASED)
 
     def _between(self, after: int, up_to: int) -> tuple[list[tuple[int, Fields]], int]:
-        """Give the entries above a number, up to another; what is gone has left its number.
+        """Return the entries above a number, up to another; what is gone has left its number.
 
         And the lowest cursor that worked once they were read: below it some may be missing.
         """
@@ -282,7 +282,7 @@ def _sequence(entry: bytes) -> int:
 
 
 def _gone(reason: bytes, ms: bytes) -> Fields:
-    """Give what stands in the place of an event that was dropped from the log's midst."""
+    """Return what takes the place of an event that was dropped from the log's midst."""
     return {
         b"type": ERASED.encode(),
         b"source": b"/codat/default",

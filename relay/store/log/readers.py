@@ -6,10 +6,12 @@ from typing import Any
 
 from relay.store import keys
 from relay.store.delivery.subscriptions import Subscriptions
-from relay.store.log.reader import MARK_MS, Events
+from relay.store.log.reader import TIME_INDEX_MS, Events
 
-LATE_MS = 300_000  # for which a reader may wait for what stands in the log before that is told
-MARKS_READ = 1000  # the latest marks of the log, one a minute; who is further behind is late anyway
+LATE_MS = 300_000  # for which a reader may be behind before it counts as late
+TIME_INDEX_READ = (
+    1000  # the latest marks of the log, one a minute; who is further behind is late anyway
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Reader:
 
     @property
     def stuck(self) -> bool:
-        """Whether it is to get events and has got nothing of what stands there for too long."""
+        """Report whether it has got none of the events that wait for it for too long."""
         unmoved = self.still is None or self.still > LATE_MS
         return self.active and self.late > LATE_MS and unmoved
 
@@ -37,12 +39,12 @@ class Reader:
 def readers(
     client: Any, events: Events, subscriptions: Subscriptions, now: int
 ) -> tuple[Reader, ...]:
-    """Return how every subscription stands; `now` in ms by the server's clock."""
+    """Return how far every subscription has read."""
     held = subscriptions.all()
     if not held:
         return ()
     last = events.last()
-    marks = client.zrange(keys.MARKS, -MARKS_READ, -1, withscores=True)
+    marks = client.zrange(keys.TIME_INDEX, -TIME_INDEX_READ, -1, withscores=True)
     numbers, times = [int(number) for number, _ in marks], [int(at) for _, at in marks]
     found = []
     for one in held:
@@ -68,5 +70,5 @@ def _logged_by(number: int, numbers: list[int], times: list[int]) -> int:
     after = bisect_right(numbers, number)
     if after == 0:  # before all the marks that were read
         return times[0] if times else 0
-    by = times[after - 1] + (0 if numbers[after - 1] == number else MARK_MS)
+    by = times[after - 1] + (0 if numbers[after - 1] == number else TIME_INDEX_MS)
     return min([by, *times[after : after + 1]])

@@ -1,4 +1,4 @@
-"""Write a stream anew, so that the server holds nothing more of what was deleted from it."""
+"""Rewrite a stream, so that the server holds nothing of what was deleted from it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +10,13 @@ from relay.store import keys
 from relay.store.scripts import Scripts
 
 COPIED = 500  # entries copied per call; about ten milliseconds of the server
-LONGEST_MS = 600_000
+MAX_MS = 600_000
 
 
 @contextmanager
 def alone(client: Any, what: str) -> Iterator[bool]:
-    """Let one at a time delete from streams and write them anew; False while another does."""
-    mine = bool(Scripts(client).once([keys.ERASING], [LONGEST_MS, what]))
+    """Let one at a time delete from streams and rewrite them; False while another does."""
+    mine = bool(Scripts(client).once([keys.ERASING], [MAX_MS, what]))
     try:
         yield mine
     finally:
@@ -29,4 +29,4 @@ def rewrite(client: Redis, scripts: Scripts, stream: str) -> None:
     copy = keys.COPY + stream
     client.delete(copy)  # of one that broke off
     while not scripts.rewrite_stream([stream, copy], [COPIED]):
-        client.pexpire(keys.ERASING, LONGEST_MS)
+        client.pexpire(keys.ERASING, MAX_MS)

@@ -15,8 +15,8 @@ from relay.store.delivery.subscriptions import Subscriptions
 from relay.store.log.rewriting import alone, rewrite
 from relay.store.scripts import Scripts
 
-LOOKED_AT = 500  # events per call; a few milliseconds of the server
-HOLES = 4  # the log is written anew once the gone are more than one in so many of those that stay
+SCAN_LIMIT = 500  # events per call; a few milliseconds of the server
+HOLES = 4  # the log is rewritten once the gone are more than one in so many of those that stay
 DAY_MS = 86_400_000
 
 
@@ -40,7 +40,7 @@ class Trimming:
         """Drop events that are old enough, `now` in ms; None when none went."""
         readers = self.readers()
         up_to = self._limit(now, retention.longest, retention, readers)
-        names = [keys.LOG, keys.META, keys.MARKS, keys.ERASED]
+        names = [keys.LOG, keys.META, keys.TIME_INDEX, keys.ERASED]
         if up_to <= 0 or not self._scripts.trim_log(names, [up_to]):
             up_to = 0
         with alone(self._client, "trim") as mine:
@@ -51,7 +51,7 @@ class Trimming:
         return Trimmed(up_to, tuple(sorted(n for n, at in readers.items() if at < up_to)))
 
     def readers(self) -> dict[str, int]:
-        """Give the cursors that are known: of subscriptions and of consumer groups of the log."""
+        """Return the cursors that are known: of subscriptions and of consumer groups of the log."""
         found = {held.subscription.id: held.cursor for held in self._subscriptions.all()}
         with suppress(ResponseError):  # there is no log yet
             for group in self._client.xinfo_groups(keys.LOG):
@@ -59,12 +59,12 @@ class Trimming:
         return found
 
     def near_the_limit(self, now: int, retention: Retention, days: int) -> dict[str, int]:
-        """Give the readers that will be passed within so many days, unless they read on."""
+        """Return the readers that will be passed within so many days, unless they read on."""
         limit = self._older_than(now - max(0, retention.hard_days - days) * DAY_MS)
         return {name: cursor for name, cursor in self.readers().items() if cursor < limit}
 
     def _thin(self, now: int, retention: Retention, readers: Mapping[str, int]) -> int:
-        """Drop types that are kept shorter than others; give up to which number some went."""
+        """Delete types that are kept shorter than others; return up to which number some went."""
         thinned = 0
         for days in retention.shorter:
             up_to = self._limit(now, days, retention, readers)
@@ -74,7 +74,7 @@ class Trimming:
             while not done:
                 done, gone = self._scripts.thin_log(
                     [keys.LOG, keys.META, keys.THINNED],
-                    [name, up_to, LOOKED_AT, keys.TIMELINE, now, *choice],
+                    [name, up_to, SCAN_LIMIT, keys.TIMELINE, now, *choice],
                 )
                 thinned = max(thinned, up_to if gone else 0)
         holes = int(self._client.hget(keys.META, "log_holes") or 0)
@@ -84,20 +84,20 @@ class Trimming:
         return thinned
 
     def _limit(self, now: int, days: int, retention: Retention, readers: Mapping[str, int]) -> int:
-        """Give the last number that may go after so many days, as far as readers have come."""
+        """Return the last number that may go after so many days, as far as readers have come."""
         old = min(self._older_than(now - days * DAY_MS), *readers.values(), 2**63)
         return max(old, self._older_than(now - max(days, retention.hard_days) * DAY_MS))
 
     def _cursor(self, group: Mapping[str, Any]) -> int:
-        """Give the number before the first event that a consumer group has not acknowledged."""
+        """Return the number before the first event that a consumer group has not acknowledged."""
         waiting = self._client.xpending(keys.LOG, group["name"])
         if waiting["pending"]:
             return int(waiting["min"].partition(b"-")[0]) - 1
         return int(group["last-delivered-id"].partition(b"-")[0])
 
     def _older_than(self, ms: int) -> int:
-        """Give the number of the last event that was surely logged before `ms`."""
+        """Return the number of the last event that was surely logged before `ms`."""
         marks = self._client.zrange(
-            keys.MARKS, ms, "-inf", desc=True, byscore=True, offset=0, num=1
+            keys.TIME_INDEX, ms, "-inf", desc=True, byscore=True, offset=0, num=1
         )
         return int(marks[0]) - 1 if marks else 0

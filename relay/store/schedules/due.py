@@ -1,4 +1,4 @@
-"""Schedules and their due times: one sorted set says what is due, whoever looks."""
+"""Schedules and their due times, in one sorted set."""
 
 from base64 import urlsafe_b64encode
 from collections import defaultdict
@@ -58,7 +58,7 @@ class Due:
 
     @property
     def key(self) -> bytes:
-        """What tells it from all other schedules, however it is defined."""
+        """What identifies it among all schedules, however it is defined."""
         return b"|".join(self.member.split(b"|")[:2])
 
     @property
@@ -90,11 +90,11 @@ class Schedules:
         self._calendars_of = 0  # this second
 
     def of(self, company_id: str) -> dict[str, Schedule]:
-        """Give a company's schedules by data type."""
+        """Return a company's schedules by data type."""
         return _schedules(company_id, self._client.hgetall(keys.SCHEDULES + company_id))
 
     def of_many(self, company_ids: Sequence[str]) -> dict[str, dict[str, Schedule]]:
-        """Give several companies' schedules in one round trip."""
+        """Return several companies' schedules in one round trip."""
         with self._client.pipeline(transaction=False) as pipe:
             for company_id in company_ids:
                 pipe.hgetall(keys.SCHEDULES + company_id)
@@ -104,7 +104,7 @@ class Schedules:
             }
 
     def standing(self, company_id: str, data_type: str) -> ScheduleState:
-        """Give how a schedule stands: what it is, when it is due, what of it ran last."""
+        """Return the state of a schedule: what it is, when it is due, what of it ran last."""
         name = data_type.encode()
         raw, ran = self._client.hmget(keys.SCHEDULES + company_id, name, name + PERIOD)
         periods = tuple(ran.decode().split()) if ran else ()
@@ -122,11 +122,11 @@ class Schedules:
         change: Change,
         to: Rescheduling,
         lane: int = 0,
-        told: Action | None = None,
+        action: Action | None = None,
     ) -> tuple[bool, bool]:
-        """Change a schedule that stands as `at`, and tell it in its company's lane.
+        """Change a schedule that is still as `at` says, and put the action into its company's lane.
 
-        Gives whether it still stood so, and whether the lane needs a hint.
+        Returns whether it was still so, and whether the lane needs a hint.
         """
         company_id, data_type = change.schedule.company_id, change.schedule.data_type
         arguments: list[str | bytes | int] = [
@@ -139,7 +139,7 @@ class Schedules:
             " ".join(to.ran),
             lane,
         ]
-        for name, value in action_fields(told).items() if told else ():
+        for name, value in action_fields(action).items() if action else ():
             arguments += (name, value)
         written, wake = self._scripts.put_schedule(
             [
@@ -155,10 +155,10 @@ class Schedules:
         return bool(written), bool(wake)
 
     def put(self, schedule: Schedule, next_due: int | None, *, over: Schedule | None) -> bool:
-        """Set a schedule that stands as `over` (None: there is none); False if it has changed.
+        """Set a schedule that is still `over` (None: there is none); False if it has changed.
 
         `next_due` is in epoch seconds, whatever was due before; None keeps it from running.
-        Nothing is told; `relay.services.set_schedule` tells.
+        No event is logged; `relay.services.set_schedule` does that.
         """
         at = self.standing(schedule.company_id, schedule.data_type)
         if at.schedule != over:
@@ -169,14 +169,14 @@ class Schedules:
         return self.write(at, Change(over, schedule), Rescheduling(next_due, ran=ran))[0]
 
     def remove(self, schedule: Schedule) -> bool:
-        """Remove a schedule without telling it; False if it changed meanwhile."""
+        """Remove a schedule without an event; False if it changed meanwhile."""
         at = self.standing(schedule.company_id, schedule.data_type)
         if at.schedule != schedule:
             return False
         return self.write(at, Change(schedule, None), Rescheduling(ran=last_periods(at)))[0]
 
     def _parked(self, name: str) -> tuple[float, str] | tuple[None, None]:
-        """Give when one that a pause holds back was due, and the pause."""
+        """Return when one that a pause holds back was due, and the pause."""
         pauses: list[bytes] = list(self._client.smembers(keys.PARKING))
         with self._client.pipeline(transaction=False) as pipe:
             for pause in pauses:
@@ -193,7 +193,7 @@ class Schedules:
         return score
 
     def due(self, now: int, limit: int, past: int = 0) -> list[Due]:
-        """Give up to `limit` schedules due by `now` (epoch seconds), the longest due first.
+        """Return up to `limit` schedules due by `now` (epoch seconds), the longest due first.
 
         The first `past` of them are passed over.
         """
@@ -223,7 +223,7 @@ class Schedules:
         return self.due(NEVER_SO_LATE, limit, before + past)
 
     def next_due(self, schedules: Sequence[Schedule]) -> list[int | None]:
-        """Tell when each schedule runs next (epoch seconds); None for those that do not."""
+        """Return when each schedule runs next; None for those that do not."""
         if not schedules:
             return []
         members = [member_of(schedule) for schedule in schedules]
@@ -233,7 +233,7 @@ class Schedules:
     def take_due(self, now: int, limit: int, held: Collection[str] = ()) -> tuple[int, int]:
         """Dispatch of up to `limit` schedules due by `now` (epoch seconds) those that are on time.
 
-        Gives how many syncs were left, and how many stay due: late ones, those whose plan this
+        Returns how many syncs were left, and how many stay due: late ones, those whose plan this
         process has not dispatched yet, and those of the companies or data types in `held`. `due`
         shows them.
         """
@@ -280,9 +280,9 @@ class Schedules:
             del self._plans[next(iter(self._plans))]
 
     def dispatch(self, batch: Sequence[Dispatch], now_ms: int) -> tuple[int, list[int]]:
-        """Move each schedule on and leave its need, if nobody did so before us.
+        """Move each schedule on and store its intent, unless another did so before us.
 
-        Gives how many needs were left, and the lanes that need a hint.
+        Returns how many needs were left, and the lanes that need a hint.
         """
         self._learn([one.due for one in batch])
         arguments: list[str | bytes | int] = [
@@ -298,23 +298,23 @@ class Schedules:
         return int(answer[0]), [int(lane) for lane in answer[1:]]
 
     def count(self) -> int:
-        """Tell how many schedules run."""
+        """Return how many schedules run."""
         return int(self._client.zcard(keys.SCHEDULES_DUE))
 
 
 def stored(schedule: Schedule) -> bytes:
-    """Give a schedule as its company's hash holds it: the mark of its plan, then what it is."""
+    """Return a schedule as its company's hash holds it: the mark of its plan, then what it is."""
     raw = schedule.to_json()
     return urlsafe_b64encode(sha1(raw, usedforsecurity=False).digest())[:MARK] + raw
 
 
 def member(company_id: str, data_type: str, raw: bytes) -> str:
-    """Give what a schedule stored as `raw` is called in the list of what is due."""
+    """Return what a schedule stored as `raw` is called in the list of what is due."""
     return f"{company_id}|{data_type}|{raw[:MARK].decode()}"
 
 
 def member_of(schedule: Schedule) -> str:
-    """Give what a schedule is called in the list of what is due."""
+    """Return what a schedule is called in the list of what is due."""
     return member(schedule.company_id, schedule.data_type, stored(schedule))
 
 
@@ -327,12 +327,12 @@ def _schedules(company_id: str, held: dict[bytes, bytes]) -> dict[str, Schedule]
 
 
 def _list_of(pause: str | None) -> str:
-    """Give where a schedule stands that waits under a pause, or under none."""
+    """Return where a schedule is kept that waits under a pause, or under none."""
     return keys.SCHEDULES_DUE if pause is None else keys.PARKED + pause
 
 
 def _written(score: float | None) -> str:
-    """Give a score as the server writes it."""
+    """Return a score as the server writes it."""
     return "" if score is None else f"{score:.12g}"
 
 

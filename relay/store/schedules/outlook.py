@@ -8,7 +8,7 @@ from relay.store import keys
 from relay.store.schedules.due import MARK, Due
 from relay.syncs.schedule import Schedule
 
-PAGE = 500
+PAGE_SIZE = 500
 TOGETHER = 2  # schedules next to each other that are taken of many
 
 
@@ -19,9 +19,9 @@ class Outlook:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
 
     def sample(self, most: int) -> list[Due]:
-        """Give all schedules, the soonest due first, or about `most` of them evenly among all."""
+        """Return all schedules, the soonest due first, or about `most` of them evenly among all."""
         total = int(self._client.zcard(keys.SCHEDULES_DUE))
-        size = PAGE if total <= most else TOGETHER
+        size = PAGE_SIZE if total <= most else TOGETHER
         pieces = -(-min(total, most) // size)
         with self._client.pipeline(transaction=False) as pipe:
             for number in range(pieces):

@@ -28,17 +28,17 @@ class Pauses:
         self._held: tuple[object, list[Pause], PauseState] | None = None  # as last read, by version
 
     def all(self) -> list[Pause]:
-        """Give all pauses that are not over and done with, in the order they began."""
+        """Return all pauses that are not over and done with, in the order they began."""
         stored: dict[bytes, bytes] = self._client.hgetall(keys.PAUSES)
         found = [Pause.from_json(raw) for raw in stored.values()]
         return sorted(found, key=lambda pause: (pause.begins, pause.id))
 
     def standing(self, now: int) -> PauseState:
-        """Tell how they stand at `now` (epoch seconds); they are read anew when they changed."""
+        """Return the pauses at `now`; they are read again when they changed."""
         return self._standing(now, self._client.hmget(keys.META, META_FIELDS))
 
     def look(self, now: int) -> tuple[PauseState, set[str]]:
-        """Tell how they stand, and the ids under which schedules are parked: of pauses gone too."""
+        """Return the pauses, and the ids under which schedules are parked, of pauses gone too."""
         with self._client.pipeline(transaction=False) as pipe:
             # Before the version, so that no pause is here that the reading does not have.
             pipe.smembers(keys.PARKING)
@@ -59,7 +59,7 @@ class Pauses:
     def write(self, pause: Pause, *, over: Pause | None, at: int) -> tuple[bool, bool]:
         """Set a pause that stands as `over` and tell it in the log; `at` in epoch seconds.
 
-        Gives whether it was as read, and whether lane 0 needs a hint.
+        Returns whether it was as read, and whether lane 0 needs a hint.
         """
         action = Action(
             id=f"pause:{pause.id}:{at}",
@@ -137,7 +137,7 @@ class Pauses:
         return int(self._client.sadd(keys.PARKING, *found)) if found else 0
 
     def holding(self, pauses: Sequence[Pause], schedules: Sequence[Schedule]) -> list[Pause | None]:
-        """Give the pause under which each schedule is parked, or None."""
+        """Return the pause under which each schedule is parked, or None."""
         if not pauses or not schedules:
             return [None] * len(schedules)
         members = [member_of(schedule) for schedule in schedules]
@@ -151,7 +151,7 @@ class Pauses:
         ]
 
     def held_back(self, limit: int) -> list[tuple[str, str]]:
-        """Give up to `limit` parked schedules as company and data type, the longest due first."""
+        """Return up to `limit` parked schedules as company and data type, the longest due first."""
         found: dict[bytes, float] = {}
         with self._client.pipeline(transaction=False) as pipe:
             for pause in self.all():
@@ -163,7 +163,7 @@ class Pauses:
         return [(company_id, data_type) for company_id, data_type, *_ in split]
 
     def parked(self, pauses: Sequence[Pause]) -> list[int]:
-        """Tell how many schedules each pause holds back."""
+        """Return how many schedules each pause holds back."""
         with self._client.pipeline(transaction=False) as pipe:
             for pause in pauses:
                 pipe.zcard(keys.PARKED + pause.id)

@@ -1,4 +1,4 @@
-"""Judge the server: what is acknowledged must be on disk, or nothing is acknowledged."""
+"""Judge the server: what is acknowledged must be on disk."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -15,12 +15,12 @@ OLDEST = (6, 2)  # ZADD LT, SET PXAT, XRANGE with exclusive ends
 WAITAOF_SINCE = (7, 2)  # Redis and Valkey alike
 WAITAOF_MS = 2000
 REPLICAS_MS = 1500  # until each replica must have confirmed a write
-LONGEST_LAG = 5  # seconds; a replica confirms every second what it has
+MAX_LAG = 5  # seconds; a replica confirms every second what it has
 # What must be seen of the configuration; behind Sentinel the latter too.
 NEEDED = ("appendonly", "appendfsync", "maxmemory-policy")
 NEEDED_OF_REPLICAS = ("min-replicas-to-write", "min-replicas-max-lag")
 READ = (*NEEDED, "no-appendfsync-on-rewrite", *NEEDED_OF_REPLICAS)
-# An answer that tells what state the server is in, not what it knows or allows: BUSY, OOM ...
+# An answer that says what state the server is in, not what it knows or allows: BUSY, OOM ...
 # redis-py takes the code off those that it knows by a type of their own.
 STATE = re.compile(r"(?:Command # .* caused error: )?[A-Z]{3,}\b", re.DOTALL)
 ALL = "all"  # of the replicas that are in step must confirm each write
@@ -46,7 +46,7 @@ class Server:
 
     @property
     def waits(self) -> bool:
-        """Whether a write is confirmed by more than its own answer."""
+        """Report whether a write is confirmed by more than its own answer."""
         return self.must_wait or self.replicas > 0 or self.every_replica
 
     @property
@@ -133,7 +133,7 @@ def judge(client: Redis, accept: Collection[str] = (), replicas: str | None = No
 
 
 def takes_none(error: ResponseError) -> bool:
-    """Whether the server knows no such command or does not allow it; else it may do it later."""
+    """Report whether the server does not know the command or does not allow it."""
     if type(error) is ResponseError:
         return STATE.match(str(error)) is None
     return isinstance(error, NoPermissionError)
@@ -152,7 +152,7 @@ def in_step(replication: Mapping[str, Any]) -> frozenset[str] | None:
         for replica in replicas
         if isinstance(replica, Mapping)
         and replica.get("state") == "online"
-        and replica.get("lag", 0) <= LONGEST_LAG
+        and replica.get("lag", 0) <= MAX_LAG
     )
 
 
@@ -168,7 +168,7 @@ def _on_disk(config: Mapping[str, str], *, must_wait: bool) -> dict[str, str]:
         )
     elif fsync == "always" and config.get("no-appendfsync-on-rewrite") == "yes":
         faults["fsync"] = (
-            "no-appendfsync-on-rewrite is on, so nothing is on disk while files are written anew;"
+            "no-appendfsync-on-rewrite is on, so nothing is on disk while files are rewritten;"
             " set `no-appendfsync-on-rewrite no`"
         )
     if config.get("maxmemory-policy") not in ("noeviction", None):
@@ -184,12 +184,12 @@ def _on_replicas(config: Mapping[str, str]) -> dict[str, str]:
     if any(name not in config for name in NEEDED_OF_REPLICAS):
         return {}
     least, lag = (int(config[name]) for name in NEEDED_OF_REPLICAS)
-    if least >= 1 and 1 <= lag <= LONGEST_LAG:
+    if least >= 1 and 1 <= lag <= MAX_LAG:
         return {}
     return {
         "no-min-replicas": f"min-replicas-to-write is {least} and min-replicas-max-lag {lag}, so a"
         " primary that was cut off takes in what a fail-over loses; set `min-replicas-to-write 1`"
-        f" (or more) and `min-replicas-max-lag 2` (1 to {LONGEST_LAG}) on every server"
+        f" (or more) and `min-replicas-max-lag 2` (1 to {MAX_LAG}) on every server"
     }
 
 

@@ -11,7 +11,7 @@ from redis.sentinel import Sentinel, SentinelManagedConnection
 from relay.server_address import ServerAddress, read_address
 
 BACKOFF = ExponentialWithJitterBackoff(base=0.02, cap=0.5)
-SENTINEL_ANSWERS_WITHIN = 1.0  # seconds; then the next one is asked
+SENTINEL_TIMEOUT = 1.0  # seconds; then the next one is asked
 # A thread holds one connection at a time, so a process never has more of them than threads. The
 # pool has no limit of its own beside that: redis-py's, 100, fails threads while the server stalls.
 AS_MANY_AS_THREADS = 2**31
@@ -98,7 +98,7 @@ def _behind_sentinel(address: ServerAddress, service: str, options: dict[str, An
     sentinel = make(
         address.hosts,
         sentinel_kwargs={
-            "socket_timeout": min(SENTINEL_ANSWERS_WITHIN, options["socket_timeout"]),
+            "socket_timeout": min(SENTINEL_TIMEOUT, options["socket_timeout"]),
             # One that is down is not waited for: the next is asked.
             "retry": Retry(NoBackoff(), 0),
             "ssl": address.sentinel_tls,

@@ -1,4 +1,4 @@
-"""Run a script whose write must be on disk before anyone is told that it was made."""
+"""Run a script whose write must be on disk before it is acknowledged."""
 
 from collections.abc import Sequence
 from typing import Any

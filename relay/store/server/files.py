@@ -1,4 +1,4 @@
-"""Have the server's own files written anew, so that they hold nothing of what was deleted.
+"""Have the server's own files rewritten, so that they hold nothing of what was deleted.
 
 Forgettings are counted. A file is rid of all those that were counted when a rewrite of it began
 which has ended well since: a rewrite that was under way already may hold what is gone by now.
@@ -58,7 +58,7 @@ def _step(client: Any, kind: str, marks: dict[str, str], wanted: int, info: dict
     refused = f"{wanted} {info['run_id']} "
     noted = marks.get(f"{kind}_refused", "")
     if noted.startswith(refused) and int(info.get(COUNTED[kind], 0)) > int(noted.split()[-1]):
-        client.hset(keys.FILES, f"{kind}_done", wanted)  # the server has written it anew by itself
+        client.hset(keys.FILES, f"{kind}_done", wanted)  # the server has rewritten it by itself
         return True
     try:
         if kind == "aof":
@@ -95,7 +95,7 @@ ENDED = {"aof": "aof_last_bgrewrite_status", "rdb": "rdb_last_bgsave_status"}
 
 
 def _is_used(client: Any, kind: str, info: dict[str, Any]) -> bool:
-    """Whether the server has such a file."""
+    """Report whether the server has such a file."""
     if kind == "aof":
         return bool(info.get("aof_enabled"))
     try:

@@ -1,4 +1,4 @@
-"""Guards what is acknowledged: on a server that became too weak, nothing is.
+"""Guard what is acknowledged: on a server that became too weak, nothing is.
 
 What was demanded at start can change while we run: a setting, a server that became a replica, a
 full disk or memory. So the server is judged again while writes are acknowledged, once a second at
@@ -32,10 +32,12 @@ from relay.store.server.checks import (
 from relay.store.server.connect import connections_of
 from relay.store.server.sentinels import Sentinels
 
-LOOK_EVERY = 1.0  # seconds between looks, while there is anything to acknowledge
+POLL_SECONDS = 1.0  # seconds between looks, while there is anything to acknowledge
 TOO_OLD = 3.0  # seconds after which a look is waited for
 WAIT_FOR_ANOTHER = 5.0  # seconds
-ASK_EVERY = 0.25  # seconds between questions to the sentinels, while replicas are missing
+SENTINEL_POLL_SECONDS = (
+    0.25  # seconds between questions to the sentinels, while replicas are missing
+)
 
 log = structlog.get_logger(__name__)
 
@@ -80,17 +82,17 @@ class Guard:
         return guard
 
     def faults(self) -> Mapping[str, str]:
-        """Tell why nothing can be acknowledged now: the name of each reason, and what to do.
+        """Return why nothing can be acknowledged now: the name of each reason, and what to do.
 
         Looks at the server if that was not done within a second. Raises redis.RedisError.
         """
         came = time.monotonic()
         must = self._is_new or self._is_old(TOO_OLD)
-        if self._is_old(LOOK_EVERY) and self._looking.acquire(timeout=WAIT_FOR_ANOTHER * must):
+        if self._is_old(POLL_SECONDS) and self._looking.acquire(timeout=WAIT_FOR_ANOTHER * must):
             try:
                 if self._failed[0] > came:  # while we waited: it would keep us as long again
                     raise self._failed[1]
-                if self._is_old(LOOK_EVERY):  # nobody has looked meanwhile
+                if self._is_old(POLL_SECONDS):  # no other thread has looked meanwhile
                     self._look()
             except RedisError as error:
                 self._failed = time.monotonic(), error
@@ -117,7 +119,7 @@ class Guard:
         self.demand()
 
     def confirmed(self, pipe: Pipeline) -> list[Any]:
-        """Run what is queued in `pipe`; give the answers once it is safe, or raise NotDurable."""
+        """Run what is queued in `pipe`; return the answers once it is safe, or raise NotDurable."""
         pipe_: Any = pipe
         server, asked = self.server, len(pipe)
         wants_replicas = server.every_replica or server.replicas > 0
@@ -159,7 +161,7 @@ class Guard:
                 self._peers = found  # one that is new must confirm from now on
                 return
             at, objection = self._asked
-            if not objection or time.monotonic() - at > ASK_EVERY:
+            if not objection or time.monotonic() - at > SENTINEL_POLL_SECONDS:
                 objection = self._ask(found, self._sentinels)
                 self._asked = time.monotonic(), objection
         if objection:
@@ -172,13 +174,15 @@ class Guard:
         if names is None or replication.get("master_replid", "") != found.of:
             return "another server became the primary"
         if objection := sentinels.objection(primary, names):
-            return objection  # the look that follows within a second leaves a former primary
+            return (
+                objection  # the look that follows within a second disconnects from a former primary
+            )
         self._peers = Peers(found.of, names)
         return "" if found.names >= names else "a replica came that has not confirmed"
 
     @property
     def _is_new(self) -> bool:
-        """Whether a connection was made since the last look."""
+        """Report whether a connection was made since the last look."""
         return self._connections.latest is not self._known
 
     def _is_old(self, seconds: float) -> bool:

@@ -1,4 +1,4 @@
-"""Mend what stands further ahead than it can: written while the server's clock was wrong."""
+"""Repair times too far ahead: written while the server's clock was wrong."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from redis import Redis
 
 from relay.store import keys
-from relay.store.inbox.lanes import LONGEST_LEASE_MS
-from relay.store.intents.budget import LEASE_MS, LONGEST_CALL, LONGEST_HOLD
+from relay.store.inbox.lanes import MAX_LEASE_MS
+from relay.store.intents.budget import LEASE_MS, MAX_CALL_MS, MAX_HOLD_MS
 from relay.store.intents.queue import HINT_MS, Priority
 from relay.store.journeys.codes import WITHIN_SECONDS
 from relay.store.log.rewriting import LONGEST_MS
@@ -16,10 +16,10 @@ from relay.store.scripts import Scripts
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 SLACK_MS = 30_000  # by which a clock may be set without anything being looked at
-LONGEST_DELIVERY_MS = 25 * HOUR_MS  # a subscriber may ask for a day
-LONGEST_INTENT_MS = 27 * HOUR_MS  # Codat may ask for 26 hours
+MAX_DELIVERY_MS = 25 * HOUR_MS  # a subscriber may ask for a day
+MAX_INTENT_MS = 27 * HOUR_MS  # Codat may ask for 26 hours
 USUAL_INTENT_MS = 1_200_000  # a quarter of an hour, a bit longer where attempts are spread
-LOOKED_AT = 2000  # of each list at a time; some milliseconds of the server
+SCAN_LIMIT = 2000  # of each list at a time; some milliseconds of the server
 
 # Flags by which one of many does something, and how long each may stand, in ms.
 FLAGS = {
@@ -69,15 +69,15 @@ class Mending:
                 [
                     keys.INTENTS_DUE,
                     keys.INTENT,
-                    LONGEST_LEASE_MS,
-                    LONGEST_DELIVERY_MS,
-                    LONGEST_INTENT_MS,
+                    MAX_LEASE_MS,
+                    MAX_DELIVERY_MS,
+                    MAX_INTENT_MS,
                     max(USUAL_INTENT_MS, 2 * LEASE_MS),
-                    LONGEST_HOLD,
-                    LONGEST_CALL,
+                    MAX_HOLD_MS,
+                    MAX_CALL_MS,
                     SLACK_MS,
                     len(Priority),
-                    LOOKED_AT,
+                    SCAN_LIMIT,
                     self._remember_ms,
                     *FLAGS.values(),
                 ],
@@ -90,7 +90,7 @@ class Mending:
         self._client.hdel(keys.META, "clock_schedules")
 
     def in_doubt(self, now: int) -> bool:
-        """Whether the server's clock went on by more than a day in the last one; `now` in ms.
+        """Report whether the server's clock went on by more than a day in the last one.
 
         Then nothing is deleted by it: it may be wrong, and come back.
         """

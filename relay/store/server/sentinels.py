@@ -105,7 +105,7 @@ def objection(
 
 
 def _is_promotable(replica: Mapping[str, Any], *, is_sure: bool) -> bool:
-    """Whether Sentinel may make it the primary, or has done so; `is_sure`: all have been heard."""
+    """Report whether Sentinel may make it the primary, or has; `is_sure`: all have answered."""
     if "s_down" in _flags(replica) or replica["slave-priority"] == 0:
         return False
     if replica["role-reported"] == "master":

@@ -735,12 +735,12 @@ class HearingGate(OpenGate):
     def __init__(self) -> None:
         self.heard: list[tuple[str | None, RateLimit | None, float | None]] = []
 
-    def leave(self, call, company_id, rate_limit, retry_after) -> None:
+    def end_call(self, call, company_id, rate_limit, retry_after) -> None:
         self.heard.append((company_id, rate_limit, retry_after))
 
 
 class ShutGate(OpenGate):
-    def enter(self, company_id: str | None) -> str:
+    def begin_call(self, company_id: str | None) -> str:
         raise errors.NoCallNow("no call left", retry_after=5.0)
 
 

@@ -230,9 +230,9 @@ def test_reading_since_a_moment_begins_at_most_a_minute_early(portal):
     portal.log(*(("sync.failed", 1),) * 3)
     portal.store.client.hset(keys.META, "marked", 0)
     portal.log(("c.d", 1))
-    marks = portal.store.client.zrange(keys.MARKS, 0, -1, withscores=True)
+    marks = portal.store.client.zrange(keys.TIME_INDEX, 0, -1, withscores=True)
     assert [member for member, _ in marks] == [b"1", b"4"]
-    portal.store.client.zadd(keys.MARKS, {"1": 1_000_000, "4": 2_000_000})
+    portal.store.client.zadd(keys.TIME_INDEX, {"1": 1_000_000, "4": 2_000_000})
     for moment, expected in [
         ("1970-01-01T00:17:00Z", "1"),  # within the minute after the first mark
         ("1970-01-01T00:20:00Z", "4"),  # when nothing was logged

@@ -1,6 +1,7 @@
 """Make a company's schedules agree with its status and the policy. Calls nobody."""
 
 from relay.services import set_schedule
+from relay.store.intents.names import intent_name
 from relay.store.intents.queue import Intent, NewIntent, Priority
 from relay.syncs.policy import BadPolicy, changes_for
 from workers.context import Context

@@ -12,6 +12,7 @@ from relay.companies.drift import differences
 from relay.inbox.message import Action
 from relay.services.enqueue_action import enqueue_action
 from relay.store.companies.reconciliations import Phase, Run, position_of
+from relay.store.intents.names import about, intent_name
 from relay.store.intents.queue import Intent, NewIntent, Priority
 from relay.syncs.data_status import may_miss_reads
 from relay.times import now_micros
@@ -36,7 +37,7 @@ class Asked(NamedTuple):
 
 def run(context: Context, intent: Intent) -> AttemptResult:
     """Go on where the held stands; what is done is noted as it goes, so a kill costs one call."""
-    run_id = intent.name.partition(":")[2]
+    run_id = about(intent.name)
     until = time.monotonic() + AT_A_STRETCH
     told, begun_at = None, ""
     while time.monotonic() < until:

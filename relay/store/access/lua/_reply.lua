@@ -1,4 +1,4 @@
--- Remember what was answered to a nonce, so that a second sending of one call hears it again.
+-- Remember what was answered to a nonce, so that a call sent twice gets the same answer.
 local function remembered(key)
   local reply = redis.call('GET', key)
   return reply and cjson.decode(reply)

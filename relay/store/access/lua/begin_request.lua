@@ -1,10 +1,10 @@
--- Begin a request that its caller may send again, or tell what came of it before.
+-- Begin a request that its caller may send again, or return what came of it before.
 -- KEYS  1 the request
 -- ARGV  1 nonce of this call  2 hash of what is asked  3 what it goes by, JSON: the first one's stays
 --       4 ms that it may take  5 ms that it is kept
--- Gives {'run', what it goes by, company or '', tries at Codat} | {'done', what it goes by, answer}
+-- Returns {'run', what it goes by, company or '', tries at Codat} | {'done', what it goes by, answer}
 --       | {'running', ms that it may still take} | {'other'}: the key was used for something else
--- Resend: the request carries the nonce, so our own second sending hears "run" again.
+-- Resend: the request carries the nonce, so our own second sending gets "run" again.
 local held = redis.call('HMGET', KEYS[1], 'asked', 'facts', 'nonce', 'until', 'answer', 'company',
   'tries')
 local now = now_ms()

@@ -2,7 +2,7 @@
 -- KEYS  1 the tokens  2 the digests of revoked ones
 -- ARGV  1 digest  2 its record, JSON  3 name whose other tokens are revoked, or nothing
 --       4 the place that those must be of, or '' for any
--- Gives 1 it is valid | 0 it was revoked before, and nothing is changed
+-- Returns 1 it is valid | 0 it was revoked before, and nothing is changed
 -- Resend: the same token is let in again, and others of its name are revoked already.
 if redis.call('SISMEMBER', KEYS[2], ARGV[1]) == 1 then
   return 0

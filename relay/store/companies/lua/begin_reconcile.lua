@@ -2,7 +2,7 @@
 -- KEYS  1 the run  2 all runs  3 the run that goes on over all companies, if any
 -- ARGV  1 run  2 now, ms  3 '1' when it covers all companies  4 how long to keep it, ms
 --       5 intent key prefix  6 due-set key prefix  7 priority  8 cause  9... field, value ...
--- Gives {run that goes on, 1 when it was begun by this call}
+-- Returns {run that goes on, 1 when it was begun by this call}
 -- Resend: the run exists and is given again, as not begun by this call; its intent is there.
 if redis.call('HEXISTS', KEYS[1], 'phase') == 1 then return {ARGV[1], 0} end
 local running = redis.call('GET', KEYS[3])

@@ -1,8 +1,8 @@
--- Find entries of a stream in which a text stands.
+-- Find entries of a stream that contain a text.
 -- KEYS  1 the stream
 -- ARGV  1 the text, in small letters  2 from where on, as XRANGE takes it  3 how many to look at
 --       4... types of entries that are passed over
--- Gives {id of the last entry looked at, or '' when there was none; 1 when more may follow; ids found}
+-- Returns {id of the last entry looked at, or '' when there was none; 1 when more may follow; ids found}
 -- Resend: nothing is written.
 local passed = {}
 for i = 4, #ARGV do

@@ -2,7 +2,7 @@
 -- KEYS  1 leases  2 fences  3 meta  4 log  5 numbers of erased events  6... what is dropped from
 -- ARGV  1 lane  2 how many events, then the number of each, then what else is dropped: command,
 --       which of the KEYS, member, or '' where the key goes whole
--- Gives nothing
+-- Returns nothing
 -- Resend: the second finds it gone.
 local now = string.format('%d', now_ms())
 -- A drain that has read the company would write it back: it loses its lane.

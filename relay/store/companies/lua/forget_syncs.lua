@@ -1,7 +1,7 @@
 -- Drop a company's syncs from the pieces in which those that fell due wait to be claimed.
 -- KEYS  1 pieces of waiting syncs  2 meta
 -- ARGV  1 company
--- Gives how many were dropped
+-- Returns how many were dropped
 -- Resend: there are none left.
 local gone, i = 0, 0
 local function without(piece)

@@ -1,11 +1,11 @@
 -- Note that one step of a reconciliation is done: which companies were seen, and where to go on.
 -- KEYS  1 the run  2 companies seen in it
 -- ARGV  1 phase as read  2 position as read  3 phase to go on in  4 position to go on at
---       5 how long to keep what was seen, ms  6 since when those seen are to be told that they are
+--       5 how long to keep what was seen, ms  6 since when those seen are to be logged as
 --       gone, microseconds, or 0  7 number of figures, then field, how many more each
 --       then the ids of the companies seen
--- Gives 1, or 0 when the run is not where it was read
--- Resend: the position has moved, and the second sending changes nothing (0: the run is read anew).
+-- Returns 1, or 0 when the run is not where it was read
+-- Resend: the position has moved, and the second sending changes nothing (0: the run is read again).
 local at = redis.call('HMGET', KEYS[1], 'phase', 'position')
 if at[1] ~= ARGV[1] or at[2] ~= ARGV[2] then return 0 end
 local i = 8

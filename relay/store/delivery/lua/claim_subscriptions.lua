@@ -2,7 +2,7 @@
 -- KEYS  1 deliveries  2 meta  3 where this call's answer is remembered
 -- ARGV  1 subscription key prefix  2 lease, ms  3 how many at most
 --       4 how many of them may be failing or slow ones
--- Gives a list of {id, fence, 1 when it is a failing or slow one}
+-- Returns a list of {id, fence, 1 when it is a failing or slow one}
 -- The longest waiting comes first.
 -- A claimed one's due time becomes the end of its lease: one whose worker died falls due again.
 -- Resend: the answer to this nonce is remembered, so the first claim is not left to run out.

@@ -1,12 +1,12 @@
 -- Record what came of one delivery: only its current holder may.
 -- KEYS  1 the subscription  2 deliveries  3 its attempts taken, or those not taken
---       4 the lane of what is told  5 waiting lanes
+--       4 the lane of the action  5 waiting lanes
 -- ARGV  1 id  2 fence  3 go on | hand on | idle | later | pause  4 cursor, or '' to keep it
 --       5 end of the window that is tried again, or ''  6 due again in, ms
 --       7 '1' when the attempt was slow, or ''
 --       8 why it is paused, or ''  9 the attempt as JSON, or '' for none  10 attempts kept
---       11 the lane's number  12... field, value ... of the message in which the pause is told
--- Gives {1 recorded | 0 someone else holds it now, 1 when the lane needs a hint}
+--       11 the lane's number  12... field, value ... of the action that records the pause
+-- Returns {1 recorded | 0 someone else holds it now, 1 when the lane needs a hint}
 -- Resend: the fence is raised where the holder lets go; else the second writes the same again,
 -- and lists the attempt twice at worst.
 if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[2] then

@@ -1,10 +1,10 @@
 -- Make, change, pause, resume or remove a subscription, unless someone changed it meanwhile.
 -- KEYS  1 the subscription  2 deliveries  3 all subscriptions  4 its attempts taken
---       5 the lane of what is told  6 waiting lanes  7 its attempts not taken
+--       5 the lane of the action  6 waiting lanes  7 its attempts not taken
 -- ARGV  1 id  2 JSON as read, or ''  3 JSON to write, or '' to remove  4 cursor, or '' to keep it
 --       5 active | paused, or '' to keep it  6 why it is paused  7 the lane's number
---       8... field, value ... of the message in which it is told; none: nothing to tell
--- Gives {1 written | 0 not as read, 1 when the lane needs a hint}
+--       8... field, value ... of the action that records it; none: no action
+-- Returns {1 written | 0 not as read, 1 when the lane needs a hint}
 -- Resend: the second finds it as it wrote it and writes the same again; the message could be told
 -- twice then, so it goes only with a change of state.
 local held = redis.call('HMGET', KEYS[1], 'config', 'state', 'reason')

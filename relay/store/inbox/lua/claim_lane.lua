@@ -1,8 +1,8 @@
 -- Take the lease on one lane that has unread messages: the one asked for, else the longest waiting.
 -- KEYS  1 waiting lanes  2 leases  3 fences  4 cursors
 -- ARGV  1 owner, fresh for each claim  2 lease, ms  3 the lane wanted, or ''
--- Gives {lane, fence, cursor} or nothing
--- Resend: the owner already holds a lease, and hears of it again.
+-- Returns {lane, fence, cursor} or nothing
+-- Resend: the owner already holds a lease, and gets the same answer again.
 local now = now_ms()
 local function holder(lane)
   local lease = redis.call('HGET', KEYS[2], lane)

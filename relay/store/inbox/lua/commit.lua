@@ -6,7 +6,7 @@
 --       6 owner  7 lease, ms  8 now, ms, by the clock from which the dues below were counted
 --       9 intent key prefix  10 due-set key prefix  11 hold until, ms, or ''; 0 when a day began
 --       12 calls a day  13 calls left  14 when the day ends, ms (each '' when Codat did not say)
---       15 when Codat said that, or without a date when we heard of it, ms  16 when it last said
+--       15 when Codat said that, or without a date when we received it, ms  16 when it last said
 --       anything of its limits with a date in this batch, ms, or ''
 --       17 number of states, then id, JSON each
 --       then number of events, then type, source, subject, time, cause, data each
@@ -18,10 +18,10 @@
 --       `unheard_since` the first after the last webhook, whose own mark comes before it
 --       then number of counts, then field, how many more each
 --       then timeline key prefix
--- Gives {1, last log number, intents now due}, or {0} when the lane moved on under another owner or
+-- Returns {1, last log number, intents now due}, or {0} when the lane moved on under another owner or
 -- is not the one that was read: after a fail-over the new primary may lack what the former took in
 -- last, and have messages in its place that the cursor would pass. Then the lane is given back.
--- Resend: the cursor has moved, and the second sending is told so with the first's log number.
+-- Resend: the cursor has moved, and the second sending returns the first's log number.
 local at = redis.call('HGET', KEYS[3], ARGV[1]) or '0-0'
 local seq = tonumber(redis.call('HGET', KEYS[5], 'log_seq') or '0')
 if redis.call('HGET', KEYS[2], ARGV[1]) ~= ARGV[2] then

@@ -1,7 +1,7 @@
 -- Forget work that was given up long ago: that it was, and why, is in the event log.
 -- KEYS  1 dead intents
 -- ARGV  1 given up before, ms  2 intent key prefix  3 how many at most
--- Gives how many went
+-- Returns how many went
 -- Resend: the second finds the next ones, which were to go anyway.
 local old = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. ARGV[1], 'LIMIT', 0, ARGV[3])
 for _, name in ipairs(old) do

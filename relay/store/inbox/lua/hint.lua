@@ -3,8 +3,8 @@
 -- ARGV  1 the job's id: what it hints at, a dash, something fresh  2 what it hints at, with the
 --       dash  3 the most that may wait; 0: one per worker, up to 64  4 seconds to keep the record
 --       5... field, value ... of the record
--- Gives 1 when it was put there, 0 when enough wait
--- What waits is counted in the queue itself, so a hint that was lost is missed by nobody. A queue
+-- Returns 1 when it was put there, 0 when enough wait
+-- What waits is counted in the queue itself, so a lost hint does no harm. A queue
 -- without workers holds one hint.
 -- Resend: the record is there and the second changes nothing; if a worker has done the job by then,
 -- it is done twice, which is harmless.

@@ -3,8 +3,8 @@
 --       5 the marker that an older version of ours set, if there may be one
 -- ARGV  1 nonce of this call  2 how long to remember the event, ms  3 the lane's number
 --       4... field, value, field, value ... of the message, `kind` first
--- Gives {0 new | 1 duplicate, entry id, 1 when the lane was idle and needs a hint}
--- Resend: the marker is set last and carries the nonce, so our own second sending hears "new"
+-- Returns {0 new | 1 duplicate, entry id, 1 when the lane was idle and needs a hint}
+-- Resend: the marker is set last and carries the nonce, so our own second sending gets "new"
 -- again, with a hint (one too many is harmless); any other sending is a duplicate. The entry id
 -- is given by the server inside this script: strictly rising in a lane, and a time to search by.
 local entry, body = {}, nil
@@ -13,7 +13,7 @@ for i = 4, #ARGV do
   if i % 2 == 1 and ARGV[i - 1] == 'body' then body = ARGV[i] end
 end
 local function known(id)
-  -- What we tell a lane twice ourselves, after a kill, is no duplicate of Codat's.
+  -- An action that we put twice ourselves, after a kill, is no duplicate of Codat's.
   if ARGV[5] == 'webhook' then redis.call('HINCRBY', KEYS[4], 'duplicates', 1) end
   return {1, id, 0}
 end
@@ -25,7 +25,7 @@ if marker then
   end
   return known(id)
 end
--- An older version told events by their id alone, though another body may have the same: what is
+-- An older version recognised events by their id alone, though another body may have the same: what is
 -- kept of the first says which it was. Where nothing is, it counts as the same.
 local older = KEYS[5] and redis.call('GET', KEYS[5])
 if older then

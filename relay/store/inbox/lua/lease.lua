@@ -1,8 +1,8 @@
--- Take a lease that one at a time may have, or give it back.
+-- Take a lease that one at a time may have, or release it.
 -- KEYS  1 the lease
--- ARGV  1 owner, fresh for each lease  2 how long, ms; 0 gives it back
--- Gives 1, or 0 while it is another's
--- Resend: the owner holds it already and hears so again; what was given back and taken by another
+-- ARGV  1 owner, fresh for each lease  2 how long, ms; 0 releases it
+-- Returns 1, or 0 while it is another's
+-- Resend: the owner already holds it and gets the same answer; what was released and taken by another
 -- meanwhile is left alone.
 -- One that lasts for far longer than is asked for was taken while the server's clock was ahead.
 local holder = redis.call('GET', KEYS[1])

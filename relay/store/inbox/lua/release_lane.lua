@@ -1,8 +1,8 @@
--- Give a lane back when it is empty; keep it when a message came in between.
+-- Release a lane when it is empty; keep it when a message came in between.
 -- KEYS  1 waiting lanes  2 leases  3 cursors  4 the lane's stream
--- ARGV  1 owner  2 the lane's number  3 '1' to give it back although messages are left
+-- ARGV  1 owner  2 the lane's number  3 '1' to release it although messages are left
 -- One that is given back with messages left has had its turn, and waits behind the others.
--- Gives 1 when given back, 0 when messages are left and the lease is kept, -1 when it was not ours
+-- Returns 1 when given back, 0 when messages are left and the lease is kept, -1 when it was not ours
 -- Resend: the second finds the lease gone (-1), which the caller takes as given back.
 local lease = redis.call('HGET', KEYS[2], ARGV[2])
 if not lease or string.match(lease, '^(%S+) ') ~= ARGV[1] then

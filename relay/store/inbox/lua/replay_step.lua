@@ -3,7 +3,7 @@
 -- ARGV  1 position as read  2 position to move to  3 running | queued (no more will follow)
 --       4 the replay's id  5 the lane's number  6 number of messages, then for each:
 --       its dead letter's id or '', number of values, field, value ...
--- Gives {1 moved | 0 it stands elsewhere or was aborted, 1 when the lane needs a hint}
+-- Returns {1 moved | 0 it is elsewhere by now or was aborted, 1 when the lane needs a hint}
 -- Resend: the position has moved, and the second does nothing; a lane left without its hint is
 -- found by the sweeper.
 local held = redis.call('HMGET', KEYS[1], 'position', 'state')

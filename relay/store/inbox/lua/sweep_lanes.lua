@@ -1,8 +1,8 @@
--- Find lanes with unread messages that have waited for a while and that nobody works on.
+-- Find lanes with unread messages that have waited for a while without a worker.
 -- KEYS  1 waiting lanes  2 leases
 -- ARGV  1 for how long a lane must have waited, ms
 --       2 the longest lease, ms
--- Gives the lanes, the longest waiting first
+-- Returns the lanes, the longest waiting first
 -- Resend: it writes nothing. Since when a lane waits stays as it is, as that is whose turn is next.
 local now = now_ms()
 local found = {}

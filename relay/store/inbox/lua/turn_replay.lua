@@ -1,7 +1,7 @@
 -- Abort a replay that runs, or let an aborted one run on.
 -- KEYS  1 the replay  2 replays that run
 -- ARGV  1 its id  2 aborted | running
--- Gives 1 when it is so now, 0 when it is finished or unknown
+-- Returns 1 when it is so now, 0 when it is finished or unknown
 -- Resend: it is so already, and the second says so again.
 local state = redis.call('HGET', KEYS[1], 'state')
 if state ~= 'running' and state ~= 'aborted' then

@@ -1,13 +1,13 @@
--- Claim intents that are due, most urgent first; what calls Codat only while calls may leave.
+-- Claim intents that are due, most urgent first; those that call Codat only while calls may be made.
 -- KEYS  1 where this call's answer is remembered  2 pieces of waiting syncs  3 meta
 -- ARGV  1 intent key prefix  2 due-set key prefix  3 in-flight key prefix  4 now, ms  5 lease, ms
 --       6 how many at most  7 at once per company  8 the priority of scheduled syncs
 --       9... the priorities that may be claimed, in order
--- Gives a list of {name, fence, company, attempts, created, args, cause, priority, tried,
+-- Returns a list of {name, fence, company, attempts, created, args, cause, priority, tried,
 --       failing since, refusals} (each of the last three '' for never)
 -- A claimed intent's due time becomes the end of its lease: one whose worker died falls due again.
--- What such a worker did nobody knows, so it counts as tried until now.
--- One whose company is busy moves a second on, so that it hides nobody else's. A fence is never
+-- What such a worker did is unknown, so it counts as tried until now.
+-- One whose company is busy moves a second on, so that it does not hide others. A fence is never
 -- given twice, so one who held an intent of this name once cannot end a later one.
 -- Resend: the answer to this nonce is remembered, so the first claim is not left to run out.
 local before = remembered(KEYS[1])

@@ -1,13 +1,13 @@
 -- Note that a call to Codat has ended, and learn what its answer says of the limits.
 -- KEYS  1 hold  2 the day's budget  3 the company's calls under way  4 all calls under way  5 meta
 -- ARGV  1 now, ms  2 the call's id  3 limit  4 remaining  5 reset, ms  (each '' when not said)
---       6 nobody may call before, ms, or ''  7 how long a call may take, ms
--- Gives 1
+--       6 no call may be made before, ms, or ''  7 how long a call may take, ms
+-- Returns 1
 -- Codat's day ends at midnight UTC. So a reset that is not said, or is further off than a day and
 -- a bit, is the midnight after the call began (less a minute, as clocks differ), and no wait is
 -- longer. A reset that has passed is that of the day before: so are the figures that came with it.
 -- Resend: removing what is gone changes nothing, and the same figures are learnt again; a day that
--- has to be told by when the call began was learnt from the first sending, or not at all.
+-- has to be found by when the call began was learnt from the first sending, or not at all.
 local now = tonumber(ARGV[1])
 local day, most = 86400000, 93600000
 local till = redis.call('ZSCORE', KEYS[4], ARGV[2])

@@ -7,9 +7,9 @@
 --       for the wait, so that no new need shortens it, or ''
 --       9 since when it fails, ms, or ''  10 how often Codat has refused it, 0 for never
 --       11 the priority to wait at from now on, or ''  12 due-set key prefix
---       13... field, value ... of the message the outcome is told in; none: nothing to tell
--- Gives {1 recorded | 0 someone else holds it now, 1 when the lane needs a hint}
--- An attempt that counts may have had its effect at Codat, whatever it heard: when it ended is
+--       13... field, value ... of the action that records the outcome; none: no action
+-- Returns {1 recorded | 0 someone else holds it now, 1 when the lane needs a hint}
+-- An attempt that counts may have had its effect at Codat, whatever the answer: when it ended is
 -- noted as `tried`, which outlives a need that came meanwhile, and a dead letter's revival.
 -- Resend: the answer to this nonce is remembered; any later sending with this fence finds the
 -- intent gone, or not running.

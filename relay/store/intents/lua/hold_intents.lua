@@ -1,8 +1,8 @@
 -- Take intents that wait out of the workers' hands, by name, so that their ending can be recorded.
 -- KEYS  1 where this call's answer is remembered  2 meta
 -- ARGV  1 intent key prefix  2 due-set key prefix  3 lease, ms  4... names
--- Gives what `claim_intents` gives, of those that wait; one that runs, or is dead, is left alone.
--- Should whoever holds them die before their ending is recorded, they fall due as the lease ends.
+-- Returns what `claim_intents` does, of those that wait; one that runs, or is dead, is not touched.
+-- If the holder dies before their end is recorded, they fall due as the lease ends.
 -- Resend: the answer to this nonce is remembered.
 local before = remembered(KEYS[1])
 if before then return before end

@@ -2,7 +2,7 @@
 -- KEYS  1 where this call's answer is remembered
 -- ARGV  1 intent key prefix  2 due-set key prefix  3 now, ms
 --       4... name, company, priority, due ms, args, cause each
--- Gives how many are due now
+-- Returns how many are due now
 -- Resend: the answer to this nonce is remembered.
 local before = remembered(KEYS[1])
 if before then return before end

@@ -6,9 +6,9 @@
 --       7 how long a call may take, ms  8 the intent that calls, or '' (it counts in KEYS 4 itself)
 --       9 '1' when the call names a company  10 the fence of that intent, or ''
 --       11 due-set key prefix  12 for how long the call renews the claim on its intent, ms
--- Gives {1} or {0, ask again at ms, what is short}
+-- Returns {1} or {0, ask again at ms, what is short}
 -- A worker that was frozen past its lease may find its intent in other hands when it wakes: what it
--- would ask then, the present holder asks or has asked. While it does call, nobody else may.
+-- would ask then, the present holder asks or has asked. While it calls, no other may.
 -- Resend: the call is found among those of the last minute, and is granted without counting again.
 local now = tonumber(ARGV[1])
 if redis.call('ZSCORE', KEYS[3], ARGV[2]) then return {1} end

@@ -5,7 +5,7 @@
 --       4 its id  5 when it ends, ms; '' once it has ended  6 hash of the link that no longer
 --       works, or ''  7 hash of the link that does, or ''  8 the lane's number
 --       9... action id, type, company, body of each message
--- Gives {1 written | 0 not as read, 1 when the lane was idle and needs a hint}
+-- Returns {1 written | 0 not as read, 1 when the lane was idle and needs a hint}
 -- Resend: the journey carries the nonce, so our own second sending hears "written" again, with a
 -- hint (one too many is harmless), and tells nothing twice.
 local held = redis.call('HMGET', KEYS[1], 'version', 'nonce')

@@ -1,7 +1,7 @@
 -- Take what a short code opens, once; after many failed tries of all together nobody is heard.
 -- KEYS  1 where this call's answer is remembered  2 the code  3 failed tries
 -- ARGV  1 most of them  2 seconds in which they are counted
--- Gives what was kept under the code, or ''
+-- Returns what was kept under the code, or ''
 -- Resend: the answer to this nonce is remembered, though the code is used up.
 local before = remembered(KEYS[1])
 if before then return before end

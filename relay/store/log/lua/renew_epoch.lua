@@ -2,9 +2,9 @@
 -- KEYS  1 meta  2 log  3 timeline of events about no company  4 marks of the log
 -- ARGV  1 the epoch as read, or ''  2 the new epoch, or '' to keep it  3 the server's run id
 --       4 why another begins, or ''  5 the epoch of which data is missing, if not the one held
--- Gives the epoch that now holds
+-- Returns the epoch that now holds
 -- A new epoch begins with an event that says so, in one step with it; the very first has none.
--- What is missing of one epoch is told once, whoever finds it.
+-- What is missing of one epoch is logged once.
 -- Resend: a new epoch is no longer as read, and stays; one that is kept is noted again.
 local held = redis.call('HGET', KEYS[1], 'epoch') or ''
 if held ~= ARGV[1] then return held end

@@ -1,9 +1,9 @@
--- Write a stream anew, some entries at a time: what was deleted from it stays in the server's
+-- Rewrite a stream, some entries at a time: what was deleted from it stays in the server's
 -- memory and files until then. Entries, their ids and the last id stay; a consumer group begins
 -- again at its oldest entry that was not acknowledged.
 -- KEYS  1 the stream  2 its copy
 -- ARGV  1 how many entries to copy at most
--- Gives 1 when it is done, 0 when more is to be copied
+-- Returns 1 when it is done, 0 when more is to be copied
 -- Resend: copying goes on after the last entry copied; once done, it is done again, to no effect.
 if redis.call('EXISTS', KEYS[1]) == 0 then return 1 end
 local copied = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)

@@ -3,7 +3,7 @@
 -- ARGV  1 name of this dropping  2 number of the last event it may drop  3 how many to look at
 --       4 timeline key prefix  5 now, ms  6... type, or its beginning and a *, then '1' if such
 --       events go; the first that fits decides
--- Gives {1 when it has come to the end | 0, how many went}
+-- Returns {1 when it has come to the end | 0, how many went}
 -- Resend: it goes on from where the first has come to.
 local last = tonumber(ARGV[2])
 local from = math.max(tonumber(redis.call('HGET', KEYS[3], ARGV[1]) or '0'),

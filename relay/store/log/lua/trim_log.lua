@@ -1,7 +1,7 @@
 -- Drop the log's old end.
 -- KEYS  1 log  2 meta  3 marks of the log  4 numbers of erased events
 -- ARGV  1 number of the last event to drop
--- Gives how many entries went
+-- Returns how many entries went
 -- Resend: there is nothing left to drop.
 local last = tonumber(ARGV[1])
 local gone = redis.call('XTRIM', KEYS[1], 'MINID', string.format('%d-0', last + 1))

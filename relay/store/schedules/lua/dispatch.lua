@@ -2,9 +2,9 @@
 -- KEYS  1 due schedules  2 waiting lanes  3 due set of the syncs  4 why schedules are late
 -- ARGV  1 schedules key prefix  2 lane key prefix  3 now, ms
 --       4 JSON: per schedule {member, company, data type, due as read, next due (seconds; false:
---            none), {period, ms when it may leave, ...}, lane, message of missed periods (JSON)
+--            none), {period, ms when it may run, ...}, lane, message of missed periods (JSON)
 --            or ''}
--- Gives {syncs left, lanes that need a hint ...}
+-- Returns {syncs left, lanes that need a hint ...}
 -- A sync that was never claimed waits by its name alone.
 -- Resend: the due time has moved on, and the second does nothing.
 local rows = cjson.decode(ARGV[4])

@@ -3,7 +3,7 @@
 --       4... parked schedules, one key per pause
 -- ARGV  1 how many pauses, then the id of each, then per schedule: member, due as read (seconds),
 --       which of the pauses
--- Gives how many were parked
+-- Returns how many were parked
 -- Nothing is parked under a pause that is off or gone, as nobody would let it go again.
 -- Resend: they are not due any more, and the second does nothing.
 local pauses, on, under, parked = tonumber(ARGV[1]), {}, {}, 0

@@ -1,12 +1,12 @@
--- Set, change or remove one schedule and tell its company's lane, unless someone changed it, or a
+-- Set, change or remove one schedule and put an action into its lane, unless it changed, or a
 -- tick dispatched, parked or let go a run of it meanwhile.
 -- KEYS  1 the company's schedules  2 where it stood: due schedules, or those parked under a pause
 --       3 where it shall stand, likewise  4 why it is late  5 the company's lane  6 waiting lanes
 -- ARGV  1 company  2 data type  3 text as read, or ''  4 text to write, or '' to remove
 --       5 score as read, or ''  6 score to write, or '' when it shall not run
 --       7 the last periods that were dispatched, with a space between, or ''  8 the lane's number
---       9... field, value ... of the message it is told in; none: nothing to tell
--- Gives {1 written | 0 it was not as read, 1 when the lane needs a hint}
+--       9... field, value ... of the action that records it; none: no action
+-- Returns {1 written | 0 it was not as read, 1 when the lane needs a hint}
 -- Resend: the second finds it as it wrote it, and does nothing.
 local held = redis.call('HGET', KEYS[1], ARGV[2]) or ''
 local from, to = due_member(ARGV[1], ARGV[2], ARGV[3]), due_member(ARGV[1], ARGV[2], ARGV[4])

@@ -2,7 +2,7 @@
 -- KEYS  1 due schedules  2 why schedules are late
 -- ARGV  1 schedules key prefix  2 up to, epoch seconds  3 how many to pass over
 --       4 how many at most
--- Gives {member, due, text or '' when there is no such schedule, why it is late or '', ...}, flat
+-- Returns {member, due, text or '' when there is no such schedule, why it is late or '', ...}, flat
 -- Resend: it writes nothing.
 local found = redis.call('ZRANGE', KEYS[1], '-inf', '(' .. ARGV[2] + 1, 'BYSCORE', 'LIMIT',
   ARGV[3], ARGV[4], 'WITHSCORES')

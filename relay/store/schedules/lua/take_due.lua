@@ -6,7 +6,7 @@
 --       5... per calendar: how many schedules follow it, how many slots it has; per slot: first
 --       second, first second after it, seconds to the same place in the next slot, period;
 --       then the schedules, as the list of what is due has them, calendar by calendar
--- Gives how many were moved on, and their syncs left
+-- Returns how many were moved on, and their syncs left
 -- Commands are few and wide, as a million schedules may fall due at once.
 -- Resend: their due times have moved on, and the second does nothing.
 local last = 4 + ARGV[4]

@@ -1,10 +1,10 @@
 -- Put schedules that a pause held back where they were: due when they were due, so that their
--- catch-up rule decides. One that was set anew meanwhile keeps its new time.
+-- catch-up rule decides. One that was set again meanwhile keeps its new time.
 -- KEYS  1 due schedules  2 schedules parked under the pause  3 pauses  4 ids of those that hold
 --       something back  5 meta  6 why schedules are late
 -- ARGV  1 how many at most  2 the pause's id  3 '1' when it is over and shall be forgotten
 --       4 schedules key prefix  5 seconds by which one may be late and still is on time
--- Gives how many are still parked and shall be let go: none while the pause is on
+-- Returns how many are still parked and shall be let go: none while the pause is on
 -- Resend: the second takes the next ones, which were to go anyway.
 if pause_is_on(KEYS[3], ARGV[2]) then return 0 end
 local text, why = redis.call('HGET', KEYS[3], ARGV[2]), nil

@@ -1,4 +1,4 @@
--- The server's clock in milliseconds: leases and hints follow one clock, whatever the hosts say.
+-- The server's clock in milliseconds: leases and hints follow one clock.
 local function now_ms()
   local t = redis.call('TIME')
   return t[1] * 1000 + math.floor(t[2] / 1000)

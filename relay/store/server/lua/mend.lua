@@ -5,11 +5,11 @@
 --       12... flags that expire
 -- ARGV  1 due-set key prefix  2 intent key prefix  3 the longest lease of a lane, ms
 --       4 the longest wait of a delivery  5 the longest wait of an intent  6 the longest that a
---       worker has an intent, and the longest wait that nobody asked for  7 the longest hold
---       8 the longest call  9 by how much a clock may be moved and nobody look closer
+--       worker has an intent, and the longest wait that was not asked for  7 the longest hold
+--       8 the longest call  9 by how much a clock may be moved without a closer look
 --       10 priorities  11 how many to look at of each  12 how long events are remembered, ms
 --       13... how long each flag may stand, ms
--- Gives {how many were mended, 1 when more are to be looked at, 1 when schedules are}
+-- Returns {how many were mended, 1 when more are to be looked at, 1 when schedules are}
 -- A clock that goes on by more than a day is doubted for a day: `in_doubt` keeps from deleting by it.
 -- A leap by half of the time for which events are remembered has markers expire that are needed:
 -- for as long as that, `doubted_to` has each webhook compared with what the log holds of it.

@@ -1,7 +1,7 @@
 -- Note how far the clock of a process's machine is from the server's, and forget old notes.
 -- KEYS  1 the clocks
 -- ARGV  1 process and machine  2 ms by which its clock is ahead  3 how long a note counts, ms
--- Gives 1
+-- Returns 1
 -- Machines may have a new name at each start, so what is not renewed goes. A note from a time that
 -- has not come was made while the server's clock was wrong.
 -- Resend: the second writes the same again.

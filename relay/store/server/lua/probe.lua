@@ -1,7 +1,7 @@
 -- Write one thing of each sort that a webhook is kept as: what cannot be kept now fails here too.
 -- KEYS  1 a text  2 a stream  3 a hash  4 a sorted set
 -- ARGV  none
--- Gives 1
+-- Returns 1
 -- Resend: the same is written again.
 redis.call('SET', KEYS[1], '1')
 redis.call('XADD', KEYS[2], 'MAXLEN', 1, '*', 'at', '1')
