@@ -16,6 +16,7 @@ from support.journeys import AtCodat, agreed, invite, waited
 from support.link_bench import firm
 from support.parts import make_event, signed
 from support.portal_bench import Portal, kind
+from support.stored import stored_intent
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_a_page_that_waits_has_codat_looked_at_while_it_listens(portal, monkeypa
     journey = portal.store.journeys.get(made["id"])
     shown = f"waiting-{journey.attempt}-0-0"
     assert told(opened(portal, at, shown)) == ["still", "still"]
-    assert portal.store.intents.get(f"reread:{made['company_id']}") is not None
+    assert stored_intent(portal.store, f"reread:{made['company_id']}") is not None
 
 
 def test_link_streams_are_limited_per_customer_and_apart_from_the_log(portal):

@@ -26,6 +26,7 @@ from scheduler.clock import Clock
 from support.parts import SentHints, company_id
 from support.paths import ROOT
 from support.relays import linked
+from support.stored import put_schedule
 
 log = structlog.get_logger("figures")
 
@@ -81,7 +82,7 @@ def test_in_a_week_of_kills_and_freezes_codat_is_asked_once_a_period(relay, serv
     start = until - WEEK
     wanted = [one for company in companies for one in schedules(company)]
     for one in wanted:
-        assert relay.store.schedules.put(one, next_run(one, start).due, over=None)
+        assert put_schedule(relay.store, one, next_run(one, start).due, over=None)
     chance = random.Random(count)
     schedulers = Schedulers(server.url, start, until)
     try:
@@ -166,7 +167,7 @@ def test_a_clock_change_doubles_no_period_and_loses_none(bench):
     store = bench.store
     wanted = Schedule(company_id(1), "invoices", Cadence.DAILY)
     due = next_run(wanted, NOW).due
-    store.schedules.put(wanted, due, over=None)
+    put_schedule(store, wanted, due, over=None)
     asked = []
     for now in (due, due - 3600, due + 1, due + 3 * DAY, due, due + 3 * DAY + 1, due + 4 * DAY):
         asked.append(dispatch.dispatch(store, SentHints(), now))
@@ -180,7 +181,7 @@ def test_a_host_with_a_wrong_clock_dispatches_by_the_servers(bench, monkeypatch)
     """Months ahead of the server it dispatches nothing too early, and raises an alarm."""
     wanted = Schedule(company_id(1), "invoices", Cadence.DAILY)
     due = next_run(wanted, int(time.time()) - 90 * DAY).due
-    bench.store.schedules.put(wanted, due, over=None)
+    put_schedule(bench.store, wanted, due, over=None)
     clock = Clock(bench.settings, bench.store, SentHints())
     monkeypatch.setattr(bench.store, "time", lambda: due - 2)
     clock.tick()

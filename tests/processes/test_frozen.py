@@ -23,6 +23,7 @@ from support.log import read_log
 from support.parts import SECRET
 from support.paths import ROOT
 from support.relays import linked
+from support.stored import put_schedule
 
 log = structlog.get_logger("figures")
 
@@ -124,7 +125,7 @@ def fall_due(relay, company: str, data_type: str) -> tuple[str, str, str]:
     """Give a schedule that is due from this minute on; whose, what, and the period it is in."""
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     schedule = Schedule(company, data_type, Cadence.HOURLY, Anchor(minute=now.minute))
-    assert relay.store.schedules.put(schedule, int(now.timestamp()), over=None)
+    assert put_schedule(relay.store, schedule, int(now.timestamp()), over=None)
     return company, data_type, now.strftime("%Y-%m-%dT%HZ")
 
 

@@ -34,6 +34,7 @@ from support.parts import (
     signed,
 )
 from support.paths import ROOT
+from support.stored import put_schedule
 from support.waiting import wait_until
 from workers.inbox.drain import LEASE_MS
 
@@ -85,7 +86,7 @@ def test_a_server_clock_a_year_ahead_and_back_leaves_nothing_behind(leaping):
     assert bench.take(*sent[0]).status == 204
     bench.settle()
     hourly = Schedule(ONE, "invoices", Cadence.HOURLY)
-    store.schedules.put(hourly, next_run(hourly, now_ms() // 1000).due, over=None)
+    put_schedule(store, hourly, next_run(hourly, now_ms() // 1000).due, over=None)
     ticking._mending.look()
 
     clock.move(LEAP)

@@ -12,6 +12,7 @@ from relay.times import now_ms
 from scheduler import dispatch
 from support.parts import make_event, signed
 from support.relays import KEY, XERO, Relay, linked, requested
+from support.stored import stored_intent
 
 
 def test_a_linked_company_gets_its_info_its_real_name_and_its_cadence(relay):
@@ -187,7 +188,7 @@ def test_trouble_at_codat_is_recorded_and_the_work_done_afterwards(relay, fault)
     relay.fault(**fault)
     relay.control(company, "authorise", **XERO)
     record = relay.until(
-        lambda: (r := relay.store.intents.get(f"info:{company}")) and r.get("last_error") and r,
+        lambda: (r := stored_intent(relay.store, f"info:{company}")) and r.get("last_error") and r,
         "a record of the trouble",
     )
     assert KEY not in record["last_error"]
@@ -226,7 +227,7 @@ def test_a_company_unknown_to_codat_is_logged_once_without_change(relay):
     unknown = "00000000-0000-4000-8000-00000000dead"
     need = NewIntent(f"reread:{unknown}", unknown, Priority.LINK, now_ms(), "test")
     relay.store.intents.put([need], now_ms())
-    relay.until(lambda: relay.store.intents.get(need.name) is None, "the end of the intent")
+    relay.until(lambda: stored_intent(relay.store, need.name) is None, "the end of the intent")
     time.sleep(0.2)
     assert relay.store.companies.get(unknown) is None
 

@@ -31,6 +31,7 @@ from scheduler.mending import Mending
 from support.folding import apply, payload, webhook
 from support.parts import SECRET, SentHints, company_id, make_event, signed
 from support.paths import PAYLOADS
+from support.stored import put_schedule, stored_intent
 from workers.inbox.drain import LEASE_MS
 
 DAY_MS = 86_400_000
@@ -67,7 +68,7 @@ def test_what_a_drain_leaves_is_due_by_the_servers_clock(bench, host_is_off, sec
     bench.drain()
     now = server_ms(bench.store)
     for name in ("info", "track", "cadence"):
-        held = bench.store.intents.get(f"{name}:{ONE}")
+        held = stored_intent(bench.store, f"{name}:{ONE}")
         sets = [f"{keys.INTENTS_DUE}{int(priority)}" for priority in Priority]
         found = [bench.store.client.zscore(one, f"{name}:{ONE}") for one in sets]
         [due] = [at for at in found if at is not None]
@@ -460,7 +461,7 @@ MONTHLY = Schedule(ONE, "customers", Cadence.MONTHLY)
 def test_schedules_that_a_clock_took_along_run_again_when_it_is_back(store, leap_days):
     now = int(store.time())
     for schedule in (HOURLY, DAILY, MONTHLY):
-        store.schedules.put(schedule, next_run(schedule, now).due, over=None)
+        put_schedule(store, schedule, next_run(schedule, now).due, over=None)
     right = {one: next_run(one, now).due for one in (HOURLY, DAILY, MONTHLY)}
     then = now + leap_days * 86_400
     for one in store.schedules.due(then, 10):
@@ -479,7 +480,7 @@ def test_schedules_that_a_clock_took_along_run_again_when_it_is_back(store, leap
 def test_a_period_does_not_run_twice_after_the_clock_is_set_back(store):
     now = int(store.time())
     this = next_run(DAILY, now)
-    store.schedules.put(DAILY, this.due, over=None)
+    put_schedule(store, DAILY, this.due, over=None)
     [one] = store.schedules.due(this.due, 1)
     after = next_run(DAILY, this.due).due
     store.client.zadd(keys.SCHEDULES_DUE, {one.member: after + 0.5})  # it ran, ahead of its time
@@ -489,7 +490,7 @@ def test_a_period_does_not_run_twice_after_the_clock_is_set_back(store):
 
 
 def test_a_schedule_far_ahead_is_mended_even_if_no_one_saw_the_leap(store):
-    store.schedules.put(HOURLY, far(store) // 1000, over=None)
+    put_schedule(store, HOURLY, far(store) // 1000, over=None)
     Mending(store).look()
     assert store.schedules.next_due([HOURLY]) == [next_run(HOURLY, int(store.time())).due]
 
@@ -501,7 +502,7 @@ def test_many_schedules_are_looked_at_bit_by_bit(store, monkeypatch):
     monkeypatch.setattr(module, "ROUND", 0.0)
     wanted = [Schedule(company_id(n), "invoices", Cadence.DAILY, spread=6000) for n in range(10)]
     for one in wanted:
-        store.schedules.put(one, int(store.time()) + 3 * 86_400, over=None)
+        put_schedule(store, one, int(store.time()) + 3 * 86_400, over=None)
     seen(store, LEAP_MS)
     mending = Mending(store)
     monkeypatch.setattr(module, "ROUND", 0.0001)
@@ -562,7 +563,7 @@ def test_codats_news_beats_what_was_read_while_the_clock_was_ahead(bench):
     assert held.status == "Deauthorised"
     assert held.latest <= now_micros() + 600_000_000
     assert held.last_webhook <= now_ms() + 600_000
-    assert bench.store.intents.get(f"reread:{ONE}") is not None
+    assert stored_intent(bench.store, f"reread:{ONE}") is not None
 
 
 @pytest.mark.parametrize(
@@ -601,7 +602,7 @@ def test_dates_of_a_clock_ahead_keep_no_sync_open_and_no_data_fresh(bench, kind)
     syncs = {ALL: replace(held.syncs[ALL], requested=ahead)}
     held = replace(held, syncs=syncs, data_types={"c|invoices": read})
     store.client.set(keys.COMPANY + ONE, pack(ONE, held.to_json()))
-    store.schedules.put(replace(HOURLY, company_id=ONE, fresh=1), now_ms() // 1000, over=None)
+    put_schedule(store, replace(HOURLY, company_id=ONE, fresh=1), now_ms() // 1000, over=None)
     calls = len(bench.codat.asked)
     store.client.delete(*store.client.scan_iter(keys.INTENT + "*"))
     store.intents.put([NewIntent(f"{kind}:{ONE}", ONE, Priority.LOCAL, now_ms(), "x")], now_ms())
@@ -610,7 +611,7 @@ def test_dates_of_a_clock_ahead_keep_no_sync_open_and_no_data_fresh(bench, kind)
     bench.drain()
     mended = store.companies.get(ONE)
     assert mended.latest <= now_micros() + 600_000_000
-    assert store.intents.get(f"{kind}:{ONE}")["state"] == "due"
+    assert stored_intent(store, f"{kind}:{ONE}")["state"] == "due"
 
 
 # A date that nobody can mean makes a hint of an event: nothing is logged, Codat is asked.
@@ -636,7 +637,7 @@ def test_a_hint_leads_to_a_look_at_codat_after_a_leap_or_a_long_quiet(bench, qui
     ahead = make_event("connection.disconnected", connection=(1, "Deauthorized"))
     bench.deliver(ahead | {"generatedDate": "2028-01-04T22:16:27.993623Z"})
     bench.drain()
-    assert bench.store.intents.get(f"reread:{ONE}") is not None
+    assert stored_intent(bench.store, f"reread:{ONE}") is not None
 
 
 @pytest.mark.parametrize("leap", [LEAP_MS, -LEAP_MS])
@@ -658,7 +659,7 @@ def test_schedules_years_late_leave_time_for_the_clocks_other_work(store, monkey
     now = int(store.time())
     for number in range(6):
         wanted = replace(HOURLY, company_id=company_id(number))
-        store.schedules.put(wanted, now - 3600, over=None)
+        put_schedule(store, wanted, now - 3600, over=None)
     monkeypatch.setattr(dispatch, "ROUND_SECONDS", 0.0)
     between = []
     assert dispatch.dispatch(store, SentHints(), now, lambda: between.append(1) or now) == 6

@@ -24,6 +24,7 @@ from relay.times import now_ms
 from scheduler.clock import Clock
 from support.log import read_log
 from support.relays import linked
+from support.stored import put_schedule
 
 log = structlog.get_logger("figures")
 
@@ -45,7 +46,7 @@ def test_two_days_down_are_caught_up_by_rule_and_within_the_budget(relay, monkey
     up = int(time.time())
     wanted = [one for n, company in enumerate(companies) for one in schedules(company, n)]
     for one in wanted:
-        assert relay.store.schedules.put(one, next_run(one, up - DOWN).due, over=None)
+        assert put_schedule(relay.store, one, next_run(one, up - DOWN).due, over=None)
     budget = relay.store.budget
     budget.limits = replace(budget.limits, calls_per_minute=CALLS_PER_MINUTE)
     calls = come_back(relay, wanted, up)

@@ -28,6 +28,7 @@ from scheduler import dispatch, maintenance
 from support.log import read_log
 from support.parts import SentHints, company_id, make_event
 from support.portal_bench import Portal, kind, trim
+from support.stored import put_schedule
 from support.waiting import wait_until
 
 NOW = 1_772_452_800  # Monday 2026-03-02T12:00Z
@@ -85,12 +86,12 @@ def touch(store, company):
     """Let every other kind of record name the company, as it comes about."""
     # The first of a plan waits by its name alone, those that follow wait in pieces.
     first = Schedule(company, "suppliers", Cadence.DAILY)
-    assert store.schedules.put(first, DUE, over=None)
+    assert put_schedule(store, first, DUE, over=None)
     assert dispatch.dispatch(store, SentHints(), DUE) == 1
     for one in (company, company_id(3)):
-        assert store.schedules.put(Schedule(one, "bills", Cadence.DAILY), DUE, over=None)
+        assert put_schedule(store, Schedule(one, "bills", Cadence.DAILY), DUE, over=None)
     assert dispatch.dispatch(store, SentHints(), DUE) == 2
-    assert store.schedules.put(Schedule(company, "items", Cadence.DAILY), DUE, over=None)
+    assert put_schedule(store, Schedule(company, "items", Cadence.DAILY), DUE, over=None)
     assert dispatch.dispatch(store, SentHints(), DUE) == 1
     assert store.client.llen(keys.SYNCS_WAITING) == 2
     store.journeys.start(rules.start(JOURNEY))
@@ -98,12 +99,12 @@ def touch(store, company):
     for one in (EVERYTHING, replace(EVERYTHING, id="p2", scope=Scope.COMPANY, value=company,
                                     reason=f"{NAME} asked for it")):  # fmt: skip
         assert store.pauses.write(one, over=None, at=NOW)[0]
-        assert store.schedules.put(Schedule(company, one.id, Cadence.DAILY), NOW, over=None)
+        assert put_schedule(store, Schedule(company, one.id, Cadence.DAILY), NOW, over=None)
         [due] = store.schedules.due(NOW, 10)
         assert store.pauses.park([(due, one)])
     late = replace(EVERYTHING, id="p3")
     assert store.pauses.write(late, over=None, at=NOW)[0]
-    assert store.schedules.put(Schedule(company, "transfers", Cadence.HOURLY), 1, over=None)
+    assert put_schedule(store, Schedule(company, "transfers", Cadence.HOURLY), 1, over=None)
     assert store.pauses.park([(store.schedules.due(1, 1)[0], late)])
     assert store.pauses.write(late.end(NOW), over=late, at=NOW)[0]
     assert store.pauses.unpark(late.id, 1, forget=True) == 0

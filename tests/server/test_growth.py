@@ -8,6 +8,7 @@ from relay.store.intents.queue import NewIntent, Priority
 from relay.times import now_ms
 from scheduler import maintenance
 from support.parts import company_id, make_event
+from support.stored import stored_intent
 from workers.inbox.routing import handler_for
 
 DAY_MS = 86_400_000
@@ -31,9 +32,9 @@ def test_work_that_was_given_up_is_kept_as_long_as_messages_are(bench):
     store.client.hset(keys.INTENT + "sync:b", "state", "due")  # by a person, this very moment
     maintenance.trim(store, bench.settings)
     assert store.client.zrange(keys.DEAD_INTENTS, 0, -1) == [b"sync:c"]
-    assert store.intents.get("sync:a") is None
-    assert store.intents.get(revived.name) is not None
-    assert store.intents.get("sync:c") is not None
+    assert stored_intent(store, "sync:a") is None
+    assert stored_intent(store, revived.name) is not None
+    assert stored_intent(store, "sync:c") is not None
 
 
 def test_webhooks_of_unknown_types_are_counted_together(bench):

@@ -12,6 +12,7 @@ from relay.store.intents.queue import NewIntent, Priority
 from relay.store.scripts import source
 from support.log import read_log
 from support.parts import company_id
+from support.stored import stored_intent
 
 LEASE = 5000
 
@@ -160,7 +161,7 @@ def test_a_commit_writes_states_log_intents_and_dead_letters_together(store):
     done = commit(store, lease, lease.cursor, entry, batch)
     assert (done.log_seq, done.intents) == (3, 1)
     assert [e.sequence for e in read_log(store, 0)] == [1, 2, 3]
-    assert store.intents.get(need.name)["state"] == "due"
+    assert stored_intent(store, need.name)["state"] == "due"
     assert store.inbox.dead_letters()[0]["reason"] == "why"
     assert store.companies.count() == 1
 

@@ -10,6 +10,7 @@ from relay.store.intents.budget import MAX_CONCURRENT_PER_COMPANY
 from relay.store.intents.queue import NewIntent, Priority
 from relay.store.scripts import source
 from support.parts import company_id
+from support.stored import stored_intent
 
 NOW = 1_800_000_000_000
 LEASE = 60_000
@@ -68,7 +69,7 @@ def test_only_the_present_holder_may_end_it(store, client):
     assert finish(store, second, action=told) == (True, True)
     lane = keys.LANE + str(store.inbox.lane_of(company_id(1)))
     assert client.xlen(lane) == 1
-    assert store.intents.get(need().name) is None
+    assert stored_intent(store, need().name) is None
 
 
 def test_a_claim_of_an_earlier_life_does_not_end_a_later_one(store):
@@ -133,7 +134,7 @@ def test_later_waits_and_keeps_the_count_unless_the_wait_was_expected(store):
     finish(store, again, "later", due=NOW + 20, expected=True)
     [third] = claim(store, now=NOW + 20)
     assert third.attempts == 2
-    assert store.intents.get(intent.name)["last_error"] == ""
+    assert stored_intent(store, intent.name)["last_error"] == ""
 
 
 def test_a_need_that_arises_during_an_expected_wait_is_due_at_once(store):
@@ -163,7 +164,7 @@ def test_a_dead_intent_is_kept_and_a_new_need_revives_it(store):
     finish(store, intent, "dead", error="gave up")
     assert claim(store) == []
     assert store.intents.counts()["dead"] == 1
-    assert store.intents.get(intent.name)["last_error"] == "gave up"
+    assert stored_intent(store, intent.name)["last_error"] == "gave up"
     store.intents.put([need()], NOW)
     assert len(claim(store)) == 1
     assert store.intents.counts()["dead"] == 0

@@ -7,6 +7,7 @@ from relay.syncs.cadence import next_run
 from relay.syncs.schedule import ALL, Cadence, Schedule
 from support.parts import company_id
 from support.portal_bench import Portal
+from support.stored import put_schedule, remove_schedule
 
 NOW = int(time.time())
 DAY = 86_400
@@ -15,7 +16,7 @@ DAY = 86_400
 def fill(store, count):
     for number in range(count):
         daily = Schedule(company_id(number), ALL, Cadence.DAILY, spread=DAY)
-        assert store.schedules.put(daily, next_run(daily, NOW).due, over=None)
+        assert put_schedule(store, daily, next_run(daily, NOW).due, over=None)
 
 
 def test_all_are_taken_when_they_are_few(store):
@@ -35,9 +36,9 @@ def test_a_schedule_that_was_changed_or_removed_is_taken_as_it_is_now(store):
     fill(store, 2)
     [old] = store.schedules.of(company_id(0)).values()
     weekly = Schedule(company_id(0), ALL, Cadence.WEEKLY)
-    assert store.schedules.put(weekly, NOW + DAY, over=old)
+    assert put_schedule(store, weekly, NOW + DAY, over=old)
     [gone] = store.schedules.of(company_id(1)).values()
-    assert store.schedules.remove(gone)
+    assert remove_schedule(store, gone)
     assert [(one.due, one.plan.cadence) for one in store.outlook.sample(9)] == [
         (NOW + DAY, Cadence.WEEKLY)
     ]

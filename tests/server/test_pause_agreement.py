@@ -11,6 +11,7 @@ from relay.syncs.pause import Pause, Scope, Window
 from relay.syncs.schedule import Cadence, Schedule
 from scheduler import dispatch, pauses
 from support.parts import SentHints, company_id
+from support.stored import put_schedule
 
 NOW = 1_772_452_800  # Monday 2026-03-02T12:00Z
 DAY = 86_400
@@ -88,4 +89,4 @@ def begin_again(store):
         client.set(keys.COMPANY + name, pack(name, company.to_json()))
         for data_type in DATA_TYPES:
             wanted = Schedule(name, data_type, Cadence.DAILY)
-            assert store.schedules.put(wanted, next_run(wanted, NOW).due, over=None)
+            assert put_schedule(store, wanted, next_run(wanted, NOW).due, over=None)

@@ -17,6 +17,7 @@ from relay.times import now_ms
 from scheduler import dispatch, maintenance, pauses
 from scheduler.clock import Clock
 from support.parts import SentHints, company_id, make_event
+from support.stored import put_schedule, remove_schedule, stored_intent
 from workers.intents.kinds import sync
 from workers.intents.retry_policy import ResultKind
 
@@ -28,7 +29,7 @@ EVERYTHING = Pause("p1", Scope.EVERYTHING, "", "olga", "a migration", NOW, on=Tr
 
 def put(store, number=1, data_type=ALL, **more):
     wanted = Schedule(company_id(number), data_type, Cadence.DAILY, **more)
-    assert store.schedules.put(wanted, next_run(wanted, NOW).due, over=None)
+    assert put_schedule(store, wanted, next_run(wanted, NOW).due, over=None)
     return wanted
 
 
@@ -128,8 +129,8 @@ def test_a_schedule_reset_or_removed_in_a_pause_does_not_come_back(store):
     tick(store, DUE)
     weekly = replace(first, cadence=Cadence.WEEKLY)
     later = NOW + 5 * DAY
-    assert store.schedules.put(weekly, later, over=first)
-    assert store.schedules.remove(second)
+    assert put_schedule(store, weekly, later, over=first)
+    assert remove_schedule(store, second)
     assert store.pauses.parked([held]) == [0]
     assert tick(store, NOW + DAY) == 0
     assert store.schedules.next_due([weekly, second]) == [later, None]
@@ -181,7 +182,7 @@ def test_a_schedule_reset_while_held_back_drops_its_old_due_time(store):
     assert tick(store, DUE + DAY) == 0
     weekly = replace(held, cadence=Cadence.WEEKLY)
     first = next_run(weekly, DUE + DAY).due
-    assert store.schedules.put(weekly, first, over=held)
+    assert put_schedule(store, weekly, first, over=held)
     assert tick(store, DUE + DAY + 60) == 0
     assert store.schedules.next_due([weekly]) == [first]
     assert store.schedules.count() == 1
@@ -302,7 +303,7 @@ def waiting(bench, catch_up, minutes):
     bench.drain()
     left = now_ms() - minutes * 60_000
     wanted = Schedule(company_id(1), "invoices", Cadence.HOURLY, catch_up=catch_up)
-    assert bench.store.schedules.put(wanted, left // 1000 + 3600, over=None)
+    assert put_schedule(bench.store, wanted, left // 1000 + 3600, over=None)
     args = {"data_type": "invoices", "period": "p"}
     return Intent("sync:x", 1, company_id(1), 1, left, args, "schedule", Priority.SCHEDULED)
 
@@ -381,7 +382,7 @@ def test_a_pause_of_everything_stops_only_scheduled_syncs(bench):
     hints = SentHints()
     maintenance.sweep(store, hints)
     assert hints.performed == 0
-    assert store.intents.get(name)["attempts"] == "0"
+    assert stored_intent(store, name)["attempts"] == "0"
     over = held.end(now // 1000)
     assert store.pauses.write(over, over=held, at=now // 1000)[0]
     maintenance.sweep(store, hints)

@@ -13,6 +13,7 @@ from relay.store.intents.queue import NewIntent, Priority
 from relay.store.server.durable import NotDurable
 from relay.times import iso_from_ms, now_micros, now_ms
 from support.parts import company_id, make_event
+from support.stored import stored_intent
 from workers.intents.perform import _claim, perform_one
 from workers.intents.retry_policy import GIVE_UP_AFTER_MS
 
@@ -46,7 +47,7 @@ def attempt(bench):
         now=later, lease_ms=60_000, limit=2, priorities=list(Priority)
     )
     perform_one(bench.context, intent)
-    return bench.store.intents.get(intent.name)
+    return stored_intent(bench.store, intent.name)
 
 
 def kill(bench, name):
@@ -85,7 +86,7 @@ def test_a_host_with_a_clock_ahead_takes_no_claim_from_another(bench, monkeypatc
         with pytest.raises(NoCallNow) as refused:
             SharedGate(bench.store).begin_call(COMPANY)
     assert 50 < refused.value.retry_after <= 60
-    assert bench.store.intents.get(INFO)["fence"] == str(claimed.fence)
+    assert stored_intent(bench.store, INFO)["fence"] == str(claimed.fence)
 
 
 def test_a_fault_of_ours_is_given_up_at_once(bench, monkeypatch):

@@ -17,6 +17,7 @@ from relay.syncs.schedule import ALL, Anchor, Cadence, CatchUp, Schedule
 from scheduler import dispatch, maintenance
 from scheduler.clock import Clock
 from support.parts import SentHints, company_id
+from support.stored import put_schedule, remove_schedule
 
 NOW = int(datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp())
 DAY = 86_400
@@ -27,7 +28,7 @@ def schedule(number=1, cadence=Cadence.DAILY, **more):
 
 
 def put(store, wanted, after=NOW):
-    assert store.schedules.put(wanted, next_run(wanted, after).due, over=None)
+    assert put_schedule(store, wanted, next_run(wanted, after).due, over=None)
     return next_run(wanted, after)
 
 
@@ -55,18 +56,18 @@ def test_a_schedule_changed_meanwhile_is_not_written_over(store):
     first = schedule()
     put(store, first)
     second = schedule(cadence=Cadence.WEEKLY)
-    assert not store.schedules.put(second, NOW, over=None)
-    assert store.schedules.put(second, NOW, over=first)
-    assert store.schedules.put(second, NOW, over=second)
-    assert not store.schedules.remove(first)
-    assert store.schedules.remove(second)
+    assert not put_schedule(store, second, NOW, over=None)
+    assert put_schedule(store, second, NOW, over=first)
+    assert put_schedule(store, second, NOW, over=second)
+    assert not remove_schedule(store, first)
+    assert remove_schedule(store, second)
     assert store.schedules.count() == 0
 
 
 def test_a_suspended_schedule_is_not_due(store):
     wanted = schedule()
     put(store, wanted)
-    assert store.schedules.put(wanted.suspend("unlinked"), None, over=wanted)
+    assert put_schedule(store, wanted.suspend("unlinked"), None, over=wanted)
     assert store.schedules.due(NOW + 10 * DAY, 10) == []
     assert store.schedules.next_due([wanted]) == [None]
 
@@ -118,7 +119,7 @@ def test_the_same_period_is_not_dispatched_again_although_due_again(store):
     wanted = schedule(anchor=Anchor(hour=13))
     run = put(store, wanted)
     dispatch.dispatch(store, SentHints(), run.due)
-    assert store.schedules.put(wanted, run.due, over=wanted)
+    assert put_schedule(store, wanted, run.due, over=wanted)
     assert dispatch.dispatch(store, SentHints(), run.due + 1) == 0
     assert store.schedules.next_due([wanted]) == [run.due + DAY]
 
@@ -191,9 +192,9 @@ def test_a_schedule_changed_after_its_run_does_not_repeat_that_period(store):
     run = put(store, wanted)
     dispatch.dispatch(store, SentHints(), run.due)
     asleep = wanted.suspend("unlinked")
-    assert store.schedules.put(asleep, None, over=wanted)
+    assert put_schedule(store, asleep, None, over=wanted)
     later = schedule(anchor=Anchor(hour=15))
-    assert store.schedules.put(later, run.due + 7200, over=asleep)
+    assert put_schedule(store, later, run.due + 7200, over=asleep)
     assert store.schedules.next_due([later]) == [run.due + 7200 + DAY]
 
 
@@ -201,7 +202,7 @@ def test_an_unrun_schedule_may_move_to_an_earlier_time_of_its_day(store):
     wanted = schedule(anchor=Anchor(hour=15))
     put(store, wanted)
     earlier = schedule(anchor=Anchor(hour=13))
-    assert store.schedules.put(earlier, NOW + 3600, over=wanted)
+    assert put_schedule(store, earlier, NOW + 3600, over=wanted)
     assert dispatch.dispatch(store, SentHints(), NOW + 3600) == 1
 
 
@@ -216,7 +217,7 @@ def test_a_schedule_dispatched_before_the_write_is_not_overwritten(store, monkey
         return score
 
     monkeypatch.setattr(store.schedules, "_score", then_dispatched)
-    assert not store.schedules.put(schedule(), NOW + DAY, over=wanted)
+    assert not put_schedule(store, schedule(), NOW + DAY, over=wanted)
 
 
 def test_after_downtime_the_latest_period_runs_and_others_are_missed(store, bench):
@@ -237,7 +238,7 @@ def test_a_new_cadence_forgets_the_last_period(store):
     run = put(store, wanted)
     dispatch.dispatch(store, SentHints(), run.due)
     hourly = schedule(cadence=Cadence.HOURLY)
-    assert store.schedules.put(hourly, run.due + 60, over=wanted)
+    assert put_schedule(store, hourly, run.due + 60, over=wanted)
     assert dispatch.dispatch(store, SentHints(), run.due + 3700) == 1
     assert due_syncs(store, run.due + 3700)[-1].args["period"] > "2026-04-01T"
 
@@ -245,7 +246,7 @@ def test_a_new_cadence_forgets_the_last_period(store):
 def test_what_is_not_to_run_leaves_the_list_of_what_is_due(store, client):
     """As when someone switches a schedule off, or removes it, between our look and our write."""
     off = schedule(off=True)
-    store.schedules.put(off, NOW, over=None)
+    put_schedule(store, off, NOW, over=None)
     client.zadd(keys.SCHEDULES_DUE, {f"{company_id(2)}|all|12345678": NOW})
     assert dispatch.dispatch(store, SentHints(), NOW) == 0
     assert store.schedules.count() == 0

@@ -16,6 +16,7 @@ from relay.syncs.schedule import ALL, Anchor, Cadence, Schedule
 from relay.times import now_ms
 from scheduler import dispatch
 from support.parts import SentHints, company_id
+from support.stored import put_schedule
 
 NOW = int(datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp())
 DAY = 86_400
@@ -131,7 +132,7 @@ def test_what_a_pause_made_late_keeps_its_reason_through_a_change(bench, client)
 
 def test_a_run_held_back_for_a_moment_is_on_time_without_a_reason(store, client):
     now = now_ms() // 1000
-    assert store.schedules.put(DAILY, now - 60, over=None)
+    assert put_schedule(store, DAILY, now - 60, over=None)
     held = replace(EVERYTHING, begins=now - 90)
     assert store.pauses.write(held, over=None, at=now)[0]
     assert store.pauses.park([(store.schedules.due(now, 1)[0], held)]) == 1

@@ -12,6 +12,7 @@ from relay.times import now_ms
 from scheduler import dispatch
 from support.portal_bench import Portal
 from support.relays import XERO, Relay, linked
+from support.stored import put_schedule
 
 DAY = 86_400
 
@@ -37,7 +38,7 @@ def due_at(relay: Relay, company: str, due: int, **more) -> Schedule:
     wanted = Schedule(
         company, "invoices", Cadence.DAILY, Anchor(clock.tm_min, clock.tm_hour), **more
     )
-    assert relay.store.schedules.put(wanted, due, over=None)
+    assert put_schedule(relay.store, wanted, due, over=None)
     return wanted
 
 
@@ -87,7 +88,7 @@ def test_a_deauthorised_company_logs_every_step_and_gets_no_call(relay):
     )
     # It was stopped a minute before it fell due, and a period passes while it is.
     before = replace(stopped, suspended_at=fell_due - 60)
-    assert relay.store.schedules.put(before, None, over=stopped)
+    assert put_schedule(relay.store, before, None, over=stopped)
     assert dispatch.dispatch(relay.store, relay.context.hints, now + DAY) == 0
     assert len(relay.journal("POST", company)) == calls
     relay.control(company, "relink")

@@ -45,10 +45,6 @@ class KeptTokens:
         found = [_read(digest.decode(), record) for digest, record in held.items()]
         return sorted(found, key=lambda one: (one.owner.name, one.made, one.digest))
 
-    def is_revoked(self, digest: str) -> bool:
-        """Report whether the token with this SHA-256 (hex) was revoked or replaced."""
-        return bool(self._client.sismember(keys.TOKENS_REVOKED, digest))
-
     def put(
         self, token: str, owner: Token, *, made: int, place: str = "", replace: str | None = None
     ) -> bool:

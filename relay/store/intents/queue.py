@@ -216,11 +216,6 @@ class Intents:
         scores = self._client.zmscore(keys.DEAD_INTENTS, list(names)) if names else []
         return sum(score is not None for score in scores)
 
-    def get(self, name: str) -> dict[str, str] | None:
-        """Return one intent's record, or None."""
-        record: dict[bytes, bytes] = self._client.hgetall(keys.INTENT + name)
-        return {k.decode(): v.decode() for k, v in record.items()} or None
-
 
 def _claimed(row: Sequence[Any]) -> Intent:
     name, fence, company_id, attempts, created, args, cause, priority, *trouble = row

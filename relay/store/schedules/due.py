@@ -16,9 +16,9 @@ from relay.inbox.message import Action, action_fields
 from relay.store import keys
 from relay.store.intents.queue import Priority
 from relay.store.scripts import Scripts
-from relay.syncs.cadence import Run, next_run
+from relay.syncs.cadence import Run
 from relay.syncs.catchup import GRACE, DueDecision, OnTimeSlot, on_time_slots
-from relay.syncs.change import Change, Rescheduling, ScheduleState, first_run, last_periods
+from relay.syncs.change import Change, Rescheduling, ScheduleState
 from relay.syncs.schedule import Schedule
 
 # Beside a schedule that was changed, or in its place: the last periods dispatched before, with a
@@ -153,27 +153,6 @@ class Schedules:
             arguments,
         )
         return bool(written), bool(wake)
-
-    def put(self, schedule: Schedule, next_due: int | None, *, over: Schedule | None) -> bool:
-        """Set a schedule that is still `over` (None: there is none); False if it has changed.
-
-        `next_due` is in epoch seconds, whatever was due before; None keeps it from running.
-        No event is logged; `relay.services.set_schedule` does that.
-        """
-        at = self.standing(schedule.company_id, schedule.data_type)
-        if at.schedule != over:
-            return False
-        ran = last_periods(at)
-        if next_due is not None and next_run(schedule, next_due - 1).due == next_due:
-            next_due = first_run(schedule, next_due - 1, ran).due
-        return self.write(at, Change(over, schedule), Rescheduling(next_due, ran=ran))[0]
-
-    def remove(self, schedule: Schedule) -> bool:
-        """Remove a schedule without an event; False if it changed meanwhile."""
-        at = self.standing(schedule.company_id, schedule.data_type)
-        if at.schedule != schedule:
-            return False
-        return self.write(at, Change(schedule, None), Rescheduling(ran=last_periods(at)))[0]
 
     def _parked(self, name: str) -> tuple[float, str] | tuple[None, None]:
         """Return when one that a pause holds back was due, and the pause."""

@@ -14,6 +14,7 @@ from relay.inbox.replay_filter import MessageFilter
 from support import published
 from support.parts import SHARED, Bench, signed
 from support.paths import PAYLOADS
+from support.stored import stored_intent
 
 OWN = sorted((PAYLOADS).glob("*.json"))
 FOLDERS = [
@@ -77,7 +78,7 @@ def deliver_and_check(bench: Bench, body: bytes, *, shared: bool) -> None:
     intents = {
         kind
         for kind in ("info", "name", "reread", "cadence")
-        if event.company_id and bench.store.intents.get(f"{kind}:{event.company_id}")
+        if event.company_id and stored_intent(bench.store, f"{kind}:{event.company_id}")
     }
     if event.type.startswith("read.completed"):
         check_reads(bench, event, types)

@@ -12,6 +12,7 @@ from relay.syncs.schedule import ALL, SPREAD, Anchor, Cadence, Schedule
 from relay.syncs.tracking import COVERED_BY_FIRST
 from relay.times import now_ms
 from support.parts import company_id, make_event
+from support.stored import put_schedule, stored_intent
 from workers.intents.kinds import cadence
 from workers.intents.kinds.cadence import FIRST_AFTER
 from workers.intents.retry_policy import ResultKind
@@ -44,7 +45,7 @@ def told(bench):
 
 def held(bench, wanted):
     """Let the company have this schedule as it stands long after its link."""
-    assert bench.store.schedules.put(wanted, next_run(wanted, now_ms() // 1000).due, over=None)
+    assert put_schedule(bench.store, wanted, next_run(wanted, now_ms() // 1000).due, over=None)
     return wanted
 
 
@@ -86,7 +87,7 @@ def test_done_twice_it_changes_nothing_more(bench):
 def test_a_schedule_that_someone_changed_meanwhile_is_looked_at_again(bench, monkeypatch):
     connect(bench, "connection.connected", "Linked")
     monkeypatch.setattr(bench.store.schedules, "of", lambda company: {})
-    bench.store.schedules.put(replace(PERSONS, data_type=ALL), None, over=None)
+    put_schedule(bench.store, replace(PERSONS, data_type=ALL), None, over=None)
     ended = do(bench)
     assert (ended.kind, ended.expected) == (ResultKind.LATER, True)
     monkeypatch.undo()
@@ -111,7 +112,7 @@ def test_only_a_change_of_the_cadence_is_logged(bench, monkeypatch):
 def test_periods_of_a_suspension_are_logged_despite_a_killed_worker(bench):
     connect(bench, "connection.connected", "Linked")
     asleep = HOURLY.suspend("the company is Unlinked", now_ms() // 1000 - 5 * 3600)
-    assert bench.store.schedules.put(asleep, None, over=None)
+    assert put_schedule(bench.store, asleep, None, over=None)
     do(bench)  # it is killed here, before it ends its intent
     do(bench)
     reasons = [reason for kind, reason in told(bench) if kind == "sync.missed"]
@@ -122,12 +123,12 @@ def test_a_deadline_is_watched_even_if_the_worker_died_before_asking(bench):
     connect(bench, "connection.connected", "Linked")
     held(bench, replace(PERSONS, fresh=24))
     do(bench)
-    assert bench.store.intents.get(f"fresh:{COMPANY}")
+    assert stored_intent(bench.store, f"fresh:{COMPANY}")
 
 
 def test_periods_due_before_a_suspension_are_logged_as_missed(bench):
     connect(bench, "connection.disconnected", "Unlinked")
-    assert bench.store.schedules.put(HOURLY, now_ms() // 1000 // 3600 * 3600 - 3600, over=None)
+    assert put_schedule(bench.store, HOURLY, now_ms() // 1000 // 3600 * 3600 - 3600, over=None)
     do(bench)
     assert told(bench) == [
         ("schedule.suspended", "the company is Unlinked"),

@@ -11,6 +11,7 @@ from relay.syncs.data_status import Read
 from relay.syncs.schedule import Cadence, Schedule
 from relay.times import iso_from_micros, now_micros
 from support.parts import company_id, connection_id, make_event
+from support.stored import put_schedule
 from workers.intents.kinds import data, fresh, track
 from workers.intents.retry_policy import ResultKind
 
@@ -63,8 +64,8 @@ def test_a_company_that_is_not_linked_is_not_asked_about(bench):
 def test_data_that_codat_has_read_is_not_logged_as_stale(silent):
     old = Read(connection_id(1), "invoices", "Complete", now_micros() - 9 * HOUR, "x")
     tell(silent, "relay.data_status_read", reads=[asdict(old)])
-    assert silent.store.schedules.put(
-        Schedule(COMPANY, "invoices", Cadence.DAILY, fresh=1), None, over=None
+    assert put_schedule(
+        silent.store, Schedule(COMPANY, "invoices", Cadence.DAILY, fresh=1), None, over=None
     )
     ended = run(silent, "fresh", fresh)
     assert ended.action.payload["stale"] == []
@@ -77,7 +78,7 @@ def test_data_that_codat_has_read_is_not_logged_as_stale(silent):
 def test_an_alarm_does_not_wait_for_codat(silent):
     silent.codat.failing = lambda operation, company: Unreachable("away")
     schedule = Schedule(COMPANY, "bills", Cadence.DAILY, fresh=1)
-    assert silent.store.schedules.put(schedule, None, over=None)
+    assert put_schedule(silent.store, schedule, None, over=None)
     old = Read(connection_id(1), "bills", "Complete", now_micros() - 9 * HOUR, "x")
     tell(silent, "relay.data_status_read", reads=[asdict(old)])
     run(silent, "fresh", fresh)

@@ -7,6 +7,7 @@ from relay.store.intents.queue import Intent, Priority
 from relay.syncs.schedule import ALL, Cadence, Schedule
 from relay.times import now_micros
 from support.parts import company_id, connection_id, make_event
+from support.stored import put_schedule
 from workers.intents.kinds import fresh
 from workers.intents.kinds.fresh import HOUR, STALE_LOOK, judge
 from workers.intents.retry_policy import ResultKind
@@ -83,7 +84,7 @@ def test_stale_data_is_logged_once_and_a_good_read_makes_it_fresh(bench):
     old = {"connectionId": connection_id(1), "dataType": "invoices", "status": "Complete"}
     bench.deliver(make_event("read.completed", dataTypes=[old], at=1))
     bench.drain()
-    assert bench.store.schedules.put(DAILY, None, over=None)
+    assert put_schedule(bench.store, DAILY, None, over=None)
     bench.store.intents.put([fresh_need()], 1)
     bench.settle()
     assert bench.types().count("data.stale") == 1
@@ -113,5 +114,5 @@ def test_without_deadlines_the_watch_ends(bench):
     assert do(bench).kind is ResultKind.DONE
     bench.deliver(make_event("connection.connected", connection=(1, "Linked")))
     bench.drain()
-    assert bench.store.schedules.put(replace(DAILY, fresh=0), None, over=None)
+    assert put_schedule(bench.store, replace(DAILY, fresh=0), None, over=None)
     assert do(bench).kind is ResultKind.DONE

@@ -23,6 +23,7 @@ from sandbox.config import SandboxConfig
 from sandbox.server.server import start
 from support.log import read_log
 from support.parts import SECRET, SentHints, company_id, make_codat, make_event
+from support.stored import stored_intent
 from workers.context import Context
 from workers.inbox.drain import drain_lanes
 from workers.intents.kinds import reconcile
@@ -442,7 +443,7 @@ def test_a_failure_after_it_got_on_does_not_lengthen_its_waits(context, sandbox,
     monkeypatch.setattr(context.codat, "companies_page", each_page_but_the_first_fails_once)
     begin(context)
     perform_due(context)
-    intent = context.store.intents.get("reconcile:r1")
+    intent = stored_intent(context.store, "reconcile:r1")
     assert (intent["state"], intent["attempts"], intent["last_error"]) == ("due", "0", "500")
     settle(context)
     assert context.store.reconciles.get("r1").compared == 30

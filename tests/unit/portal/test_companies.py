@@ -23,6 +23,7 @@ from support.portal_bench import (
     make_data_type,
     problem,
 )
+from support.stored import put_schedule, stored_intent
 
 
 @pytest.fixture
@@ -102,7 +103,7 @@ def test_a_company_is_shown_whole(portal):
         )
     )
     schedule = Schedule(company_id(1), "invoices", Cadence.DAILY)
-    portal.store.schedules.put(schedule, 1_767_657_600, over=None)
+    put_schedule(portal.store, schedule, 1_767_657_600, over=None)
     body = portal.get(f"/v1/companies/{company_id(1).upper()}").json
     assert (body["status"], body["needs_attention"]) == ("Linked", False)
     assert (body["name"], body["name_source"]) == ("Acme Ltd", "codat")
@@ -317,7 +318,7 @@ def test_a_reread_is_left_as_an_intent_for_now(portal):
     portal.hold(make_company(1))
     answer = portal.post(f"/v1/companies/{company_id(1)}/reread")
     assert (answer.status_code, answer.json) == (202, {"intent": f"reread:{company_id(1)}"})
-    record = portal.store.intents.get(answer.json["intent"])
+    record = stored_intent(portal.store, answer.json["intent"])
     assert (record["state"], record["cause"], record["priority"]) == ("due", "api:olga", "1")
     assert portal.hints.performed == 1
 
@@ -332,7 +333,7 @@ def test_a_sync_is_left_as_an_intent_of_its_own_period(portal, options, data_typ
     assert answer.status_code == 202
     name = answer.json["intent"]
     assert name.startswith(f"sync:{company_id(1)}:{data_type}:now-")
-    args = json.loads(portal.store.intents.get(name)["args"])
+    args = json.loads(stored_intent(portal.store, name)["args"])
     assert args == {"data_type": data_type, "period": name.rpartition(":")[2]}
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from support.journeys import AtCodat
 from support.portal_bench import VIEWER, Portal, kind
+from support.stored import stored_intent
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def test_both_words_for_a_type_filter_and_typed_text_searches(portal, word):
 
 def test_an_operator_has_them_reread(portal):
     assert portal.post("/v1/integrations/refresh").status_code == 202
-    assert portal.store.intents.get("platforms:all")["cause"] == "asked for"
+    assert stored_intent(portal.store, "platforms:all")["cause"] == "asked for"
     assert portal.hints.performed == 1
     refused = portal.ask("POST", "/v1/integrations/refresh", token=VIEWER)
     assert kind(refused) == "forbidden"

@@ -24,6 +24,7 @@ from support.journeys import LINK_URL, AtCodat, agreed, invite, steps, waited
 from support.parts import company_id, connection_id
 from support.portal_bench import Portal, kind, make_company, problem
 from support.sandboxes import running
+from support.stored import stored_intent
 
 
 @pytest.fixture
@@ -167,7 +168,7 @@ def test_a_connection_of_an_abandoned_platform_is_deleted(portal, codat, act):
     left = connection_id(1)
     portal.web.post(f"{at}/{act}", data={"platform": "qhyg"})
     name = f"drop:{made['company_id']}:{left}"
-    assert portal.store.intents.get(name)["args"] == f'{{"connection_id":"{left}"}}'
+    assert stored_intent(portal.store, name)["args"] == f'{{"connection_id":"{left}"}}'
     assert LINK_URL in agreed(portal, at).text
     assert codat.asked.count("create_connection") == 2  # though it still stands at Codat
 
@@ -204,7 +205,7 @@ def test_a_connection_from_before_is_kept_under_any_choice(portal, codat):
     codat.connections = (held,)
     agreed(portal, at)
     portal.web.post(f"{at}/back")
-    assert portal.store.intents.get(f"drop:{made['company_id']}:{held.id}") is None
+    assert stored_intent(portal.store, f"drop:{made['company_id']}:{held.id}") is None
     agreed(portal, at)
     assert "create_connection" not in codat.asked
 
@@ -432,11 +433,11 @@ def test_who_comes_back_has_codat_looked_at_once_in_ten_seconds(portal):
     agreed(portal, at)
     name = f"reread:{made['company_id']}"
     portal.web.get(f"{at}?code=403")  # an open page does not ask at once
-    assert portal.store.intents.get(name) is None
+    assert stored_intent(portal.store, name) is None
     for _ in range(3):
         answer = portal.web.get(f"/link/return?statusCode=200&journey={made['id']}")
         assert answer.headers["Location"] == at
-    assert portal.store.intents.get(name)["priority"] == "0"
+    assert stored_intent(portal.store, name)["priority"] == "0"
     assert portal.hints.performed == 1
     assert portal.get(f"/v1/journeys/{made['id']}").json["stage"] == "waiting"
 
@@ -448,7 +449,7 @@ def test_an_open_page_that_waits_has_codat_looked_at_now_and_then(portal, path):
     waited(portal, made, 11)
     for _ in range(2):
         portal.web.get(at + path)
-    assert portal.store.intents.get(f"reread:{made['company_id']}") is not None
+    assert stored_intent(portal.store, f"reread:{made['company_id']}") is not None
     assert portal.hints.performed == 1
 
 
@@ -461,7 +462,7 @@ def test_an_open_page_whose_bar_waits_has_the_data_status_asked(portal, codat):
     for _ in range(2):
         portal.web.get(at)
     assert portal.get(f"/v1/journeys/{made['id']}").json["stage"] == "reading"
-    assert portal.store.intents.get(f"data:{company_id(1)}")["priority"] == "0"
+    assert stored_intent(portal.store, f"data:{company_id(1)}")["priority"] == "0"
     assert portal.hints.performed == 1
 
 

@@ -7,6 +7,7 @@ import pytest
 from relay.syncs.schedule import ALL, Anchor, Cadence, Schedule
 from support.parts import company_id
 from support.portal_bench import VIEWER, Portal, kind, make_company, problem
+from support.stored import put_schedule, stored_intent
 
 WEEKLY = {"rules": [{"schedule": {"cadence": "weekly", "weekday": 5}}]}
 GIVEN = Schedule(company_id(1), ALL, Cadence.DAILY, origin="policy")
@@ -16,9 +17,9 @@ GIVEN = Schedule(company_id(1), ALL, Cadence.DAILY, origin="policy")
 def portal() -> Portal:
     portal = Portal()
     portal.hold(make_company(1), make_company(2), make_company(3, "Unlinked"))
-    portal.store.schedules.put(GIVEN, 1, over=None)
+    put_schedule(portal.store, GIVEN, 1, over=None)
     mine = replace(GIVEN, company_id=company_id(2), origin="person", anchor=Anchor(hour=3))
-    portal.store.schedules.put(mine, 1, over=None)
+    put_schedule(portal.store, mine, 1, over=None)
     return portal
 
 
@@ -45,7 +46,7 @@ def test_a_policy_set_changes_no_company_until_it_is_applied(portal):
     assert portal.get("/v1/policy").json["origin"] == "api"
     assert portal.store.intents.counts()["now"] == 0
     assert portal.put("/v1/policy?apply=true", json=WEEKLY).json["applied_to"] == 3
-    assert portal.store.intents.get(f"cadence:{company_id(1)}:apply")["args"] == '{"apply":true}'
+    assert stored_intent(portal.store, f"cadence:{company_id(1)}:apply")["args"] == '{"apply":true}'
     assert portal.hints.performed == 1
     assert portal.delete("/v1/policy").status_code == 204
     assert portal.get("/v1/policy").json["origin"] == "setting"

@@ -13,6 +13,7 @@ from relay.syncs.change import Rescheduling
 from relay.syncs.schedule import Cadence, Schedule
 from support.parts import company_id
 from support.portal_bench import Portal, kind, make_company, problem
+from support.stored import put_schedule
 
 INVOICES = f"/v1/schedules/{company_id(1)}/invoices"
 
@@ -151,7 +152,7 @@ def test_setting_the_same_again_changes_nothing_and_keeps_it_late(portal):
     daily = {"cadence": "daily", "catch_up": "all"}
     late = int(time.time()) - 2 * 86_400
     given = Schedule(company_id(1), "invoices", Cadence.DAILY)
-    assert portal.store.schedules.put(given, late, over=None)
+    assert put_schedule(portal.store, given, late, over=None)
     for _ in range(2):
         assert portal.put(INVOICES, json=daily).status_code == 200
     [held] = portal.store.schedules.of(company_id(1)).values()
@@ -185,7 +186,7 @@ def test_a_suspension_keeps_its_start_when_the_schedule_is_set_again(portal):
     asleep = Schedule(company_id(2), "invoices", Cadence.HOURLY).suspend(
         "the company is Unlinked", since
     )
-    assert portal.store.schedules.put(asleep, None, over=None)
+    assert put_schedule(portal.store, asleep, None, over=None)
     assert portal.put(invoices, json={"cadence": "hourly", "fresh": 5}).status_code == 200
     assert portal.store.schedules.of(company_id(2))["invoices"].suspended_at == since
     assert portal.put(invoices, json={"cadence": "daily"}).status_code == 200
