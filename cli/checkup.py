@@ -26,7 +26,7 @@ from relay.store.server.connect import connect
 from relay.store.server.files import refused_files
 from relay.store.server.guard import Guard
 from relay.store.store import Store, WrongStore
-from relay.times import host_is_ahead, iso_from_ms, now_ms
+from relay.times import Millis, host_is_ahead, iso_from_ms, now_ms
 
 OK, UNSURE, WRONG = "ok", "unsure", "wrong"
 WITHIN = 3.0  # seconds for each answer
@@ -163,7 +163,7 @@ def check_loss(settings: Settings) -> Finding:
     at, what = found
     run = store.reconciles.get(f"loss-{at}")
     is_over = run is not None and not run.goes_on  # what Codat's record could give is here again
-    return Finding("data", UNSURE if is_over else WRONG, f"{iso_from_ms(at)}: {what}")
+    return Finding("data", UNSURE if is_over else WRONG, f"{iso_from_ms(Millis(at))}: {what}")
 
 
 def check_files(settings: Settings) -> Finding:

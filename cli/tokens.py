@@ -9,7 +9,7 @@ from cli.faults import CannotStart
 from cli.runner.embedded import make_private, write_private
 from relay.settings import Settings
 from relay.store import Store
-from relay.times import now_ms
+from relay.times import Millis, now_ms
 from relay.tokens import Token, digest_of, fault_of, new_token
 
 OPERATOR = Token("operator", "operate")
@@ -52,7 +52,9 @@ def keep_operator(
         made = int(data_dir.token_file.stat().st_mtime * 1000)
         place = "" if owns_store else place_of(data_dir)
         owner = store.tokens.owner(digest_of(kept)) or OPERATOR  # its role is what it was made with
-        if store.tokens.put(kept, owner, made=made, place=place_of(data_dir), replace=place):
+        if store.tokens.put(
+            kept, owner, made=Millis(made), place=place_of(data_dir), replace=place
+        ):
             return Operator(data_dir.token_file)
         why = "The one before was revoked."
     else:

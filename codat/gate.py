@@ -9,7 +9,7 @@ from codat.units import Seconds
 class Gate(Protocol):
     """Grants calls one by one and records how each ended. Shared by threads."""
 
-    def enter(self, company_id: str | None) -> str:
+    def begin_call(self, company_id: str | None) -> str:
         """Grant one call and return its id; raises NoCallNow if no call may be sent."""
 
     def end_call(
@@ -25,7 +25,7 @@ class Gate(Protocol):
 class OpenGate:
     """Lets every call pass."""
 
-    def enter(self, company_id: str | None) -> str:
+    def begin_call(self, company_id: str | None) -> str:
         """Grant the call."""
         return ""
 

@@ -53,9 +53,9 @@ class SharedGate:
         self._budget = store.budget
         self._now = store.now_ms
 
-    def enter(self, company_id: str | None) -> str:
+    def begin_call(self, company_id: str | None) -> str:
         """Return the id under which the call counts; raises NoCallNow."""
-        speaker, call, now = _speaker.get(), uuid4().hex, self._now()
+        speaker, call, now = _caller.get(), uuid4().hex, self._now()
         short = self._budget.take(
             call,
             company_id,
@@ -92,7 +92,7 @@ class SharedGate:
         )
 
 
-def refusal(short: Short, now: int) -> NoCallNow:
+def refusal(short: Shortage, now: int) -> NoCallNow:
     """Return the error for a call that may not leave yet."""
     return NoCallNow(
         f"no call left: {WORDS.get(short.what, short.what)}",
@@ -100,7 +100,7 @@ def refusal(short: Short, now: int) -> NoCallNow:
     )
 
 
-def open_priorities(state: BudgetState, now: int) -> list[Priority]:
+def open_priorities(state: BudgetState, now: Millis) -> list[Priority]:
     """Return what the budget lets work on now, most urgent first."""
     return [
         priority
@@ -109,7 +109,7 @@ def open_priorities(state: BudgetState, now: int) -> list[Priority]:
     ]
 
 
-def may_be_claimed(store: Store, now: int) -> list[Priority]:
+def may_be_claimed(store: Store, now: Millis) -> list[Priority]:
     """Return what may be worked on now (ms), most urgent first; the rest waits without being asked.
 
     While everything is paused, no scheduled sync needs a look.

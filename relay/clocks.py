@@ -12,7 +12,7 @@ from relay.inbox.message import Action
 from relay.queues import Hints
 from relay.services.enqueue_action import enqueue_action
 from relay.store import Store
-from relay.times import MAX_READING
+from relay.times import MAX_READING, Micros, Seconds
 
 TOLERANCE = 30.0  # seconds; clocks that are set right little by little stay far below
 NOTE_INTERVAL = 5.0  # seconds
@@ -91,7 +91,7 @@ class Comparison:
             return
         difference = read.difference
         if abs(read.steady - self._noted) >= NOTE_INTERVAL:
-            store.note_clock(f"{self._process} on {host()}", read.ahead)
+            store.note_clock(f"{self._process} on {host()}", Seconds(read.ahead))
             self._noted = read.steady
         if abs(difference - self._logged) > MIN_CHANGE:
             if difference:
@@ -110,5 +110,5 @@ class Comparison:
             "host": host(),
         }
         at = int(read.server * 1_000_000)
-        action = Action(f"clock:{uuid4().hex}", "relay.clock_differed", "", at, facts)
+        action = Action(f"clock:{uuid4().hex}", "relay.clock_differed", "", Micros(at), facts)
         enqueue_action(store, hints, action)

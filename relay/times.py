@@ -122,17 +122,17 @@ def host_is_ahead() -> Seconds:
     return Seconds((time.time_ns() - _now_ns()) / 1e9)
 
 
-def iso_from_micros(micros: int) -> str:
+def iso_from_micros(micros: Micros) -> str:
     """Write microseconds since the epoch as a `Moment`, to the microsecond."""
     return _written(micros, "microseconds")
 
 
-def iso_from_ms(ms: int) -> str:
+def iso_from_ms(ms: Millis) -> str:
     """Write milliseconds since the epoch as a `Moment`, to the millisecond."""
-    return _written(ms * 1000, "milliseconds")
+    return _written(millis_to_micros(ms), "milliseconds")
 
 
-def _written(micros: int, to: str) -> str:
+def _written(micros: Micros, to: str) -> str:
     """Write a moment; one beyond the years that RFC 3339 can name becomes the nearest it can."""
     moment = EPOCH + timedelta(microseconds=min(max(micros, FIRST), LAST))
     return f"{moment.replace(tzinfo=None).isoformat(timespec=to)}Z"

@@ -15,6 +15,7 @@ import structlog
 
 from relay.server_address import ServerAddress, read_address
 from relay.store import Store
+from relay.times import Millis
 
 FILE = "witness.json"
 OURS = "codat-relay-"  # how folders begin that are made for a socket whose path would be too long
@@ -44,7 +45,7 @@ class Known:
 class Loss:
     """A store that held less when it was met (ms) than was known of it."""
 
-    at: int
+    at: Millis
     known: Known
     held: Known
 

@@ -14,7 +14,7 @@ from relay.syncs.catchup import NOTHING_RAN, DueDecision, decide_due
 from relay.syncs.missed import Missed
 from relay.syncs.pause import ActivePauses
 from relay.syncs.schedule import HOUR
-from relay.times import iso_from_ms
+from relay.times import Micros, Millis, iso_from_ms
 from scheduler import pauses
 
 BATCH_SIZE = 300  # schedules read one by one per call: a few ms of the server's time
@@ -90,7 +90,7 @@ def _dispatch_each(
         decided.append(dispatch_of(store, one, now))
         if time.monotonic() >= until:  # one may be years late, as after a leap of the clock
             break
-    syncs_made, lanes = store.schedules.dispatch(decided, now * 1000)
+    syncs_made, lanes = store.schedules.dispatch(decided, Millis(now * 1000))
     for lane in lanes:
         hints.drain(lane)
     return syncs_made, same
@@ -110,10 +110,10 @@ def dispatch_of(store: Store, due: Due, now: int) -> Dispatch:
             due = replace(due, fault=f"{type(error).__name__}: {error}")
     if due.fault:
         log.error("schedule.unusable", company_id=due.company_id, fault=due.fault[:200])
-        period = f"{iso_from_ms(due.due * 1000)[:13]}Z"
+        period = f"{iso_from_ms(Millis(due.due * 1000))[:13]}Z"
         decision = DueDecision(now + HOUR, (), Missed((period,), f"{UNUSABLE}: {due.fault}"[:500]))
     if decision is None or not decision.missed:
         return Dispatch(due, decision)
     told = {"data_type": due.data_type, **decision.missed.payload()}
-    body = action_body(now * 1_000_000, told)
+    body = action_body(Micros(now * 1_000_000), told)
     return Dispatch(due, decision, store.inbox.lane_of(due.company_id), body)

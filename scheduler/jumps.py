@@ -7,6 +7,7 @@ from relay.inbox.message import Action
 from relay.queues import Hints
 from relay.services.enqueue_action import enqueue_action
 from relay.store import Store
+from relay.times import Micros
 
 log = structlog.get_logger(__name__)
 
@@ -20,4 +21,4 @@ def tell_jump(store: Store, hints: Hints, read: Reading, seconds: float) -> None
     name = f"clock:{round(seconds / 10)}:{int(read.server) // 60}"
     facts = {"seconds": round(seconds, 1)}
     at = int(read.server * 1_000_000)
-    enqueue_action(store, hints, Action(name, "relay.clock_jumped", "", at, facts))
+    enqueue_action(store, hints, Action(name, "relay.clock_jumped", "", Micros(at), facts))

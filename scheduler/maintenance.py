@@ -18,9 +18,9 @@ from relay.store import Store
 from relay.store.companies.erasure import Erasing
 from relay.store.intents.queue import NewIntent, Priority
 from relay.store.server.files import write_files_anew
-from relay.times import now_micros
+from relay.times import Micros, Millis, now_micros
 
-MAX_WAIT_MS = 2000  # a lane that waits for longer gets another hint
+MAX_WAIT_MS = Millis(2000)  # a lane that waits for longer gets another hint
 DAY_MS = 86_400_000
 NIGHTLY_MS = 2 * 3_600_000  # after midnight UTC, when Codat's daily quota is fresh
 PRUNE_ROUNDS = 200  # of a thousand keys each, every time old events are dropped
@@ -77,7 +77,9 @@ def refresh_platforms(store: Store, hints: Hints, now: int) -> bool:
     held = store.platforms.read()
     if held and night <= held[0] <= now + DAY_MS:  # a later time came from a wrong clock
         return False
-    store.intents.put([NewIntent("platforms:all", "", Priority.RECONCILE, now, "nightly")], now)
+    store.intents.put(
+        [NewIntent("platforms:all", "", Priority.RECONCILE, Millis(now), "nightly")], Millis(now)
+    )
     if store.intents.may_hint():
         hints.perform()
     return True
@@ -102,8 +104,8 @@ def finish_forgetting(store: Store, hints: Hints) -> int:
 def trim(store: Store, settings: Settings) -> int:
     """Drop applied messages that are too old, and intents given up; return how many messages."""
     before = store.now_ms() - settings.relay_message_days * DAY_MS
-    dropped = store.inbox.trim(before)
-    if given_up := store.intents.drop_dead(before):
+    dropped = store.inbox.trim(Millis(before))
+    if given_up := store.intents.drop_dead(Millis(before)):
         log.info("intents.trimmed", intents=given_up)
     if dropped:
         log.info("messages.trimmed", messages=dropped)
@@ -130,9 +132,9 @@ def trim_log(store: Store, settings: Settings, hints: Hints) -> int:
 def warn_readers_near_limit(store: Store, retention: Retention, hints: Hints, now: int) -> None:
     """Log, once a day, each reader that will soon lose events it has not read."""
     days = max(1, retention.hard_days // WARN_PART)
-    for name, cursor in store.trimming.near_the_limit(now, retention, days).items():
+    for name, cursor in store.trimming.near_the_limit(Millis(now), retention, days).items():
         facts = {"reader": name, "cursor": str(cursor), "days": days}
         action_id = f"limit:{name}:{now // DAY_MS}"
         enqueue_action(
-            store, hints, Action(action_id, "relay.log_limit_neared", "", now * 1000, facts)
+            store, hints, Action(action_id, "relay.log_limit_neared", "", Micros(now * 1000), facts)
         )

@@ -13,6 +13,7 @@ from relay.inbox.message import Action
 from relay.queues import Hints
 from relay.services.enqueue_action import enqueue_action
 from relay.store import Store
+from relay.times import Millis, millis_to_micros
 
 MAX_UNLOGGED = 100  # changes not logged yet; the oldest are dropped first
 
@@ -25,7 +26,7 @@ class Strength:
 
     store: Store
     hints: Hints
-    untold: list[tuple[int, dict[str, str]]] = field(default_factory=list)  # ms, faults then
+    untold: list[tuple[Millis, dict[str, str]]] = field(default_factory=list)  # ms, faults then
     _found: frozenset[str] | None = None
 
     def look(self) -> None:
@@ -51,10 +52,10 @@ class Strength:
             return True
         kind = "relay.server_weakened" if faults else "relay.server_mended"
         facts = {"risks": list(risks or held.risks), "faults": list(faults.values())}
-        action = Action(f"server:{held.number + 1}", kind, "", at * 1000, facts)
+        action = Action(f"server:{held.number + 1}", kind, "", millis_to_micros(Millis(at)), facts)
         try:
             enqueue_action(self.store, self.hints, action, anyway=True)
-            self.store.note_weakening(held.number + 1, at, risks)
+            self.store.note_weakening(held.number + 1, Millis(at), risks)
         except RedisError as error:
             log.warning("server.untold", error=str(error)[:200])
             return False

@@ -11,7 +11,7 @@ from relay.services.enqueue_action import enqueue_action
 from relay.settings import Settings
 from relay.store import Store
 from relay.store.store import OUTAGE_MS
-from relay.times import iso_from_ms
+from relay.times import Millis, iso_from_ms, millis_to_micros
 
 SERVING = ("web", "scheduler")  # without workers nothing is lost: what came in waits in its lane
 REMEMBERED_MS = 86_400_000  # how long after an outage it still brings a comparison
@@ -32,7 +32,7 @@ class Watch:
     store: Store
     hints: Hints
 
-    def look(self, now: int) -> str | None:
+    def look(self, now: Millis) -> str | None:
         """Begin a reconciliation if there is reason to; give its cause. `now` in ms."""
         found = (
             self._daily(now),
@@ -46,7 +46,7 @@ class Watch:
                 return cause
         return None
 
-    def _begin(self, run: str, cause: str, *, now: int) -> str | None:
+    def _begin(self, run: str, cause: str, *, now: Millis) -> str | None:
         going, begun = self.store.reconciles.begin(run, cause=cause, now=now)
         if not begun:
             return None
@@ -55,7 +55,7 @@ class Watch:
             self.hints.perform()
         return cause
 
-    def _daily(self, now: int) -> tuple[str, str] | None:
+    def _daily(self, now: Millis) -> tuple[str, str] | None:
         """Once a day; the first day's as soon as we start, to know the companies there are."""
         at = self.settings.relay_reconcile_at
         if at == NEVER:
@@ -83,8 +83,8 @@ class Watch:
         That is the first one since its last webhook: others may have followed every few minutes.
         """
         marks = self.store.inbox.marks()
-        asked = marks.get("unheard_since", 0)
-        heard = marks.get("last_webhook", 0)
+        asked = marks.get("unheard_since")
+        heard = marks.get("last_webhook", Millis(0))
         patience = self.settings.relay_silence_minutes * MINUTE_MS
         if not asked or heard >= asked or now - asked < patience:
             return None
@@ -113,6 +113,6 @@ class Watch:
         found = self.store.loss()
         return (f"loss-{found[0]}", LOST) if found else None
 
-    def _tell(self, kind: str, now: int, **facts: object) -> None:
-        action = Action(f"{kind}:{now}", kind, "", now * 1000, facts)
+    def _tell(self, kind: str, now: Millis, **facts: object) -> None:
+        action = Action(f"{kind}:{now}", kind, "", millis_to_micros(now), facts)
         enqueue_action(self.store, self.hints, action)

@@ -23,14 +23,16 @@ from relay.store.delivery.subscriptions import Attempt, Claim, SubscriptionState
 from relay.store.inbox.lanes import NOT_FOR_A_COMPANY
 from relay.store.log.encoded import EncodedEvent
 from relay.store.log.reader import CursorTooOld
-from relay.times import now_micros, now_ms
+from relay.times import Millis, now_micros, now_ms
 from workers.context import Context, current
 
 AT_ONCE = 64  # subscriptions delivered to at the same time by one worker
 HINDERED_AT_ONCE = AT_ONCE // 2  # of them, such as failed or were slow the last time
 SLOW_MS = 2000  # of one delivery
 TURN = 2.0  # seconds after which one that goes on and on lets the others have the thread
-LEASE_MS = 60_000  # longer than a lookup, a delivery and what goes with it may take together
+LEASE_MS = Millis(
+    60_000
+)  # longer than a lookup, a delivery and what goes with it may take together
 SCAN = 5000  # log entries looked at for one delivery
 OURS = "nothing was sent: a fault of the relay ({}), see its log"
 DOZE = 0.5  # seconds that a worker which is being stopped waits for deliveries under way
@@ -65,7 +67,7 @@ class Deliverer:
             claims = store.subscriptions.claim(
                 lease_ms=LEASE_MS,
                 limit=AT_ONCE - self._running,
-                hindered=max(0, HINDERED_AT_ONCE - self._hindered),
+                hindered=Millis(max(0, HINDERED_AT_ONCE - self._hindered)),
             )
             self._running += len(claims)
             self._hindered += sum(claim.hindered for claim in claims)
@@ -124,10 +126,10 @@ class Deliverer:
             wait = int(retry_delay(held.failures + 1, None, random.random()) * 1000)  # noqa: S311
             why = OURS.format(type(error).__name__)
             attempt = Attempt(
-                now, number, number, 0, None, 0, "", why, taken=False, next_at=now + wait
+                now, number, number, 0, None, Millis(0), "", why, taken=False, next_at=now + wait
             )
             subscriptions.record(
-                claim, "later", wait=wait, window=held.window, attempt=attempt, slow=False
+                claim, "later", wait=Millis(wait), window=held.window, attempt=attempt, slow=False
             )
         except Exception:  # then it falls due again when its lease is over
             log.exception("delivery.not_recorded", subscription=claim.id)
@@ -166,7 +168,7 @@ class Deliverer:
                 claim,
                 "idle" if caught_up else "go on",
                 cursor=to,
-                wait=0 if caught_up else LEASE_MS,
+                wait=Millis(0 if caught_up else LEASE_MS),
             )
             return None if caught_up else replace(held, cursor=to)
         subscription = held.subscription
@@ -175,16 +177,16 @@ class Deliverer:
             body = b"[%s]" % body
         first, last = events[0].sequence, events[-1].sequence
         with self._lock:
-            self._under_way[claim] = replace(held, window=to)
+            self._under_way[claim] = replace(held, window=Millis(to))
         now = now_ms()
         delivery = message_id(subscription, events[0].epoch, first, last)
         answer = courier.post(body, headers(subscription, delivery, body, now))
         attempt = Attempt(
-            now, str(first), str(last), len(events), answer.status, answer.ms, answer.body,
+            now, str(first), str(last), len(events), answer.status, Millis(answer.ms), answer.body,
             answer.error, answer.taken,
         )  # fmt: skip
         if not answer.taken:
-            self._failed(claim, replace(held, window=to), answer, attempt)
+            self._failed(claim, replace(held, window=Millis(to)), answer, attempt)
             return None
         recorded, _ = store.subscriptions.record(
             claim, "go on", wait=LEASE_MS, cursor=to, attempt=attempt, slow=answer.ms > SLOW_MS
@@ -193,7 +195,7 @@ class Deliverer:
             return None  # changed or taken over meanwhile: its present holder delivers again
         return replace(held, cursor=to, failures=0, failing_since=None, window=None)
 
-    def _next(self, held: Held) -> tuple[list[EncodedEvent], int]:
+    def _next(self, held: SubscriptionState) -> tuple[list[EncodedEvent], int]:
         """Return the events of the next delivery, and the cursor after them."""
         subscription = held.subscription
         fits = selection(subscription.companies, subscription.types)
@@ -218,7 +220,7 @@ class Deliverer:
             self._context.store.subscriptions.record(
                 claim,
                 "later",
-                wait=wait,
+                wait=Millis(wait),
                 window=held.window,
                 attempt=replace(attempt, next_at=now + wait),
                 slow=answer.ms > SLOW_MS,

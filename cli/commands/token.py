@@ -13,7 +13,7 @@ from cli.output import Columns, as_json, print_json, show_rows
 from relay.nearest import hint
 from relay.settings import Settings
 from relay.store import Store
-from relay.times import iso_from_ms
+from relay.times import Millis, iso_from_ms
 from relay.tokens import NAME, ROLES, Token, digest_of, read_tokens
 
 ORDER = 170
@@ -165,6 +165,6 @@ def _row(digest: str, owner: Token, valid: bool, place: str, made: int = 0) -> d
         "role": owner.role,
         "valid": valid,
         "fingerprint": digest[:8],
-        "made": iso_from_ms(made) if made else None,
+        "made": iso_from_ms(Millis(made)) if made else None,
         "from": place,
     }

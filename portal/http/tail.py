@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 
 from relay.store.log.encoded import Head
 from relay.store.log.reader import Events
+from relay.times import Seconds
 
 RETRY_SECONDS = 1.0  # seconds between two looks at a store that does not answer
 IDLE_SECONDS = 20.0  # seconds without any reader, after which watching ends
@@ -76,7 +77,7 @@ class Tail:
                 with self._changed:
                     self._head = head
                     self._changed.notify_all()
-                self._events.wait(head.last, self._wait)
+                self._events.wait(head.last, Seconds(self._wait))
             except RedisError as error:
                 structlog.get_logger(__name__).warning("tail.away", error=str(error)[:200])
                 time.sleep(RETRY_SECONDS)

@@ -16,7 +16,7 @@ from relay.journeys.attempts import note_outcome
 from relay.journeys.journey import ACTS, Journey
 from relay.journeys.rules import Change
 from relay.journeys.stage import SHOWS_PROGRESS, Stage, is_disconnected, progress, stage_of
-from relay.times import now_ms
+from relay.times import Millis, now_ms
 
 COOKIE = "link-"  # + journey id: brings a customer who returns from Codat back to their link
 COOKIE_PATH = "/link"
@@ -59,7 +59,7 @@ class Visit:
     journey: Journey
     company: Company | None
     stage: Stage
-    now: int  # ms since the epoch
+    now: Millis
 
     @property
     def platform_name(self) -> str:
@@ -140,7 +140,7 @@ def find_visit(token: str) -> Visit:
 
 def _make_visit(token: str, journey: Journey, now: int) -> Visit:
     company = services().store.companies.get(journey.company_id)
-    visit = Visit(token, journey, company, stage_of(journey, company, now), now)
+    visit = Visit(token, journey, company, stage_of(journey, company, now), Millis(now))
     g.visit = visit
     return visit
 

@@ -14,6 +14,7 @@ from codat.records import reads_differently, sanitise_name
 from codat.statuses import ConnectionStatus
 from codat.webhook import Event
 from relay.fast_replace import fast_replace
+from relay.times import Millis
 
 Version = tuple[int, str]  # microseconds since the epoch, then the event's id to break a tie
 NEVER: Version = (0, "")
@@ -154,8 +155,8 @@ class Company:
     tags_version: Version = NEVER
     deleted: bool = False
     deleted_version: Version = NEVER
-    first_seen: int = 0  # ms since the epoch
-    last_webhook: int = 0  # ms since the epoch
+    first_seen: Millis = Millis(0)  # ms since the epoch
+    last_webhook: Millis = Millis(0)  # ms since the epoch
     awaited: dict[str, str] = field(default_factory=dict)  # connection -> journey that awaits it
     info_reads: int = 0  # how often Codat said that it read the data behind the info
     info_after: int = 0  # how many of those reads the info held was asked after

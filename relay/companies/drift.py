@@ -8,6 +8,7 @@ from codat.records import Company as CodatCompany
 from codat.records import Connection, read_time
 from codat.statuses import ConnectionStatus
 from relay.companies.company import DELETED, Company
+from relay.times import Micros
 
 
 class DriftKind(StrEnum):
@@ -30,7 +31,7 @@ class Difference:
     about: str
     ours: str | None
     codats: str | None
-    at: int | None = None
+    at: Micros | None = None
 
     def shown(self) -> dict[str, Any]:
         """Return it as an event shows it."""
@@ -80,7 +81,7 @@ def differences(held: Company | None, shown: CodatCompany) -> list[Difference]:
     return found
 
 
-def _changed_at(connection: Connection, status: ConnectionStatus | None) -> int | None:
+def _changed_at(connection: Connection, status: ConnectionStatus | None) -> Micros | None:
     """Return when a connection got its status, as far as its record says."""
     if status is ConnectionStatus.PENDING_AUTH:
         return read_time(connection.created)

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from codat.times import utc_text
 from relay.events.event_type import EventType
-from relay.times import iso_from_ms
+from relay.times import Millis, iso_from_ms
 
 DATED = ("date", "time", "utc")
 
@@ -60,7 +60,7 @@ def check(event_type: str, data: Mapping[str, Any]) -> None:
 def dated(event_type: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return an event's data with each moment that is held as a number written out."""
     found = {
-        name: iso_from_ms(int(data[name]) * unit)
+        name: iso_from_ms(Millis(int(data[name]) * unit))
         for name, unit in _epoch_times().get(event_type, {}).items()
         # A large one is read as a float; times the unit it may be beyond any.
         if isinstance(data.get(name), int | float) and not isinstance(data[name], bool)

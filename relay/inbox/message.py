@@ -9,6 +9,7 @@ import orjson
 
 from codat.bodies import canonical
 from codat.webhook import Event, Malformed, parse
+from relay.times import Micros, Millis
 
 Kind = Literal["webhook", "action"]
 _MAX_DIGITS = 16  # digits; as many as any time in ms has that can be written out
@@ -27,7 +28,7 @@ class Action:
     id: str
     type: str
     company_id: str
-    at: int
+    at: Micros
     payload: dict[str, Any]
     priority: int | None = None
 
@@ -47,7 +48,7 @@ class Message:
     message_id: str
     type: str
     company_id: str | None
-    received: int
+    received: Millis
     body: bytes
     replay: str = ""  # which replay put it here again
     priority: int | None = None  # of the work that an action came of
@@ -66,7 +67,7 @@ class Message:
             message_id=fields.get(b"id", b"").decode(errors="replace"),
             type=fields.get(b"type", MALFORMED.encode()).decode(errors="replace"),
             company_id=fields.get(b"company", b"").decode(errors="replace") or None,
-            received=_whole(fields.get(b"received")) or int(entry.split(b"-", 1)[0]),
+            received=Millis(_whole(fields.get(b"received")) or int(entry.split(b"-", 1)[0])),
             body=fields.get(b"body", b""),
             replay=fields.get(b"replay", b"").decode(errors="replace"),
             priority=_whole(fields.get(b"priority")),
@@ -139,6 +140,6 @@ def action_fields(action: Action) -> dict[str, str | bytes]:
     }
 
 
-def action_body(at: int, payload: dict[str, Any]) -> bytes:
+def action_body(at: Micros, payload: dict[str, Any]) -> bytes:
     """Return an action's content as it is kept in the stream."""
     return orjson.dumps({"at": at, "payload": payload})

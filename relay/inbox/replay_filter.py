@@ -9,6 +9,7 @@ import orjson
 from codat.bodies import load
 from relay.events.filter import selection
 from relay.inbox.message import Message
+from relay.times import Millis
 
 DEAD = "dead"
 APPLIED = "applied"
@@ -22,8 +23,8 @@ class MessageFilter:
 
     company: str | None = None
     types: tuple[str, ...] = ()
-    since: int | None = None
-    until: int | None = None
+    since: Millis | None = None
+    until: Millis | None = None
     result: str | None = None
     ids: tuple[str, ...] = ()
 

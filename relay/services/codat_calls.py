@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import BoundedSemaphore
 
-from relay.budget import refusal, calling_as
+from relay.budget import calling_as, refusal
 from relay.store import Store
 from relay.store.intents.queue import Priority
 from relay.times import now_ms

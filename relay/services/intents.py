@@ -10,12 +10,12 @@ from relay.services.enqueue_intents import enqueue_intents
 from relay.store import Store
 from relay.store.intents.listing import IntentRecord
 from relay.store.intents.queue import Intent, Priority
-from relay.times import now_micros
+from relay.times import Millis, now_micros
 
 SCAN_LIMIT = 10_000  # intents looked at for one list
 MAX_RETRIED = 100_000
 BATCH_SIZE = 200  # intents taken from the workers per call to the store
-LEASE_MS = 90_000  # in which a withdrawn intent must be finished
+LEASE_MS = Millis(90_000)  # in which a withdrawn intent must be finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def dead_intents(store: Store, names: Collection[str], wanted: IntentFilter) -> 
 
 def retry_intents(store: Store, hints: Hints, dead: list[IntentRecord], now: int) -> None:
     """Enqueue dead intents again, due at `now` (ms)."""
-    enqueue_intents(store, hints, [record.again(now) for record in dead], now)
+    enqueue_intents(store, hints, [record.again(Millis(now)) for record in dead], now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def _withdraw(store: Store, hints: Hints, intent: Intent, reason: str, now: int)
         )
     lane = store.inbox.lane_of(intent.company_id)
     recorded, wake = store.intents.finish(
-        intent, "dead", now=now, lane=lane, error=reason, expected=True, told=missed
+        intent, "dead", now=Millis(now), lane=lane, error=reason, expected=True, action=missed
     )
     if wake:
         hints.drain(lane)

@@ -13,7 +13,9 @@ from relay.journeys.journey import Journey, Platform
 from relay.queues import Hints
 from relay.settings import Settings
 from relay.store import Store
+from relay.store.intents.names import intent_name
 from relay.store.intents.queue import NewIntent, Priority
+from relay.times import Millis
 
 MAX_CALLS, SPARE_SECONDS = 2, 5.0  # of one turn at connecting a company
 
@@ -52,17 +54,17 @@ def delete_unused(store: Store, hints: Hints, before: Journey, after: Journey, n
     """Have the connections that a change dropped deleted at Codat, as they linked nothing."""
     intents = [
         NewIntent(
-            name=f"drop:{after.company_id}:{connection_id}",
+            name=intent_name("drop", after.company_id, connection_id),
             company_id=after.company_id,
             priority=Priority.NOW,
-            due=now,
+            due=Millis(now),
             cause=f"journey:{after.id}",
             args={"connection_id": connection_id},
         )
         for connection_id in after.dropped_connections
         if connection_id not in before.dropped_connections
     ]
-    if intents and store.intents.put(intents, now):
+    if intents and store.intents.put(intents, Millis(now)):
         hints.perform()
 
 

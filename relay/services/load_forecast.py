@@ -7,7 +7,7 @@ from itertools import chain, islice, repeat
 from relay.companies.company import Company
 from relay.store import Store
 from relay.syncs.load import HOUR, PlannedRun, SyncCapacity, syncs_per_hour, warnings
-from relay.times import iso_from_ms
+from relay.times import Millis, iso_from_ms
 
 BATCH_SIZE = 500  # companies per call to the store
 MAX_SAMPLE = 20_000  # schedules; of more, an even sample is taken and its counts are scaled up
@@ -62,7 +62,7 @@ def forecast_load(
 
 def sync_capacity(store: Store, calls_per_minute: int, now: int) -> SyncCapacity:
     """Return how many syncs Codat's limits allow at `now` (ms)."""
-    quota = store.budget.state(now).limit
+    quota = store.budget.state(Millis(now)).limit
     return SyncCapacity(calls_per_minute, store.companies.count(), quota)
 
 
@@ -79,7 +79,7 @@ def _planned_for(store: Store, companies: Iterable[Company]) -> Iterator[Planned
 
 def _quota_warnings(store: Store, now: int) -> list[str]:
     """Return a warning while the day's calls are spent, which keeps scheduled syncs waiting."""
-    short = store.budget.state(now).short(now, urgent=False)
+    short = store.budget.state(Millis(now)).short(Millis(now), urgent=False)
     if short is None or short.what == "minute":
         return []
     return [ON_HOLD.format(iso_from_ms(short.until))]

@@ -8,7 +8,9 @@ from relay.journeys.journey import Journey
 from relay.journeys.stage import SHOWS_PROGRESS, Stage, progress, stage_of
 from relay.queues import Hints
 from relay.store import Store
+from relay.store.intents.names import intent_name
 from relay.store.intents.queue import NewIntent, Priority
+from relay.times import Millis
 
 MIN_GAP_MS = 10_000
 MIN_READ_GAP_MS = 30_000  # for the webhooks of a first read, whose sync takes longer than a link
@@ -36,10 +38,14 @@ def look_again(
             return
         gap = MIN_GAP_MS if returned else _gap(journey, now, MIN_GAP_MS)
         why = "return" if returned else "wait"
-        _enqueue(store, hints, journey, now, f"reread:{journey.company_id}", why=why, gap=gap)
+        _enqueue(
+            store, hints, journey, now, intent_name("reread", journey.company_id), why=why, gap=gap
+        )
     elif stage in SHOWS_PROGRESS and "waiting" in progress(journey, company).values():
         gap = _gap(journey, now, MIN_READ_GAP_MS)
-        _enqueue(store, hints, journey, now, f"data:{journey.company_id}", why="wait", gap=gap)
+        _enqueue(
+            store, hints, journey, now, intent_name("data", journey.company_id), why="wait", gap=gap
+        )
 
 
 def _gap(journey: Journey, now: int, shortest: int) -> int:
@@ -50,8 +56,8 @@ def _gap(journey: Journey, now: int, shortest: int) -> int:
 def _enqueue(
     store: Store, hints: Hints, journey: Journey, now: int, name: str, *, why: str, gap: int
 ) -> None:
-    if store.intents.may_leave(f"{name}:{why}", gap):
+    if store.intents.may_store(f"{name}:{why}", Millis(gap)):
         cause = f"journey:{journey.id}"
-        intent = NewIntent(name, journey.company_id, Priority.LINK, now, cause)
-        store.intents.put([intent], now)
+        intent = NewIntent(name, journey.company_id, Priority.LINK, Millis(now), cause)
+        store.intents.put([intent], Millis(now))
         hints.perform()

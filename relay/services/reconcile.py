@@ -7,6 +7,7 @@ from relay.queues import Hints
 from relay.services.errors import Conflict, NotFound
 from relay.store import Store
 from relay.store.companies.reconciliations import Phase, Run
+from relay.times import Millis
 
 MAX_COMPARED = 100  # runs whose ids are compared with an unknown one
 ASKED_FOR = "asked for"
@@ -34,7 +35,7 @@ def begin_reconciliation(
     run, begun = store.reconciles.begin(
         f"{by}-{now}",
         cause=ASKED_FOR,
-        now=now,
+        now=Millis(now),
         chosen=company_ids,
         accept_deletions=accept_deletions,
     )
@@ -54,6 +55,6 @@ def find_reconciliation(store: Store, run_id: str) -> Run:
 
 def abort_reconciliation(store: Store, run_id: str, now: int) -> Run:
     """End a run at `now` (ms) and return it; raises NotFound, or Conflict if it has ended."""
-    if not store.reconciles.end(find_reconciliation(store, run_id), Phase.ABORTED, now):
+    if not store.reconciles.end(find_reconciliation(store, run_id), Phase.ABORTED, Millis(now)):
         raise Conflict(NOTHING_TO_STOP)
     return find_reconciliation(store, run_id)

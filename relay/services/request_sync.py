@@ -9,6 +9,7 @@ from relay.services.errors import Conflict
 from relay.store import Store
 from relay.store.intents.names import intent_name
 from relay.store.intents.queue import NewIntent, Priority
+from relay.times import Millis
 
 DELETED = "Codat has deleted this company; nothing is left to sync."
 
@@ -45,7 +46,7 @@ def _intent(company: Company, name: str, by: str, now: int, args: dict[str, Any]
         name=name,
         company_id=company.id,
         priority=Priority.NOW,
-        due=now,
+        due=Millis(now),
         cause=f"api:{by}",
         args=args,
     )

@@ -12,11 +12,13 @@ from relay.services.held_back import SCAN_LIMIT, batches
 from relay.services.load_forecast import LoadForecast, forecast_load
 from relay.settings import Settings
 from relay.store import Store
+from relay.store.intents.names import intent_name
 from relay.store.intents.queue import NewIntent, Priority
 from relay.syncs.change import Change
 from relay.syncs.load import WEEK_HOURS, change_per_hour
 from relay.syncs.policy import Policy, changes_for
 from relay.syncs.schedule import Schedule
+from relay.times import Millis
 
 MAX_EXAMPLES = 20  # changes of a preview that are shown one by one
 SET_BY_FILE = "The policy is in the file that RELAY_POLICY_FILE names. Change it there."
@@ -88,7 +90,7 @@ def apply_policy(
     enqueued = 0
     for page in batches(companies):
         intents = [_apply_intent(one, by, now) for one in page if not one.deleted]
-        store.intents.put(intents, now)
+        store.intents.put(intents, Millis(now))
         enqueued += len(intents)
     if enqueued and store.intents.may_hint():
         hints.perform()
@@ -97,10 +99,10 @@ def apply_policy(
 
 def _apply_intent(company: Company, by: str, now: int) -> NewIntent:
     return NewIntent(
-        name=f"cadence:{company.id}:apply",
+        name=intent_name("cadence", company.id, "apply"),
         company_id=company.id,
         priority=Priority.LOCAL,
-        due=now,
+        due=Millis(now),
         cause=f"api:{by}",
         args={"apply": True},
     )

@@ -8,11 +8,12 @@ from relay.inbox.message import Action
 from relay.queues import Hints
 from relay.services.errors import Conflict, NotFound
 from relay.store import Store
+from relay.store.intents.names import intent_name
 from relay.store.intents.queue import NewIntent, Priority
 from relay.syncs.change import Change, Rescheduling, calendar, reschedule
 from relay.syncs.definition import Definition
 from relay.syncs.schedule import Schedule
-from relay.times import now_micros
+from relay.times import Millis, now_micros
 
 ACTION_TYPE = "relay.schedules_changed"
 MAX_TRIES = 3  # the schedule may change between our read and our write
@@ -71,10 +72,17 @@ def settle_keep_alive(
     cause = f"api:{by}"
     store.intents.put(
         [
-            NewIntent(f"cadence:{one}:keep", one, Priority.LOCAL, now, cause, {"keep": True})
+            NewIntent(
+                intent_name("cadence", one, "keep"),
+                one,
+                Priority.LOCAL,
+                Millis(now),
+                cause,
+                {"keep": True},
+            )
             for one in company_ids
         ],
-        now,
+        Millis(now),
     )
     if store.intents.may_hint():
         hints.perform()
@@ -111,8 +119,10 @@ def _watch_freshness(store: Store, schedule: Schedule, by: str, now: int) -> Non
     """Enqueue the watch of when a schedule's data grows stale: one watch per company."""
     if schedule.fresh:
         company_id = schedule.company_id
-        watch = NewIntent(f"fresh:{company_id}", company_id, Priority.LOCAL, now, f"api:{by}")
-        store.intents.put([watch], now)
+        watch = NewIntent(
+            intent_name("fresh", company_id), company_id, Priority.LOCAL, Millis(now), f"api:{by}"
+        )
+        store.intents.put([watch], Millis(now))
 
 
 def _payload(change: Change, to: Rescheduling) -> dict[str, object]:

@@ -19,7 +19,7 @@ from relay.nearest import hint
 from relay.queues import Hints
 from relay.services.errors import Conflict, InvalidValue, NotFound
 from relay.store import Store
-from relay.store.delivery.subscriptions import Held
+from relay.store.delivery.subscriptions import SubscriptionState
 from relay.store.inbox.lanes import NOT_FOR_A_COMPANY
 from relay.times import now_micros
 
@@ -38,7 +38,7 @@ class Subscriptions:
     private_networks: Sequence[str]
     by: str
 
-    def find(self, subscription_id: str) -> Held:
+    def find(self, subscription_id: str) -> SubscriptionState:
         """Return a subscription with its state; raises NotFound."""
         held = self.store.subscriptions.get(subscription_id)
         if held is None:
@@ -47,7 +47,9 @@ class Subscriptions:
             raise NotFound(f"Look at /v1/subscriptions for those there are{near}.")
         return held
 
-    def create(self, values: Mapping[str, Any], after: int | None, now: int) -> tuple[Held, str]:
+    def create(
+        self, values: Mapping[str, Any], after: int | None, now: int
+    ) -> tuple[SubscriptionState, str]:
         """Make a subscription at `now` (ms); return it and its secret.
 
         `values` are its fields; delivery begins after event `after`, or at the end of the log.
@@ -68,7 +70,9 @@ class Subscriptions:
         self.hints.deliver()
         return self.find(made.id), secret
 
-    def change(self, subscription_id: str, values: Mapping[str, Any], after: int | None) -> Held:
+    def change(
+        self, subscription_id: str, values: Mapping[str, Any], after: int | None
+    ) -> SubscriptionState:
         """Set these fields of a subscription, and with `after` its cursor; return it.
 
         Raises NotFound, Conflict, or InvalidValue for the url.
@@ -85,16 +89,16 @@ class Subscriptions:
         if not self.store.subscriptions.remove(self.find(subscription_id).subscription):
             raise Conflict(CONTENDED)
 
-    def pause(self, subscription_id: str) -> Held:
+    def pause(self, subscription_id: str) -> SubscriptionState:
         """Stop delivering to a subscription and return it; one that is paused stays as it is."""
         held = self.find(subscription_id)
         if held.active:
             reason = f"{self.by} paused it"
             action = self._action(held, "paused", {"reason": reason})
-            self._put(held, held.subscription, state="paused", reason=reason, told=action)
+            self._put(held, held.subscription, state="paused", reason=reason, action=action)
         return self.find(subscription_id)
 
-    def resume(self, subscription_id: str) -> Held:
+    def resume(self, subscription_id: str) -> SubscriptionState:
         """Deliver to a subscription again from its cursor, and return it.
 
         Raises Conflict when the events after its cursor are no longer kept.
@@ -106,7 +110,7 @@ class Subscriptions:
                 f"Events up to {oldest} are no longer kept: change `after` to at least that."
             )
         action = self._action(held, "resumed", {})
-        self._put(held, held.subscription, state="active", told=action)
+        self._put(held, held.subscription, state="active", action=action)
         return self.find(subscription_id)
 
     def rotate_secret(self, subscription_id: str, overlap_ms: int, now: int) -> str:
@@ -129,7 +133,7 @@ class Subscriptions:
         finally:
             sender.close()
 
-    def _put(self, held: Held, changed: Subscription, **how: Any) -> None:
+    def _put(self, held: SubscriptionState, changed: Subscription, **how: Any) -> None:
         written, wake = self.store.subscriptions.put(changed, over=held.subscription, **how)
         if not written:
             raise Conflict(CONTENDED)
@@ -157,7 +161,7 @@ class Subscriptions:
     def _networks(self) -> list[addresses.Network]:
         return [ip_network(one) for one in self.private_networks]
 
-    def _action(self, held: Held, change: str, more: Mapping[str, str]) -> Action:
+    def _action(self, held: SubscriptionState, change: str, more: Mapping[str, str]) -> Action:
         one, now = held.subscription, now_micros()
         data = {"subscription_id": one.id, "url": one.url, "cursor": str(held.cursor)}
         return Action(

@@ -52,7 +52,7 @@ class Weakening:
     """One change of how strong the server is: its number, when (ms), and what it lacks since."""
 
     number: int
-    at: int
+    at: Millis
     risks: tuple[str, ...]
 
 
@@ -141,7 +141,7 @@ class Store:
         """Note that a process of this kind is alive, such as `web`."""
         self._scripts.beat([keys.HEARTBEATS, keys.SILENCES], [process, OUTAGE_MS])
 
-    def note_clock(self, process: str, ahead: float) -> None:
+    def note_clock(self, process: str, ahead: Seconds) -> None:
         """Note by how many seconds the clock of a process's machine is ahead of the server's."""
         self._scripts.note_clock([keys.CLOCKS], [process, round(ahead * 1000), CLOCK_NOTED_MS])
 
@@ -183,7 +183,7 @@ class Store:
             (epoch, last), accepted = pipe.execute()
         return (epoch or b"").decode(), int(last or 0), int(accepted or 0)
 
-    def note_loss(self, at: int, what: str) -> None:
+    def note_loss(self, at: Millis, what: str) -> None:
         """Remember that data was found missing at `at` (ms); safe to say twice."""
         self.client.hset(keys.META, mapping={"loss_at": str(at), "loss": what})
 
@@ -198,9 +198,9 @@ class Store:
         """Return what was last logged of the server being too weak."""
         held: Any = self.client.hmget(keys.META, ["weakenings", "weakened_at", "weakened"])
         risks = tuple((held[2] or b"").decode().split())
-        return Weakening(int(held[0] or 0), int(held[1] or 0), risks)
+        return Weakening(int(held[0] or 0), Millis(int(held[1] or 0)), risks)
 
-    def note_weakening(self, number: int, at: int, risks: tuple[str, ...]) -> None:
+    def note_weakening(self, number: int, at: Millis, risks: tuple[str, ...]) -> None:
         """Remember what was logged of it, under its number; safe to repeat."""
         told: Any = {"weakenings": number, "weakened_at": at, "weakened": " ".join(risks)}
         self.client.hset(keys.META, mapping=told)

@@ -20,7 +20,7 @@ from workers.inbox.routing import handler_for
 
 UNKNOWN = "unknown"
 BATCH = 500  # messages per commit
-LEASE_MS = 5_000  # how long a killed worker keeps its lane from others
+LEASE_MS = Millis(5_000)  # how long a killed worker keeps its lane from others
 HAND_ON_AFTER = 1.0  # seconds in one job, so that no lane starves behind a busy one
 
 log = structlog.get_logger(__name__)
@@ -149,7 +149,7 @@ def _both(one: NewIntent, other: NewIntent) -> NewIntent:
 def _note_limits(batch: Batch, folded: Folded) -> None:
     """Keep what Codat said last of its limits, whatever the order of arrival."""
     if folded.limits_dated:
-        batch.limits_said = max(batch.limits_said or 0, folded.limits_at)
+        batch.limits_said = max(batch.limits_said or Millis(0), folded.limits_at)
     if folded.hold_until is not None and folded.limits_at >= batch.limits_at:
         batch.hold_until, batch.quota = folded.hold_until, folded.quota
         batch.limits_at = folded.limits_at

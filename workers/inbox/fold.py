@@ -16,7 +16,7 @@ from relay.inbox.message import Action, Message
 from relay.store.inbox import lanes
 from relay.store.intents.names import intent_name
 from relay.store.intents.queue import NewIntent, Priority
-from relay.times import Micros
+from relay.times import Micros, Millis, micros_to_millis, millis_to_micros
 from workers.inbox.outcome import Counted, IntentRequest, NewEvent, Outcome
 from workers.inbox.routing import handler_for
 from workers.intents.kind import kinds
@@ -37,9 +37,9 @@ class Folded:
     company: Company | None
     events: list[lanes.Event]
     needs: list[NewIntent]
-    hold_until: int | None
+    hold_until: Millis | None
     quota: Quota | None = None
-    limits_at: int = 0  # ms: when Codat said what these two hold, else when we heard of it
+    limits_at: Millis = Millis(0)  # when Codat said what these two hold, else when we heard of it
     limits_dated: bool = False  # whether Codat said when, also where it was too long ago to count
     counted: tuple[Counted, ...] = ()
     already: bool = False  # a replay of which nothing was missing
@@ -99,7 +99,7 @@ def fold(
                 name=intent_name(wanted.kind, after.id),
                 company_id=after.id,
                 priority=_priority(wanted, message),
-                due=now + wanted.delay,
+                due=Millis(now + wanted.delay),
                 cause=message.message_id,
             )
             for wanted in _wanted(outcome, seen, before, recognised=recognised, wrong=wrong)
@@ -121,7 +121,7 @@ def _dated(message: Message) -> Event | Action:
     event = message.read()
     if isinstance(event, Action):
         return event
-    heard = Micros(message.received * 1000)
+    heard = millis_to_micros(message.received)
     ahead = event.generated is not None and event.generated - heard > AHEAD
     return fast_replace(event, heard=heard, generated=None if ahead else event.generated)
 
@@ -149,10 +149,10 @@ def _priority(request: IntentRequest, message: Message) -> Priority:
     return Priority.RECONCILE if kind.in_background else Priority.NOW
 
 
-def _sent_at(event: Event | Action) -> int | None:
+def _sent_at(event: Event | Action) -> Millis | None:
     """Return when Codat sent it, in ms; rule webhooks of the older service do not say."""
     sent = None if isinstance(event, Action) else event.generated
-    return None if sent is None else sent // 1000
+    return None if sent is None else micros_to_millis(sent)
 
 
 def _is_missing(logged: NewEvent, logged_before: Collection[str]) -> bool:
@@ -278,7 +278,7 @@ def _status_event(logged: NewEvent, message: Message, event: Event | Action) -> 
         type=logged.type,
         source=f"{source}/companies/{subject}" if subject else source,
         subject=subject,
-        time=message.received * 1000 if at is None else at,
+        time=Micros(message.received * 1000 if at is None else at),
         cause=message.message_id,
         data=hidden_json(orjson.dumps(dated(logged.type, logged.data))),
     )

@@ -6,6 +6,7 @@ from typing import Any, Self
 from codat.webhook import Quota
 from relay.companies.company import Company
 from relay.fast_replace import fast_replace
+from relay.times import Millis
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Outcome:
     company: Company
     events: tuple[NewEvent, ...] = ()
     requests: tuple[IntentRequest, ...] = ()
-    hold_until: int | None = None  # ms since the epoch; 0 lifts the hold on calls to Codat
+    hold_until: Millis | None = None  # 0 lifts the hold on calls to Codat
     quota: Quota | None = None  # what Codat says of the day that began, with a lifted hold
     stale: bool = False
     counted: tuple[Counted, ...] = ()
@@ -59,13 +60,13 @@ class Outcome:
             return self
         return fast_replace(self, requests=(*self.requests, IntentRequest(kind, delay, link)))
 
-    def hold(self, until: int, quota: Quota | None = None) -> Self:
+    def hold(self, until: Millis, quota: Quota | None = None) -> Self:
         """Stop all calls to Codat until `until` (ms since the epoch): this quota is spent."""
         return fast_replace(self, hold_until=until, quota=quota)
 
     def lift_hold(self, quota: Quota | None) -> Self:
         """Allow calls to Codat again, by the quota of the day that began."""
-        return fast_replace(self, hold_until=0, quota=quota)
+        return fast_replace(self, hold_until=Millis(0), quota=quota)
 
     def with_company(self, company: Company) -> Self:
         """Replace the company, keep the rest."""

@@ -12,7 +12,7 @@ from relay.inbox.message import Action
 from relay.store.intents.budget import LEASE_MS
 from relay.store.intents.queue import Intent
 from relay.store.server.durable import NotDurable
-from relay.times import now_micros
+from relay.times import Micros, Millis, now_micros
 from workers.context import Context, current
 from workers.intents.kind import kinds
 from workers.intents.retry_policy import (
@@ -87,7 +87,7 @@ def perform_one(context: Context, intent: Intent) -> None:
             id=f"{intent.name}#{intent.fence}",
             type=content.type,
             company_id=intent.company_id,
-            at=result.at or asked,
+            at=Micros(result.at or asked),
             payload=content.payload,
             priority=intent.priority,
         )
@@ -98,7 +98,7 @@ def perform_one(context: Context, intent: Intent) -> None:
         VERDICTS.get(result.kind, "done"),
         now=now,
         lane=lane,
-        due=now + int(result.wait * 1000),
+        due=Millis(now + int(result.wait * 1000)),
         error=result.error[:500],
         expected=result.expected,
         held=result.held,

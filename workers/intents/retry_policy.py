@@ -7,6 +7,7 @@ from typing import Any
 
 from codat import errors
 from relay.store.intents.queue import Intent, Priority
+from relay.times import Millis
 
 DAY_MS = 86_400_000
 GIVE_UP_AFTER_MS = 7 * DAY_MS  # of failing, for faults that may pass by themselves
@@ -55,13 +56,13 @@ class AttemptResult:
     expected: bool = False
     held: bool = False
     at: int | None = None  # microseconds: when Codat was asked for what `action` holds
-    failing_since: int | None = None
+    failing_since: Millis | None = None
     refusals: int = 0
     priority: Priority | None = None
 
 
 def after_error(
-    error: errors.CodatError, intent: Intent, *, now: int, base: float
+    error: errors.CodatError, intent: Intent, *, now: Millis, base: float
 ) -> AttemptResult:
     """Decide by the error: wait and try again, or end. `now` in ms, `base` in seconds."""
     text = str(error)
@@ -91,7 +92,9 @@ def after_error(
             return AttemptResult(ResultKind.GAVE_UP, error=text)
 
 
-def after_store_error(error: Exception, intent: Intent, *, now: int, base: float) -> AttemptResult:
+def after_store_error(
+    error: Exception, intent: Intent, *, now: Millis, base: float
+) -> AttemptResult:
     """Wait for our own server, as during a fail-over. `now` in ms, `base` in seconds.
 
     A call may have left before it failed, so this counts as an attempt.
@@ -107,7 +110,7 @@ def backoff(attempts: int, base: float) -> float:
 
 
 def _later_or_never(
-    intent: Intent, now: int, wait: float, text: str, *, held: bool = False
+    intent: Intent, now: Millis, wait: float, text: str, *, held: bool = False
 ) -> AttemptResult:
     since = now if intent.failing_since is None else intent.failing_since
     if now - since > GIVE_UP_AFTER_MS:

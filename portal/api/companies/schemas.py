@@ -10,7 +10,7 @@ from portal.http.groups import Given, Sent
 from relay.companies.company import NEVER, Company, CompanyStatus
 from relay.companies.identity import mark_of
 from relay.services.create_company import MAX_TAGS
-from relay.times import Moment, iso_from_micros, iso_from_ms
+from relay.times import Micros, Millis, Moment, iso_from_micros, iso_from_ms
 
 MAX_TAG_LENGTH = 100  # characters (Codat: using-the-api/managing-companies)
 
@@ -244,8 +244,8 @@ def _data_types(company: Company) -> list[DataTypeShape]:
 
 
 def _ms(ms: int) -> str | None:
-    return iso_from_ms(ms) if ms else None
+    return iso_from_ms(Millis(ms)) if ms else None
 
 
 def _micros(micros: int | None) -> str | None:
-    return iso_from_micros(micros) if micros and micros > NEVER[0] else None
+    return iso_from_micros(Micros(micros)) if micros and micros > NEVER[0] else None

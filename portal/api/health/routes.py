@@ -15,7 +15,7 @@ from portal.http.groups import Reply, named_as_the_view
 from portal.services import services
 from relay.clocks import wrong_clocks
 from relay.store.server.guard import NotDurable
-from relay.times import iso_from_ms
+from relay.times import Millis, iso_from_ms
 
 api = APIBlueprint(
     "health",
@@ -64,7 +64,7 @@ def readyz() -> Reply:
         p.store.ping()
         warnings += wrong_clocks(p.store.clocks())
         if loss := p.store.loss():
-            warnings.append(f"{iso_from_ms(loss[0])}: {loss[1]}")
+            warnings.append(f"{iso_from_ms(Millis(loss[0]))}: {loss[1]}")
         missing += [f"server: {fault}" for fault in p.store.guard.faults().values()]
     except NotDurable as error:
         missing.append(f"server: {error}")

@@ -13,7 +13,7 @@ from portal.link.consent import readable
 from portal.services import services
 from relay.store.intents.names import ALL_PLATFORMS
 from relay.store.intents.queue import NewIntent, Priority
-from relay.times import Moment, iso_from_ms, now_ms
+from relay.times import Millis, Moment, iso_from_ms, now_ms
 
 api = group("integrations", __name__, JOURNEYS)
 
@@ -65,7 +65,7 @@ def list_integrations(query: IntegrationQuery) -> Reply:
     ]
     kept = services().store.platforms.read()
     found = [_shape(one) for one in platform_search.find(offered, query.q)]
-    as_of = iso_from_ms(kept[0]) if kept else None
+    as_of = iso_from_ms(Millis(kept[0])) if kept else None
     return IntegrationList(integrations=found, as_of=as_of).model_dump()
 
 

@@ -19,6 +19,7 @@ from portal.http.groups import Reply, described, group
 from portal.services import services
 from relay.services import intents
 from relay.services.intents import IntentFilter
+from relay.store.intents.names import intent_name
 from relay.store.intents.queue import Priority
 from relay.times import now_ms
 

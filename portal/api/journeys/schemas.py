@@ -13,7 +13,7 @@ from relay.journeys import stage as stages
 from relay.journeys.attempts import with_outcome
 from relay.journeys.journey import Consent, Journey
 from relay.journeys.stage import Stage, connection_of, identity, is_linked, progress, stage_of
-from relay.times import Moment, iso_from_ms
+from relay.times import Millis, Moment, iso_from_ms
 
 PlatformKey = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
 SourceType = Annotated[str, Field(pattern="^[A-Za-z]{1,32}$")]
@@ -217,7 +217,7 @@ def whole(journey: Journey, company: Company | None, now: int) -> JourneyDetail:
         steps=[
             StepShape(
                 type=one.type,
-                at=iso_from_ms(one.at),
+                at=iso_from_ms(Millis(one.at)),
                 detail=one.detail,
                 platform_key=one.platform_key,
             )
@@ -240,15 +240,15 @@ def _short(journey: Journey, company: Company | None, now: int) -> dict[str, Any
         "connection_id": journey.connection_id,
         "attempt": journey.attempt,
         "reconnects": journey.reconnects,
-        "created": iso_from_ms(journey.created),
-        "expires": iso_from_ms(journey.expires),
+        "created": iso_from_ms(Millis(journey.created)),
+        "expires": iso_from_ms(Millis(journey.expires)),
         "by": journey.by,
     }
 
 
 def _consent(consent: Consent) -> ConsentShape:
     return ConsentShape(
-        at=iso_from_ms(consent.at),
+        at=iso_from_ms(Millis(consent.at)),
         text_version=consent.text_version,
         language=consent.language,
         platform_key=consent.platform_key,

@@ -9,7 +9,7 @@ from portal.http.groups import Given, Sent
 from relay.companies.company import CompanyStatus
 from relay.services.load_forecast import LoadForecast
 from relay.syncs.load import HOUR, WEEK_HOURS
-from relay.times import Moment, iso_from_ms
+from relay.times import Millis, Moment, iso_from_ms
 
 
 class LoadQuery(Given):
@@ -67,7 +67,9 @@ def load_shape(forecast: LoadForecast) -> Load:
     """Return a forecast as the API shows it."""
     return Load(
         hours=[
-            HourShape(hour=iso_from_ms((forecast.start + number * HOUR) * 1000), syncs=count)
+            HourShape(
+                hour=iso_from_ms(Millis(Millis(forecast.start + number * HOUR) * 1000)), syncs=count
+            )
             for number, count in enumerate(forecast.syncs)
         ],
         total=sum(forecast.syncs),

@@ -84,11 +84,11 @@ def _in_words(found: Any, name: str = "") -> Any:
         return utc_text(found)
     if isinstance(found, int):
         if is_plausible(micros_to_seconds(Micros(found))):
-            return iso_from_micros(found)
+            return iso_from_micros(Micros(found))
         if is_plausible(millis_to_seconds(Millis(found))):
-            return iso_from_ms(found)
+            return iso_from_ms(Millis(found))
         if name in IN_SECONDS and is_plausible(Seconds(found)):
-            return iso_from_ms(found * 1_000)
+            return iso_from_ms(Millis(found * 1_000))
     return found
 
 

@@ -18,7 +18,7 @@ from portal.api.operations.schemas import (
 from portal.http.groups import Reply, group
 from portal.services import services
 from relay.store.intents.budget import BudgetState
-from relay.times import iso_from_ms, now_ms
+from relay.times import Millis, iso_from_ms, now_ms
 
 api = group(
     "operations",
@@ -45,7 +45,7 @@ def get_status() -> Reply:
         clocks=found.clocks,
         queues=found.queues,
         readers=_readers(found),
-        heartbeats={name: iso_from_ms(at) for name, at in sorted(found.heartbeats.items())},
+        heartbeats={name: iso_from_ms(Millis(at)) for name, at in sorted(found.heartbeats.items())},
         server=p.store.server.version,
         durability=p.store.server.durability,
         server_faults=list(p.store.guard.faults().values()),
@@ -79,7 +79,7 @@ def _letter(fields: dict[str, Any]) -> DeadLetter:
         body = orjson.dumps(body).decode()
     return DeadLetter(
         id=fields["id"],
-        received=iso_from_ms(int(fields["entry"].partition("-")[0])),
+        received=iso_from_ms(Millis(int(fields["entry"].partition("-")[0]))),
         lane=int(fields["lane"]),
         entry=fields["entry"],
         type=fields["type"],

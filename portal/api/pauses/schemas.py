@@ -13,7 +13,7 @@ from relay.syncs.definition import known_zone
 from relay.syncs.pause import EVERY_DAY, Pause, Scope, Window
 from relay.syncs.policy import known_data_type
 from relay.syncs.schedule import ALL
-from relay.times import Moment, iso_from_ms, ms_of
+from relay.times import Millis, Moment, iso_from_ms, ms_of
 
 CLOCK = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
 NOT_ALL = (
@@ -165,4 +165,4 @@ def pause_shape(counts: PauseCounts, now: int) -> PauseShape:
 
 
 def _iso(seconds: int) -> str:
-    return iso_from_ms(seconds * 1000)
+    return iso_from_ms(Millis(seconds * 1000))

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from portal.http.company_selection import Cost, Selection
 from portal.http.groups import Given
 from relay.store.companies.reconciliations import Phase, Run
-from relay.times import Moment, iso_from_ms
+from relay.times import Millis, Moment, iso_from_ms
 
 
 class Reconciliation(BaseModel):
@@ -86,8 +86,8 @@ def reconciliation_shape(run: Run) -> Reconciliation:
         id=run.id,
         cause=run.cause,
         phase=run.phase,
-        started=iso_from_ms(run.started),
-        finished=iso_from_ms(run.finished) if run.finished else None,
+        started=iso_from_ms(Millis(run.started)),
+        finished=iso_from_ms(Millis(run.finished)) if run.finished else None,
         companies=run.total,
         compared=run.compared,
         calls=run.figures.get("calls", 0),

@@ -9,7 +9,7 @@ from portal.http.groups import Sent
 from portal.http.parameters import DataType
 from relay.companies.company import Company, CompanyStatus, Sync
 from relay.syncs.schedule import ALL
-from relay.times import Moment, iso_from_micros
+from relay.times import Micros, Moment, iso_from_micros
 
 
 class SyncBody(Sent):
@@ -89,8 +89,8 @@ def sync_shape(data_type: str, sync: Sync) -> SyncShape:
         data_type=data_type,
         period=sync.period,
         state=sync.state,
-        requested=iso_from_micros(sync.requested),
-        ended=None if sync.ended is None else iso_from_micros(sync.ended),
+        requested=iso_from_micros(Micros(sync.requested)),
+        ended=None if sync.ended is None else iso_from_micros(Micros(sync.ended)),
         operation_id=sync.operation_id,
         total=sync.total,
         done=sync.done,

@@ -17,7 +17,7 @@ from relay.syncs.cadence import runs
 from relay.syncs.definition import Definition
 from relay.syncs.pause import Pause
 from relay.syncs.schedule import Schedule
-from relay.times import Moment, iso_from_ms
+from relay.times import Millis, Moment, iso_from_ms
 
 FAR_FUTURE = 32_503_680_000  # the year 3000, in epoch seconds
 
@@ -227,7 +227,7 @@ def _shapes(
 
 def iso(seconds: int) -> str:
     """Return epoch seconds as ISO 8601 in UTC."""
-    return iso_from_ms(seconds * 1000)
+    return iso_from_ms(Millis(seconds * 1000))
 
 
 def _held_back(pause: Pause | None, now: int) -> HeldBack | None:
@@ -241,7 +241,7 @@ def _held_back(pause: Pause | None, now: int) -> HeldBack | None:
         value=pause.value,
         owner=pause.owner,
         reason=pause.reason,
-        until=None if until is None else iso_from_ms(until * 1000),
+        until=None if until is None else iso_from_ms(Millis(until * 1000)),
     )
 
 

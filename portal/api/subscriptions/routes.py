@@ -26,8 +26,8 @@ from portal.http.problems import Refusal
 from portal.services import services
 from relay.delivery.subscription import RETRY_DELAYS
 from relay.services.subscribe import Subscriptions
-from relay.store.delivery.subscriptions import Held
-from relay.times import iso_from_ms, now_ms
+from relay.store.delivery.subscriptions import SubscriptionState
+from relay.times import Millis, iso_from_ms, now_ms
 
 api = group(
     "subscriptions",
@@ -154,7 +154,7 @@ def rotate_secret(path: SubscriptionPath, body: SecretBody) -> Reply:
     """Make a new signing secret."""
     overlap, now = int(body.overlap_hours * HOUR_MS), now_ms()
     secret = _use_cases().rotate_secret(path.subscription_id, overlap, now)
-    return NewSecret(secret=secret, former_until=iso_from_ms(now + overlap)).model_dump()
+    return NewSecret(secret=secret, former_until=iso_from_ms(Millis(now + overlap))).model_dump()
 
 
 @api.get(
@@ -176,5 +176,5 @@ def _use_cases() -> Subscriptions:
     return Subscriptions(one.store, one.hints, networks, caller().name)
 
 
-def _shape(held: Held) -> SubscriptionShape:
+def _shape(held: SubscriptionState) -> SubscriptionShape:
     return subscription_shape(held, services().store.events.last())

@@ -10,7 +10,7 @@ from portal.http.groups import MAX_NUMBER, Given, Sent
 from relay.delivery import addresses
 from relay.delivery.subscription import MAX_BATCH, Secret
 from relay.store.delivery.subscriptions import Attempt, SubscriptionState
-from relay.times import Moment, iso_from_ms, now_ms
+from relay.times import Millis, Moment, iso_from_ms, now_ms
 
 
 def _postable(value: str) -> str:
@@ -169,7 +169,7 @@ class Tested(BaseModel):
     error: str
 
 
-def subscription_shape(held: Held, last: int) -> SubscriptionShape:
+def subscription_shape(held: SubscriptionState, last: int) -> SubscriptionShape:
     """Return a subscription as the API shows it; `last` is the newest number of the log."""
     one, now = held.subscription, now_ms()
     return SubscriptionShape(
@@ -179,7 +179,7 @@ def subscription_shape(held: Held, last: int) -> SubscriptionShape:
         companies=list(one.companies),
         description=one.description,
         batch=one.batch,
-        created=iso_from_ms(one.created),
+        created=iso_from_ms(Millis(one.created)),
         state=held.state,
         reason=held.reason or None,
         cursor=str(held.cursor),
@@ -187,7 +187,7 @@ def subscription_shape(held: Held, last: int) -> SubscriptionShape:
         failures=held.failures,
         failing_since=None if held.failing_since is None else iso_from_ms(held.failing_since),
         next_attempt=iso_from_ms(held.due) if held.failures and held.due else None,
-        secrets_end=[iso_from_ms(until) for until in _ends(one.secrets) if until > now],
+        secrets_end=[iso_from_ms(Millis(until)) for until in _ends(one.secrets) if until > now],
     )
 
 
@@ -203,7 +203,7 @@ def attempt_shape(one: Attempt) -> AttemptShape:
         ms=one.ms,
         body=hidden_text(one.body),
         error=one.error,
-        next_attempt=None if one.next_at is None else iso_from_ms(one.next_at),
+        next_attempt=None if one.next_at is None else iso_from_ms(Millis(one.next_at)),
     )
 
 

@@ -10,6 +10,7 @@ from relay.store import keys
 from relay.store.scripts import Scripts
 from relay.store.server.durable import durably
 from relay.store.server.guard import Guard
+from relay.times import Millis
 from relay.tokens import Token, digest_of
 
 
@@ -22,7 +23,7 @@ class KeptToken:
 
     digest: str
     owner: Token
-    made: int = 0
+    made: Millis = Millis(0)
     place: str = ""
 
 
@@ -46,7 +47,7 @@ class KeptTokens:
         return sorted(found, key=lambda one: (one.owner.name, one.made, one.digest))
 
     def put(
-        self, token: str, owner: Token, *, made: int, place: str = "", replace: str | None = None
+        self, token: str, owner: Token, *, made: Millis, place: str = "", replace: str | None = None
     ) -> bool:
         """Let a token in; only its hash is kept. False when it was revoked before.
 

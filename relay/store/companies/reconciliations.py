@@ -12,6 +12,7 @@ from relay.store import keys
 from relay.store.intents.names import intent_name
 from relay.store.intents.queue import Priority
 from relay.store.scripts import Scripts
+from relay.times import Millis
 
 DAY_MS = 86_400_000
 RETENTION_MS = 90 * DAY_MS
@@ -129,7 +130,7 @@ class Reconciles:
         run: str,
         *,
         cause: str,
-        now: int,
+        now: Millis,
         chosen: Sequence[str] = (),
         accept_deletions: bool = False,
     ) -> tuple[str, bool]:
@@ -211,7 +212,7 @@ class Reconciles:
         """Set facts of a run, such as its total."""
         self._client.hset(keys.RECONCILE + run, mapping=facts)
 
-    def end(self, run: Run, phase: Phase, now: int) -> bool:
+    def end(self, run: Run, phase: Phase, now: Millis) -> bool:
         """Mark a run as over, so that another may begin; False: it ended in the other way first."""
         return bool(
             self._scripts.end_reconcile(

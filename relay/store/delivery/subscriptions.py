@@ -14,6 +14,7 @@ from relay.inbox.message import Action, action_fields
 from relay.store import keys
 from relay.store.inbox.lanes import NOT_FOR_A_COMPANY
 from relay.store.scripts import Scripts
+from relay.times import Millis
 
 ATTEMPTS_KEPT = 200  # per subscription
 HINT_MS = 1000  # for which one `deliver` hint serves all events that come meanwhile
@@ -29,9 +30,9 @@ class SubscriptionState:
     state: str  # active or paused
     reason: str
     failures: int
-    failing_since: int | None  # ms since the epoch
-    window: int | None
-    due: int | None = None  # ms since the epoch; the end of its lease while it is delivered to
+    failing_since: Millis | None  # ms since the epoch
+    window: Millis | None
+    due: Millis | None = None  # ms since the epoch; the end of its lease while it is delivered to
     moved: int | None = None  # ms since the epoch: when its cursor was set last, where known
 
     @property
@@ -53,12 +54,12 @@ class Claim:
 class Attempt:
     """One delivery as its owner may see it; `at` in ms, `body` the first bytes of the answer."""
 
-    at: int
+    at: Millis
     first: str
     last: str
     events: int
     status: int | None
-    ms: int
+    ms: Millis
     body: str
     error: str
     taken: bool
@@ -113,7 +114,7 @@ class Subscriptions:
             subscription.id, [subscription.id, subscription.to_json(), b"", "", "", ""]
         )[0]
 
-    def claim(self, *, lease_ms: int, limit: int, hindered: int) -> list[Claim]:
+    def claim(self, *, lease_ms: Millis, limit: int, hindered: Millis) -> list[Claim]:
         """Claim up to `limit` that have events to deliver, `hindered` of them failing or slow."""
         answer = self._scripts.claim_subscriptions(
             [keys.DELIVERIES, keys.META, keys.REPLY + uuid4().hex],
@@ -126,9 +127,9 @@ class Subscriptions:
         claim: Claim,
         verdict: str,
         *,
-        wait: int = 0,
+        wait: Millis = Millis(0),
         cursor: int | None = None,
-        window: int | None = None,
+        window: Millis | None = None,
         attempt: Attempt | None = None,
         slow: bool = False,
         reason: str = "",
@@ -199,7 +200,7 @@ class Subscriptions:
         """Let new events send a hint again: a worker has begun to claim."""
         self._client.delete(keys.DELIVERY_HINTED)
 
-    def any_due(self, now: int, last: int) -> bool:
+    def any_due(self, now: Millis, last: int) -> bool:
         """Report whether one has events up to number `last` to deliver and its time has come."""
         due = self._client.zrange(keys.DELIVERIES, "-inf", now, byscore=True)
         with self._client.pipeline(transaction=False) as pipe:
@@ -251,9 +252,9 @@ def _held(record: dict[bytes, bytes], due: float | None) -> SubscriptionState:
         state=record[b"state"].decode(),
         reason=record.get(b"reason", b"").decode(),
         failures=int(record[b"failures"]),
-        failing_since=int(since) if since else None,
-        window=int(window) if window else None,
-        due=None if due is None else int(due),
+        failing_since=Millis(int(since)) if since else None,
+        window=Millis(int(window)) if window else None,
+        due=None if due is None else Millis(int(due)),
         moved=int(record[b"moved"]) if b"moved" in record else None,
     )
 

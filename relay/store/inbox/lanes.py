@@ -18,6 +18,7 @@ from relay.store.intents.queue import NewIntent
 from relay.store.scripts import Scripts
 from relay.store.server.durable import durably
 from relay.store.server.guard import Guard
+from relay.times import Micros, Millis
 
 DAY_MS = 86_400_000
 MAX_LEASE_MS = 60_000  # no drain asks for more; what ends later is of a wrong clock
@@ -55,7 +56,7 @@ class Event:
     type: str
     source: str
     subject: str
-    time: int
+    time: Micros
     cause: str
     data: bytes  # JSON
 
@@ -77,12 +78,12 @@ class Batch:
     events: list[Event] = field(default_factory=list)
     needs: list[NewIntent] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
-    hold_until: int | None = None  # ms; 0 lifts a hold, as a new day of Codat's began
+    hold_until: Millis | None = None  # ms; 0 lifts a hold, as a new day of Codat's began
     quota: Quota | None = None  # what Codat said of that day
-    limits_at: int = 0  # ms: when Codat said that, or without a date when we received it
-    limits_said: int | None = None  # ms: when it last said anything of its limits with a date
+    limits_at: Millis = Millis(0)  # ms: when Codat said that, or without a date when we received it
+    limits_said: Millis | None = None  # ms: when it last said anything of its limits with a date
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)  # (key, field) -> more
-    marks: dict[str, int] = field(default_factory=dict)  # field of the counters -> ms
+    marks: dict[str, Millis] = field(default_factory=dict)  # field of the counters -> when
     replays: dict[str, Tally] = field(default_factory=dict)  # replay id -> what came of it
 
 
@@ -139,7 +140,7 @@ class Inbox:
         duplicate, entry, wake = answer
         return Ingested(bool(duplicate), entry.decode(), lane, bool(wake))
 
-    def claim(self, lane: int | None, lease_ms: int) -> Lease | None:
+    def claim(self, lane: int | None, lease_ms: Millis) -> Lease | None:
         """Lease `lane` if it is free and has unread messages, else the longest waiting free one."""
         owner = uuid4().hex
         answer = self._scripts.claim_lane(
@@ -156,7 +157,14 @@ class Inbox:
         return [Message.from_entry(entry, fields) for entry, fields in entries]
 
     def commit(
-        self, lease: Lease, cursor: str, last: Message, batch: Batch, *, now: int, lease_ms: int
+        self,
+        lease: Lease,
+        cursor: str,
+        last: Message,
+        batch: Batch,
+        *,
+        now: Millis,
+        lease_ms: Millis,
     ) -> Committed | None:
         """Write the whole batch and move the cursor to the last message of it.
 
@@ -243,12 +251,12 @@ class Inbox:
         )
         return bool(answer != 0)
 
-    def sweep(self, older_than_ms: int) -> list[int]:
+    def sweep(self, older_than_ms: Millis) -> list[int]:
         """Return lanes that wait since `older_than_ms` without a worker, longest first."""
         ages = [older_than_ms, MAX_LEASE_MS]
         return list(self._scripts.sweep_lanes([keys.WAITING, keys.LEASES], ages))
 
-    def trim(self, before_ms: int) -> int:
+    def trim(self, before_ms: Millis) -> int:
         """Drop applied messages received before `before_ms`; unread ones always stay.
 
         Dead letters go as their messages do.
@@ -264,7 +272,7 @@ class Inbox:
         self._trim_leapt(keys.DEAD, before_ms)
         return dropped
 
-    def _trim_leapt(self, stream: str, before_ms: int, up_to: str = "+") -> int:
+    def _trim_leapt(self, stream: str, before_ms: Millis, up_to: str = "+") -> int:
         """Delete what was received before then, where ids do not show it; return how many.
 
         After a leap of the server's clock ids stay ahead, and entries carry `received` instead.
@@ -305,10 +313,10 @@ class Inbox:
             left = pipe.execute()
         return {lane: tail for (lane, tail), some in zip(tails.items(), left, strict=True) if some}
 
-    def marks(self) -> dict[str, int]:
+    def marks(self) -> dict[str, Millis]:
         """Return the counters: webhooks by type (`webhook:<type>`), and when each was last seen."""
         counters = self._client.hgetall(keys.COUNTERS)
-        return {name.decode(): int(value) for name, value in counters.items()}
+        return {name.decode(): Millis(int(value)) for name, value in counters.items()}
 
     def depths(self) -> dict[str, int]:
         """Return how many messages wait unread, and how many were accepted, duplicated, refused."""

@@ -13,6 +13,7 @@ from relay.store import keys
 from relay.store.inbox.dead_letters import Place
 from relay.store.inbox.messages import Kept, read_id
 from relay.store.scripts import Scripts
+from relay.times import Millis
 
 HINT_MS = 2000
 MAX_KEPT = 1000  # replays whose outcome is kept
@@ -26,7 +27,7 @@ class Replay:
     wanted: MessageFilter
     state: str
     by: str
-    created: int  # ms since the epoch
+    created: Millis  # ms since the epoch
     total: int
     queued: int
     tally: Tally
@@ -92,7 +93,7 @@ class Replays:
             wanted=MessageFilter.from_json(record[b"wanted"]),
             state=record[b"state"].decode(),
             by=record[b"by"].decode(),
-            created=int(record[b"created"]),
+            created=Millis(int(record[b"created"])),
             total=int(record[b"total"]),
             queued=int(record[b"queued"]),
             tally=Tally(**numbers),

@@ -8,11 +8,13 @@ from redis import Redis
 from codat.times import MAX_COUNT
 from relay.store import keys
 from relay.store.scripts import Scripts
+from relay.times import Millis
 
 MAX_CONCURRENT_PER_COMPANY = 10  # Codat: using-the-api/rate-limits, concurrent requests
-LEASE_MS = 90_000  # how long an intent stays claimed after its last call began; one call is shorter
-MAX_HOLD_MS = 93_660_000  # ms: Codat's day ends at midnight UTC, so no hold is longer
-MAX_CALL_MS = 120_000  # ms after which a call that never ended no longer counts as under way
+# How long an intent stays claimed after its last call began; one call is shorter.
+LEASE_MS = Millis(90_000)
+MAX_HOLD_MS = Millis(93_660_000)  # Codat's day ends at midnight UTC, so no hold is longer
+MAX_CALL_MS = Millis(120_000)  # after which a call that never ended no longer counts as under way
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Limits:
 class Shortage:
     """A call that may not be made yet: ask again at `until`; `what` is short."""
 
-    until: int
+    until: Millis
     what: str  # hold | day | minute | company | intent
 
 
@@ -37,14 +39,14 @@ class BudgetState:
 
     limit: int | None
     remaining: int | None
-    reset: int | None
+    reset: Millis | None
     reserved: int
-    hold_until: int
+    hold_until: Millis
     calls_last_minute: int
     calls_per_minute: int
     under_way: int
 
-    def short(self, now: int, *, urgent: bool) -> Shortage | None:
+    def short(self, now: Millis, *, urgent: bool) -> Shortage | None:
         """Return which of hold, day and minute forbids a call now; None if none does."""
         if self.hold_until > now:
             return Shortage(self.hold_until, "hold")
@@ -52,7 +54,7 @@ class BudgetState:
         if known and (self.remaining or 0) <= (0 if urgent else self.reserved):
             return Shortage(self.reset or now, "day")
         if self.calls_last_minute >= self.calls_per_minute:
-            return Shortage(now + 1000, "minute")
+            return Shortage(Millis(now + 1000), "minute")
         return None
 
     @property
@@ -75,7 +77,7 @@ class Budget:
         company_id: str | None,
         *,
         priority: int,
-        now: int,
+        now: Millis,
         intent: str = "",
         fence: int | None = None,
     ) -> Shortage | None:
@@ -108,18 +110,18 @@ class Budget:
                 LEASE_MS,
             ],
         )
-        return None if answer[0] else Shortage(int(answer[1]), answer[2].decode())
+        return None if answer[0] else Shortage(Millis(int(answer[1])), answer[2].decode())
 
     def ended(
         self,
         call: str,
         company_id: str | None,
         *,
-        now: int,
+        now: Millis,
         limit: int | None = None,
         remaining: int | None = None,
-        reset: int | None = None,
-        not_before: int | None = None,
+        reset: Millis | None = None,
+        not_before: Millis | None = None,
     ) -> None:
         """Note that a call ended and what its answer said; times in ms."""
         said = [limit, remaining, reset, not_before]
@@ -134,7 +136,7 @@ class Budget:
             [now, call, *("" if value is None else value for value in said), MAX_CALL_MS],
         )
 
-    def state(self, now: int) -> BudgetState:
+    def state(self, now: Millis) -> BudgetState:
         """Return the budget."""
         with self._client.pipeline(transaction=False) as pipe:
             pipe.hmget(keys.BUDGET, "limit", "remaining", "reset")
@@ -147,9 +149,9 @@ class Budget:
         return BudgetState(
             limit=of_day,
             remaining=left if known else None,
-            reset=int(reset) if known else None,
+            reset=Millis(int(reset)) if known else None,
             reserved=-(-(of_day or 0) * self.limits.reserve // 1000),
-            hold_until=int(hold or 0),
+            hold_until=Millis(int(hold or 0)),
             calls_last_minute=int(minute),
             calls_per_minute=self.limits.calls_per_minute,
             under_way=int(under_way),

@@ -12,6 +12,7 @@ from redis import Redis
 from relay.store import keys
 from relay.store.intents.names import intent_name, kind_of, sync_parts
 from relay.store.intents.queue import Intents, NewIntent, Priority
+from relay.times import Millis
 
 READ_BATCH = 200
 ASKED_FOR = ":now-"  # in the names of syncs that a person asked for
@@ -27,8 +28,8 @@ class IntentRecord:
     priority: Priority
     state: str
     attempts: int
-    created: int
-    due: int
+    created: Millis
+    due: Millis
     args: dict[str, Any]
     cause: str
     last_error: str
@@ -38,7 +39,7 @@ class IntentRecord:
         """The word before the first colon of its name."""
         return kind_of(self.name)
 
-    def again(self, now: int) -> NewIntent:
+    def again(self, now: Millis) -> NewIntent:
         """Return the need that revives it, due at `now` (ms)."""
         return NewIntent(self.name, self.company_id, self.priority, now, self.cause, self.args)
 
@@ -97,9 +98,9 @@ class IntentList:
                 records = pipe.execute()
             for (name, due), record in zip(part, records, strict=True):
                 if record:
-                    yield _record(name.decode(), int(due), record)
+                    yield _record(name.decode(), Millis(int(due)), record)
                 elif kind_of(name.decode()) == "sync":
-                    yield _waiting(name.decode(), int(due))
+                    yield _waiting(name.decode(), Millis(int(due)))
 
     def _in_pieces(self, like: str) -> Iterator[IntentRecord]:
         if ASKED_FOR in like or not fnmatchcase("sync", kind_of(like)):
@@ -110,18 +111,18 @@ class IntentList:
             whole = (intent_name("sync", *name.split("|")) for name in names)
             for name in whole:
                 if fnmatchcase(name, like):
-                    yield _waiting(name, int(due))
+                    yield _waiting(name, Millis(int(due)))
             number += 1
 
 
-def _record(name: str, due: int, record: dict[bytes, bytes]) -> IntentRecord:
+def _record(name: str, due: Millis, record: dict[bytes, bytes]) -> IntentRecord:
     return IntentRecord(
         name=name,
         company_id=record[b"company"].decode(),
         priority=Priority(int(record[b"priority"])),
         state=record[b"state"].decode(),
         attempts=int(record[b"attempts"]),
-        created=int(record[b"created"]),
+        created=Millis(int(record[b"created"])),
         due=due,
         args=orjson.loads(record[b"args"]),
         cause=record[b"cause"].decode(),
@@ -129,7 +130,7 @@ def _record(name: str, due: int, record: dict[bytes, bytes]) -> IntentRecord:
     )
 
 
-def _waiting(name: str, due: int) -> IntentRecord:
+def _waiting(name: str, due: Millis) -> IntentRecord:
     """Return a scheduled sync that no worker has claimed yet: its name says all."""
     company_id, data_type, period = sync_parts(name)
     args = {"data_type": data_type, "period": period}

@@ -14,6 +14,7 @@ from relay.store import keys
 from relay.store.intents.budget import MAX_CONCURRENT_PER_COMPANY
 from relay.store.intents.names import kind_of
 from relay.store.scripts import Scripts
+from relay.times import Millis
 
 DROP_BATCH = 1000
 HINT_MS = 2000  # for which one `perform` hint serves all intents that come meanwhile
@@ -36,7 +37,7 @@ class NewIntent:
     name: str
     company_id: str
     priority: Priority
-    due: int
+    due: Millis
     cause: str
     args: dict[str, Any] = field(default_factory=dict)
 
@@ -64,12 +65,12 @@ class Intent:
     fence: int
     company_id: str
     attempts: int
-    created: int
+    created: Millis
     args: dict[str, Any]
     cause: str
     priority: Priority
-    tried: int | None = None
-    failing_since: int | None = None
+    tried: Millis | None = None
+    failing_since: Millis | None = None
     refusals: int = 0
 
     @property
@@ -85,7 +86,7 @@ class Intents:
         self._client: Any = client  # redis-py types each answer as a union of all it may be
         self._scripts = scripts
 
-    def put(self, intents: Sequence[NewIntent], now: int) -> int:
+    def put(self, intents: Sequence[NewIntent], now: Millis) -> int:
         """Store intents; return how many are due."""
         arguments: list[str | bytes | int] = [keys.INTENT, keys.INTENTS_DUE, now]
         for intent in intents:
@@ -93,7 +94,7 @@ class Intents:
         return int(self._scripts.put_intents([keys.REPLY + uuid4().hex], arguments))
 
     def claim(
-        self, *, now: int, lease_ms: int, limit: int, priorities: Sequence[Priority]
+        self, *, now: Millis, lease_ms: Millis, limit: int, priorities: Sequence[Priority]
     ) -> list[Intent]:
         """Claim up to `limit` due intents of these priorities, in that order; times in ms."""
         answer = self._scripts.claim_intents(
@@ -112,7 +113,7 @@ class Intents:
         )
         return [_claimed(row) for row in answer or ()]
 
-    def hold(self, names: Sequence[str], lease_ms: int) -> list[Intent]:
+    def hold(self, names: Sequence[str], lease_ms: Millis) -> list[Intent]:
         """Take those of these that wait out of the workers' hands, to `finish` them at once."""
         answer = self._scripts.hold_intents(
             [keys.REPLY + uuid4().hex, keys.META],
@@ -125,13 +126,13 @@ class Intents:
         intent: Intent,
         verdict: str,
         *,
-        now: int,
+        now: Millis,
         lane: int,
-        due: int = 0,
+        due: Millis = Millis(0),
         error: str = "",
         expected: bool = False,
         held: bool = False,
-        failing_since: int | None = None,
+        failing_since: Millis | None = None,
         refusals: int = 0,
         priority: Priority | None = None,
         action: Action | None = None,
@@ -172,7 +173,7 @@ class Intents:
         )
         return bool(recorded), bool(wake)
 
-    def drop_dead(self, before_ms: int) -> int:
+    def drop_dead(self, before_ms: Millis) -> int:
         """Forget what was given up before then; return how many there were."""
         dropped = 0
         while some := self._scripts.drop_dead(
@@ -181,7 +182,7 @@ class Intents:
             dropped += int(some)
         return dropped
 
-    def any_due(self, now: int, priorities: Sequence[Priority] = tuple(Priority)) -> bool:
+    def any_due(self, now: Millis, priorities: Sequence[Priority] = tuple(Priority)) -> bool:
         """Report whether some intent of these priorities is due."""
         if Priority.SCHEDULED in priorities and self._client.exists(keys.SYNCS_WAITING):
             return True
@@ -194,7 +195,7 @@ class Intents:
         """Report whether a `perform` hint is wanted: only the first to ask in a while may."""
         return bool(self._scripts.once([keys.HINTED], [HINT_MS, "1"]))
 
-    def may_store(self, what: str, within_ms: int) -> bool:
+    def may_store(self, what: str, within_ms: Millis) -> bool:
         """Report whether to store what many ask for: only the first in that time may."""
         return bool(self._scripts.once([keys.LEFT + what], [within_ms, "1"]))
 
@@ -219,19 +220,19 @@ class Intents:
 
 def _claimed(row: Sequence[Any]) -> Intent:
     name, fence, company_id, attempts, created, args, cause, priority, *trouble = row
-    tried, failing_since, refusals = (int(value) if value else None for value in trouble)
+    tried, failing_since, refusals = trouble
     return Intent(
         name=_text(name),
         fence=int(fence),
         company_id=_text(company_id),
         attempts=int(attempts),
-        created=int(created),
+        created=Millis(int(created)),
         args=orjson.loads(args),
         cause=_text(cause),
         priority=Priority(int(priority)),
-        tried=tried,
-        failing_since=failing_since,
-        refusals=refusals or 0,
+        tried=Millis(int(tried)) if tried else None,
+        failing_since=Millis(int(failing_since)) if failing_since else None,
+        refusals=int(refusals or 0),
     )
 
 

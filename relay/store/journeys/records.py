@@ -18,6 +18,7 @@ from relay.store.inbox.lanes import Inbox
 from relay.store.scripts import Scripts
 from relay.store.server.durable import durably
 from relay.store.server.guard import Guard
+from relay.times import Micros
 
 TRIES = 5  # of one change, when others write the same journey at the same time
 PAGE = 500
@@ -136,7 +137,7 @@ class Journeys:
         at = journey.history[-1].at * 1000 if journey.history else journey.created * 1000
         for number, (kind, data) in enumerate(change.events):
             told_id = f"journey:{journey.id}:{version or 0}:{number}"
-            arguments += (told_id, kind, journey.company_id, action_body(at, data))
+            arguments += (told_id, kind, journey.company_id, action_body(Micros(at), data))
         names = [
             keys.JOURNEY + journey.id,
             keys.JOURNEYS,

@@ -9,7 +9,7 @@ import orjson
 
 from codat.bodies import is_deep
 from relay.events.catalogue import dated, dated_text
-from relay.times import FIRST, LAST
+from relay.times import FIRST, LAST, Micros
 
 Fields = Mapping[bytes, bytes]
 
@@ -33,7 +33,7 @@ class Entry:
     type: str
     source: str
     subject: str
-    time: int  # microseconds since the epoch; one that a calendar has
+    time: Micros  # one that a calendar has
     cause: str
     data: bytes
     content: Mapping[str, Any]
@@ -61,12 +61,12 @@ def read_entry(sequence: int, fields: Fields) -> Entry:
         fault = "; ".join(faults)
         shown = {"was": kind or None, "reason": fault}
         source, cause, data = source or NOWHERE, cause or UNKNOWN, orjson.dumps(shown)
-        return Entry(sequence, UNREADABLE, source, subject, at, cause, data, shown, fault)
+        return Entry(sequence, UNREADABLE, source, subject, Micros(at), cause, data, shown, fault)
     fault = "" if at == time else "`time` is none that a calendar has"
     data, content = dated_text(kind, fields[b"data"]), dated(kind, content)
     if b"\n" in data or b"\r" in data:  # between its parts; the live stream would end there
         data = orjson.dumps(content)
-    return Entry(sequence, kind, source, subject, at, cause, data, content, fault)
+    return Entry(sequence, kind, source, subject, Micros(at), cause, data, content, fault)
 
 
 def _text(fields: Fields, name: bytes, faults: list[str]) -> str:

@@ -14,6 +14,7 @@ from relay.store.log.encoded import BLOCK_SIZE, EncodedEvent, EventBlocks, Head,
 from relay.store.log.entries import Entry, Fields, read_entry
 from relay.store.log.epochs import Epochs
 from relay.store.scripts import Scripts
+from relay.times import Millis, Seconds
 
 ERASED = "event.erased"
 TIME_INDEX_MS = (
@@ -103,7 +104,7 @@ class Events:
             cursor = min(stop, (cursor // BLOCK_SIZE + 1) * BLOCK_SIZE)
         return Page(found, cursor)
 
-    def wait(self, after: int, seconds: float) -> bool:
+    def wait(self, after: int, seconds: Seconds) -> bool:
         """Wait until an event above `after` exists; False when the time ran out first.
 
         The wait must be shorter than the client's answer timeout.
@@ -115,7 +116,7 @@ class Events:
         """Return the lowest cursor that still works."""
         return self.head().oldest
 
-    def since(self, ms: int) -> int:
+    def since(self, ms: Millis) -> int:
         """Return a cursor before all that was logged at or after `ms`, a minute early at most.
 
         Of a moment to come that is the newest event.

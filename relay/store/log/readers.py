@@ -7,6 +7,7 @@ from typing import Any
 from relay.store import keys
 from relay.store.delivery.subscriptions import Subscriptions
 from relay.store.log.reader import TIME_INDEX_MS, Events
+from relay.times import Millis
 
 LATE_MS = 300_000  # for which a reader may be behind before it counts as late
 TIME_INDEX_READ = (
@@ -37,7 +38,7 @@ class Reader:
 
 
 def readers(
-    client: Any, events: Events, subscriptions: Subscriptions, now: int
+    client: Any, events: Events, subscriptions: Subscriptions, now: Millis
 ) -> tuple[Reader, ...]:
     """Return how far every subscription has read."""
     held = subscriptions.all()

@@ -14,6 +14,7 @@ from relay.store import keys
 from relay.store.delivery.subscriptions import Subscriptions
 from relay.store.log.rewriting import alone, rewrite
 from relay.store.scripts import Scripts
+from relay.times import Millis
 
 SCAN_LIMIT = 500  # events per call; a few milliseconds of the server
 HOLES = 4  # the log is rewritten once the gone are more than one in so many of those that stay
@@ -36,7 +37,7 @@ class Trimming:
         self._scripts = scripts
         self._subscriptions = subscriptions
 
-    def trim(self, now: int, retention: Retention) -> Trimmed | None:
+    def trim(self, now: Millis, retention: Retention) -> Trimmed | None:
         """Drop events that are old enough, `now` in ms; None when none went."""
         readers = self.readers()
         up_to = self._limit(now, retention.longest, retention, readers)
@@ -58,12 +59,12 @@ class Trimming:
                 found["group:" + group["name"].decode()] = self._cursor(group)
         return found
 
-    def near_the_limit(self, now: int, retention: Retention, days: int) -> dict[str, int]:
+    def near_the_limit(self, now: Millis, retention: Retention, days: int) -> dict[str, int]:
         """Return the readers that will be passed within so many days, unless they read on."""
         limit = self._older_than(now - max(0, retention.hard_days - days) * DAY_MS)
         return {name: cursor for name, cursor in self.readers().items() if cursor < limit}
 
-    def _thin(self, now: int, retention: Retention, readers: Mapping[str, int]) -> int:
+    def _thin(self, now: Millis, retention: Retention, readers: Mapping[str, int]) -> int:
         """Delete types that are kept shorter than others; return up to which number some went."""
         thinned = 0
         for days in retention.shorter:
@@ -83,7 +84,9 @@ class Trimming:
             self._client.hset(keys.META, "log_holes", 0)
         return thinned
 
-    def _limit(self, now: int, days: int, retention: Retention, readers: Mapping[str, int]) -> int:
+    def _limit(
+        self, now: Millis, days: int, retention: Retention, readers: Mapping[str, int]
+    ) -> int:
         """Return the last number that may go after so many days, as far as readers have come."""
         old = min(self._older_than(now - days * DAY_MS), *readers.values(), 2**63)
         return max(old, self._older_than(now - max(days, retention.hard_days) * DAY_MS))

@@ -20,6 +20,7 @@ from relay.syncs.cadence import Run
 from relay.syncs.catchup import GRACE, DueDecision, OnTimeSlot, on_time_slots
 from relay.syncs.change import Change, Rescheduling, ScheduleState
 from relay.syncs.schedule import Schedule
+from relay.times import Millis
 
 # Beside a schedule that was changed, or in its place: the last periods dispatched before, with a
 # space between.
@@ -258,7 +259,7 @@ class Schedules:
         while len(self._plans) > PLANS_KNOWN:
             del self._plans[next(iter(self._plans))]
 
-    def dispatch(self, batch: Sequence[Dispatch], now_ms: int) -> tuple[int, list[int]]:
+    def dispatch(self, batch: Sequence[Dispatch], now_ms: Millis) -> tuple[int, list[int]]:
         """Move each schedule on and store its intent, unless another did so before us.
 
         Returns how many needs were left, and the lanes that need a hint.

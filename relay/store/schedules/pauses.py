@@ -12,6 +12,7 @@ from relay.store.scripts import Scripts
 from relay.syncs.catchup import GRACE
 from relay.syncs.pause import Pause, PauseState, Scope, evaluate
 from relay.syncs.schedule import Schedule
+from relay.times import Micros
 
 STARTED, ENDED = "relay.pause_started", "relay.pause_ended"
 SET = "relay.pause_set"  # one that waits for its window
@@ -65,7 +66,7 @@ class Pauses:
             id=f"pause:{pause.id}:{at}",
             type=STARTED if pause.on else ENDED if over else SET,
             company_id="",
-            at=at * 1_000_000,
+            at=Micros(at * 1_000_000),
             payload=pause.event_data(),
         )
         lets_go = over is not None and over.on and not pause.on

@@ -10,8 +10,9 @@ from relay.store.inbox.lanes import MAX_LEASE_MS
 from relay.store.intents.budget import LEASE_MS, MAX_CALL_MS, MAX_HOLD_MS
 from relay.store.intents.queue import HINT_MS, Priority
 from relay.store.journeys.codes import WITHIN_SECONDS
-from relay.store.log.rewriting import LONGEST_MS
+from relay.store.log.rewriting import MAX_MS
 from relay.store.scripts import Scripts
+from relay.times import Millis
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -26,7 +27,7 @@ FLAGS = {
     keys.HINTED: HINT_MS,
     keys.DELIVERY_HINTED: HINT_MS,
     keys.REPLAY_HINTED: HINT_MS,
-    keys.ERASING: LONGEST_MS,
+    keys.ERASING: MAX_MS,
     keys.CODE_TRIES: WITHIN_SECONDS * 1000,
 }
 
@@ -89,7 +90,7 @@ class Mending:
         """Note that the due times of all schedules were looked at."""
         self._client.hdel(keys.META, "clock_schedules")
 
-    def in_doubt(self, now: int) -> bool:
+    def in_doubt(self, now: Millis) -> bool:
         """Report whether the server's clock went on by more than a day in the last one.
 
         Then nothing is deleted by it: it may be wrong, and come back.

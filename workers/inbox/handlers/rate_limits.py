@@ -6,7 +6,7 @@ from codat.times import EARLIEST
 from codat.webhook import Event, Quota
 from relay.companies.company import Company
 from relay.events.event_type import EventData, EventType
-from relay.times import Micros, Moment, iso_from_micros
+from relay.times import Micros, Moment, iso_from_micros, micros_to_millis
 from workers.inbox.outcome import Outcome
 from workers.inbox.routing import Router
 
@@ -59,7 +59,7 @@ def reached(company: Company, event: Event) -> Outcome:
         daily_quota=quota.daily_quota if quota else None,
         until=iso_from_micros(expires) if expires else None,
     )
-    return outcome.hold(expires // 1000, quota) if expires else outcome
+    return outcome.hold(micros_to_millis(expires), quota) if expires else outcome
 
 
 @router.on("client.rateLimit.reset", "ClientRateLimitReset")

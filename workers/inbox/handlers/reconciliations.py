@@ -9,7 +9,7 @@ from relay.companies.company import Company
 from relay.companies.drift import Difference, DriftKind, differences
 from relay.events.event_type import EventData, EventType
 from relay.inbox.message import Action
-from relay.times import Moment, iso_from_micros
+from relay.times import Micros, Moment, iso_from_micros
 from workers.inbox.handlers.rereads import as_shown, company_gone
 from workers.inbox.outcome import Outcome
 from workers.inbox.routing import Router
@@ -203,7 +203,7 @@ def heard_late(outcome: Outcome, connection_id: str, event: Event) -> Outcome:
 
 def _hour(at: int | None, action: Action) -> str:
     """Return the hour of a change at Codat, or of the comparison where that is not known."""
-    return iso_from_micros(action.at if at is None else at)[HOUR]
+    return iso_from_micros(Micros(action.at if at is None else at))[HOUR]
 
 
 @router.on("relay.reconciled_gone")

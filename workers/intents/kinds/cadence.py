@@ -42,6 +42,8 @@ def run(context: Context, intent: Intent) -> AttemptResult:
             return AttemptResult(ResultKind.LATER, wait=0.2, error=CHANGED_MEANWHILE, expected=True)
     if any(schedule.fresh for schedule in schedules.of(company.id).values()):
         now_ms = context.store.now_ms()
-        watch = NewIntent(f"fresh:{company.id}", company.id, Priority.LOCAL, now_ms, intent.cause)
+        watch = NewIntent(
+            intent_name("fresh", company.id), company.id, Priority.LOCAL, now_ms, intent.cause
+        )
         context.store.intents.put([watch], now_ms)
     return AttemptResult(ResultKind.DONE)

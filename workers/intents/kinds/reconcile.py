@@ -15,7 +15,7 @@ from relay.store.companies.reconciliations import Phase, Run, position_of
 from relay.store.intents.names import about, intent_name
 from relay.store.intents.queue import Intent, NewIntent, Priority
 from relay.syncs.data_status import may_miss_reads
-from relay.times import now_micros
+from relay.times import Micros, now_micros
 from workers.context import Context
 from workers.intents.kinds.reread import shown_fields
 from workers.intents.retry_policy import AttemptResult, NewAction, ResultKind, after_error
@@ -202,7 +202,10 @@ def _reread_dummies(context: Context, run: Run, held: Iterable[Company | None]) 
 def _leave(context: Context, run: Run, kind: str, company_ids: Iterable[str]) -> None:
     """Leave an intent of this kind for each company."""
     now, cause = context.store.now_ms(), f"reconcile:{run.id}"
-    needs = [NewIntent(f"{kind}:{one}", one, Priority.RECONCILE, now, cause) for one in company_ids]
+    needs = [
+        NewIntent(intent_name(kind, one), one, Priority.RECONCILE, now, cause)
+        for one in company_ids
+    ]
     if needs:
         context.store.intents.put(needs, now)
 
@@ -210,7 +213,9 @@ def _leave(context: Context, run: Run, kind: str, company_ids: Iterable[str]) ->
 def _action(run: Run, company_id: str, kind: str, at: int, **payload: object) -> Action:
     """Make the message; its id is its marker, so a step done again tells no company twice."""
     name = f"reconcile:{run.id}:{company_id}"
-    return Action(name, kind, company_id, at, {"run": run.id, **payload}, Priority.RECONCILE)
+    return Action(
+        name, kind, company_id, Micros(at), {"run": run.id, **payload}, Priority.RECONCILE
+    )
 
 
 def _tell_progress(context: Context, run: Run) -> None:
@@ -220,7 +225,9 @@ def _tell_progress(context: Context, run: Run) -> None:
     if run.tenths:
         kind, name, at = "relay.reconcile_progressed", f"{run.id}:{run.tenths}", now_micros()
         facts |= {"compared": run.compared, "companies": run.total}
-    enqueue_action(context.store, context.hints, Action(f"{kind}:{name}", kind, "", at, facts))
+    enqueue_action(
+        context.store, context.hints, Action(f"{kind}:{name}", kind, "", Micros(at), facts)
+    )
 
 
 def _applying(context: Context, run: Run) -> AttemptResult:
