@@ -7,7 +7,7 @@ from uuid import UUID
 import orjson
 
 from codat.signature import Verifier
-from relay.times import iso_from_micros
+from relay.times import Micros, iso_from_micros
 
 # Of this bench alone: nothing else knows it, and nothing outside the loopback sees it.
 SECRET = "whsec_YmVuY2gtYmVuY2gtYmVuY2gtYmVuY2gtYmVuY2g="
@@ -41,7 +41,7 @@ def event(number: int) -> dict[str, object]:
     return {
         "id": str(UUID(int=0xE0E0 << 64 | number)),
         "eventType": kind,
-        "generatedDate": iso_from_micros(START + number * STEP),
+        "generatedDate": iso_from_micros(Micros(START + number * STEP)),
         "payload": {"referenceCompany": _company(number)} | payload,
     }
 
@@ -87,7 +87,7 @@ def _connection(number: int, turn: int) -> tuple[str, dict[str, object]]:
         "sourceId": str(UUID(int=2)),
         "platformName": "Xero",
         "status": status,
-        "created": iso_from_micros(START),
+        "created": iso_from_micros(Micros(START)),
         "sourceType": "Accounting",
     }
     return kind, {"connection": connection}

@@ -114,7 +114,7 @@ def _measure(way: Callable[[Scene], list[Call]]) -> float:
             sandbox.faults.add({"kind": "slow", "seconds": ANSWER})
             calls = way(Scene(sandbox, store, companies, server.url, folder))
         _judge(calls)
-        return len(calls) / (calls[-1]["time"] - min(call["began"] for call in calls))
+        return float(len(calls) / (calls[-1]["time"] - min(call["began"] for call in calls)))
 
 
 def _settings(sandbox: RunningSandbox) -> dict[str, str]:

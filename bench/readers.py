@@ -33,7 +33,7 @@ from relay.inbox.message import Action, action_fields
 from relay.settings import Settings
 from relay.store import Store
 from relay.store.inbox.lanes import Batch, Event
-from relay.times import iso_from_micros, now_micros, now_ms
+from relay.times import Millis, iso_from_micros, now_micros, now_ms
 
 TOKEN = "bench-bench-bench-bench"
 COMMIT = 500
@@ -139,7 +139,7 @@ def fill(store: Store, count: int) -> None:
         key = f"bench-{start}"
         action = Action(key, "bench", events.company_id(start), now_micros(), {})
         stored = store.inbox.ingest(key, action.company_id, action_fields(action))
-        lease = store.inbox.claim(stored.lane, 60_000)
+        lease = store.inbox.claim(stored.lane, Millis(60_000))
         assert lease is not None
         batch = Batch(
             events=[
@@ -154,8 +154,9 @@ def fill(store: Store, count: int) -> None:
                 for n in range(start, min(start + COMMIT, count))
             ]
         )
+        *_, last = store.inbox.read(lease, lease.cursor, 1000)
         assert store.inbox.commit(
-            lease, lease.cursor, stored.entry, batch, now=now_ms(), lease_ms=60_000
+            lease, lease.cursor, last, batch, now=now_ms(), lease_ms=Millis(60_000)
         )
         store.inbox.release(lease)
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from statistics import median
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import click
@@ -22,12 +22,14 @@ from bench import report
 from bench.processes import scratch
 from cli.runner import embedded
 from relay.companies.company import Company, Connection
+from relay.queues import Hints
 from relay.settings import Settings
 from relay.store import Store, keys
 from relay.store.companies.packed import pack
 from relay.store.schedules.due import member, stored
 from relay.syncs.cadence import next_run
 from relay.syncs.schedule import ALL, Anchor, Cadence, Schedule
+from relay.times import Millis
 from scheduler import dispatch
 
 BEFORE = int(datetime(2026, 5, 31, 23, 30, tzinfo=UTC).timestamp())
@@ -60,6 +62,9 @@ class Quiet:
 
     def perform(self) -> None:
         pass
+
+
+QUIET = cast(Hints, Quiet())
 
 
 class Timed:
@@ -99,15 +104,17 @@ def company(company_id: str, number: int) -> Company:
         name=f"Company {number} Limited",
         name_version=(at - 1, _uuid(-4 - 3 * number)),
         connections={connection.id: connection},
-        first_seen=at // 1000,
-        last_webhook=at // 1000,
+        first_seen=Millis(at // 1000),
+        last_webhook=Millis(at // 1000),
     )
 
 
 def schedule(company_id: str, number: int, plans: int) -> Schedule:
     """Of many plans, most differ only in what does not move their due times."""
     cadence, plan = MIX[number % 100], number * 7919 % plans
-    more = {} if plans <= len(Cadence) else {"cap": 1 + plan % 168, "fresh": plan // 168}
+    more: dict[str, Any] = (
+        {} if plans <= len(Cadence) else {"cap": 1 + plan % 168, "fresh": plan // 168}
+    )
     return Schedule(company_id, ALL, cadence, Anchor(), spread=SPREAD, origin="policy", **more)
 
 
@@ -210,12 +217,12 @@ def dispatch_all(settings: Settings, count: int, calls: list[float]) -> float:
     store = Store.open(settings, timeout=60.0)
     timed = Timed(store)
     began = time.perf_counter()
-    left = dispatch.dispatch(store, Quiet(), MIDNIGHT + SPREAD)
+    left = dispatch.dispatch(store, QUIET, MIDNIGHT + SPREAD)
     took = time.perf_counter() - began
     calls += timed.took
     if left != count or store.intents.counts()["scheduled"] != count:
         sys.exit(f"bench: {left} of {count} were dispatched")
-    if dispatch.dispatch(store, Quiet(), MIDNIGHT + SPREAD):
+    if dispatch.dispatch(store, QUIET, MIDNIGHT + SPREAD):
         sys.exit("bench: some were dispatched twice")
     store.client.close()
     return took
@@ -246,7 +253,7 @@ def idle_tick(store: Store) -> float:
     took = []
     for _ in range(IDLE_TICKS):
         began = time.perf_counter()
-        dispatch.dispatch(store, Quiet(), BEFORE)
+        dispatch.dispatch(store, QUIET, BEFORE)
         took.append(time.perf_counter() - began)
     return sorted(took)[IDLE_TICKS // 2] * 1000
 

@@ -10,7 +10,7 @@ import relay.store.inbox.lanes
 import relay.store.log.trimming
 import relay.store.server.mending
 import scheduler.clock
-import scheduler.dispatch
+import scheduler.maintenance
 from cli.__main__ import main
 
 TRIM_EVERY = 5.0  # seconds; of a real day it is an hour
@@ -22,9 +22,9 @@ def shorten(day: float) -> None:
         relay.store.inbox.lanes,
         relay.store.server.mending,
         relay.store.log.trimming,
-        scheduler.dispatch,
+        scheduler.maintenance,
     ):
-        module.DAY_MS = int(day * 1000)
+        vars(module)["DAY_MS"] = int(day * 1000)
     scheduler.clock.TRIM_EVERY = TRIM_EVERY
 
 

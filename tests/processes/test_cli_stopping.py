@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from cli.runner import embedded
-from cli.web import room
+from cli.web import connections
 from relay.store.server.connect import connect
 from support.waiting import wait_until
 from support.web_process import answer, opened, slow, web_process, webhook
 
 pytestmark = [
     pytest.mark.usefixtures("server"),  # skips where no server is to be had
-    pytest.mark.skipif(not room.OURS.is_dir(), reason="needs Linux's /proc"),
+    pytest.mark.skipif(not connections.OPEN_FILES.is_dir(), reason="needs Linux's /proc"),
 ]
 KEY = "k" * 43
 HALF_HEAD = "POST /webhooks/codat HTTP/1.1\r\nHost: x\r\n"
