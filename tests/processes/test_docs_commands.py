@@ -73,7 +73,7 @@ def free_port() -> int:
 
 @pytest.mark.timeout(600)  # each command is a process of its own
 def test_every_command_in_readme_and_docs_works(tmp_path: Path) -> None:
-    make = ["make", "-n", "run"]
+    make = ["make", "-n", "--no-print-directory", "run"]
     shown = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert shown.rstrip().endswith("-m cli up")  # which stands for START here
     program = tmp_path / PROGRAM

@@ -41,7 +41,7 @@ PATIENCE = 60 + 2 * SCALE * (catchup.LATE_SPREAD + CAP * catchup.CATCH_UP_GAP)
 @pytest.mark.timeout(300 + 5 * COMPANIES + 2 * PATIENCE)
 def test_two_days_down_are_caught_up_by_rule_and_within_the_budget(relay, monkeypatch):
     monkeypatch.setattr(catchup, "LATE_SPREAD", int(catchup.LATE_SPREAD * SCALE))
-    monkeypatch.setattr(catchup, "GAP", int(catchup.CATCH_UP_GAP * SCALE))
+    monkeypatch.setattr(catchup, "CATCH_UP_GAP", int(catchup.CATCH_UP_GAP * SCALE))
     companies = link_all(relay)
     up = int(time.time())
     wanted = [one for n, company in enumerate(companies) for one in schedules(company, n)]

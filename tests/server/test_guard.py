@@ -102,7 +102,7 @@ def site(
     make_settings: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Site]:
-    monkeypatch.setattr(guard, "LOOK_EVERY", 0.0)  # as if a second passed each time
+    monkeypatch.setattr(guard, "POLL_SECONDS", 0.0)  # as if a second passed each time
     site = Site(own.url, make_settings)
     yield site
     site.mend()
@@ -160,7 +160,7 @@ def test_the_doctor_finds_a_server_that_takes_no_writes(site):
 
 
 def test_a_risk_that_was_accepted_stays_accepted(own, make_settings, monkeypatch):
-    monkeypatch.setattr(guard, "LOOK_EVERY", 0.0)
+    monkeypatch.setattr(guard, "POLL_SECONDS", 0.0)
     site = Site(own.url, make_settings)
     try:
         accepted = make_settings(redis_url=own.url, relay_accept_risks="eviction")
@@ -367,7 +367,7 @@ def test_an_append_only_file_that_could_not_be_written_is_a_fault(site, monkeypa
 
 def test_the_server_is_judged_per_connection_not_per_webhook(site, monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr(guard, "LOOK_EVERY", 1.0)
+    monkeypatch.setattr(guard, "POLL_SECONDS", 1.0)
     monkeypatch.setattr(guard.time, "monotonic", lambda: now[0])
     site.put("first")
 

@@ -212,7 +212,7 @@ def test_each_record_goes_by_itself_though_rq_lost_sight_of_it(client, hints):
 
 
 def test_jobs_that_fail_are_kept_to_the_latest(client, hints, monkeypatch):
-    monkeypatch.setattr(queues, "FAILED_KEPT", 3)
+    monkeypatch.setattr(queues, "MAX_FAILED", 3)
     monkeypatch.setattr(context, "_current", [])  # so that every job fails
     for lane in range(7):
         hints.drain(lane)
