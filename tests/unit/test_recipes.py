@@ -57,11 +57,11 @@ import click
 
 @click.command()
 @click.argument("name")
-def greet(name: str) -> None:
+def curtsy(name: str) -> None:
     """Print a greeting for NAME."""
     click.echo(f"Hello, {name}.")
 '''
-TEST_OF_GREET = '''"""The command `greet`."""
+TEST_OF_GREET = '''"""The command `curtsy`."""
 
 from click.testing import CliRunner
 
@@ -69,17 +69,17 @@ from cli.app import main
 
 
 def test_greet_prints_a_greeting():
-    assert CliRunner().invoke(main, ["greet", "Ada"]).output == "Hello, Ada.\\n"
+    assert CliRunner().invoke(main, ["curtsy", "Ada"]).output == "Hello, Ada.\\n"
 '''
 FIND_GREET = """
 import sys
 from click.testing import CliRunner
 from cli.app import main
 shown = CliRunner().invoke(main, ["--help"]).output
-assert shown.splitlines()[-1].split() == ["greet", "Print", "a", "greeting."], shown
-assert "cli.commands.greet" not in sys.modules and "flask" not in sys.modules
+assert shown.splitlines()[-1].split() == ["curtsy", "Print", "a", "greeting."], shown
+assert "cli.commands.curtsy" not in sys.modules and "flask" not in sys.modules
 from docs.generate import pages
-assert "codat-relay greet NAME" in pages()["commands.md"].replace(" [options]", "")
+assert "codat-relay curtsy NAME" in pages()["commands.md"].replace(" [options]", "")
 print("listed, not loaded, documented")
 """
 SETTING = '''
@@ -102,7 +102,7 @@ print("read, shown, documented")
 
 
 HANDLER = {
-    "workers/inbox/handlers/things.py": '''"""Things that Codat may one day report."""
+    "workers/inbox/handlers/curtsies.py": '''"""Things that Codat may one day report."""
 
 from codat.webhook import Event
 from relay.companies.company import Company
@@ -120,50 +120,50 @@ class Happened(EventData):
 
 
 EVENT_TYPES = (
-    EventType("thing.reported", "Codat reports that a thing happened.", Happened, {"thing": "t"}),
+    EventType("curtsy.reported", "Codat reports that a thing happened.", Happened, {"thing": "t"}),
 )
 
 
-@router.on("thing.happened")
+@router.on("curtsy.happened")
 def happened(company: Company, event: Event) -> Outcome:
     """Log which thing it was."""
-    return Outcome(company).log("thing.reported", thing=event.text("thing"))
+    return Outcome(company).log("curtsy.reported", thing=event.text("thing"))
 ''',
-    "tests/payloads/thing.happened.json": """{
+    "tests/payloads/curtsy.happened.json": """{
   "id": "e0000000-0000-4000-8000-000000000099",
-  "eventType": "thing.happened",
+  "eventType": "curtsy.happened",
   "generatedDate": "2026-03-02T08:14:01.001Z",
   "payload": {"referenceCompany": {"id": "5b1d9c1e-7a3f-4f4e-9a54-0d6f2c8e1a01"}, "thing": "t-1"}
 }
 """,
-    "tests/unit/handlers/test_things.py": '''"""A thing that happened is logged."""
+    "tests/unit/handlers/test_curtsies.py": '''"""A thing that happened is logged."""
 
 from support.folding import apply, logged, payload, webhook
 
 
 def test_a_thing_is_logged_by_its_id():
-    folded = apply(None, webhook(payload("thing.happened")))
-    assert logged(folded)[-1] == ("thing.reported", {"thing": "t-1"})
+    folded = apply(None, webhook(payload("curtsy.happened")))
+    assert logged(folded)[-1] == ("curtsy.reported", {"thing": "t-1"})
 ''',
 }
 LOOK_AT_THE_HANDLER = """
 from relay.events.catalogue import check, event_types
 from workers.inbox.routing import handler_for
 from support.portal_bench import VIEWER, Portal
-assert handler_for("thing.happened").__module__ == "workers.inbox.handlers.things"
+assert handler_for("curtsy.happened").__module__ == "workers.inbox.handlers.curtsies"
 assert handler_for("connection.connected") is not None
-check("thing.reported", {"thing": None})
+check("curtsy.reported", {"thing": None})
 portal = Portal()
 listed = portal.get("/v1/event-types", token=VIEWER).json["event_types"]
 assert [one["type"] for one in listed] == list(event_types())
-assert "thing.reported" in event_types()
-assert "thing.reported" in portal.get("/openapi.json", token=None).json["webhooks"]
-assert "thing.reported" in portal.get("/asyncapi.json", token=None).json["components"]["messages"]
+assert "curtsy.reported" in event_types()
+assert "curtsy.reported" in portal.get("/openapi.json", token=None).json["webhooks"]
+assert "curtsy.reported" in portal.get("/asyncapi.json", token=None).json["components"]["messages"]
 print("handled, catalogued, published")
 """
 
 INTENT_KIND = {
-    "workers/intents/kinds/greet.py": '''"""Greet a company."""
+    "workers/intents/kinds/curtsy.py": '''"""Greet a company."""
 
 from relay.store.intents.queue import Intent
 from workers.context import Context
@@ -177,25 +177,25 @@ def run(context: Context, intent: Intent) -> AttemptResult:
     action = NewAction("relay.greeted", {"company": intent.company_id})
     return AttemptResult(ResultKind.DONE, action=action)
 ''',
-    "tests/unit/intent_kinds/test_greet.py": '''"""A company is greeted."""
+    "tests/unit/intent_kinds/test_curtsy.py": '''"""A company is greeted."""
 
 from relay.store.intents.queue import Intent, Priority
-from workers.intents.kinds import greet
+from workers.intents.kinds import curtsy
 
 
 def test_a_company_is_greeted_by_its_id():
-    intent = Intent("greet:c-1", 1, "c-1", 1, 0, {}, "m", Priority.NOW)
-    assert greet.run(None, intent).action.payload == {"company": "c-1"}
+    intent = Intent("curtsy:c-1", 1, "c-1", 1, 0, {}, "m", Priority.NOW)
+    assert curtsy.run(None, intent).action.payload == {"company": "c-1"}
 ''',
 }
 LOOK_AT_THE_KIND = """
 from relay.store.intents.kinds import kinds as names
 from workers.intents.kind import kinds
 from support.portal_bench import Portal
-assert "greet" in names() and set(names()) == set(kinds())
-assert kinds()["greet"].in_background and not kinds()["greet"].is_local
-assert kinds()["greet"].run.__module__ == "workers.intents.kinds.greet"
-assert Portal().get("/v1/intents?kind=greet").status_code == 200
+assert "curtsy" in names() and set(names()) == set(kinds())
+assert kinds()["curtsy"].in_background and not kinds()["curtsy"].is_local
+assert kinds()["curtsy"].run.__module__ == "workers.intents.kinds.curtsy"
+assert Portal().get("/v1/intents?kind=curtsy").status_code == 200
 assert Portal().get("/v1/intents?kind=great").status_code == 422
 print("performed, known to the API")
 """
@@ -216,22 +216,24 @@ def test_an_event_handler_is_one_new_file_with_its_types(project):
     for path, text in HANDLER.items():
         project.add(path, text)
     assert project.run(LOOK_AT_THE_HANDLER) == "handled, catalogued, published\n"
-    assert "passed" in project.test("tests/unit/handlers/test_things.py", *EVERY_FILE_HAS_ITS_TEST)
+    assert "passed" in project.test(
+        "tests/unit/handlers/test_curtsies.py", *EVERY_FILE_HAS_ITS_TEST
+    )
 
 
 def test_an_intent_kind_is_one_new_file(project):
     for path, text in INTENT_KIND.items():
         project.add(path, text)
     assert project.run(LOOK_AT_THE_KIND) == "performed, known to the API\n"
-    tested = project.test("tests/unit/intent_kinds/test_greet.py", *EVERY_FILE_HAS_ITS_TEST)
+    tested = project.test("tests/unit/intent_kinds/test_curtsy.py", *EVERY_FILE_HAS_ITS_TEST)
     assert "passed" in tested
 
 
 def test_a_command_is_one_new_file(project):
-    project.add("cli/commands/greet.py", GREET)
-    project.add("tests/unit/cli/test_greet.py", TEST_OF_GREET)
+    project.add("cli/commands/curtsy.py", GREET)
+    project.add("tests/unit/cli/test_curtsy.py", TEST_OF_GREET)
     assert project.run(FIND_GREET) == "listed, not loaded, documented\n"
-    project.test("tests/unit/cli/test_greet.py")
+    project.test("tests/unit/cli/test_curtsy.py")
 
 
 def test_a_setting_is_one_new_field(project):
