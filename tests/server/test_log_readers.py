@@ -123,7 +123,7 @@ def test_a_fault_of_ours_is_a_failure_that_is_logged_and_retried(
         raise OverflowError("nobody thought of this")
 
     with monkeypatch.context() as patch, capture_logs() as logs:
-        patch.setattr(type(store.events), "written", broken)
+        patch.setattr(type(store.events), "read", broken)
         deliverer.wake()
         assert deliverer.wait(WAIT)
     assert "delivery.failed" in {line["event"] for line in logs}
