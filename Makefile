@@ -24,7 +24,7 @@ dev: $(VENV)/.installed-dev  ## what tests and checks need besides
 test: dev  ## all tests; those that need what the machine lacks skip and say so
 	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
-test-fast: dev  ## tests/unit: no server, no browser, under half a minute
+test-fast: dev  ## tests/unit alone: no server, no browser
 	@$(BIN)/python -m pytest tests/unit $(PARALLEL) $(ARGS)
 
 check: dev  ## format, lint, types
