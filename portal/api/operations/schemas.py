@@ -61,8 +61,8 @@ class Readers(BaseModel):
     damaged: Annotated[
         list[str],
         Field(
-            description="Numbers in the log that readers met and whose entries are damaged: told as"
-            " `event.unreadable`, or with the nearest time there is."
+            description="Numbers in the log that readers met and whose entries are damaged: shown"
+            " as `event.unreadable`, or with the nearest time there is."
         ),
     ]
 

@@ -24,7 +24,7 @@ class Reconciliation(BaseModel):
     healed: Annotated[int, Field(description="Companies that were put right.")]
     missed: Annotated[int, Field(description="Changes of which no webhook was applied.")]
     late: Annotated[int, Field(description="Companies whose webhooks came in meanwhile.")]
-    wrong: Annotated[int, Field(description="Differences that no webhook tells of.")]
+    wrong: Annotated[int, Field(description="Differences that no webhook explains.")]
     unknown: Annotated[int, Field(description="Companies that only one of us knew.")]
     gone: Annotated[int, Field(description="Companies we hold that Codat did not know.")]
     accept_deletions: Annotated[bool, Field(description="However many are gone.")]

@@ -64,7 +64,7 @@ class SyncAccepted(Accepted):
 
 
 class NotLinked(BaseModel):
-    """A company that is not linked now: unless it links before, its sync is told as missed."""
+    """A company not linked now: unless it links before, its sync is published as missed."""
 
     company_id: str
     reason: str

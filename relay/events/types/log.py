@@ -16,7 +16,7 @@ class Unreadable(EventData):
     """What stands in the log under this number cannot be read: only so much of it can be told."""
 
     was: str | None
-    """The type it was told as, where that can be read."""
+    """The type it was published as, where that can be read."""
     reason: str
     """What of it cannot be read."""
 

@@ -38,7 +38,7 @@ class Read(EventData):
     failed: int | None = None
     reason: str | None = None
     source: str | None = None
-    """`data_status` where no webhook told of the read, and Codat said so when it was asked."""
+    """`data_status` where no webhook reported the read, but Codat did when asked."""
 
 
 class Changed(EventData):
